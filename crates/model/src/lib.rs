@@ -1,0 +1,60 @@
+//! What Underpin knows, and nothing it does.
+//!
+//! Every other crate speaks in these types: objects with their origin, the references between
+//! them, the steps of a plan, the findings of the rules and the claim that records ownership.
+//!
+//! Invariant: nothing here does I/O, reads a clock or knows a kind's fields.
+
+mod claim;
+mod evidence;
+mod finding;
+mod key;
+mod kinds;
+mod object;
+mod origin;
+mod owner;
+mod path;
+mod reference;
+mod selector;
+mod step;
+mod world;
+
+pub use claim::{
+    AcceptedFinding, Claim, ClaimId, Entry, EntryState, HistoryRecord, Lock, NamespaceProvenance,
+    Placement, Retirement, Stamp, StampError,
+};
+pub use evidence::Evidence;
+pub use finding::{CascadeGroup, Code, Finding, ParseCodeError, Severity};
+pub use key::{GroupKind, LogicalKey, ObjectKey, ParseKeyError};
+pub use kinds::{BUILTIN_KINDS, BuiltinKind, builtin_kind, canonical_group};
+pub use object::{Depth, Object, OwnerReference};
+pub use origin::{Origin, Place, SpanIndex};
+pub use owner::Owner;
+pub use path::FieldPath;
+pub use reference::{Reference, Relation, Strength, Target};
+pub use selector::{LabelSelector, Requirement};
+pub use step::{Action, FieldChange, KeepReason, Step};
+pub use world::{ClusterIdentity, ResourceKind, Unread, World};
+
+/// The field manager of everything Underpin applies, and the prefix of its own keys.
+pub mod names {
+    /// Field manager used in server-side apply.
+    pub const FIELD_MANAGER: &str = "underpin";
+    /// Annotation on members: `<claim id>/<nonce>`, see [`crate::Stamp`].
+    pub const STAMP_ANNOTATION: &str = "underpin.dev/claim";
+    /// Annotation on members: `<stack>/<environment>`, so that people and a lost claim's rebuild
+    /// can tell whose an object is.
+    pub const ENVIRONMENT_ANNOTATION: &str = "underpin.dev/environment";
+    /// Annotation on a Namespace that every `up` changes, so that a concurrent `down` fails.
+    pub const LAST_UP_ANNOTATION: &str = "underpin.dev/last-up";
+    /// Our own protection key: `keep` protects the object from deletion and replacement.
+    pub const PROTECT_ANNOTATION: &str = "underpin.dev/protect";
+    /// Our own opt-in, per object: `recreate` permits delete-and-create on an immutable change.
+    pub const ON_IMMUTABLE_ANNOTATION: &str = "underpin.dev/on-immutable";
+    /// Comma-separated field paths that are applied at creation and then left as they are live.
+    pub const IGNORE_FIELDS_ANNOTATION: &str = "underpin.dev/ignore-fields";
+    /// Label on everything that stores a claim; the value is the claim's name.
+    pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
+    /// Default namespace of the claims.
+    pub const CLAIMS_NAMESPACE: &str = "underpin-system";
+}

@@ -1,0 +1,117 @@
+//! Steps of a plan.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::{FieldPath, LogicalKey, Object, ObjectKey, Owner};
+
+/// What a step does to one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The object is not there; apply creates it.
+    Create,
+    /// The object is ours; apply changes it.
+    Update,
+    /// An immutable field changes: delete, then create.
+    Replace,
+    /// The object is ours and no longer declared, or the environment is torn down.
+    Delete,
+    /// The object exists without a recorded owner; apply makes it ours.
+    Adopt,
+    /// Nothing is done to the object.
+    Keep(KeepReason),
+}
+
+/// Why an object is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeepReason {
+    /// Live and declared agree.
+    Unchanged,
+    /// No longer declared, but protected by this key.
+    Protected(String),
+    /// Somebody else's object; the claim does not own it.
+    Foreign(Owner),
+    /// A namespace that is still in use, or not ours to delete.
+    InUse(String),
+    /// It is already gone.
+    Gone,
+}
+
+impl Action {
+    /// The name of the action in output and JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Delete => "delete",
+            Self::Adopt => "adopt",
+            Self::Keep(_) => "keep",
+        }
+    }
+
+    /// Whether the live object dies in this step.
+    pub fn is_destructive(&self) -> bool {
+        matches!(self, Self::Replace | Self::Delete)
+    }
+
+    /// Whether the declared object is sent to the server.
+    pub fn applies(&self) -> bool {
+        matches!(
+            self,
+            Self::Create | Self::Update | Self::Replace | Self::Adopt
+        )
+    }
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unchanged => f.write_str("unchanged"),
+            Self::Protected(key) => write!(f, "no longer declared, protected by {key}"),
+            Self::Foreign(owner) => write!(f, "belongs to {owner}"),
+            Self::InUse(why) => f.write_str(why),
+            Self::Gone => f.write_str("already gone"),
+        }
+    }
+}
+
+/// One changed field. Values of Secrets are already keyed fingerprints here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// The field.
+    pub path: FieldPath,
+    /// Live value; `None` when the field is added.
+    pub before: Option<Value>,
+    /// Value after the step; `None` when the field is removed.
+    pub after: Option<Value>,
+}
+
+/// One step of a plan: one object, one action, and why.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// The live identity it is done to.
+    pub key: ObjectKey,
+    /// The declared identity.
+    pub logical: LogicalKey,
+    /// Why, in one sentence without a full stop.
+    pub reason: String,
+    /// The live object before the step, as it was read.
+    pub before: Option<Object>,
+    /// The object as it is sent, with namespace, stamp and left-alone fields settled; absent for
+    /// `Delete`, and for `Keep` of what is no longer declared.
+    pub desired: Option<Object>,
+    /// The object as it will be after the step, if known: the server's dry run, or `desired`.
+    pub after: Option<Object>,
+    /// What changes between `before` and `after`.
+    pub changes: Vec<FieldChange>,
+    /// Whether the server has validated this step by dry run.
+    pub validated: bool,
+    /// Whether conflicts with other field managers were accepted for this object.
+    pub force: bool,
+    /// Wave in which the step runs, from 0.
+    pub wave: usize,
+}

@@ -1,0 +1,171 @@
+//! The world as it was read: objects, what could not be read, and the claims.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::{Claim, GroupKind, Object, ObjectKey};
+
+/// Which cluster a world was read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClusterIdentity {
+    /// The uid of namespace `kube-system`, which lives as long as the cluster.
+    pub uid: String,
+    /// The kubeconfig context, for people.
+    pub context: String,
+    /// Server version as `/version` tells it, such as `v1.20.2`.
+    pub version: String,
+}
+
+/// A kind as the cluster serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceKind {
+    /// Group and kind.
+    pub kind: GroupKind,
+    /// The version used to read it.
+    pub version: String,
+    /// Every served version, preferred first.
+    pub versions: Vec<String>,
+    /// The path segment, such as `deployments`.
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Whether it can be listed; what cannot be listed holds no state to lose.
+    pub listable: bool,
+}
+
+/// Something that could not be read completely. Unknown is not absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The kind, or `None` for a whole API group that discovery could not read.
+    pub kind: Option<GroupKind>,
+    /// The group that discovery could not read; empty when `kind` says which.
+    pub group: String,
+    /// The namespace, or `None` when no namespace could be read.
+    pub namespace: Option<String>,
+    /// What the server said, with verb and resource.
+    pub reason: String,
+}
+
+impl Unread {
+    /// Whether objects of `kind` in `namespace` may be missing because of this. `None` for
+    /// `namespace` asks about any namespace and about cluster-scoped objects.
+    pub fn covers(&self, kind: &GroupKind, namespace: Option<&str>) -> bool {
+        let kind_covered = match &self.kind {
+            Some(unread) => unread == kind,
+            None => self.group == kind.group,
+        };
+        kind_covered && self.covers_namespace(namespace)
+    }
+
+    /// Whether anything in `namespace` may be missing because of this.
+    pub fn covers_namespace(&self, namespace: Option<&str>) -> bool {
+        match (&self.namespace, namespace) {
+            (Some(unread), Some(asked)) => unread == asked,
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Some(kind) => write!(f, "{kind}")?,
+            None => write!(f, "API group {}", self.group)?,
+        }
+        if let Some(namespace) = &self.namespace {
+            write!(f, " in {namespace}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+/// Everything that was read of one cluster, at one time.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// Which cluster.
+    pub cluster: ClusterIdentity,
+    /// Every kind that it serves.
+    pub kinds: BTreeMap<GroupKind, ResourceKind>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// Every claim in the claims namespace, sorted by stack and environment.
+    pub claims: Vec<Claim>,
+    objects: BTreeMap<ObjectKey, Object>,
+}
+
+impl World {
+    /// Adds or replaces an object.
+    pub fn insert(&mut self, object: Object) {
+        self.objects.insert(object.key.clone(), object);
+    }
+
+    /// Removes an object, returning it.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Object> {
+        self.objects.remove(key)
+    }
+
+    /// One object.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
+        self.objects.get(key)
+    }
+
+    /// All objects, sorted by key.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.objects.values()
+    }
+
+    /// All objects of a kind, sorted by namespace and name.
+    pub fn of_kind<'a>(&'a self, kind: &'a GroupKind) -> impl Iterator<Item = &'a Object> {
+        let first = ObjectKey {
+            kind: kind.clone(),
+            namespace: None,
+            name: String::new(),
+        };
+        self.objects
+            .range(first..)
+            .take_while(move |(key, _)| key.kind == *kind)
+            .map(|(_, object)| object)
+    }
+
+    /// All objects in a namespace, sorted by key. Linear in the world: group once where many
+    /// namespaces are asked for.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Object> {
+        self.objects
+            .values()
+            .filter(move |object| object.key.namespace.as_deref() == Some(namespace))
+    }
+
+    /// Whether a kind lives in namespaces: as the cluster serves it, else by the built-in table.
+    /// `None` for an unknown kind.
+    pub fn is_namespaced(&self, kind: &GroupKind) -> Option<bool> {
+        self.kinds
+            .get(kind)
+            .map(|kind| kind.namespaced)
+            .or_else(|| crate::builtin_kind(&kind.group, &kind.kind).map(|row| row.namespaced))
+    }
+
+    /// The first reason why objects of `kind` in `namespace` may be missing from this world.
+    pub fn unread(&self, kind: &GroupKind, namespace: Option<&str>) -> Option<&Unread> {
+        self.unread
+            .iter()
+            .find(|unread| unread.covers(kind, namespace))
+    }
+
+    /// Every reason why something in `namespace` may be missing from this world.
+    pub fn unread_in<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Unread> {
+        self.unread
+            .iter()
+            .filter(move |unread| unread.covers_namespace(Some(namespace)))
+    }
+
+    /// The claim of a stack's environment, by the names as written.
+    pub fn claim(&self, stack: &str, environment: &str) -> Option<&Claim> {
+        self.claims
+            .iter()
+            .find(|claim| claim.stack == stack && claim.environment == environment)
+    }
+
+    /// The claim that records an object as its own, with the live identity agreeing.
+    pub fn claim_of(&self, object: &Object) -> Option<&Claim> {
+        self.claims.iter().find(|claim| claim.owns(object))
+    }
+}
