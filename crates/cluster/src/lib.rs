@@ -1,1 +1,41 @@
-//! (being written)
+//! Kubernetes over the wire: the one crate that knows the API server.
+//!
+//! [`Cluster`] connects, discovers, reads a whole [`underpin_model::World`] and makes the few kinds
+//! of change that Underpin makes. [`claims`] stores what environments own; [`lock`] lets one run
+//! at a time change an environment.
+//!
+//! Invariants:
+//! - reading never sends anything but GET;
+//! - every list is complete or reported as [`underpin_model::Unread`]: unknown is not absent;
+//! - every change of an existing object carries a precondition or is a server-side apply;
+//! - every request has a time limit, every retry a bound;
+//! - no error message holds a value of a Secret.
+
+mod act;
+mod cluster;
+mod connect;
+mod discovery;
+mod error;
+mod identity;
+mod limiter;
+mod list;
+mod objects;
+mod path;
+mod read;
+mod status;
+mod transport;
+
+pub mod claims;
+pub mod lock;
+
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod read_tests;
+
+pub use act::Act;
+pub use cluster::Cluster;
+pub use connect::ConnectOptions;
+pub use error::{Cause, ClusterError, ConflictKind, FieldConflict};
+pub use objects::{Applied, ApplyOptions, Deletion, Precondition, Propagation};
+pub use read::{ReadRequest, is_ambient};

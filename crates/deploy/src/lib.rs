@@ -1,1 +1,44 @@
-//! (being written)
+//! The executor of object steps: plans against a cluster, and does what the verdict allows.
+//!
+//! ```text
+//! planning ──▶ Planned ──(confirm, lock)──▶ record intents ──▶ waves ──▶ wait ──▶ prune ──▶ record
+//! ```
+//!
+//! Invariants:
+//! - `planning` changes nothing in the cluster;
+//! - nothing is changed without the claim's lock, and no request is sent whose time limit outlives
+//!   the lock or the deadline;
+//! - an object is created or changed only after the claim records the intent;
+//! - a destructive call re-reads what it destroys and carries its uid and resourceVersion.
+
+mod apply;
+mod deployment;
+mod down;
+mod dry_run;
+mod error;
+mod helm;
+mod import;
+mod kinds;
+mod namespace;
+mod observe;
+mod planning;
+mod record;
+mod remove;
+mod run;
+mod session;
+mod status;
+mod stop;
+mod up;
+mod wait;
+mod waves;
+
+pub use deployment::{Deployment, Settings};
+pub use down::{down, plan_teardown, reclaim_kept};
+pub use error::DeployError;
+pub use import::{Import, ImportFrom, Imported, import};
+pub use observe::{Event, Observer, StepResult};
+pub use planning::{Planned, plan};
+pub use run::{Failure, Outcome, Summary};
+pub use status::{KeptNamespace, Status, status};
+pub use stop::{Stop, StopReason};
+pub use up::up;

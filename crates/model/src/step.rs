@@ -112,6 +112,16 @@ pub struct Step {
     pub validated: bool,
     /// Whether conflicts with other field managers were accepted for this object.
     pub force: bool,
-    /// Wave in which the step runs, from 0.
+    /// Wave in which the step runs, from 0. Steps of one wave run in parallel.
     pub wave: usize,
+    /// Objects whose steps in earlier waves must have succeeded; others may fail without harm.
+    pub requires: Vec<ObjectKey>,
+}
+
+impl Step {
+    /// Turns the step into one that leaves the object alone.
+    pub fn keep(&mut self, why: KeepReason) {
+        self.reason = why.to_string();
+        self.action = Action::Keep(why);
+    }
 }

@@ -1,6 +1,9 @@
 //! The world as it was read: objects, what could not be read, and the claims.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{Claim, GroupKind, Object, ObjectKey};
 
@@ -87,6 +90,9 @@ pub struct World {
     pub kinds: BTreeMap<GroupKind, ResourceKind>,
     /// What could not be read.
     pub unread: Vec<Unread>,
+    /// Kinds whose cluster-wide list failed, with the namespaces in which they could be read all
+    /// the same: an [`Unread`] without a namespace says nothing about these.
+    pub partly_read: BTreeMap<GroupKind, BTreeSet<String>>,
     /// Every claim in the claims namespace, sorted by stack and environment.
     pub claims: Vec<Claim>,
     objects: BTreeMap<ObjectKey, Object>,
@@ -145,16 +151,28 @@ impl World {
 
     /// The first reason why objects of `kind` in `namespace` may be missing from this world.
     pub fn unread(&self, kind: &GroupKind, namespace: Option<&str>) -> Option<&Unread> {
-        self.unread
-            .iter()
-            .find(|unread| unread.covers(kind, namespace))
+        self.unread.iter().find(|unread| {
+            unread.covers(kind, namespace) && !self.was_read_all_the_same(unread, namespace)
+        })
     }
 
     /// Every reason why something in `namespace` may be missing from this world.
     pub fn unread_in<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Unread> {
-        self.unread
-            .iter()
-            .filter(move |unread| unread.covers_namespace(Some(namespace)))
+        self.unread.iter().filter(move |unread| {
+            unread.covers_namespace(Some(namespace))
+                && !self.was_read_all_the_same(unread, Some(namespace))
+        })
+    }
+
+    /// Whether a failed cluster-wide list was made good in `namespace`.
+    fn was_read_all_the_same(&self, unread: &Unread, namespace: Option<&str>) -> bool {
+        let (Some(kind), None, Some(namespace)) = (&unread.kind, &unread.namespace, namespace)
+        else {
+            return false;
+        };
+        self.partly_read
+            .get(kind)
+            .is_some_and(|read| read.contains(namespace))
     }
 
     /// The claim of a stack's environment, by the names as written.

@@ -1,1 +1,50 @@
-//! (being written)
+//! The heart: names and placement, the plan, what it does to the world, and the verdict on it.
+//!
+//! ```text
+//! declared + world + claim ──prepare──▶ Preparation ──(dry runs)──▶ plan_up ──▶ Plan
+//!                                                                   plan_down ──▶ Plan
+//! world + Plan ──simulate──▶ Simulation ──judge──▶ Verdict
+//! ```
+//!
+//! Invariant: pure. No I/O, no clock, no randomness, no async; the same input gives the same
+//! output, byte for byte. It never decides what a kind's fields mean: `underpin-refs` does.
+
+mod accept;
+mod build;
+mod cascade;
+mod dangling;
+mod diff;
+mod environment;
+mod fingerprint;
+pub mod judge;
+mod left_alone;
+mod managed_fields;
+pub mod naming;
+mod occupancy;
+mod order;
+mod ownership;
+mod placement;
+mod prepare;
+mod recorded;
+mod redact;
+pub mod rules;
+mod simulate;
+mod teardown;
+mod wording;
+
+pub use accept::{Acceptance, AcceptanceError, Acceptances};
+pub use build::{FieldConflict, MergeOutcome, Plan, Purpose, UpInput, is_long_lived, plan_up};
+pub use diff::changes;
+pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields, Problem};
+pub use fingerprint::Fingerprints;
+pub use judge::{Context, Verdict, judge, judge_recorded, sort_findings};
+pub use left_alone::{FieldExpression, FieldExpressionError};
+pub use managed_fields::without_co_owned;
+pub use occupancy::{Occupancy, Occupant, occupancy, placed_in};
+pub use ownership::{LOST_CLAIM, Ownership};
+pub use placement::{ResolvedPlacement, resolve_placement};
+pub use prepare::{Preparation, Prepared, Situation, prepare};
+pub use recorded::RecordedObject;
+pub use redact::redacted;
+pub use simulate::{Cause, Simulation, simulate};
+pub use teardown::plan_down;

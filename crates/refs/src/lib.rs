@@ -1,1 +1,28 @@
-//! (being written)
+//! What Kubernetes objects say of each other.
+//!
+//! Pure functions from an object to its references, its owner, its protection, its presence and
+//! what controllers make from it. One module per API group in `kinds`, all listed in one table.
+//!
+//! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
+//! of a Secret are never looked at; malformed fields are skipped, never a panic.
+
+mod collector;
+mod field;
+mod generated;
+mod host;
+mod index;
+mod kinds;
+mod owner;
+mod pods;
+mod presence;
+mod protection;
+mod references;
+
+pub use generated::generated;
+pub use host::{HostForm, ServiceHost, service_hosts};
+pub use index::ReferenceIndex;
+pub use owner::{is_deployer_manager, tool_owner};
+pub use pods::{pod_labels, pod_template};
+pub use presence::{Presence, presence};
+pub use protection::{Protection, protection_from_key, protections};
+pub use references::references;

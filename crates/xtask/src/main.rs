@@ -1,2 +1,43 @@
-//! (being written)
-fn main() {}
+//! Developer chores: `cargo xtask --help`.
+
+mod control_plane;
+mod generate;
+mod test;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer chores")]
+enum Task {
+    /// The Kubernetes control plane that end-to-end tests run on.
+    #[command(subcommand)]
+    ControlPlane(control_plane::Task),
+    /// Write the generated files, or check that they are up to date.
+    Generate(generate::Args),
+    /// Run all tests, end-to-end tests included; builds what they need first.
+    Test(test::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Task::parse() {
+        Task::ControlPlane(task) => control_plane::run(task),
+        Task::Generate(args) => generate::run(&args),
+        Task::Test(args) => test::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        // Nobody is left to tell when standard error is closed.
+        drop(writeln!(io::stderr(), "error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// A command's own exit code, as this process's.
+fn exit_code(status: std::process::ExitStatus) -> ExitCode {
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from)
+}

@@ -1,0 +1,17 @@
+//! Claims in the cluster: ConfigMaps in a namespace of their own.
+//!
+//! A claim is a *head* ConfigMap of the claim's name and, for large ones, *shards* that the head
+//! refers to by the digest of their content. A write puts new shards beside the old ones, then swaps
+//! the head by its `resourceVersion`, then removes what the head no longer refers to: whoever reads
+//! sees the claim before or after, and a kill in between leaves it as it was.
+
+mod key;
+mod store;
+mod stored;
+
+pub use store::ClaimStore;
+pub(crate) use store::Head;
+pub use stored::{StoredError, parse};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The whole world in one read: a list of every kind, at once.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use tokio::task::JoinSet;
+use underpin_model::{
+    Depth, GroupKind, Object, ObjectKey, ResourceKind, Unread, World, builtin_kind,
+};
+
+use crate::{Cluster, ClusterError, claims};
+
+/// What to read, and how much of it.
+#[derive(Clone)]
+pub struct ReadRequest {
+    /// Where the claims are.
+    pub claims_namespace: String,
+    /// Namespaces of interest: where a cluster-wide list is forbidden, these are tried one by one.
+    pub namespaces: Vec<String>,
+    /// Namespaces whose Secrets are read in full; elsewhere only their metadata is.
+    pub secrets_in: Vec<String>,
+    /// Whether objects of a kind are read in full; of others only the metadata is. Not asked about
+    /// Secrets.
+    pub full: Arc<dyn Fn(&GroupKind) -> bool + Send + Sync>,
+}
+
+/// Groups that serve measurements, not objects.
+const AMBIENT_GROUPS: &[&str] = &[
+    "metrics.k8s.io",
+    "custom.metrics.k8s.io",
+    "external.metrics.k8s.io",
+];
+
+/// Whether a group serves measurements, not objects.
+pub(crate) fn is_ambient_group(group: &str) -> bool {
+    AMBIENT_GROUPS.contains(&group)
+}
+
+/// Whether objects of a kind are by-products of a running cluster that nothing is lost with:
+/// Events, measurements and component states. They are neither read nor counted.
+pub fn is_ambient(kind: &GroupKind) -> bool {
+    is_ambient_group(&kind.group)
+        || kind.is("", "Event")
+        || kind.is("events.k8s.io", "Event")
+        || kind.is("", "ComponentStatus")
+}
+
+/// What came of reading one kind.
+struct KindRead {
+    kind: GroupKind,
+    objects: Vec<Object>,
+    unread: Vec<Unread>,
+    /// Namespaces read one by one.
+    read_in: BTreeSet<String>,
+    served: Served,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Served {
+    Yes,
+    /// It answers that it cannot be listed.
+    NotListable,
+    /// It was withdrawn since discovery.
+    NoMore,
+}
+
+impl Cluster {
+    /// Reads everything: identity, kinds, claims and one list of every listable kind, all at once.
+    /// What cannot be read is in [`World::unread`]; only identity and the roots of discovery are
+    /// indispensable.
+    pub async fn read_world(&self, request: &ReadRequest) -> Result<World, ClusterError> {
+        let store = claims::ClaimStore::new(self.clone(), &request.claims_namespace);
+        let (cluster, (kinds, unread), (claims, claims_unread)) =
+            tokio::try_join!(self.identity(), self.discover(), async {
+                Ok(store.load_all_or_unread().await)
+            },)?;
+        let mut world = World::default();
+        world.cluster = cluster;
+        world.kinds = kinds;
+        world.claims = claims;
+        world.unread = unread;
+        world.unread.extend(claims_unread);
+        let reads = self.read_kinds(&world.kinds, request).await;
+        fill(&mut world, reads);
+        Ok(world)
+    }
+
+    async fn read_kinds(
+        &self,
+        kinds: &BTreeMap<GroupKind, ResourceKind>,
+        request: &ReadRequest,
+    ) -> Vec<KindRead> {
+        let mut tasks = JoinSet::new();
+        let wanted = kinds
+            .values()
+            .filter(|kind| kind.listable && !is_ambient(&kind.kind));
+        let mut missing: BTreeSet<GroupKind> = BTreeSet::new();
+        for kind in wanted {
+            missing.insert(kind.kind.clone());
+            let (cluster, kind, request) = (self.clone(), kind.clone(), request.clone());
+            tasks.spawn(async move { cluster.read_kind(&kind, &request).await });
+        }
+        let mut reads = Vec::new();
+        while let Some(joined) = tasks.join_next().await {
+            if let Ok(read) = joined {
+                missing.remove(&read.kind);
+                reads.push(read);
+            }
+        }
+        // A task that ended without an answer: its kind is unknown, not absent.
+        for kind in missing {
+            let mut read = KindRead::of(&kind);
+            read.miss(None, "reading it ended early".to_owned());
+            reads.push(read);
+        }
+        // Built-in kinds first: they win over others that show the same object again.
+        reads.sort_by_key(|read| (!is_builtin(&read.kind), read.kind.clone()));
+        reads
+    }
+
+    async fn read_kind(&self, kind: &ResourceKind, request: &ReadRequest) -> KindRead {
+        let mut read = KindRead::of(&kind.kind);
+        let depth = if !is_secret(&kind.kind) && (request.full)(&kind.kind) {
+            Depth::Full
+        } else {
+            Depth::Metadata
+        };
+        match self.list(kind, None, depth).await {
+            Ok(objects) => {
+                read.objects = objects;
+                if is_secret(&kind.kind) {
+                    self.complete_secrets(kind, request, &mut read).await;
+                }
+            }
+            Err(error @ ClusterError::Forbidden { .. }) => {
+                read.miss(None, error.to_string());
+                if kind.namespaced {
+                    self.read_by_namespace(kind, depth, request, &mut read)
+                        .await;
+                }
+            }
+            Err(ClusterError::Server { code: 405, .. }) => read.served = Served::NotListable,
+            Err(error @ (ClusterError::NoMatch { .. } | ClusterError::NotFound { .. })) => {
+                match self.still_serves(kind).await {
+                    Ok(false) => read.served = Served::NoMore,
+                    _ => read.miss(None, error.to_string()),
+                }
+            }
+            Err(error) => read.miss(None, error.to_string()),
+        }
+        read
+    }
+
+    /// Replaces the metadata of Secrets by whole Secrets where these are asked for.
+    async fn complete_secrets(
+        &self,
+        kind: &ResourceKind,
+        request: &ReadRequest,
+        read: &mut KindRead,
+    ) {
+        let namespaces: BTreeSet<&String> = request.secrets_in.iter().collect();
+        for namespace in namespaces {
+            match self.list(kind, Some(namespace), Depth::Full).await {
+                Ok(objects) => {
+                    read.objects
+                        .retain(|object| object.key.namespace.as_ref() != Some(namespace));
+                    read.objects.extend(objects);
+                }
+                Err(error) => read.miss(Some(namespace), error.to_string()),
+            }
+        }
+    }
+
+    /// Tries the namespaces of interest one by one.
+    async fn read_by_namespace(
+        &self,
+        kind: &ResourceKind,
+        depth: Depth,
+        request: &ReadRequest,
+        read: &mut KindRead,
+    ) {
+        let secrets_in: BTreeSet<&String> = if is_secret(&kind.kind) {
+            request.secrets_in.iter().collect()
+        } else {
+            BTreeSet::new()
+        };
+        let namespaces: BTreeSet<&String> = request
+            .namespaces
+            .iter()
+            .chain(secrets_in.iter().copied())
+            .collect();
+        for namespace in namespaces {
+            let depth = if secrets_in.contains(namespace) {
+                Depth::Full
+            } else {
+                depth
+            };
+            match self.list(kind, Some(namespace), depth).await {
+                Ok(objects) => {
+                    read.objects.extend(objects);
+                    read.read_in.insert(namespace.clone());
+                }
+                Err(error) => read.miss(Some(namespace), error.to_string()),
+            }
+        }
+    }
+}
+
+impl KindRead {
+    fn of(kind: &GroupKind) -> Self {
+        Self {
+            kind: kind.clone(),
+            objects: Vec::new(),
+            unread: Vec::new(),
+            read_in: BTreeSet::new(),
+            served: Served::Yes,
+        }
+    }
+
+    fn miss(&mut self, namespace: Option<&str>, reason: String) {
+        self.unread.push(Unread {
+            kind: Some(self.kind.clone()),
+            group: String::new(),
+            namespace: namespace.map(str::to_owned),
+            reason,
+        });
+    }
+}
+
+fn is_secret(kind: &GroupKind) -> bool {
+    kind.is("", "Secret")
+}
+
+fn is_builtin(kind: &GroupKind) -> bool {
+    builtin_kind(&kind.group, &kind.kind).is_some()
+}
+
+/// Puts what was read into the world; an object served under two groups counts once.
+fn fill(world: &mut World, reads: Vec<KindRead>) {
+    let mut by_uid: BTreeMap<String, ObjectKey> = BTreeMap::new();
+    for read in reads {
+        match read.served {
+            Served::Yes => {}
+            Served::NotListable => {
+                if let Some(kind) = world.kinds.get_mut(&read.kind) {
+                    kind.listable = false;
+                }
+            }
+            Served::NoMore => {
+                world.kinds.remove(&read.kind);
+            }
+        }
+        world.unread.extend(read.unread);
+        if !read.read_in.is_empty() {
+            world.partly_read.insert(read.kind, read.read_in);
+        }
+        for object in read.objects {
+            if let Some(uid) = object.uid() {
+                let first = by_uid
+                    .entry(uid.to_owned())
+                    .or_insert_with(|| object.key.clone());
+                if *first != object.key {
+                    continue;
+                }
+            }
+            world.insert(object);
+        }
+    }
+}

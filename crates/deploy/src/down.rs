@@ -1,0 +1,230 @@
+//! `down`: deletes exactly what the claim owns, and the namespace only when proven empty and ours.
+
+use std::sync::Arc;
+
+use underpin_cluster::lock::LockGuard;
+use underpin_model::{
+    Action, Claim, KeepReason, NamespaceProvenance, ObjectKey, Retirement, World,
+};
+use underpin_plan::{Identity, Ownership, judge, plan_down};
+
+use crate::{
+    DeployError, Deployment, Event, Observer, Outcome, Planned, StepResult, Stop, Summary,
+    apply::Tools,
+    kinds::Kinds,
+    planning,
+    session::{self, Locked, lock},
+    up::{Ended, Removal, finish, remove_wave},
+    waves,
+};
+
+/// How often the plan is made again because the claim changed before it could be locked.
+const ATTEMPTS: usize = 5;
+
+/// Plans the teardown of an environment. Changes nothing.
+pub async fn plan_teardown(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    reclaim_imported: bool,
+) -> Result<Planned, DeployError> {
+    observer.event(Event::Reading);
+    let recorded = deployment.store.load(&deployment.claim_name()?).await?;
+    let home = recorded.and_then(|claim| claim.placement).map(|placement| placement.namespace);
+    let world = planning::read(deployment, home.as_slice()).await?;
+    let claim = session::claim_of(deployment, &world)?;
+    let nothing = || DeployError::NothingRecorded(deployment.environment.display_name());
+    let claim = claim.ok_or_else(nothing)?;
+    planned_teardown(deployment, world, claim, reclaim_imported).ok_or_else(nothing)
+}
+
+fn planned_teardown(
+    deployment: &Deployment,
+    world: World,
+    claim: Claim,
+    reclaim_imported: bool,
+) -> Option<Planned> {
+    let ownership = Ownership::of(&world);
+    let acceptances = &deployment.acceptances;
+    let plan = plan_down(&claim, &world, &ownership, acceptances, reclaim_imported)?;
+    let verdict = judge(None, Some(&claim), &world, &plan, &ownership, acceptances);
+    let kinds = Kinds::new(&world, std::iter::empty());
+    let identity = Identity { claim: claim.id.clone(), seed: [0; 16] };
+    Some(Planned {
+        world,
+        ownership,
+        claim: Some(claim),
+        identity,
+        plan,
+        verdict,
+        terminating: Vec::new(),
+        kinds,
+    })
+}
+
+/// Tears an environment down, after `confirm`. Running it again continues.
+pub async fn down(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    confirm: impl Fn(&Planned) -> bool,
+) -> Result<Outcome, DeployError> {
+    teardown(deployment, observer, stop, confirm, false).await
+}
+
+/// Deletes what a former `down` of this environment kept, as far as nobody is in it any more.
+pub async fn reclaim_kept(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    confirm: impl Fn(&Planned) -> bool,
+) -> Result<Outcome, DeployError> {
+    teardown(deployment, observer, stop, confirm, true).await
+}
+
+async fn teardown(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    confirm: impl Fn(&Planned) -> bool,
+    reclaim_imported: bool,
+) -> Result<Outcome, DeployError> {
+    for _ in 0..ATTEMPTS {
+        let planned = tokio::select! {
+            planned = plan_teardown(deployment, observer, reclaim_imported) => planned?,
+            reason = stop.stopped() => return Err(DeployError::Stopped(reason)),
+        };
+        session::refuse_unused(&planned.verdict)?;
+        if planned.verdict.is_blocked() {
+            return Ok(Outcome::Refused(Box::new(planned)));
+        }
+        if is_retired_already(&planned) {
+            return Ok(Outcome::Settled(Box::new(planned)));
+        }
+        if !confirm(&planned) {
+            return Err(DeployError::NotConfirmed);
+        }
+        let id = planned.identity.claim.clone();
+        let uid = &planned.world.cluster.uid;
+        match lock(deployment, planned.claim.as_ref(), &id, uid, observer).await? {
+            Locked::Held(guard) => {
+                let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
+                return Ok(Outcome::Ran(Box::new(planned), summary));
+            }
+            Locked::Changed => observer.event(Event::Note(
+                "the environment changed while it was planned; planning again".to_owned(),
+            )),
+        }
+    }
+    Err(DeployError::Unsettled(ATTEMPTS))
+}
+
+/// Whether a former `down` did all that can be done: what is left is kept for the same reasons.
+fn is_retired_already(planned: &Planned) -> bool {
+    let retired = planned.claim.as_ref().is_some_and(|claim| claim.retired.is_some());
+    let gone = |action: &Action| *action == Action::Keep(KeepReason::Gone);
+    retired
+        && planned.plan.changing().next().is_none()
+        && planned.plan.dropped.is_empty()
+        && !planned.plan.steps.iter().any(|step| gone(&step.action))
+}
+
+async fn carry_out(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    planned: &Planned,
+    guard: LockGuard,
+) -> Result<Summary, DeployError> {
+    let guard = Arc::new(guard);
+    let tools = Tools {
+        cluster: deployment.cluster.clone(),
+        guard: guard.clone(),
+        stop: stop.clone(),
+        claim: planned.identity.claim.clone(),
+        request_timeout: deployment.settings.request_timeout,
+    };
+    let mut summary = Summary::default();
+    let ended = removals(deployment, observer, planned, &tools, &mut summary).await;
+    drop(tools);
+    let complete = ended.is_ok() && summary.is_complete();
+    if !complete {
+        return finish(deployment, "down", guard, summary, ended).await;
+    }
+    let claim = guard.claim().await;
+    summary.kept = kept_namespaces(planned, &summary);
+    if nothing_is_left(&claim, planned, &summary) {
+        if let Ok(guard) = Arc::try_unwrap(guard) {
+            guard.release_and_remove().await?;
+        }
+        return Ok(summary);
+    }
+    let why: Vec<String> = summary.kept.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let retirement = Retirement {
+        at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        kept_because: why.join("; "),
+    };
+    guard.update(|claim| claim.retired = Some(retirement)).await?;
+    finish(deployment, "down", guard, summary, Ok(())).await
+}
+
+async fn removals(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    planned: &Planned,
+    tools: &Tools,
+    summary: &mut Summary,
+) -> Result<(), Ended> {
+    let plan = &planned.plan;
+    let gone: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Keep(KeepReason::Gone))
+        .map(|step| step.logical.clone())
+        .chain(plan.dropped.keys().cloned())
+        .collect();
+    if !gone.is_empty() {
+        tools.guard.update(|claim| crate::record::removed(claim, &gone)).await?;
+    }
+    let removal = Removal::new(deployment, planned);
+    let deletes = plan.steps.iter().filter(|step| step.action == Action::Delete);
+    for wave in waves::grouped(deletes) {
+        remove_wave(tools, &removal, &wave, summary, observer).await?;
+    }
+    Ok(())
+}
+
+/// Namespaces that stay, and why: by plan, or because the fresh count found somebody.
+fn kept_namespaces(
+    planned: &Planned,
+    summary: &Summary,
+) -> std::collections::BTreeMap<String, String> {
+    let namespaces = planned.plan.steps.iter().filter(|step| step.key.is_namespace());
+    namespaces
+        .filter_map(|step| {
+            let why = match (&step.action, summary.results.get(&step.key)) {
+                (Action::Keep(KeepReason::Gone), _) => return None,
+                (Action::Keep(why), _) => why.to_string(),
+                (_, Some(StepResult::Kept(why))) => why.clone(),
+                (_, Some(StepResult::Terminating(held))) => {
+                    format!("it is still being deleted, held by {held}")
+                }
+                _ => return None,
+            };
+            Some((step.key.name.clone(), why))
+        })
+        .collect()
+}
+
+/// Whether the claim has nothing left to say: no object of its own, and no namespace that it may
+/// one day delete. A namespace that never was this environment's is nobody's leak.
+fn nothing_is_left(claim: &Claim, planned: &Planned, summary: &Summary) -> bool {
+    let entries = claim.entries.values().filter(|entry| !entry.key.is_namespace()).count();
+    let responsible = planned.plan.placement.placement.provenance != NamespaceProvenance::Existing;
+    let placement = &planned.plan.placement.placement.namespace;
+    let other_kept = summary.kept.keys().any(|name| {
+        name != placement
+            && claim.entry_at(&ObjectKey::of_namespace(name.clone())).is_some_and(|(_, e)| e.created)
+    });
+    let placement_kept = summary.kept.contains_key(placement) && responsible;
+    entries == 0 && !placement_kept && !other_kept
+}

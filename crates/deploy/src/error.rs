@@ -1,0 +1,95 @@
+//! What ends a run before it could be judged or finished.
+
+use underpin_cluster::{ClusterError, lock::LockError};
+use underpin_model::Lock;
+use underpin_plan::{Acceptance, naming::NamingError};
+use underpin_source::Diagnostic;
+
+use crate::StopReason;
+
+/// An error of a run. What failed for single objects is part of the outcome, not of this.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The cluster, or the way to it.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The lock could not be taken, renewed or released.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A name that cannot be made valid.
+    #[error(transparent)]
+    Naming(#[from] NamingError),
+    /// The declared files have errors.
+    #[error("the declared files have {} error{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    Declared(Vec<Diagnostic>),
+    /// The claim belongs to another cluster.
+    #[error(
+        "{environment} is recorded in another cluster (uid {recorded}); this one ({context}) has uid {found}"
+    )]
+    WrongCluster {
+        /// `stack/environment`.
+        environment: String,
+        /// Uid in the claim or the stack file.
+        recorded: String,
+        /// Context in use.
+        context: String,
+        /// Uid of the cluster at hand.
+        found: String,
+    },
+    /// Something else is recorded under the name that this environment's claim would have.
+    #[error(
+        "the claim {name} belongs to {other}: {environment} has the same name once it is made \
+         valid; rename one of the two"
+    )]
+    ClaimNameTaken {
+        /// The claim's name.
+        name: String,
+        /// Whose it is.
+        other: String,
+        /// Who asks.
+        environment: String,
+    },
+    /// The claims could not be read completely; nothing can be decided without them.
+    #[error("the claims in namespace {namespace} could not be read: {reason}")]
+    ClaimsUnread {
+        /// The claims' namespace.
+        namespace: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// Acceptances that match no finding.
+    #[error("nothing to accept: {} matches no finding of this plan", join(.0))]
+    UnusedAcceptance(Vec<Acceptance>),
+    /// Another run holds the lock.
+    #[error("{environment} is locked by {} since {}", .lock.who, .lock.acquired)]
+    Busy {
+        /// `stack/environment`.
+        environment: String,
+        /// Who holds it.
+        lock: Box<Lock>,
+    },
+    /// The world kept changing between plan and lock.
+    #[error("the environment changed {0} times while it was being planned; run again when it is quiet")]
+    Unsettled(usize),
+    /// The run stopped before anything was changed.
+    #[error("stopped before anything was changed: {0}")]
+    Stopped(StopReason),
+    /// The user said no, or could not be asked.
+    #[error("nothing was changed: the plan was not confirmed")]
+    NotConfirmed,
+    /// There is nothing recorded for the environment.
+    #[error("nothing is recorded for {0} in this cluster; there is nothing to tear down")]
+    NothingRecorded(String),
+    /// The operating system gave no random bytes; identities cannot be drawn without.
+    #[error("the operating system gave no random bytes: {0}")]
+    NoRandomness(String),
+    /// What `import` was asked for does not fit what is there.
+    #[error("{0}")]
+    Import(String),
+}
+
+fn join(acceptances: &[Acceptance]) -> String {
+    let texts: Vec<String> =
+        acceptances.iter().map(|one| format!("{}:{}", one.code, one.subject)).collect();
+    texts.join(", ")
+}

@@ -1,0 +1,179 @@
+//! Namespaces: marked by every `up`, deleted only on fresh proof that nothing is left.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+use underpin_cluster::{Cluster, Deletion, Propagation, claims::ClaimStore, is_ambient};
+use underpin_model::{
+    Action, ClaimId, GroupKind, Object, ObjectKey, ResourceKind, Step, Unread, World, names,
+};
+use underpin_plan::{Occupancy, Ownership, occupancy};
+
+use crate::{
+    StepResult, StopReason,
+    apply::Tools,
+    remove::{Going, await_gone},
+    waves::StepEnd,
+};
+
+/// How often a namespace that changed while it was counted is counted again.
+const ATTEMPTS: usize = 5;
+/// Lists in flight at once while counting.
+const IN_FLIGHT: usize = 16;
+
+/// Marks every live namespace that the steps apply to. A Namespace's resourceVersion does not
+/// change with its contents; this is what makes a concurrent `down`, which has counted before,
+/// fail and count again. Must follow the claim's record and precede the first apply.
+pub(crate) async fn mark(tools: &Tools, world: &World, steps: &[Step]) -> Result<Vec<String>, StopReason> {
+    let mut touched: Vec<&str> = steps
+        .iter()
+        .filter(|step| step.action.applies())
+        .filter_map(|step| step.key.namespace.as_deref())
+        .collect();
+    touched.sort_unstable();
+    touched.dedup();
+    let mut failed = Vec::new();
+    for name in touched {
+        let live = world.get(&ObjectKey::of_namespace(name));
+        let Some(uid) = live.and_then(Object::uid) else { continue };
+        let value = mark_value(&tools.claim);
+        let result = tools.timed()?.annotate_namespace(name, uid, names::LAST_UP_ANNOTATION, &value).await;
+        if let Err(error) = result {
+            failed.push(format!("namespace {name}: {error}"));
+        }
+    }
+    Ok(failed)
+}
+
+/// Different at each call, so that the Namespace's resourceVersion changes each time.
+fn mark_value(claim: &ClaimId) -> String {
+    format!("{claim}/{}", jiff::Timestamp::now().as_nanosecond())
+}
+
+/// What deleting a namespace needs besides the shared tools.
+#[derive(Clone)]
+pub(crate) struct NamespaceRemoval {
+    pub(crate) store: ClaimStore,
+    pub(crate) world: Arc<World>,
+    pub(crate) kind: ResourceKind,
+    pub(crate) patience: Duration,
+}
+
+/// Carries out a delete step on a Namespace: its resourceVersion first, then all claims, then
+/// everything that is left in every listable kind, then the deletion with uid and that version.
+/// A concurrent `up` has changed the version: count again.
+pub(crate) async fn delete_step(tools: Tools, removal: NamespaceRemoval, step: Step) -> StepEnd<()> {
+    debug_assert!(step.key.is_namespace() && step.action == Action::Delete);
+    let expected = step.before.as_ref().and_then(Object::uid).map(str::to_owned);
+    for _ in 0..ATTEMPTS {
+        let live = match tools.timed()?.get(&removal.kind, &step.key).await {
+            Ok(Some(live)) => live,
+            Ok(None) => return Ok((StepResult::AlreadyDone, Some(()))),
+            Err(error) => return Ok((StepResult::Failed(error.to_string()), None)),
+        };
+        if live.uid().map(str::to_owned) != expected {
+            return Ok((StepResult::Kept("it was made anew by somebody else".to_owned()), Some(())));
+        }
+        let going = |finalizers| Going {
+            kind: &removal.kind,
+            key: &step.key,
+            uid: expected.as_deref(),
+            finalizers,
+        };
+        if live.is_terminating() {
+            let going = going(vec!["its contents".to_owned()]);
+            return await_gone(&tools, &going, removal.patience).await;
+        }
+        let left = match count(&tools, &removal, &step.key.name).await? {
+            Ok(left) => left,
+            Err(why) => return Ok((StepResult::Kept(why), None)),
+        };
+        if !left.is_proven_empty() {
+            return Ok((StepResult::Kept(left.summary()), None));
+        }
+        let (uid, version) = (live.uid().unwrap_or_default(), live.resource_version().unwrap_or_default());
+        let deletion = tools
+            .timed()?
+            .delete(&removal.kind, &step.key, uid, version, Propagation::Background)
+            .await;
+        match deletion {
+            Ok(Deletion::Gone) => return Ok((StepResult::Done, Some(()))),
+            Ok(Deletion::Accepted { finalizers }) => {
+                return await_gone(&tools, &going(finalizers), removal.patience).await;
+            }
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Ok((StepResult::Failed(error.to_string()), None)),
+        }
+    }
+    let why = format!("it kept changing while it was counted ({ATTEMPTS} times)");
+    Ok((StepResult::Kept(why), None))
+}
+
+/// Counts a namespace afresh. An error says why it cannot be counted.
+async fn count(
+    tools: &Tools,
+    removal: &NamespaceRemoval,
+    namespace: &str,
+) -> Result<Result<Occupancy, String>, StopReason> {
+    tools.time()?;
+    let (claims, unread) = match removal.store.load_all().await {
+        Ok(read) => read,
+        Err(error) => return Ok(Err(format!("the claims could not be read: {error}"))),
+    };
+    let mut left = World::default();
+    left.cluster.clone_from(&removal.world.cluster);
+    left.kinds.clone_from(&removal.world.kinds);
+    left.claims = claims;
+    if let Some(unread) = unread.first() {
+        return Ok(Err(format!("a claim could not be read: {unread}")));
+    }
+    // What discovery could not read then may hold objects now.
+    left.unread = removal.world.unread.iter().filter(|unread| unread.kind.is_none()).cloned().collect();
+    for (kind, listed) in list_all(&tools.timed()?, &removal.world, namespace).await {
+        match listed {
+            Ok(objects) => objects.into_iter().for_each(|object| left.insert(object)),
+            Err(reason) => left.unread.push(Unread {
+                group: kind.group.clone(),
+                kind: Some(kind),
+                namespace: Some(namespace.to_owned()),
+                reason,
+            }),
+        }
+    }
+    let ownership = Ownership::of(&left);
+    // Our own objects that finalizers still hold are going; the namespace waits for them.
+    let own = left.claims.iter().find(|claim| claim.id == tools.claim).cloned();
+    let going = |object: &Object| {
+        object.is_terminating() && own.as_ref().is_some_and(|claim| claim.owns(object))
+    };
+    Ok(Ok(occupancy(&left, &ownership, namespace, Some(&tools.claim), going)))
+}
+
+type Listed = (GroupKind, Result<Vec<Object>, String>);
+
+/// Lists every listable namespaced kind in a namespace, metadata only, in parallel.
+async fn list_all(cluster: &Cluster, world: &World, namespace: &str) -> Vec<Listed> {
+    let slots = Arc::new(Semaphore::new(IN_FLIGHT));
+    let mut tasks = JoinSet::new();
+    let counted = |kind: &&ResourceKind| kind.namespaced && kind.listable && !is_ambient(&kind.kind);
+    for kind in world.kinds.values().filter(counted).cloned() {
+        let (cluster, slots, namespace) = (cluster.clone(), slots.clone(), namespace.to_owned());
+        tasks.spawn(async move {
+            let _slot = slots.acquire().await;
+            let listed = cluster.list_metadata(&kind, &namespace).await;
+            (kind.kind, listed.map_err(|error| error.to_string()))
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok(listed) => all.push(listed),
+            Err(error) => all.push((
+                GroupKind::core("unknown"),
+                Err(format!("internal error while listing: {error}")),
+            )),
+        }
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}

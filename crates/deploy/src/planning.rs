@@ -1,0 +1,152 @@
+//! Reads the world, plans and judges. Changes nothing.
+
+use std::sync::Arc;
+
+use underpin_cluster::ReadRequest;
+use underpin_model::{Claim, ClaimId, GroupKind, ObjectKey, World};
+use underpin_plan::{
+    Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, judge_recorded, plan_up, prepare,
+    resolve_placement,
+};
+use underpin_source::manifests::{Variable, Variables, render};
+
+use crate::{
+    Deployment, DeployError, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds, session,
+};
+
+/// A plan with everything it was made from.
+pub struct Planned {
+    /// The world as read.
+    pub world: World,
+    /// Whose every object is.
+    pub ownership: Ownership,
+    /// The environment's claim as read; absent for a first run.
+    pub claim: Option<Claim>,
+    /// Identity of the claim, recorded or fresh.
+    pub identity: Identity,
+    /// The plan.
+    pub plan: Plan,
+    /// What the rules say of it.
+    pub verdict: Verdict,
+    /// Objects that are being deleted and that the plan would apply once they are gone.
+    pub terminating: Vec<ObjectKey>,
+    pub(crate) kinds: Kinds,
+}
+
+impl Planned {
+    /// Whether a run would change nothing: no step does anything and the claim is settled.
+    pub fn is_settled(&self) -> bool {
+        let recorded = self.claim.as_ref().is_some_and(|claim| {
+            claim.retired.is_none()
+                && claim.placement.is_some()
+                && claim.entries.values().all(|entry| entry.uid.is_some())
+                && self.plan.steps.iter().filter(|step| step.desired.is_some()).all(|step| {
+                    claim.entries.contains_key(&step.logical)
+                })
+                && self.plan.steps.iter().all(|step| {
+                    step.desired.is_some()
+                        || step.action != underpin_model::Action::Keep(underpin_model::KeepReason::Gone)
+                })
+        });
+        recorded && self.plan.changing().next().is_none() && self.plan.dropped.is_empty()
+    }
+}
+
+/// Plans an `up`.
+pub async fn plan(deployment: &Deployment, observer: &dyn Observer) -> Result<Planned, DeployError> {
+    observer.event(Event::Reading);
+    let environment = &deployment.environment;
+    // Declared namespaces are of interest too, should a cluster-wide list be forbidden.
+    let expected = underpin_plan::naming::derive_namespace(&environment.derivation())?;
+    let recorded = deployment.store.load(&deployment.claim_name()?).await?;
+    let home = recorded
+        .as_ref()
+        .and_then(|claim| claim.placement.as_ref())
+        .map_or(expected, |placement| placement.namespace.clone());
+    let world = read(deployment, &[home]).await?;
+    let ownership = Ownership::of(&world);
+    let claim = session::claim_of(deployment, &world)?;
+    let placement = resolve_placement(&environment.derivation(), claim.as_ref(), &world)?;
+    let variables = variables(deployment, &placement.placement.namespace);
+    let (declared, diagnostics) = render(&deployment.documents, &variables);
+    if !diagnostics.is_empty() {
+        return Err(DeployError::Declared(diagnostics));
+    }
+    let identity = identity(claim.as_ref())?;
+    let preparation =
+        prepare(environment, &identity, claim.as_ref(), &world, &ownership, &declared)?;
+    let terminating: Vec<ObjectKey> = preparation.terminating().cloned().collect();
+    let kinds = Kinds::new(&world, declared.iter());
+    observer.event(Event::DryRuns(preparation.objects.len()));
+    let answers = dry_runs(deployment, &world, &kinds, &preparation.objects).await;
+    let fingerprints = Fingerprints::new(deployment.store.fingerprint_key().await.unwrap_or(None));
+    let input = UpInput {
+        environment,
+        claim: claim.as_ref(),
+        world: &world,
+        outcomes: &answers.outcomes,
+        fingerprints: &fingerprints,
+        acceptances: &deployment.acceptances,
+    };
+    let mut plan = plan_up(&input, preparation);
+    for step in &mut plan.steps {
+        step.force |= answers.forced.contains(&step.key);
+    }
+    let recorded = helm::recorded(&world, &plan.placement.placement.namespace);
+    let verdict = judge_recorded(
+        Some(environment),
+        claim.as_ref(),
+        &world,
+        &plan,
+        &ownership,
+        &deployment.acceptances,
+        &recorded,
+    );
+    Ok(Planned { world, ownership, claim, identity, plan, verdict, terminating, kinds })
+}
+
+/// Reads the whole world: what this environment needs may be anywhere, and so may whoever needs it.
+pub(crate) async fn read(
+    deployment: &Deployment,
+    namespaces: &[String],
+) -> Result<World, DeployError> {
+    let request = ReadRequest {
+        claims_namespace: deployment.claims_namespace.clone(),
+        namespaces: namespaces.to_vec(),
+        secrets_in: namespaces.to_vec(),
+        full: Arc::new(is_read_in_full),
+    };
+    let world = deployment.cluster.read_world(&request).await?;
+    session::check_cluster(deployment, &world)?;
+    Ok(world)
+}
+
+/// Whether objects of a kind may say what they need, and are read in full for it. What controllers
+/// write by the thousand says nothing that its owner does not say.
+fn is_read_in_full(kind: &GroupKind) -> bool {
+    !(kind.is("", "Endpoints")
+        || kind.is("discovery.k8s.io", "EndpointSlice")
+        || kind.is("apps", "ControllerRevision")
+        || kind.is("certificates.k8s.io", "CertificateSigningRequest"))
+}
+
+/// The variables of the environment when it lives in `namespace`.
+pub(crate) fn variables(deployment: &Deployment, namespace: &str) -> Variables {
+    let mut variables = deployment.variables.clone();
+    variables.insert("namespace", Variable::name(namespace));
+    variables
+}
+
+/// The recorded identity, or a fresh one.
+pub(crate) fn identity(claim: Option<&Claim>) -> Result<Identity, DeployError> {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).map_err(|error| DeployError::NoRandomness(error.to_string()))?;
+    let (id, seed) = random.split_at(16);
+    let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut identity = Identity { claim: ClaimId(id), seed: [0; 16] };
+    identity.seed.copy_from_slice(seed);
+    if let Some(claim) = claim {
+        identity.claim = claim.id.clone();
+    }
+    Ok(identity)
+}

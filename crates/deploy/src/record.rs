@@ -1,0 +1,102 @@
+//! What the claim records, before and after each wave.
+
+use std::collections::BTreeMap;
+
+use underpin_model::{Action, Claim, Entry, EntryState, KeepReason, LogicalKey, Object, Step};
+use underpin_plan::{Fingerprints, Plan};
+use underpin_refs::protections;
+
+/// Writes down what a run intends: the union of what is owned and what will be. New entries are
+/// *intended*; protection is the union of declared, live and recorded (R2.3).
+pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
+    claim.retired = None;
+    let mut placement = plan.placement.placement.clone();
+    if let Some(recorded) = claim.placement.as_ref().and_then(|placement| placement.uid.clone()) {
+        placement.uid = Some(recorded);
+    }
+    claim.placement = Some(placement);
+    for logical in plan.dropped.keys() {
+        claim.entries.remove(logical);
+    }
+    for step in &plan.steps {
+        let owned = step.action.applies() || step.action == Action::Keep(KeepReason::Unchanged);
+        if let (true, Some(desired)) = (owned, &step.desired) {
+            let entry = claim.entries.entry(step.logical.clone()).or_insert_with(|| Entry {
+                key: step.key.clone(),
+                api_version: desired.api_version(),
+                uid: None,
+                state: EntryState::Intended,
+                nonce: plan.nonces.get(&step.logical).cloned().unwrap_or_default(),
+                created: step.action == Action::Create,
+                protection: Vec::new(),
+                digest: None,
+            });
+            entry.key.clone_from(&step.key);
+            if step.action != Action::Keep(KeepReason::Unchanged) && entry.uid.is_none() {
+                entry.state = EntryState::Intended;
+            }
+            protect(entry, desired);
+        }
+        if let (Some(entry), Some(before)) = (claim.entries.get_mut(&step.logical), &step.before) {
+            protect(entry, before);
+        }
+        if step.action == Action::Keep(KeepReason::Gone) {
+            claim.entries.remove(&step.logical);
+        }
+    }
+}
+
+/// Adds the object's protection keys to the record; nothing here ever removes one.
+fn protect(entry: &mut Entry, object: &Object) {
+    for protection in protections(object) {
+        if !entry.protection.contains(&protection.key) {
+            entry.protection.push(protection.key);
+        }
+    }
+    entry.protection.sort();
+}
+
+/// Objects as the server returned them, by declared identity: what a wave has done.
+pub(crate) type AppliedObjects = BTreeMap<LogicalKey, Object>;
+
+/// Records what is there now: uid, version and digest of what was applied.
+pub(crate) fn applied(
+    claim: &mut Claim,
+    steps: &[Step],
+    objects: &AppliedObjects,
+    fingerprints: &Fingerprints,
+) {
+    for step in steps {
+        let Some(object) = objects.get(&step.logical) else { continue };
+        let Some(entry) = claim.entries.get_mut(&step.logical) else { continue };
+        entry.uid = object.uid().map(str::to_owned);
+        entry.state = EntryState::Applied;
+        if let Some(desired) = &step.desired {
+            entry.api_version = desired.api_version();
+            entry.digest = fingerprints.digest(&desired.value);
+        }
+        if object.key.is_namespace()
+            && let Some(placement) = &mut claim.placement
+            && placement.namespace == object.key.name
+        {
+            placement.uid = object.uid().map(str::to_owned);
+        }
+    }
+}
+
+/// Objects that were there unchanged count as applied too: an interrupted run may have left their
+/// entries without a uid.
+pub(crate) fn unchanged(plan: &Plan) -> AppliedObjects {
+    plan.steps
+        .iter()
+        .filter(|step| step.action == Action::Keep(KeepReason::Unchanged))
+        .filter_map(|step| Some((step.logical.clone(), step.before.clone()?)))
+        .collect()
+}
+
+/// Removes what is gone from the record.
+pub(crate) fn removed(claim: &mut Claim, gone: &[LogicalKey]) {
+    for logical in gone {
+        claim.entries.remove(logical);
+    }
+}

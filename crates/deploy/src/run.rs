@@ -1,0 +1,87 @@
+//! What came of a run.
+
+use std::collections::BTreeMap;
+
+use underpin_model::{ObjectKey, Step};
+
+use crate::{Planned, StepResult, StopReason};
+
+/// How a run ended.
+pub enum Outcome {
+    /// The plan is impossible or blocked; nothing was changed. The plan says which.
+    Refused(Box<Planned>),
+    /// Nothing was to be done; nothing was changed.
+    Settled(Box<Planned>),
+    /// The plan was carried out, as far as the summary says.
+    Ran(Box<Planned>, Summary),
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// How each step ended.
+    pub results: BTreeMap<ObjectKey, StepResult>,
+    /// What failed besides single steps: readiness, records.
+    pub failures: Vec<Failure>,
+    /// Why it stopped early, if it did; another run continues.
+    pub stopped: Option<StopReason>,
+    /// Namespaces that `down` kept, and why.
+    pub kept: BTreeMap<String, String>,
+}
+
+/// Something that went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The object.
+    pub key: ObjectKey,
+    /// What went wrong, and why.
+    pub message: String,
+}
+
+impl Summary {
+    /// Whether everything that was planned was done.
+    pub fn is_complete(&self) -> bool {
+        self.stopped.is_none() && self.failures.is_empty() && !self.any_failed()
+    }
+
+    /// Whether a step failed or was skipped.
+    pub fn any_failed(&self) -> bool {
+        self.results
+            .values()
+            .any(|result| matches!(result, StepResult::Failed(_) | StepResult::Skipped(_)))
+    }
+
+    /// Steps that were done.
+    pub fn done(&self) -> usize {
+        self.results
+            .values()
+            .filter(|result| matches!(result, StepResult::Done | StepResult::AlreadyDone))
+            .count()
+    }
+
+    /// Steps that were to change something and did not, in the plan's order.
+    pub fn left<'p>(&self, steps: impl Iterator<Item = &'p Step>) -> Vec<&'p ObjectKey> {
+        steps
+            .filter(|step| {
+                !matches!(
+                    self.results.get(&step.key),
+                    Some(StepResult::Done | StepResult::AlreadyDone | StepResult::Kept(_))
+                )
+            })
+            .map(|step| &step.key)
+            .collect()
+    }
+
+    /// One line for the history.
+    pub(crate) fn line(&self) -> String {
+        let failed = self.results.values().filter(|r| matches!(r, StepResult::Failed(_))).count();
+        let mut line = format!("{} done", self.done());
+        if failed > 0 || !self.failures.is_empty() {
+            line = format!("{line}, {} failed", failed + self.failures.len());
+        }
+        if let Some(reason) = self.stopped {
+            line = format!("{line}, stopped: {reason}");
+        }
+        line
+    }
+}

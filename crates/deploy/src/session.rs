@@ -1,0 +1,130 @@
+//! The environment's claim: found, checked, and locked for a run.
+
+use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
+use underpin_model::{Claim, ClaimId, World};
+use underpin_plan::Acceptances;
+
+use crate::{DeployError, Deployment, Event, Observer};
+
+/// The environment's claim in a world that was read. An error when claims could not be read, or
+/// another environment's claim has the same name: neither may pass for "no claim".
+pub(crate) fn claim_of(
+    deployment: &Deployment,
+    world: &World,
+) -> Result<Option<Claim>, DeployError> {
+    let environment = &deployment.environment;
+    let config_maps = underpin_model::GroupKind::core("ConfigMap");
+    if let Some(unread) = world.unread(&config_maps, Some(&deployment.claims_namespace)) {
+        return Err(DeployError::ClaimsUnread {
+            namespace: deployment.claims_namespace.clone(),
+            reason: unread.reason.clone(),
+        });
+    }
+    if let Some(claim) = world.claim(&environment.stack, &environment.name) {
+        if claim.cluster_uid != world.cluster.uid {
+            return Err(DeployError::WrongCluster {
+                environment: environment.display_name(),
+                recorded: claim.cluster_uid.clone(),
+                context: world.cluster.context.clone(),
+                found: world.cluster.uid.clone(),
+            });
+        }
+        return Ok(Some(claim.clone()));
+    }
+    let name = deployment.claim_name()?;
+    for claim in &world.claims {
+        if underpin_plan::naming::claim_name(&claim.stack, &claim.environment)? == name {
+            return Err(DeployError::ClaimNameTaken {
+                name,
+                other: claim.display_name(),
+                environment: environment.display_name(),
+            });
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses a cluster other than the one that the stack file pins.
+pub(crate) fn check_cluster(deployment: &Deployment, world: &World) -> Result<(), DeployError> {
+    match &deployment.pinned_cluster {
+        Some(pinned) if *pinned != world.cluster.uid => Err(DeployError::WrongCluster {
+            environment: deployment.environment.display_name(),
+            recorded: pinned.clone(),
+            context: world.cluster.context.clone(),
+            found: world.cluster.uid.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What came of asking for the lock.
+pub(crate) enum Locked {
+    /// The lock is held, on the very claim that the plan was made from.
+    Held(LockGuard),
+    /// The claim has changed since it was read: plan again.
+    Changed,
+}
+
+/// Takes the lock on the claim that a plan was made from; compare-and-swap, so that a plan never
+/// runs on a claim that it has not seen.
+pub(crate) async fn lock(
+    deployment: &Deployment,
+    claim: Option<&Claim>,
+    id: &ClaimId,
+    cluster_uid: &str,
+    observer: &dyn Observer,
+) -> Result<Locked, DeployError> {
+    let environment = &deployment.environment;
+    let mut nonce = [0_u8; 8];
+    getrandom::fill(&mut nonce).map_err(|error| DeployError::NoRandomness(error.to_string()))?;
+    let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+    let request = LockRequest {
+        holder: nonce,
+        who: deployment.settings.who.clone(),
+        lease: deployment.settings.lease,
+        wait: deployment.settings.lock_wait,
+    };
+    if let Some(lock) = claim.and_then(|claim| claim.lock.clone()) {
+        observer.event(Event::LockHeld(lock));
+    }
+    let wanted = claim.cloned().unwrap_or_else(|| {
+        let mut blank =
+            Claim::new(id.clone(), &environment.stack, &environment.name, cluster_uid);
+        blank.parent.clone_from(&environment.parent);
+        blank
+    });
+    let name = deployment.claim_name()?;
+    match acquire(&deployment.store, &name, wanted, claim.is_some(), &request).await? {
+        Acquired::Held(guard) => Ok(Locked::Held(guard)),
+        Acquired::Changed => Ok(Locked::Changed),
+        Acquired::Busy(lock) => Err(DeployError::Busy {
+            environment: environment.display_name(),
+            lock: Box::new(lock),
+        }),
+    }
+}
+
+/// Acceptances that matched nothing are an error: a typo must not pass for consent.
+pub(crate) fn refuse_unused(verdict: &underpin_plan::Verdict) -> Result<(), DeployError> {
+    if verdict.unused.is_empty() {
+        Ok(())
+    } else {
+        Err(DeployError::UnusedAcceptance(verdict.unused.clone()))
+    }
+}
+
+/// One line of history about a run.
+pub(crate) fn history(
+    deployment: &Deployment,
+    command: &str,
+    outcome: String,
+    acceptances: &Acceptances,
+) -> underpin_model::HistoryRecord {
+    underpin_model::HistoryRecord {
+        at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        who: deployment.settings.who.clone(),
+        command: command.to_owned(),
+        outcome,
+        accepted: acceptances.record(),
+    }
+}

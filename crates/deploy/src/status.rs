@@ -1,0 +1,97 @@
+//! `status`: what is recorded, what of it is there, and what was kept.
+
+use underpin_model::{Claim, Object, ObjectKey, World};
+use underpin_plan::{Occupancy, Ownership, occupancy};
+
+use crate::{DeployError, Deployment, planning};
+
+/// A namespace that a former `down` kept.
+#[derive(Clone, Debug)]
+pub struct KeptNamespace {
+    /// The environment whose home it was.
+    pub environment: String,
+    /// Its name.
+    pub namespace: String,
+    /// When it was kept, RFC 3339.
+    pub since: String,
+    /// Who is in it now.
+    pub occupancy: Occupancy,
+}
+
+/// What is recorded in a cluster.
+#[derive(Debug)]
+pub struct Status {
+    /// Context in use.
+    pub context: String,
+    /// Claims, sorted by stack and environment; of this stack alone unless all were asked for.
+    pub claims: Vec<ClaimStatus>,
+    /// Namespaces kept by a former `down`.
+    pub kept: Vec<KeptNamespace>,
+}
+
+/// One claim and what of it is there.
+#[derive(Debug)]
+pub struct ClaimStatus {
+    /// The claim.
+    pub claim: Claim,
+    /// Recorded objects that are not there.
+    pub missing: Vec<ObjectKey>,
+    /// Recorded objects under whose name somebody else's object is.
+    pub replaced: Vec<ObjectKey>,
+    /// Recorded objects that could not be read.
+    pub unread: Vec<ObjectKey>,
+}
+
+/// Reads what is recorded for the deployment's stack, in all its environments.
+pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
+    let world = planning::read(deployment, &[]).await?;
+    let config_maps = underpin_model::GroupKind::core("ConfigMap");
+    if let Some(unread) = world.unread(&config_maps, Some(&deployment.claims_namespace)) {
+        return Err(DeployError::ClaimsUnread {
+            namespace: deployment.claims_namespace.clone(),
+            reason: unread.reason.clone(),
+        });
+    }
+    let ownership = Ownership::of(&world);
+    let stack = &deployment.environment.stack;
+    let claims: Vec<&Claim> = world.claims.iter().filter(|claim| claim.stack == *stack).collect();
+    Ok(Status {
+        context: world.cluster.context.clone(),
+        kept: claims.iter().filter_map(|claim| kept(&world, &ownership, claim)).collect(),
+        claims: claims.into_iter().map(|claim| claim_status(&world, claim)).collect(),
+    })
+}
+
+fn kept(world: &World, ownership: &Ownership, claim: &Claim) -> Option<KeptNamespace> {
+    let retired = claim.retired.as_ref()?;
+    let namespace = claim.placement.as_ref()?.namespace.clone();
+    world.get(&ObjectKey::of_namespace(namespace.clone()))?;
+    Some(KeptNamespace {
+        environment: claim.display_name(),
+        since: retired.at.clone(),
+        occupancy: occupancy(world, ownership, &namespace, Some(&claim.id), |_: &Object| false),
+        namespace,
+    })
+}
+
+fn claim_status(world: &World, claim: &Claim) -> ClaimStatus {
+    let mut status = ClaimStatus {
+        claim: claim.clone(),
+        missing: Vec::new(),
+        replaced: Vec::new(),
+        unread: Vec::new(),
+    };
+    for entry in claim.entries.values() {
+        let list = match world.get(&entry.key) {
+            Some(object) if entry.uid.as_deref() == object.uid() => continue,
+            Some(object) if claim.stamped(object, entry) => continue,
+            Some(_) => &mut status.replaced,
+            None if world.unread(&entry.key.kind, entry.key.namespace.as_deref()).is_some() => {
+                &mut status.unread
+            }
+            None => &mut status.missing,
+        };
+        list.push(entry.key.clone());
+    }
+    status
+}

@@ -1,0 +1,363 @@
+//! `up`: brings an environment to what is declared.
+
+use std::{collections::BTreeMap, sync::Arc, time::{Duration, Instant}};
+
+use underpin_cluster::lock::LockGuard;
+use underpin_model::{Action, LogicalKey, Object, ObjectKey, Step};
+use underpin_plan::Fingerprints;
+
+use crate::{
+    DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop,
+    StopReason, Summary,
+    apply::{Tools, apply_step},
+    namespace::{self, NamespaceRemoval},
+    planning, record, remove,
+    session::{self, Locked, lock},
+    wait, waves,
+};
+
+/// How often the plan is made again because the claim changed before it could be locked.
+const ATTEMPTS: usize = 5;
+/// Between two looks at objects that are being deleted and are to be created anew.
+const TERMINATING_POLL: Duration = Duration::from_secs(1);
+
+/// Plans, asks `confirm`, and carries out what the verdict allows. Refused plans change nothing.
+pub async fn up(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    confirm: impl Fn(&Planned) -> bool,
+) -> Result<Outcome, DeployError> {
+    for _ in 0..ATTEMPTS {
+        let planned = plan_when_gone(deployment, observer, stop).await?;
+        session::refuse_unused(&planned.verdict)?;
+        if !planned.plan.problems.is_empty() || planned.verdict.is_blocked() {
+            return Ok(Outcome::Refused(Box::new(planned)));
+        }
+        if planned.is_settled() {
+            return Ok(Outcome::Settled(Box::new(planned)));
+        }
+        if !confirm(&planned) {
+            return Err(DeployError::NotConfirmed);
+        }
+        let cluster_uid = &planned.world.cluster.uid;
+        let locked = lock(
+            deployment,
+            planned.claim.as_ref(),
+            &planned.identity.claim,
+            cluster_uid,
+            observer,
+        );
+        match locked.await? {
+            Locked::Held(guard) => {
+                let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
+                return Ok(Outcome::Ran(Box::new(planned), summary));
+            }
+            Locked::Changed => observer.event(Event::Note(
+                "the environment changed while it was planned; planning again".to_owned(),
+            )),
+        }
+    }
+    Err(DeployError::Unsettled(ATTEMPTS))
+}
+
+/// Plans, and while declared objects are still being deleted, waits for them to go and plans again.
+async fn plan_when_gone(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Planned, DeployError> {
+    let end = Instant::now() + deployment.settings.wait_timeout;
+    let mut told = false;
+    loop {
+        let planned = planned_in_time(deployment, observer, stop).await?;
+        let only_terminating = planned.plan.problems.len() == planned.terminating.len();
+        let wait = deployment.settings.wait && !planned.terminating.is_empty() && only_terminating;
+        if !wait || planned.verdict.is_blocked() || Instant::now() >= end {
+            return Ok(planned);
+        }
+        if !told {
+            told = true;
+            let keys: Vec<String> = planned.terminating.iter().map(ObjectKey::to_string).collect();
+            observer.event(Event::Waiting(format!("{} to be gone", keys.join(", "))));
+        }
+        if let Some(reason) = stop.sleep(TERMINATING_POLL).await {
+            return Err(DeployError::Stopped(reason));
+        }
+    }
+}
+
+/// Planning only reads, so it may be cut off at the deadline or by an interrupt.
+async fn planned_in_time(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Planned, DeployError> {
+    tokio::select! {
+        planned = planning::plan(deployment, observer) => planned,
+        reason = stop.stopped() => Err(DeployError::Stopped(reason)),
+    }
+}
+
+struct Run<'a> {
+    deployment: &'a Deployment,
+    observer: &'a dyn Observer,
+    planned: &'a Planned,
+    tools: Tools,
+    fingerprints: Fingerprints,
+    summary: Summary,
+}
+
+async fn carry_out(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    planned: &Planned,
+    guard: LockGuard,
+) -> Result<Summary, DeployError> {
+    let guard = Arc::new(guard);
+    let tools = Tools {
+        cluster: deployment.cluster.clone(),
+        guard: guard.clone(),
+        stop: stop.clone(),
+        claim: planned.identity.claim.clone(),
+        request_timeout: deployment.settings.request_timeout,
+    };
+    let fingerprints = Fingerprints::new(Some(deployment.store.ensure_fingerprint_key().await?));
+    let mut run =
+        Run { deployment, observer, planned, tools, fingerprints, summary: Summary::default() };
+    let ended = run.steps().await;
+    let Run { summary, tools, .. } = run;
+    drop(tools);
+    finish(deployment, "up", guard, summary, ended).await
+}
+
+/// Writes the history and gives the lock back, however the run ended.
+pub(crate) async fn finish(
+    deployment: &Deployment,
+    command: &str,
+    guard: Arc<LockGuard>,
+    mut summary: Summary,
+    ended: Result<(), Ended>,
+) -> Result<Summary, DeployError> {
+    match ended {
+        Ok(()) => {}
+        Err(Ended::Stopped(reason)) => summary.stopped = Some(reason),
+        Err(Ended::Lock(error)) => {
+            release(deployment, command, guard, &summary).await.ok();
+            return Err(error.into());
+        }
+    }
+    if summary.stopped != Some(StopReason::LockLost) {
+        release(deployment, command, guard, &summary).await?;
+    }
+    Ok(summary)
+}
+
+async fn release(
+    deployment: &Deployment,
+    command: &str,
+    guard: Arc<LockGuard>,
+    summary: &Summary,
+) -> Result<(), DeployError> {
+    let record = session::history(deployment, command, summary.line(), &deployment.acceptances);
+    // Every step has ended, so nobody else holds the guard any more.
+    if let Ok(guard) = Arc::try_unwrap(guard) {
+        guard.release(|claim| claim.record(record)).await?;
+    }
+    Ok(())
+}
+
+/// Why a run ended before its last step.
+pub(crate) enum Ended {
+    Stopped(StopReason),
+    Lock(underpin_cluster::lock::LockError),
+}
+
+impl From<StopReason> for Ended {
+    fn from(reason: StopReason) -> Self {
+        Self::Stopped(reason)
+    }
+}
+
+impl From<underpin_cluster::lock::LockError> for Ended {
+    fn from(error: underpin_cluster::lock::LockError) -> Self {
+        Self::Lock(error)
+    }
+}
+
+impl Run<'_> {
+    async fn steps(&mut self) -> Result<(), Ended> {
+        let plan = &self.planned.plan;
+        let unchanged = record::unchanged(plan);
+        self.tools
+            .guard
+            .update(|claim| {
+                record::intents(claim, plan);
+                record::applied(claim, &plan.steps, &unchanged, &self.fingerprints);
+            })
+            .await?;
+        let failed = namespace::mark(&self.tools, &self.planned.world, &plan.steps).await?;
+        for message in failed {
+            // Unmarked, a neighbour's `down` could delete the namespace under us.
+            let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
+            self.summary.failures.push(Failure { key, message });
+        }
+        if !self.summary.failures.is_empty() {
+            return Ok(());
+        }
+        self.apply_waves().await?;
+        if self.deployment.settings.wait {
+            self.await_ready().await?;
+        }
+        self.prune_waves().await
+    }
+
+    async fn apply_waves(&mut self) -> Result<(), Ended> {
+        let planned = self.planned;
+        let waves = waves::grouped(planned.plan.steps.iter().filter(|step| step.action.applies()));
+        let of = waves.len();
+        for (index, wave) in waves.iter().enumerate() {
+            self.observer.event(Event::Wave { number: index + 1, of, steps: wave.len() });
+            let perform = |step: Step| {
+                let (tools, kind) = (self.tools.clone(), planned.kinds.get(&step.key.kind).cloned());
+                async move {
+                    let Some(kind) = kind else {
+                        let why = "the cluster does not serve its kind".to_owned();
+                        return Ok((StepResult::Failed(why), None));
+                    };
+                    let (result, object) = apply_step(tools.clone(), kind.clone(), step).await?;
+                    let Some(object) = object else { return Ok((result, None)) };
+                    if !object.key.kind.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+                        return Ok((result, Some(object)));
+                    }
+                    match wait::established(&tools, &kind, &object).await? {
+                        Ok(()) => Ok((result, Some(object))),
+                        Err(why) => Ok((StepResult::Failed(why), Some(object))),
+                    }
+                }
+            };
+            let (outputs, stopped) =
+                waves::run_wave(wave, &mut self.summary.results, self.observer, perform).await;
+            self.record_applied(outputs).await?;
+            if let Some(reason) = stopped {
+                return Err(reason.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn record_applied(&self, outputs: Vec<(Step, Object)>) -> Result<(), Ended> {
+        if outputs.is_empty() {
+            return Ok(());
+        }
+        let (mut steps, mut objects) = (Vec::new(), BTreeMap::new());
+        for (step, object) in outputs {
+            objects.insert(step.logical.clone(), object);
+            steps.push(step);
+        }
+        self.tools
+            .guard
+            .update(|claim| record::applied(claim, &steps, &objects, &self.fingerprints))
+            .await?;
+        Ok(())
+    }
+
+    async fn await_ready(&mut self) -> Result<(), Ended> {
+        let results = &self.summary.results;
+        let applied: Vec<&Step> = self
+            .planned
+            .plan
+            .steps
+            .iter()
+            .filter(|step| results.get(&step.key) == Some(&StepResult::Done))
+            .collect();
+        let patience = self.deployment.settings.wait_timeout;
+        let failures =
+            wait::ready(&self.tools, &self.planned.kinds, &applied, patience, self.observer).await?;
+        self.summary.failures.extend(failures);
+        Ok(())
+    }
+
+    /// Removes what is no longer declared, unless something failed: what replaces it may be the
+    /// very thing that failed.
+    async fn prune_waves(&mut self) -> Result<(), Ended> {
+        let planned = self.planned;
+        let deletes = planned.plan.steps.iter().filter(|step| step.action == Action::Delete);
+        let waves = waves::grouped(deletes);
+        if !self.summary.failures.is_empty() || !waves::failed(&self.summary.results).is_empty() {
+            for step in waves.into_iter().flatten() {
+                let why = "something failed before; nothing is removed".to_owned();
+                self.summary.results.insert(step.key.clone(), StepResult::Skipped(why));
+            }
+            return Ok(());
+        }
+        let removal = Removal::new(self.deployment, planned);
+        for wave in waves {
+            let ended =
+                remove_wave(&self.tools, &removal, &wave, &mut self.summary, self.observer).await;
+            ended?;
+        }
+        Ok(())
+    }
+}
+
+/// What removals need besides the shared tools.
+pub(crate) struct Removal {
+    namespaces: Option<NamespaceRemoval>,
+    kinds: crate::kinds::Kinds,
+    patience: Duration,
+}
+
+impl Removal {
+    pub(crate) fn new(deployment: &Deployment, planned: &Planned) -> Self {
+        let patience = if deployment.settings.wait {
+            deployment.settings.wait_timeout
+        } else {
+            Duration::ZERO
+        };
+        let kind = planned.kinds.get(&underpin_model::GroupKind::core("Namespace")).cloned();
+        let world = Arc::new(planned.world.clone());
+        let namespaces = kind.map(|kind| NamespaceRemoval {
+            store: deployment.store.clone(),
+            world,
+            kind,
+            patience,
+        });
+        Self { namespaces, kinds: planned.kinds.clone(), patience }
+    }
+}
+
+/// Removes one wave's objects and takes what is gone out of the claim.
+pub(crate) async fn remove_wave(
+    tools: &Tools,
+    removal: &Removal,
+    wave: &[&Step],
+    summary: &mut Summary,
+    observer: &dyn Observer,
+) -> Result<(), Ended> {
+    let perform = |step: Step| {
+        let (tools, patience) = (tools.clone(), removal.patience);
+        let kind = removal.kinds.get(&step.key.kind).cloned();
+        let namespaces = removal.namespaces.clone();
+        async move {
+            match (step.key.is_namespace(), kind, namespaces) {
+                (true, _, Some(namespaces)) => namespace::delete_step(tools, namespaces, step).await,
+                (false, Some(kind), _) => remove::delete_step(tools, kind, step, patience).await,
+                _ => {
+                    let why = "the cluster no longer serves its kind".to_owned();
+                    Ok((StepResult::Failed(why), None))
+                }
+            }
+        }
+    };
+    let (outputs, stopped) = waves::run_wave(wave, &mut summary.results, observer, perform).await;
+    let gone: Vec<LogicalKey> = outputs.into_iter().map(|(step, ())| step.logical).collect();
+    if !gone.is_empty() {
+        tools.guard.update(|claim| record::removed(claim, &gone)).await?;
+    }
+    match stopped {
+        Some(reason) => Err(reason.into()),
+        None => Ok(()),
+    }
+}

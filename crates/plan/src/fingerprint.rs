@@ -1,0 +1,65 @@
+//! Keyed fingerprints of values that must not be shown.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha2::Sha256;
+
+/// Hexadecimal digits shown: enough to tell two values apart, far too few to search for one.
+const SHOWN_DIGITS: usize = 12;
+
+/// Turns secret values into fingerprints with the key that lies beside the claims. Without a key
+/// (nothing was ever deployed, or it may not be read) values are only hidden, not told apart.
+#[derive(Clone, Default)]
+pub struct Fingerprints {
+    key: Option<[u8; 32]>,
+}
+
+/// The key is a secret: never shown.
+impl std::fmt::Debug for Fingerprints {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fingerprints").field("keyed", &self.key.is_some()).finish()
+    }
+}
+
+impl Fingerprints {
+    /// Fingerprints under a key, or hidden values without one.
+    pub fn new(key: Option<[u8; 32]>) -> Self {
+        Self { key }
+    }
+
+    /// What is shown instead of a secret value: `(secret 1a2b3c4d5e6f)`.
+    pub fn shown(&self, value: &Value) -> Value {
+        let text = match self.digest(value) {
+            Some(digest) => format!("(secret {})", &digest[..SHOWN_DIGITS]),
+            None => "(secret)".to_owned(),
+        };
+        Value::String(text)
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of a value's JSON with sorted keys, in hexadecimal; `None` without a
+    /// key.
+    pub fn digest(&self, value: &Value) -> Option<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key?).ok()?;
+        mac.update(value.to_string().as_bytes());
+        Some(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fingerprints_depend_on_key_and_value_and_hide_the_value() {
+        let (one, other) = (Fingerprints::new(Some([1; 32])), Fingerprints::new(Some([2; 32])));
+        let value = json!("hunter2");
+        assert_eq!(one.shown(&value), one.shown(&value));
+        assert_ne!(one.shown(&value), other.shown(&value));
+        assert_ne!(one.shown(&value), one.shown(&json!("hunter3")));
+        assert!(!one.shown(&value).to_string().contains("hunter2"));
+        assert_eq!(Fingerprints::new(None).shown(&value), json!("(secret)"));
+        assert!(!format!("{one:?}").contains('1'));
+    }
+}

@@ -1,0 +1,57 @@
+//! The rules: a file each, listed in one table that also generates help and documentation.
+
+use underpin_model::{Code, Finding};
+
+use crate::judge::Context;
+
+pub mod up101;
+pub mod up102;
+pub mod up103;
+pub mod up104;
+pub mod up105;
+pub mod up106;
+pub mod up107;
+pub mod up108;
+pub mod up109;
+pub mod up110;
+pub mod up111;
+pub mod up112;
+pub mod up601;
+pub mod up602;
+
+/// One rule.
+pub struct Rule {
+    /// Its code, a public contract.
+    pub code: Code,
+    /// Its short name.
+    pub name: &'static str,
+    /// One sentence: when it is found.
+    pub summary: &'static str,
+    /// Its page: what it finds, why it matters, an example, the way out. Markdown.
+    pub documentation: &'static str,
+    /// Finds it in a plan.
+    pub check: fn(&Context<'_>) -> Vec<Finding>,
+}
+
+/// Every rule, by code.
+pub const RULES: &[Rule] = &[
+    up101::RULE,
+    up102::RULE,
+    up103::RULE,
+    up104::RULE,
+    up105::RULE,
+    up106::RULE,
+    up107::RULE,
+    up108::RULE,
+    up109::RULE,
+    up110::RULE,
+    up111::RULE,
+    up112::RULE,
+    up601::RULE,
+    up602::RULE,
+];
+
+/// The rule with a code.
+pub fn rule(code: Code) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
+}

@@ -1,0 +1,241 @@
+#![doc = include_str!("docs/UP111.md")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use underpin_model::{
+    Code, Evidence, FieldPath, Finding, GroupKind, Object, ObjectKey, Severity, names,
+};
+use underpin_refs::pod_template;
+
+use crate::{
+    Context, Environment, Purpose,
+    naming::sanitize,
+    ownership::controller_of,
+    rules::{Rule, up102::derive},
+    wording::count,
+};
+
+/// The rule's code.
+pub const CODE: Code = Code(111);
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    code: CODE,
+    name: "unclaimed-duplicate",
+    summary: "nothing is recorded for this environment, and objects of it exist elsewhere",
+    documentation: include_str!("docs/UP111.md"),
+    check,
+};
+
+/// Objects shown as evidence.
+const EVIDENCE_LIMIT: usize = 5;
+
+/// Matches that make a namespace suspicious where nothing else does.
+const LEAST_MATCHES: usize = 2;
+
+/// What speaks for a namespace being where this environment lives already.
+#[derive(Default)]
+struct Traces<'c> {
+    /// Objects that say so by annotation.
+    annotated: Vec<&'c Object>,
+    /// Objects of a declared kind and name.
+    same_name: Vec<&'c Object>,
+    /// Whether a workload among them runs an image that the declared one runs, or carries the
+    /// same instance label.
+    kindred: bool,
+}
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let Some(environment) = context.environment.filter(|_| context.plan.purpose == Purpose::Up)
+    else {
+        return Vec::new();
+    };
+    if context.claim.is_some_and(|claim| !claim.is_blank()) {
+        return Vec::new();
+    }
+    let declared = declared(context);
+    let mut findings = Vec::new();
+    for (namespace, traces) in traces(context, &declared) {
+        if lives_there(environment, namespace, &traces) {
+            findings.push(duplicate(context, namespace, &traces));
+        }
+    }
+    if findings.is_empty() {
+        findings.extend(unread(context, &declared));
+    }
+    findings
+}
+
+/// What the plan applies in the environment's own namespace and whose name tells something:
+/// workloads, Services and Ingresses.
+fn declared<'c>(context: &Context<'c>) -> BTreeMap<(&'c GroupKind, &'c str), &'c Object> {
+    let home = context.home();
+    context
+        .plan
+        .steps
+        .iter()
+        .filter_map(|step| step.desired.as_ref())
+        .filter(|object| tells(&object.key.kind) && object.key.namespace.as_deref() == Some(home))
+        .map(|object| ((&object.key.kind, object.key.name.as_str()), object))
+        .collect()
+}
+
+fn tells(kind: &GroupKind) -> bool {
+    matches!(
+        (kind.group.as_str(), kind.kind.as_str()),
+        ("apps", "Deployment" | "StatefulSet" | "DaemonSet")
+            | ("batch", "CronJob" | "Job")
+            | ("", "Service" | "Pod" | "ReplicationController")
+            | ("networking.k8s.io", "Ingress")
+    )
+}
+
+fn traces<'c>(
+    context: &'c Context<'_>,
+    declared: &BTreeMap<(&GroupKind, &str), &Object>,
+) -> BTreeMap<&'c str, Traces<'c>> {
+    let mut found: BTreeMap<&str, Traces<'_>> = BTreeMap::new();
+    let own = context.environment_name();
+    for object in context.before.objects() {
+        let Some(namespace) = object.key.namespace.as_deref() else { continue };
+        let said = object.annotation(names::ENVIRONMENT_ANNOTATION);
+        let same = declared.get(&(&object.key.kind, object.key.name.as_str()));
+        let is_candidate = said == Some(own.as_str()) || (said.is_none() && same.is_some());
+        if namespace == context.home()
+            || !is_candidate
+            || object.is_terminating()
+            || context.ownership.claim_of(context.before, object).is_some()
+            || controller_of(context.before, object).is_some()
+        {
+            continue;
+        }
+        let traces = found.entry(namespace).or_default();
+        if said.is_some() {
+            traces.annotated.push(object);
+        }
+        if let Some(same) = same {
+            traces.same_name.push(object);
+            traces.kindred |= is_kindred(same, object);
+        }
+    }
+    found
+}
+
+/// Whether two workloads of one kind and name are of one make: an image repository in common, or
+/// the same instance or part-of label.
+fn is_kindred(declared: &Object, live: &Object) -> bool {
+    let (ours, theirs) = (repositories(declared), repositories(live));
+    let labels = ["app.kubernetes.io/instance", "app.kubernetes.io/part-of"];
+    let same_label = labels
+        .iter()
+        .any(|label| declared.label(label).is_some() && declared.label(label) == live.label(label));
+    same_label || ours.intersection(&theirs).next().is_some()
+}
+
+/// Image repositories of a workload, without tag and digest.
+fn repositories(object: &Object) -> BTreeSet<&str> {
+    let Some((_, template)) = pod_template(object) else { return BTreeSet::new() };
+    let containers = template.pointer("/spec/containers").and_then(Value::as_array);
+    containers
+        .into_iter()
+        .flatten()
+        .filter_map(|container| container.get("image")?.as_str())
+        .map(repository)
+        .collect()
+}
+
+/// `registry:5000/team/web:1.2@sha256:…` is the repository `registry:5000/team/web`.
+fn repository(image: &str) -> &str {
+    let image = image.split_once('@').map_or(image, |(image, _)| image);
+    match image.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => image,
+    }
+}
+
+fn lives_there(environment: &Environment, namespace: &str, traces: &Traces<'_>) -> bool {
+    if !traces.annotated.is_empty() {
+        return true;
+    }
+    let base = environment.namespace.as_deref().unwrap_or(&environment.stack);
+    if sanitize("namespace", base).as_deref() == Ok(namespace) {
+        return traces.kindred || traces.same_name.len() >= LEAST_MATCHES;
+    }
+    if traces.same_name.len() < LEAST_MATCHES || !traces.kindred {
+        return false;
+    }
+    // A sibling that was deployed before by another tool has the same names, unless they carry the
+    // environment's own.
+    let sibling = environment.declared.iter().any(|other| {
+        (&other.stack, &other.name) != (&environment.stack, &environment.name)
+            && derive(other).as_deref() == Some(namespace)
+    });
+    let named = sanitize("environment", &environment.name).unwrap_or_default();
+    !sibling || traces.same_name.iter().any(|object| object.key.name.contains(&named))
+}
+
+fn duplicate(context: &Context<'_>, namespace: &str, traces: &Traces<'_>) -> Finding {
+    let subject = ObjectKey::of_namespace(namespace).subject();
+    let own = context.environment_name();
+    let mut objects: Vec<&Object> = traces.annotated.clone();
+    objects.extend(traces.same_name.iter().filter(|object| {
+        traces.annotated.iter().all(|other| other.key != object.key)
+    }));
+    let message = format!(
+        "nothing is recorded for {own}, but {} of it seem to live in namespace {namespace} \
+         already: a second copy would be deployed into {} beside it",
+        count(objects.len(), "object"),
+        context.home()
+    );
+    let mut finding = Finding::new(CODE, Severity::Block, subject.clone(), message);
+    let shown = objects.iter().take(EVIDENCE_LIMIT);
+    finding.evidence = shown.map(|object| witness(context, object)).collect();
+    let environment = &context.plan.environment;
+    finding.help = vec![
+        format!(
+            "if it is this environment: underpin import -e {environment} --namespace {namespace}"
+        ),
+        "if it is another environment, import that one: what is recorded for it is no trace of \
+         this one"
+            .to_owned(),
+        format!("to deploy afresh beside it: --accept {CODE}:{subject} --reason \"…\""),
+        "to abandon it, delete those objects first with the tool that deployed them".to_owned(),
+    ];
+    finding
+}
+
+fn witness(context: &Context<'_>, object: &Object) -> Evidence {
+    let owner = context.ownership.owner(context.before, object);
+    if object.annotation(names::ENVIRONMENT_ANNOTATION).is_some() {
+        let path = FieldPath::new("metadata.annotations").key(names::ENVIRONMENT_ANNOTATION);
+        return object.evidence(path, format!("names this environment; {owner}"));
+    }
+    object.evidence(FieldPath::new("metadata.name"), format!("declared here too; {owner}"))
+}
+
+/// Without the lists, an existing copy could not be seen: worth a warning, for creating takes
+/// nothing away.
+fn unread(
+    context: &Context<'_>,
+    declared: &BTreeMap<(&GroupKind, &str), &Object>,
+) -> Option<Finding> {
+    let kinds: BTreeSet<&GroupKind> = declared.keys().map(|(kind, _)| *kind).collect();
+    let unread = context.before.unread.iter().find(|unread| {
+        unread.namespace.as_deref() != Some(context.home())
+            && kinds.iter().any(|kind| unread.covers(kind, unread.namespace.as_deref()))
+    })?;
+    let subject = ObjectKey::of_namespace(context.home()).subject();
+    let message = format!(
+        "nothing is recorded for {}, and whether a copy of it lives elsewhere could not be read \
+         ({unread})",
+        context.environment_name()
+    );
+    let mut finding = Finding::new(CODE, Severity::Warn, subject, message);
+    finding.unknown = true;
+    finding.help = vec![format!(
+        "if it was deployed before: underpin import -e {} --namespace NS",
+        context.plan.environment
+    )];
+    Some(finding)
+}

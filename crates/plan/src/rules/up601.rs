@@ -1,0 +1,55 @@
+#![doc = include_str!("docs/UP601.md")]
+
+use underpin_model::{Code, Evidence, FieldPath, Finding, ObjectKey, Severity};
+
+use crate::{Context, FieldConflict, judge::evidence_of, rules::Rule, wording::{count, list}};
+
+/// The rule's code.
+pub const CODE: Code = Code(601);
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    code: CODE,
+    name: "field-conflict",
+    summary: "another field manager owns a field that the plan would set to another value",
+    documentation: include_str!("docs/UP601.md"),
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let conflicts = context.plan.conflicts.iter();
+    conflicts.map(|(key, conflicts)| finding(context, key, conflicts)).collect()
+}
+
+fn finding(context: &Context<'_>, key: &ObjectKey, conflicts: &[FieldConflict]) -> Finding {
+    let mut managers: Vec<&str> = conflicts.iter().map(|one| one.manager.as_str()).collect();
+    managers.sort_unstable();
+    managers.dedup();
+    let verb = if managers.len() == 1 { "owns" } else { "own" };
+    let message = format!(
+        "{} {verb} {} of {key} that this plan would set to another value",
+        list(&managers),
+        count(conflicts.len(), "field")
+    );
+    let subject = key.subject();
+    let mut finding = Finding::new(CODE, Severity::Block, subject.clone(), message);
+    finding.evidence = conflicts.iter().map(|conflict| evidence(context, key, conflict)).collect();
+    finding.place = finding.evidence.iter().find_map(|one| one.place.clone());
+    finding.step = Some(key.clone());
+    finding.help = vec![
+        format!("to take the fields over: --adopt {subject}"),
+        "to leave them as they are live: name them under `ignore:` in the stack file".to_owned(),
+        "or remove them from the manifest".to_owned(),
+    ];
+    finding
+}
+
+fn evidence(context: &Context<'_>, key: &ObjectKey, conflict: &FieldConflict) -> Evidence {
+    let note = format!("owned by {}", conflict.manager);
+    // The server writes `.spec.replicas`.
+    let path = FieldPath::new(conflict.field.trim_start_matches('.'));
+    match context.step(key).and_then(|step| step.desired.as_ref()) {
+        Some(desired) => desired.evidence(path, note),
+        None => Evidence { path, ..evidence_of(context, key, note) },
+    }
+}

@@ -1,0 +1,251 @@
+//! The world after a plan, cascades included.
+//!
+//! Written without sharing code with the sandbox's cascades or the test oracle, on purpose: three
+//! independent accounts of what dies keep each other honest.
+//!
+//! A plan runs in this order, and so does the simulation: what is replaced dies with its cascade,
+//! everything declared is applied, what is deleted dies with its cascade. Deletions of namespaces
+//! come last, so that what dies anyway is not laid at their door.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde_json::Value;
+use underpin_model::{Action, GroupKind, Object, ObjectKey, Step, World};
+
+use crate::{Plan, order::defined_kind};
+
+/// Why an object dies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A step of the plan deletes it.
+    Step,
+    /// A step of the plan deletes it and creates it anew.
+    Replaced,
+    /// The namespace that it lies in dies.
+    Namespace(ObjectKey),
+    /// Every owner in its `ownerReferences` dies.
+    Owner(ObjectKey),
+    /// The CustomResourceDefinition of its kind dies.
+    Definition(ObjectKey),
+    /// The PersistentVolumeClaim bound to it dies, and its reclaim policy is `Delete`.
+    Volume(ObjectKey),
+}
+
+impl Cause {
+    /// The object that takes this one along, unless a step of its own kills it.
+    pub fn above(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::Step | Self::Replaced => None,
+            Self::Namespace(above)
+            | Self::Owner(above)
+            | Self::Definition(above)
+            | Self::Volume(above) => Some(above),
+        }
+    }
+}
+
+/// What a plan does to the world in the end.
+#[derive(Debug)]
+pub struct Simulation {
+    /// The world after the plan.
+    pub after: World,
+    /// Every object that dies, live or just applied, and why. Replaced ones are in `after` again.
+    pub deaths: BTreeMap<ObjectKey, Cause>,
+    /// Objects that controllers will make in the world after.
+    pub expected: BTreeSet<ObjectKey>,
+    /// What each dying object takes along at once.
+    below: BTreeMap<ObjectKey, Vec<ObjectKey>>,
+}
+
+impl Simulation {
+    /// Whether an object is there after the plan, or will be made by a controller.
+    pub fn will_exist(&self, key: &ObjectKey) -> bool {
+        self.after.get(key).is_some() || self.expected.contains(key)
+    }
+
+    /// Everything that dies because `root` does, `root` itself excluded, directly or by a chain.
+    pub fn cascade_of(&self, root: &ObjectKey) -> BTreeSet<&ObjectKey> {
+        let mut found = BTreeSet::new();
+        let mut queue = VecDeque::from([root]);
+        while let Some(at) = queue.pop_front() {
+            for key in self.below.get(at).into_iter().flatten() {
+                if found.insert(key) {
+                    queue.push_back(key);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Applies every step and follows every cascade.
+pub fn simulate(before: &World, plan: &Plan) -> Simulation {
+    let mut deaths = BTreeMap::new();
+    let replaced = plan.steps.iter().filter(|step| step.action == Action::Replace);
+    let roots = replaced.map(|step| (step.key.clone(), Cause::Replaced)).collect();
+    kill(before, roots, &mut deaths);
+    let mut after = before.clone();
+    for key in deaths.keys() {
+        after.remove(key);
+    }
+    for step in plan.steps.iter().filter(|step| step.action == Action::Delete) {
+        if let Some(cause) = deaths.get_mut(&step.key) {
+            *cause = Cause::Step;
+        }
+    }
+    for step in plan.steps.iter().filter(|step| step.action.applies()) {
+        // What garbage collection takes is not proven to be back by an apply that may come first.
+        if deaths.get(&step.key).is_none_or(|cause| *cause == Cause::Replaced)
+            && let Some(object) = applied(step)
+        {
+            after.insert(object);
+        }
+    }
+    let (last, first): (Vec<_>, Vec<_>) = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Delete)
+        .map(|step| (step.key.clone(), Cause::Step))
+        .partition(|(key, _)| key.is_namespace());
+    let mut second = BTreeMap::new();
+    kill(&after, first, &mut second);
+    kill(&after, last, &mut second);
+    for key in second.keys() {
+        after.remove(key);
+    }
+    deaths.extend(second);
+    let expected = after.objects().flat_map(underpin_refs::generated).collect();
+    let mut below: BTreeMap<ObjectKey, Vec<ObjectKey>> = BTreeMap::new();
+    for (key, cause) in &deaths {
+        if let Some(above) = cause.above() {
+            below.entry(above.clone()).or_default().push(key.clone());
+        }
+    }
+    Simulation { after, deaths, expected, below }
+}
+
+/// The object as a step leaves it, with the declared origin: what the server merged is still to be
+/// blamed on a line of a file. What an apply changes keeps its uid and its owners, also where the
+/// server was not asked for the merged object.
+fn applied(step: &Step) -> Option<Object> {
+    let object = step.after.as_ref().or(step.desired.as_ref())?;
+    let origin = step.desired.as_ref().unwrap_or(object).origin.clone();
+    let mut value = object.value.clone();
+    let live = step.before.as_ref().filter(|_| step.action != Action::Replace);
+    if let (Some(live), None) = (live, object.uid()) {
+        let kept = ["uid", "ownerReferences"].map(|field| (field, live.at(&format!("/metadata/{field}"))));
+        let mut merged = (*value).clone();
+        if let Some(metadata) = merged.get_mut("metadata").and_then(Value::as_object_mut) {
+            for (field, was) in kept {
+                if let Some(was) = was {
+                    metadata.entry(field).or_insert_with(|| was.clone());
+                }
+            }
+        }
+        value = merged.into();
+    }
+    Some(Object { origin, value, ..object.clone() })
+}
+
+/// Kills the roots that are there, in order, and whatever they take along.
+fn kill(
+    world: &World,
+    roots: Vec<(ObjectKey, Cause)>,
+    deaths: &mut BTreeMap<ObjectKey, Cause>,
+) {
+    if roots.is_empty() {
+        return;
+    }
+    let index = Index::of(world);
+    let mut queue: VecDeque<ObjectKey> = VecDeque::new();
+    for (key, cause) in roots {
+        if world.get(&key).is_some() {
+            deaths.insert(key.clone(), cause);
+            queue.push_back(key);
+        }
+    }
+    while let Some(dead) = queue.pop_front() {
+        for (key, cause) in index.taken_along(world, &dead, deaths) {
+            if !deaths.contains_key(&key) {
+                deaths.insert(key.clone(), cause);
+                queue.push_back(key);
+            }
+        }
+    }
+}
+
+/// What hangs on what, indexed once.
+struct Index {
+    by_namespace: BTreeMap<String, Vec<ObjectKey>>,
+    by_owner_uid: BTreeMap<String, Vec<ObjectKey>>,
+    key_of_uid: BTreeMap<String, ObjectKey>,
+}
+
+impl Index {
+    fn of(world: &World) -> Self {
+        let mut index = Self {
+            by_namespace: BTreeMap::new(),
+            by_owner_uid: BTreeMap::new(),
+            key_of_uid: BTreeMap::new(),
+        };
+        for object in world.objects() {
+            if let Some(namespace) = &object.key.namespace {
+                index.by_namespace.entry(namespace.clone()).or_default().push(object.key.clone());
+            }
+            if let Some(uid) = object.uid() {
+                index.key_of_uid.insert(uid.to_owned(), object.key.clone());
+            }
+            for owner in object.owner_references() {
+                index.by_owner_uid.entry(owner.uid).or_default().push(object.key.clone());
+            }
+        }
+        index
+    }
+
+    fn taken_along(
+        &self,
+        world: &World,
+        dead: &ObjectKey,
+        deaths: &BTreeMap<ObjectKey, Cause>,
+    ) -> Vec<(ObjectKey, Cause)> {
+        let Some(object) = world.get(dead) else { return Vec::new() };
+        let mut taken = Vec::new();
+        if dead.is_namespace() {
+            let contents = self.by_namespace.get(&dead.name).into_iter().flatten();
+            taken.extend(contents.map(|key| (key.clone(), Cause::Namespace(dead.clone()))));
+        }
+        let dependents = object.uid().and_then(|uid| self.by_owner_uid.get(uid));
+        for key in dependents.into_iter().flatten() {
+            if world.get(key).is_some_and(|dependent| self.orphaned(dependent, deaths)) {
+                taken.push((key.clone(), Cause::Owner(dead.clone())));
+            }
+        }
+        if let Some(kind) = defined_kind(object) {
+            let instances = world.of_kind(&kind).map(|instance| instance.key.clone());
+            taken.extend(instances.map(|key| (key, Cause::Definition(dead.clone()))));
+        }
+        if let Some(volume) = reclaimed_volume(world, object) {
+            taken.push((volume, Cause::Volume(dead.clone())));
+        }
+        taken
+    }
+
+    /// Whether no owner of the object is left alive: garbage collection waits for the last one. An
+    /// owner that the world does not hold counts as dead: rather one death too many.
+    fn orphaned(&self, object: &Object, deaths: &BTreeMap<ObjectKey, Cause>) -> bool {
+        object.owner_references().iter().all(|owner| {
+            self.key_of_uid.get(&owner.uid).is_none_or(|key| deaths.contains_key(key))
+        })
+    }
+}
+
+/// The PersistentVolume that dies with a claim.
+fn reclaimed_volume(world: &World, claim: &Object) -> Option<ObjectKey> {
+    if !claim.key.kind.is("", "PersistentVolumeClaim") {
+        return None;
+    }
+    let kind = GroupKind::core("PersistentVolume");
+    let key = ObjectKey::cluster(kind, claim.text("/spec/volumeName")?);
+    let volume = world.get(&key)?;
+    (volume.text("/spec/persistentVolumeReclaimPolicy") == Some("Delete")).then_some(key)
+}

@@ -1,0 +1,55 @@
+//! Where each workload kind keeps its pod template.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use underpin_model::{FieldPath, GroupKind, Object, canonical_group};
+
+/// The dotted path of the pod template in a kind; empty where the object itself is one.
+fn template_path(kind: &GroupKind) -> Option<&'static str> {
+    let group = canonical_group(&kind.group, &kind.kind);
+    Some(match (group, kind.kind.as_str()) {
+        ("", "Pod") => "",
+        ("", "PodTemplate") => "template",
+        ("", "ReplicationController")
+        | ("apps", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+        | ("batch", "Job") => "spec.template",
+        ("batch", "CronJob") => "spec.jobTemplate.spec.template",
+        _ => return None,
+    })
+}
+
+/// The pod template of a workload kind (Pod itself, Deployment, StatefulSet, DaemonSet,
+/// ReplicaSet, ReplicationController, Job, CronJob, PodTemplate): its path, and the template with
+/// `metadata` and `spec`. `None` for other kinds, and where the template was not read.
+pub fn pod_template(object: &Object) -> Option<(FieldPath, &Value)> {
+    let dotted = template_path(&object.key.kind)?;
+    let mut path = FieldPath::root();
+    let mut value: &Value = &object.value;
+    for key in dotted.split('.').filter(|key| !key.is_empty()) {
+        value = value.get(key)?;
+        path = path.key(key);
+    }
+    value.is_object().then_some((path, value))
+}
+
+/// The labels that pods of this object carry. `None` if it bears no pods, or its template was not
+/// read.
+pub fn pod_labels(object: &Object) -> Option<BTreeMap<&str, &str>> {
+    let (_, template) = pod_template(object)?;
+    let labels = template
+        .pointer("/metadata/labels")
+        .and_then(Value::as_object);
+    Some(
+        labels
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+            .collect(),
+    )
+}
+
+/// Whether objects of the kind are pods or make pods.
+pub(crate) fn bears_pods(kind: &GroupKind) -> bool {
+    template_path(kind).is_some()
+}

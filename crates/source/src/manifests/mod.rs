@@ -1,0 +1,14 @@
+//! Kubernetes manifests: files to documents, documents to objects.
+//!
+//! Two steps, because variables are known late: [`read`] parses every file once, [`render`]
+//! substitutes and yields the objects of one environment.
+
+mod identity;
+mod read;
+mod render;
+mod walk;
+
+pub use crate::substitute::{Variable, Variables};
+pub use read::{Documents, STANDARD_INPUT, read, read_paths};
+pub(crate) use render::objects_of_text;
+pub use render::{render, uses_variable};

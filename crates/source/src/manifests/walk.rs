@@ -1,0 +1,125 @@
+//! Which files a path stands for.
+
+use std::{collections::BTreeSet, fs, io, path::PathBuf};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Most files that one source may hold.
+pub(super) const MAX_FILES: usize = 20_000;
+/// Deepest folder below a source.
+const MAX_FOLDER_DEPTH: usize = 32;
+/// File names read in folders.
+const EXTENSIONS: &[&str] = &["json", "yaml", "yml"];
+
+/// A path that could not be followed.
+pub(super) struct Unreadable {
+    pub(super) path: Utf8PathBuf,
+    pub(super) message: String,
+    pub(super) help: Option<&'static str>,
+}
+
+/// The files of one path, and what could not be followed.
+#[derive(Default)]
+pub(super) struct Walk {
+    pub(super) files: Vec<Utf8PathBuf>,
+    pub(super) unreadable: Vec<Unreadable>,
+    root: PathBuf,
+    folders_seen: BTreeSet<PathBuf>,
+    /// Whether a file too many was met, and reported.
+    truncated: bool,
+}
+
+/// The path itself if it is a file; its manifests, sorted, if it is a folder. Hidden files and
+/// folders are skipped, symbolic links are followed inside the folder only.
+pub(super) fn walk(path: &Utf8Path) -> io::Result<Walk> {
+    let mut walk = Walk {
+        root: fs::canonicalize(path)?,
+        ..Walk::default()
+    };
+    if fs::metadata(path)?.is_dir() {
+        walk.folder(path, 0);
+    } else {
+        walk.files.push(path.to_owned());
+    }
+    Ok(walk)
+}
+
+impl Walk {
+    fn fail(&mut self, path: &Utf8Path, message: String, help: Option<&'static str>) {
+        self.unreadable.push(Unreadable {
+            path: path.to_owned(),
+            message,
+            help,
+        });
+    }
+
+    fn folder(&mut self, folder: &Utf8Path, depth: usize) {
+        if depth > MAX_FOLDER_DEPTH {
+            let message = format!("nested deeper than {MAX_FOLDER_DEPTH} folders");
+            return self.fail(folder, message, None);
+        }
+        // A link back to a folder that is being read, or that was, adds nothing.
+        match fs::canonicalize(folder) {
+            Ok(real) => {
+                if !self.folders_seen.insert(real) {
+                    return;
+                }
+            }
+            Err(error) => return self.fail(folder, format!("cannot read: {error}"), None),
+        }
+        let entries: Vec<_> = match fs::read_dir(folder).and_then(Iterator::collect) {
+            Ok(entries) => entries,
+            Err(error) => return self.fail(folder, format!("cannot read: {error}"), None),
+        };
+        let mut names = BTreeSet::new();
+        for entry in entries {
+            match entry.file_name().into_string() {
+                Ok(name) => {
+                    names.insert(name);
+                }
+                Err(name) => {
+                    let message = format!("file name `{}` is not UTF-8", name.display());
+                    self.fail(folder, message, Some("rename the file"));
+                }
+            }
+        }
+        for name in names.into_iter().filter(|name| !name.starts_with('.')) {
+            self.entry(&folder.join(name), depth);
+        }
+    }
+
+    fn entry(&mut self, path: &Utf8Path, depth: usize) {
+        let is_manifest = path
+            .extension()
+            .is_some_and(|extension| EXTENSIONS.contains(&extension));
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            // A dangling link counts only where a manifest is meant.
+            Err(error) if is_manifest => {
+                return self.fail(path, format!("cannot read: {error}"), None);
+            }
+            Err(_) => return,
+        };
+        if !metadata.is_dir() && !is_manifest {
+            return;
+        }
+        let inside = fs::canonicalize(path).is_ok_and(|real| real.starts_with(&self.root));
+        if !inside {
+            let message = "the symbolic link leads out of the source folder".to_owned();
+            let help = "name its target as a source of its own, or copy it";
+            return self.fail(path, message, Some(help));
+        }
+        if metadata.is_dir() {
+            self.folder(path, depth + 1);
+        } else if self.files.len() < MAX_FILES {
+            self.files.push(path.to_owned());
+        } else if !self.truncated {
+            self.truncated = true;
+            self.fail(
+                path,
+                format!("more than {MAX_FILES} files in one source"),
+                None,
+            );
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The stack file, `underpin.yaml`: its types, its published JSON Schema, and reading it.
+//!
+//! The types generate the schema, and the schema checks the file: what an editor completes and
+//! what the program accepts cannot drift apart.
+
+mod load;
+mod schema;
+mod types;
+mod variables;
+
+pub use load::{LoadError, Stack, load, parse};
+pub use schema::json_schema;
+pub use types::{
+    ApiVersion, Environment, IgnoreFields, Limits, Metadata, RESERVED_VARIABLES, SecretSource,
+    Source, StackFile, StackKind, StackSpec,
+};

@@ -1,0 +1,199 @@
+//! Arguments, and the way from them to an exit code.
+
+use std::{process::ExitCode, time::Duration};
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand};
+use underpin_plan::Acceptance;
+
+use crate::{
+    Exit, commands,
+    error::CommandError,
+    output::{self, Format},
+    render,
+};
+
+/// Deploys stacks to Kubernetes, and refuses, with evidence, any step that takes away what
+/// something else still needs.
+#[derive(Debug, Parser)]
+#[command(name = "underpin", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(commands::check::CheckArgs),
+    Plan(commands::plan::PlanArgs),
+    Up(commands::up::UpArgs),
+    Down(commands::down::DownArgs),
+    Import(commands::import::ImportArgs),
+    Status(commands::status::StatusArgs),
+    Explain(commands::explain::ExplainArgs),
+}
+
+/// Which stack, which environment, which cluster.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// The stack file.
+    #[arg(short, long, default_value = "underpin.yaml", value_name = "FILE")]
+    pub(crate) file: Utf8PathBuf,
+    /// The environment; may be left out where the stack has only one.
+    #[arg(short, long, value_name = "NAME", env = "UNDERPIN_ENVIRONMENT")]
+    pub(crate) environment: Option<String>,
+    /// The kubeconfig context; must agree with the one the stack file names.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig file, instead of KUBECONFIG and the home directory's.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<Utf8PathBuf>,
+    /// A value for `${NAME}` in the manifests; overrides the stack file.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub(crate) variables: Vec<String>,
+    /// Time limit of each request to the API server, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub(crate) request_timeout: u64,
+    /// Output for people or for programs.
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+/// What is accepted by name.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct AcceptArgs {
+    /// Accept one finding, such as UP103:persistentvolumeclaim/wallet/data; may be repeated.
+    #[arg(long = "accept", value_name = "CODE:SUBJECT", requires = "reason")]
+    pub(crate) accepted: Vec<Acceptance>,
+    /// Why; recorded in the environment's history.
+    #[arg(long, value_name = "TEXT", requires = "accepted")]
+    pub(crate) reason: Option<String>,
+    /// Exit with 7 when there are warnings.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// How a run that changes the cluster behaves.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Go ahead without being asked.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Stop before so many seconds have passed, with nothing in flight; exit code 4.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) deadline: Option<Duration>,
+    /// Wait until objects are ready, or gone.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) wait: bool,
+    /// How long to wait for that, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) wait_timeout: Duration,
+    /// How long to wait for a lock that another run holds, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = seconds)]
+    pub(crate) lock_wait: Duration,
+    /// After how many seconds without a sign of life others may take our lock over.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=3600))]
+    pub(crate) lease: u32,
+}
+
+/// Seconds, plain or with a unit: `90`, `90s`, `10m`, `1h`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(position) => text.split_at(position),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("write seconds, or a number with s, m or h".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "write a whole number".to_owned())?;
+    number.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+}
+
+/// Parses the command line, runs the command and tells the exit code.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let format = cli.command.format();
+    let name = cli.command.name();
+    let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(cli.command.run()),
+        Err(source) => Err(CommandError::Io { what: "cannot start".to_owned(), source }),
+    };
+    let exit = ended.unwrap_or_else(|error| {
+        report(name, format, &error);
+        error.exit()
+    });
+    exit.into()
+}
+
+/// Tells an error: for people on standard error, for programs as the one document.
+fn report(command: &str, format: Format, error: &CommandError) {
+    match format {
+        Format::Text => output::message(render::text::error(error).trim_end()),
+        Format::Json => {
+            let _ = output::result(&render::json::error(command, error));
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<Exit, CommandError> {
+        match self {
+            Self::Check(args) => commands::check::check(&args),
+            Self::Plan(args) => commands::plan::plan(args).await,
+            Self::Up(args) => commands::up::up(args).await,
+            Self::Down(args) => commands::down::down(args).await,
+            Self::Import(args) => commands::import::import(args).await,
+            Self::Status(args) => commands::status::status(args).await,
+            Self::Explain(args) => commands::explain::explain(&args),
+        }
+    }
+
+    fn format(&self) -> Format {
+        match self {
+            Self::Check(args) => args.output,
+            Self::Plan(args) => args.target.output,
+            Self::Up(args) => args.target.output,
+            Self::Down(args) => args.target.output,
+            Self::Import(args) => args.target.output,
+            Self::Status(args) => args.target.output,
+            Self::Explain(args) => args.output,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Check(_) => "check",
+            Self::Plan(_) => "plan",
+            Self::Up(_) => "up",
+            Self::Down(_) => "down",
+            Self::Import(_) => "import",
+            Self::Status(_) => "status",
+            Self::Explain(_) => "explain",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_argument_parser_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_with_and_without_a_unit() {
+        for (text, expect) in [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600)] {
+            assert_eq!(seconds(text), Ok(Duration::from_secs(expect)));
+        }
+        for text in ["", "s", "-1", "1.5", "1d", "99999999999999999999h"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use underpin_model::{Finding, Severity};
+use underpin_plan::{rules::up102, sort_findings};
+use underpin_source::{
+    Diagnostic,
+    manifests::{read, render as render_manifests},
+    stack::Stack,
+};
+
+use super::write;
+use crate::{
+    Exit,
+    error::CommandError,
+    output::Format,
+    render,
+    setup::{declared_environments, load_stack},
+};
+
+/// Deepest folder that is searched for stack files.
+const DEPTH_LIMIT: usize = 32;
+/// Name of stack files.
+const STACK_FILE: &str = "underpin.yaml";
+
+/// Check declared files without a cluster
+///
+/// Reads every stack file below the paths, its manifests and variables, and reports what is wrong
+/// with them: syntax, undefined variables, duplicates, and environments that would share a
+/// namespace (UP102).
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Stack files, or folders that are searched for underpin.yaml.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<Utf8PathBuf>,
+    /// Exit with 7 when there are warnings.
+    #[arg(long)]
+    strict: bool,
+    /// Output for people or for programs.
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+}
+
+pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
+    let files = stack_files(&args.paths)?;
+    let (mut environments, mut diagnostics) = (Vec::new(), Vec::new());
+    for file in &files {
+        match load_stack(file) {
+            Ok(stack) => {
+                environments.extend(declared_environments(&stack));
+                diagnostics.extend(check_stack(&stack));
+            }
+            // One broken file leaves the others readable.
+            Err(CommandError::Declared { diagnostics: found, .. }) => diagnostics.extend(found),
+            Err(other) => return Err(other),
+        }
+    }
+    diagnostics.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
+    diagnostics.dedup_by(|a, b| a.place == b.place && a.message == b.message);
+    let mut findings = up102::collisions(&environments);
+    sort_findings(&mut findings);
+    let warns = findings.iter().any(|finding| finding.severity == Severity::Warn);
+    let exit = if !diagnostics.is_empty() {
+        Exit::Error
+    } else if findings.iter().any(Finding::blocks) {
+        Exit::Blocked
+    } else if args.strict && warns {
+        Exit::Warnings
+    } else {
+        Exit::Done
+    };
+    write(&match args.output {
+        Format::Text => render::text::check(files.len(), &diagnostics, &findings),
+        Format::Json => render::json::check(exit, &diagnostics, &findings),
+    })?;
+    Ok(exit)
+}
+
+/// What is wrong with a stack's manifests, in each of its environments. Secrets need no value here.
+fn check_stack(stack: &Stack) -> Vec<Diagnostic> {
+    let (documents, mut diagnostics) = read(stack, Some(String::new()));
+    for name in stack.file.spec.environments.keys() {
+        let (variables, _) = stack.variables(name, "namespace", &|_| Some("secret".to_owned()));
+        let (_, found) = render_manifests(&documents, &variables);
+        diagnostics.extend(found);
+    }
+    diagnostics
+}
+
+fn stack_files(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, CommandError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            search(path, DEPTH_LIMIT, &mut files)?;
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.sort();
+    files.dedup();
+    if files.is_empty() {
+        return Err(CommandError::usage(
+            format!("there is no {STACK_FILE} below {}", paths[0]),
+            "name a stack file or a folder that holds one",
+        ));
+    }
+    Ok(files)
+}
+
+fn search(
+    folder: &Utf8Path,
+    depth: usize,
+    files: &mut Vec<Utf8PathBuf>,
+) -> Result<(), CommandError> {
+    let unreadable =
+        |source| CommandError::Io { what: format!("cannot read folder {folder}"), source };
+    let mut entries = folder
+        .read_dir_utf8()
+        .map_err(unreadable)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unreadable)?;
+    entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
+    for entry in entries {
+        let name = entry.file_name();
+        let kind = entry.file_type().map_err(unreadable)?;
+        if kind.is_dir() && !name.starts_with('.') && depth > 0 {
+            search(entry.path(), depth - 1, files)?;
+        } else if name == STACK_FILE {
+            files.push(entry.path().to_owned());
+        }
+    }
+    Ok(())
+}

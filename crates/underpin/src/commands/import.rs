@@ -1,0 +1,69 @@
+use clap::Args;
+use underpin_deploy::{Import, ImportFrom};
+use underpin_model::LabelSelector;
+
+use super::{consent, write};
+use crate::{
+    Exit,
+    cli::{RunArgs, TargetArgs},
+    error::CommandError,
+    output::Format,
+    progress::Progress,
+    render,
+    setup::{self, Extras, deployment},
+};
+
+/// Record ownership of what another tool deployed, changing nothing else
+///
+/// Writes the environment's claim: where it lives and which objects are its own. The objects
+/// themselves are not touched; the next `up` stamps them.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// The namespace the environment lives in.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: String,
+    /// How the objects are told: `manifests` (same kind and name as declared), `helm=RELEASE`, or
+    /// `selector=LABELS` such as selector=app=wallet,tier in (web).
+    #[arg(long, value_name = "SOURCE", default_value = "manifests", value_parser = source)]
+    pub(crate) from: ImportFrom,
+}
+
+fn source(text: &str) -> Result<ImportFrom, String> {
+    match text.split_once('=') {
+        None if text == "manifests" => Ok(ImportFrom::Manifests),
+        Some(("helm", release)) if !release.is_empty() => {
+            Ok(ImportFrom::HelmRelease(release.to_owned()))
+        }
+        Some(("selector", selector)) => LabelSelector::parse(selector)
+            .map(ImportFrom::Selector)
+            .ok_or_else(|| format!("`{selector}` is not a label selector")),
+        _ => Err("write manifests, helm=RELEASE or selector=LABELS".to_owned()),
+    }
+}
+
+pub(crate) async fn import(args: ImportArgs) -> Result<Exit, CommandError> {
+    let stop = setup::stop(&args.run);
+    let extras = Extras {
+        run: Some(&args.run),
+        manifests: matches!(args.from, ImportFrom::Manifests),
+        command: "import",
+        ..Extras::default()
+    };
+    let deployment = deployment(&args.target, extras).await?;
+    let format = args.target.output;
+    let request = Import { namespace: args.namespace.clone(), from: args.from.clone() };
+    let progress = Progress::new(format);
+    let imported = underpin_deploy::import(&deployment, &request, &progress, &stop, |imported| {
+        consent(&args.run, format, || render::text::import_plan(&deployment.environment, imported))
+    })
+    .await?;
+    write(&match format {
+        Format::Text => render::text::imported(&deployment.environment, &imported),
+        Format::Json => render::json::imported(&imported),
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,113 @@
+//! Errors at the command line: what happened, and the exit code that tells scripts.
+
+use underpin_cluster::ClusterError;
+use underpin_deploy::DeployError;
+use underpin_source::Diagnostic;
+
+use crate::Exit;
+
+/// What ended a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// A run against a cluster.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// The cluster, before a run could begin.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Declared files that cannot be used.
+    #[error("{summary}")]
+    Declared {
+        /// One line.
+        summary: String,
+        /// Each problem with its place.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// Arguments that do not fit each other or the stack file.
+    #[error("{message}")]
+    Usage {
+        /// What does not fit.
+        message: String,
+        /// The way out.
+        help: Option<String>,
+    },
+    /// Reading or writing something local.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was read or written.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+impl CommandError {
+    pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Deploy(DeployError::Busy { .. }) => Exit::Busy,
+            Self::Deploy(DeployError::Stopped(_)) => Exit::Stopped,
+            _ => Exit::Error,
+        }
+    }
+
+    /// The problems in declared files, if that is what it is.
+    pub(crate) fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Declared { diagnostics, .. }
+            | Self::Deploy(DeployError::Declared(diagnostics)) => diagnostics,
+            _ => &[],
+        }
+    }
+
+    /// The way out, if one is known beyond the message.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::Usage { help, .. } => help.clone(),
+            Self::Deploy(error) => deploy_help(error),
+            Self::Cluster(error) => cluster_help(error),
+            _ => None,
+        }
+    }
+}
+
+fn deploy_help(error: &DeployError) -> Option<String> {
+    let help = match error {
+        DeployError::Cluster(error) => return cluster_help(error),
+        DeployError::Busy { lock, .. } => format!(
+            "wait until it ends, or raise --lock-wait above {} s to take over from a run that died",
+            lock.lease_seconds
+        ),
+        DeployError::WrongCluster { .. } => {
+            "choose the right cluster with --context, or correct `cluster` in the stack file".into()
+        }
+        DeployError::UnusedAcceptance(_) => {
+            "run `underpin plan` and copy code and subject from the finding".into()
+        }
+        DeployError::NotConfirmed => "pass --yes to go ahead without being asked".into(),
+        DeployError::NothingRecorded(_) => {
+            "`underpin status` shows what is recorded; `underpin import` records what is there".into()
+        }
+        DeployError::ClaimsUnread { .. } => {
+            "without its claims Underpin cannot know whose anything is; grant `list` and `get` on \
+             configmaps there"
+                .into()
+        }
+        _ => return None,
+    };
+    Some(help)
+}
+
+fn cluster_help(error: &ClusterError) -> Option<String> {
+    match error {
+        ClusterError::Forbidden { act, .. } => Some(format!(
+            "grant the verb `{}` on `{}` to this user, or use another context",
+            act.verb, act.resource
+        )),
+        _ => None,
+    }
+}

@@ -1,0 +1,38 @@
+//! Exit codes: a public contract for scripts.
+
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Nothing to do, or done.
+    Done = 0,
+    /// Something went wrong.
+    Error = 1,
+    /// Wrong usage; the argument parser's own code.
+    Usage = 2,
+    /// A rule blocks.
+    Blocked = 3,
+    /// Stopped at the deadline or by an interrupt; another run continues.
+    Stopped = 4,
+    /// Another run holds the lock.
+    Busy = 5,
+    /// Changes are pending; only with `plan --detailed-exitcode`.
+    Pending = 6,
+    /// There are warnings; only with `--strict`.
+    Warnings = 7,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

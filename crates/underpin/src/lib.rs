@@ -1,0 +1,17 @@
+//! The command line: arguments, commands, rendering, progress and exit codes.
+//!
+//! Invariant: nothing here decides what is safe; `underpin-plan` does. Only `output` writes to
+//! standard output and standard error.
+
+mod cli;
+mod commands;
+mod error;
+mod exit;
+mod interrupt;
+mod output;
+mod progress;
+mod render;
+mod setup;
+
+pub use cli::{Cli, run};
+pub use exit::Exit;

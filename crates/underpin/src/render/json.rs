@@ -1,0 +1,252 @@
+//! The JSON documents: one per command, each with its schema's name. A field is never renamed
+//! within a version.
+
+use serde_json::{Value, json};
+use underpin_deploy::{Imported, Outcome, Planned, Status, StepResult, Summary};
+use underpin_model::{Evidence, Finding, Place, Step};
+use underpin_plan::{Problem, rules::Rule};
+use underpin_source::Diagnostic;
+
+use crate::{Exit, error::CommandError};
+
+/// A command that failed.
+pub(crate) fn error(command: &str, error: &CommandError) -> String {
+    let mut document = head(command, error.exit());
+    document["error"] = json!({
+        "message": error.to_string(),
+        "help": error.help(),
+        "diagnostics": error.diagnostics().iter().map(diagnostic).collect::<Vec<_>>(),
+    });
+    text(&document)
+}
+
+/// What `check` found.
+pub(crate) fn check(exit: Exit, diagnostics: &[Diagnostic], findings: &[Finding]) -> String {
+    let mut document = head("check", exit);
+    document["diagnostics"] = diagnostics.iter().map(diagnostic).collect();
+    document["findings"] = findings.iter().map(finding).collect();
+    text(&document)
+}
+
+/// A plan.
+pub(crate) fn plan(command: &str, exit: Exit, planned: &Planned) -> String {
+    text(&plan_document(command, exit, planned))
+}
+
+/// A plan and what came of it.
+pub(crate) fn outcome(command: &str, exit: Exit, outcome: &Outcome) -> String {
+    let (planned, result) = match outcome {
+        Outcome::Refused(planned) => (planned, json!({"outcome": "refused"})),
+        Outcome::Settled(planned) => (planned, json!({"outcome": "unchanged"})),
+        Outcome::Ran(planned, summary) => (planned, summary_document(planned, summary)),
+    };
+    let mut document = plan_document(command, exit, planned);
+    document["result"] = result;
+    text(&document)
+}
+
+/// What an import recorded.
+pub(crate) fn imported(imported: &Imported) -> String {
+    let mut document = head("import", Exit::Done);
+    let keys = |keys: &[underpin_model::ObjectKey]| -> Value {
+        keys.iter().map(ToString::to_string).collect()
+    };
+    document["namespace"] = json!(imported.placement.namespace);
+    document["recorded"] = keys(&imported.found);
+    document["alreadyRecorded"] = keys(&imported.already);
+    document["missing"] = keys(&imported.missing);
+    document["owners"] = json!(imported.owners);
+    document["written"] = json!(imported.written);
+    text(&document)
+}
+
+/// What is recorded.
+pub(crate) fn status(status: &Status) -> String {
+    let mut document = head("status", Exit::Done);
+    document["context"] = json!(status.context);
+    document["environments"] = status
+        .claims
+        .iter()
+        .map(|one| {
+            let keys = |keys: &[underpin_model::ObjectKey]| -> Value {
+                keys.iter().map(ToString::to_string).collect()
+            };
+            json!({
+                "stack": one.claim.stack,
+                "environment": one.claim.environment,
+                "namespace": one.claim.placement.as_ref().map(|placement| &placement.namespace),
+                "objects": one.claim.entries.len(),
+                "retired": one.claim.retired.is_some(),
+                "missing": keys(&one.missing),
+                "replaced": keys(&one.replaced),
+                "unread": keys(&one.unread),
+                "lockedBy": one.claim.lock.as_ref().map(|lock| &lock.who),
+            })
+        })
+        .collect();
+    document["kept"] = status
+        .kept
+        .iter()
+        .map(|kept| {
+            json!({
+                "namespace": kept.namespace,
+                "environment": kept.environment,
+                "since": kept.since,
+                "empty": kept.occupancy.is_proven_empty(),
+                "occupants": kept.occupancy.occupants.iter().map(|occupant| json!({
+                    "object": occupant.key.to_string(),
+                    "owner": occupant.owner.to_string(),
+                    "created": occupant.created,
+                })).collect::<Vec<_>>(),
+                "homeOf": kept.occupancy.placed,
+                "unread": kept.occupancy.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    text(&document)
+}
+
+/// Rules.
+pub(crate) fn rules(rules: &[&Rule]) -> String {
+    let mut document = head("explain", Exit::Done);
+    document["rules"] = rules
+        .iter()
+        .map(|rule| {
+            json!({
+                "code": rule.code.to_string(),
+                "name": rule.name,
+                "summary": rule.summary,
+                "documentation": rule.documentation,
+            })
+        })
+        .collect();
+    text(&document)
+}
+
+fn head(command: &str, exit: Exit) -> Value {
+    json!({"schema": format!("underpin.dev/{command}/v1"), "exit": exit.code()})
+}
+
+fn text(document: &Value) -> String {
+    format!("{document:#}\n")
+}
+
+fn plan_document(command: &str, exit: Exit, planned: &Planned) -> Value {
+    let plan = &planned.plan;
+    let mut document = head(command, exit);
+    document["stack"] = json!(plan.stack);
+    document["environment"] = json!(plan.environment);
+    document["cluster"] = json!({
+        "context": planned.world.cluster.context,
+        "uid": planned.world.cluster.uid,
+        "version": planned.world.cluster.version,
+    });
+    document["placement"] = json!({
+        "namespace": plan.placement.placement.namespace,
+        "recorded": plan.placement.recorded,
+        "derived": plan.placement.derived,
+        "note": plan.placement.note(),
+    });
+    document["steps"] = plan.steps.iter().map(step).collect();
+    document["problems"] = plan.problems.iter().map(problem).collect();
+    document["findings"] = planned.verdict.findings.iter().map(finding).collect();
+    document["unread"] = planned.world.unread.iter().map(ToString::to_string).collect();
+    document
+}
+
+fn step(step: &Step) -> Value {
+    json!({
+        "action": step.action.name(),
+        "object": step.key.to_string(),
+        "reason": step.reason,
+        "wave": step.wave,
+        "validated": step.validated,
+        "changes": step.changes.iter().map(|change| json!({
+            "path": change.path.as_str(),
+            "before": change.before,
+            "after": change.after,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn summary_document(planned: &Planned, summary: &Summary) -> Value {
+    let results: serde_json::Map<String, Value> = summary
+        .results
+        .iter()
+        .map(|(key, result)| (key.to_string(), step_result(result)))
+        .collect();
+    let left: Vec<String> =
+        summary.left(planned.plan.changing()).into_iter().map(ToString::to_string).collect();
+    json!({
+        "outcome": if summary.is_complete() { "done" } else { "incomplete" },
+        "stopped": summary.stopped.map(|reason| reason.to_string()),
+        "steps": results,
+        "left": left,
+        "failures": summary.failures.iter().map(|failure| json!({
+            "object": failure.key.to_string(),
+            "message": failure.message,
+        })).collect::<Vec<_>>(),
+        "keptNamespaces": summary.kept,
+    })
+}
+
+fn step_result(result: &StepResult) -> Value {
+    let (name, why) = match result {
+        StepResult::Done => ("done", None),
+        StepResult::AlreadyDone => ("already-done", None),
+        StepResult::Terminating(why) => ("terminating", Some(why)),
+        StepResult::Kept(why) => ("kept", Some(why)),
+        StepResult::Failed(why) => ("failed", Some(why)),
+        StepResult::Skipped(why) => ("skipped", Some(why)),
+    };
+    json!({"result": name, "why": why})
+}
+
+fn problem(problem: &Problem) -> Value {
+    json!({
+        "object": problem.key.to_string(),
+        "place": problem.place.as_ref().map(place),
+        "message": problem.message,
+        "help": problem.help,
+    })
+}
+
+fn diagnostic(diagnostic: &Diagnostic) -> Value {
+    json!({
+        "place": place(&diagnostic.place),
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "code": finding.code.to_string(),
+        "severity": finding.severity.name(),
+        "unknown": finding.unknown,
+        "subject": finding.subject,
+        "message": finding.message,
+        "place": finding.place.as_ref().map(place),
+        "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        "cascade": finding.cascade.iter().map(|group| json!({
+            "owner": group.owner.to_string(),
+            "objects": group.objects.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "step": finding.step.as_ref().map(ToString::to_string),
+        "help": finding.help,
+        "accepted": finding.accepted,
+    })
+}
+
+fn evidence(evidence: &Evidence) -> Value {
+    json!({
+        "object": evidence.object.to_string(),
+        "path": evidence.path.as_str(),
+        "place": evidence.place.as_ref().map(place),
+        "note": evidence.note,
+    })
+}
+
+fn place(place: &Place) -> Value {
+    json!({"file": &*place.file, "line": place.line, "column": place.column})
+}

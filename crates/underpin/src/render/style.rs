@@ -1,0 +1,40 @@
+//! Colours, sparingly: actions, severities and headings. `anstream` drops them in a pipe.
+
+use anstyle::{AnsiColor, Style};
+use underpin_model::{Action, Severity};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const GREEN: Style = AnsiColor::Green.on_default();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+
+pub(crate) fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+pub(crate) fn error(text: &str) -> String {
+    paint(RED, text)
+}
+
+/// The mark of an action, one character wide.
+pub(crate) fn mark(action: &Action) -> String {
+    match action {
+        Action::Create => paint(GREEN, "+"),
+        Action::Update => paint(YELLOW, "~"),
+        Action::Replace => paint(RED, "±"),
+        Action::Delete => paint(RED, "-"),
+        Action::Adopt => paint(CYAN, "@"),
+        Action::Keep(_) => paint(DIM, "="),
+    }
+}
+
+pub(crate) fn severity(severity: Severity, accepted: bool) -> String {
+    match severity {
+        Severity::Block if accepted => paint(YELLOW, "accepted"),
+        Severity::Block => paint(RED, "blocked"),
+        Severity::Warn => paint(YELLOW, "warning"),
+        Severity::Note => paint(CYAN, "note"),
+    }
+}

@@ -1,0 +1,61 @@
+//! Text for people.
+
+mod findings;
+mod import;
+mod plan;
+mod run;
+mod status;
+
+pub(crate) use import::{import_plan, imported};
+pub(crate) use plan::plan;
+pub(crate) use run::outcome;
+pub(crate) use status::status;
+
+use underpin_model::Finding;
+use underpin_source::Diagnostic;
+
+use super::style::{self, BOLD, paint};
+use crate::error::CommandError;
+
+/// An error: what happened, each place that is to blame, and the way out.
+pub(crate) fn error(error: &CommandError) -> String {
+    let mut text = format!("{} {error}\n", style::error("error:"));
+    for diagnostic in error.diagnostics() {
+        text.push_str(&one_diagnostic(diagnostic));
+    }
+    if let Some(help) = error.help() {
+        text.push_str(&format!("{} {help}\n", paint(BOLD, "help:")));
+    }
+    text
+}
+
+/// What `check` found.
+pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Finding]) -> String {
+    let mut text: String = diagnostics.iter().map(one_diagnostic).collect();
+    text.push_str(&findings::findings(findings));
+    let wrong = diagnostics.len() + findings.len();
+    text.push_str(&format!(
+        "{} checked, {}\n",
+        counted(files, "stack file"),
+        if wrong == 0 { "nothing found".to_owned() } else { format!("{wrong} found") }
+    ));
+    text
+}
+
+fn one_diagnostic(diagnostic: &Diagnostic) -> String {
+    let mut text = format!(
+        "{}: {} {}\n",
+        diagnostic.place,
+        style::error("error:"),
+        diagnostic.message
+    );
+    if let Some(help) = &diagnostic.help {
+        text.push_str(&format!("    {} {help}\n", paint(BOLD, "help:")));
+    }
+    text
+}
+
+/// `1 object`, `2 objects`.
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

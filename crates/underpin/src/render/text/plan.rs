@@ -1,0 +1,135 @@
+//! A plan: where, which steps with which changes, what stands in the way.
+
+use serde_json::Value;
+use underpin_deploy::Planned;
+use underpin_model::{Action, FieldChange, KeepReason, Step};
+use underpin_plan::{Problem, Purpose};
+
+use super::{counted, findings::findings};
+use crate::render::style::{self, BOLD, DIM, paint};
+
+/// Field changes shown of one object; JSON has all of them.
+const CHANGES_SHOWN: usize = 30;
+/// Characters of a value shown; JSON has all of them.
+const VALUE_SHOWN: usize = 120;
+
+/// The whole plan.
+pub(crate) fn plan(planned: &Planned) -> String {
+    let plan = &planned.plan;
+    let cluster = &planned.world.cluster;
+    let what = match plan.purpose {
+        Purpose::Up => "plan",
+        Purpose::Down => "teardown",
+    };
+    let mut text = format!(
+        "{} of {}/{} in namespace {} (context {}, {})\n",
+        paint(BOLD, what),
+        plan.stack,
+        plan.environment,
+        plan.placement.placement.namespace,
+        cluster.context,
+        cluster.version
+    );
+    if plan.purpose == Purpose::Up
+        && let Some(note) = plan.placement.note()
+    {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    text.push('\n');
+    for step in shown(&plan.steps) {
+        text.push_str(&one_step(step));
+    }
+    for (logical, why) in &plan.dropped {
+        text.push_str(&format!("  {} {}: record dropped: {why}\n", paint(DIM, "="), logical.name));
+    }
+    text.push_str(&format!("\n{}\n", totals(&plan.steps)));
+    if !planned.world.unread.is_empty() {
+        text.push_str("\nnot read completely (what depends on it is unknown):\n");
+        for unread in &planned.world.unread {
+            text.push_str(&format!("  {unread}\n"));
+        }
+    }
+    if !plan.problems.is_empty() || !planned.verdict.findings.is_empty() {
+        text.push('\n');
+    }
+    for problem in &plan.problems {
+        text.push_str(&one_problem(problem));
+    }
+    text.push_str(&findings(&planned.verdict.findings));
+    text
+}
+
+/// Everything but what is merely unchanged.
+fn shown(steps: &[Step]) -> impl Iterator<Item = &Step> {
+    steps.iter().filter(|step| step.action != Action::Keep(KeepReason::Unchanged))
+}
+
+fn one_step(step: &Step) -> String {
+    let unvalidated = if step.action.applies() && !step.validated {
+        paint(DIM, " (not server-validated)")
+    } else {
+        String::new()
+    };
+    let mut text = format!(
+        "  {} {} {}{}{unvalidated}\n",
+        style::mark(&step.action),
+        step.action.name(),
+        step.key,
+        paint(DIM, &format!(": {}", step.reason)),
+    );
+    for change in step.changes.iter().take(CHANGES_SHOWN) {
+        text.push_str(&format!("      {}\n", one_change(change)));
+    }
+    if step.changes.len() > CHANGES_SHOWN {
+        let more = step.changes.len() - CHANGES_SHOWN;
+        text.push_str(&format!("      … {more} more (--output json shows all)\n"));
+    }
+    text
+}
+
+fn one_change(change: &FieldChange) -> String {
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => format!("{}: {} → {}", change.path, short(before), short(after)),
+        (None, Some(after)) => format!("{}: + {}", change.path, short(after)),
+        (Some(before), None) => format!("{}: - {}", change.path, short(before)),
+        (None, None) => change.path.to_string(),
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= VALUE_SHOWN {
+        return text;
+    }
+    let head: String = text.chars().take(VALUE_SHOWN).collect();
+    format!("{head}…")
+}
+
+fn totals(steps: &[Step]) -> String {
+    let count = |name: &str| steps.iter().filter(|step| step.action.name() == name).count();
+    let parts: Vec<String> = ["create", "update", "replace", "adopt", "delete", "keep"]
+        .iter()
+        .filter(|name| count(name) > 0)
+        .map(|name| format!("{} to {name}", count(name)))
+        .collect();
+    if parts.is_empty() { "nothing declared, nothing recorded".to_owned() } else { parts.join(", ") }
+}
+
+fn one_problem(problem: &Problem) -> String {
+    let place = problem.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    let mut text = format!("{place}{} {}\n", style::error("error:"), problem.message);
+    if let Some(help) = &problem.help {
+        text.push_str(&format!("    {} {help}\n", paint(BOLD, "help:")));
+    }
+    text
+}
+
+/// How a plan ends when it is not carried out.
+pub(super) fn refusal(planned: &Planned) -> String {
+    let blocking = planned.verdict.findings.iter().filter(|finding| finding.blocks()).count();
+    let problems = planned.plan.problems.len();
+    match (problems, blocking) {
+        (0, blocking) => format!("{}: nothing was changed\n", counted(blocking, "blocking finding")),
+        (problems, _) => format!("{}: nothing was changed\n", counted(problems, "error")),
+    }
+}

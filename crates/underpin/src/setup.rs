@@ -1,0 +1,240 @@
+//! From arguments and stack file to a deployment: which environment, which cluster, which values.
+
+use std::{collections::BTreeSet, io::Read as _, time::{Duration, Instant}};
+
+use underpin_cluster::{Cluster, ConnectOptions, claims::ClaimStore};
+use underpin_deploy::{Deployment, Settings, Stop};
+use underpin_model::{FieldPath, names};
+use underpin_plan::{Acceptances, DeclaredEnvironment, Environment, IgnoredFields};
+use underpin_source::{
+    manifests::{STANDARD_INPUT, Variable, read},
+    stack::{self, LoadError, Stack},
+};
+
+use crate::{
+    cli::{AcceptArgs, RunArgs, TargetArgs},
+    error::CommandError,
+    interrupt,
+};
+
+/// Loads a stack file.
+pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError> {
+    match stack::load(path) {
+        Ok(stack) => Ok(stack),
+        Err(LoadError::Invalid(diagnostics)) => {
+            Err(CommandError::Declared { summary: format!("{path} cannot be used"), diagnostics })
+        }
+        Err(LoadError::Io { path, error }) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(CommandError::usage(
+                format!("there is no stack file {path}"),
+                "name one with --file, or change to the folder that holds underpin.yaml",
+            ))
+        }
+        Err(other) => Err(CommandError::Usage { message: other.to_string(), help: None }),
+    }
+}
+
+/// The environment that was asked for, or the only one there is.
+pub(crate) fn choose_environment(
+    stack: &Stack,
+    asked: Option<&str>,
+) -> Result<String, CommandError> {
+    let known: Vec<&String> = stack.file.spec.environments.keys().collect();
+    let listed = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    match (asked, known.as_slice()) {
+        (Some(asked), _) if known.iter().any(|name| *name == asked) => Ok(asked.to_owned()),
+        (Some(asked), _) => Err(CommandError::usage(
+            format!("{} has no environment {asked}", stack.path),
+            format!("it has: {listed}"),
+        )),
+        (None, [only]) => Ok((*only).clone()),
+        (None, _) => Err(CommandError::usage(
+            format!("{} has several environments", stack.path),
+            format!("choose one with --environment: {listed}"),
+        )),
+    }
+}
+
+/// Every environment of a stack file, for telling whether two derive one namespace.
+pub(crate) fn declared_environments(stack: &Stack) -> Vec<DeclaredEnvironment> {
+    let environments = stack.file.spec.environments.iter();
+    environments
+        .map(|(name, environment)| DeclaredEnvironment {
+            stack: stack.file.metadata.name.clone(),
+            name: name.clone(),
+            parent: environment.parent.clone(),
+            namespace: environment.namespace.clone(),
+            shared: environment.shared,
+            context: environment.context.clone(),
+            place: stack.place_of_environment(name),
+        })
+        .collect()
+}
+
+/// What the arguments add to the stack file.
+#[derive(Default)]
+pub(crate) struct Extras<'a> {
+    pub(crate) accept: Option<&'a AcceptArgs>,
+    pub(crate) run: Option<&'a RunArgs>,
+    pub(crate) adopt: BTreeSet<String>,
+    /// Whether the manifests matter; `down` and `status` do without.
+    pub(crate) manifests: bool,
+    /// The command, for lock and history.
+    pub(crate) command: &'static str,
+}
+
+/// Connects and puts everything together.
+pub(crate) async fn deployment(
+    target: &TargetArgs,
+    extras: Extras<'_>,
+) -> Result<Deployment, CommandError> {
+    let stack = load_stack(&target.file)?;
+    let name = choose_environment(&stack, target.environment.as_deref())?;
+    let context = context(&stack, &name, target)?;
+    let (mut variables, mut diagnostics) = if extras.manifests {
+        stack.variables(&name, "", &|variable| std::env::var(variable).ok())
+    } else {
+        (underpin_source::manifests::Variables::default(), Vec::new())
+    };
+    for text in &target.variables {
+        let (key, value) = text.split_once('=').ok_or_else(|| {
+            CommandError::usage(format!("--var {text} is not NAME=VALUE"), "write --var name=value")
+        })?;
+        if stack::RESERVED_VARIABLES.contains(&key) {
+            return Err(CommandError::usage(
+                format!("--var cannot set {key}"),
+                "it follows from stack and environment",
+            ));
+        }
+        variables.insert(key, Variable::text(value));
+    }
+    let documents = if extras.manifests {
+        let (documents, more) = read(&stack, standard_input(&stack)?);
+        diagnostics.extend(more);
+        documents
+    } else {
+        underpin_source::manifests::Documents::default()
+    };
+    if !diagnostics.is_empty() {
+        let summary = "the declared files have errors".to_owned();
+        return Err(CommandError::Declared { summary, diagnostics });
+    }
+    let request_timeout = Duration::from_secs(target.request_timeout);
+    let options = ConnectOptions {
+        kubeconfig: target.kubeconfig.clone().map(Into::into),
+        context,
+        request_timeout,
+    };
+    let cluster = Cluster::connect(&options).await?;
+    let claims_namespace = stack
+        .file
+        .spec
+        .claims_namespace
+        .clone()
+        .unwrap_or_else(|| names::CLAIMS_NAMESPACE.to_owned());
+    let declared = &stack.file.spec.environments[&name];
+    Ok(Deployment {
+        store: ClaimStore::new(cluster.clone(), &claims_namespace),
+        claims_namespace,
+        environment: environment(&stack, &name, extras.adopt),
+        pinned_cluster: declared.cluster.clone(),
+        documents,
+        variables,
+        acceptances: acceptances(extras.accept),
+        settings: settings(&cluster, extras.run, extras.command, request_timeout),
+        cluster,
+    })
+}
+
+fn environment(stack: &Stack, name: &str, adopt: BTreeSet<String>) -> Environment {
+    let declared = &stack.file.spec.environments[name];
+    let ignored = stack.file.spec.ignore_fields.iter().map(|fields| {
+        let (kind, group) = match fields.kind.split_once('.') {
+            Some((kind, group)) => (kind.to_owned(), Some(group.to_owned())),
+            None => (fields.kind.clone(), None),
+        };
+        IgnoredFields { kind, group, name: fields.name.clone(), paths: fields.paths.clone() }
+    });
+    Environment {
+        stack: stack.file.metadata.name.clone(),
+        name: name.to_owned(),
+        parent: declared.parent.clone(),
+        namespace: declared.namespace.clone(),
+        shared: declared.shared,
+        ignored: ignored.collect(),
+        removal_percent: stack.file.spec.limits.removal_percent,
+        declared: declared_environments(stack),
+        adopt,
+    }
+}
+
+/// The context to use. The stack file pins it; asking for another is an error, not an override:
+/// production manifests do not go to another cluster by a forgotten flag.
+fn context(
+    stack: &Stack,
+    environment: &str,
+    target: &TargetArgs,
+) -> Result<Option<String>, CommandError> {
+    let pinned = stack.file.spec.environments[environment].context.clone();
+    match (&pinned, &target.context) {
+        (Some(pinned), Some(asked)) if pinned != asked => {
+            let path = FieldPath::new("spec.environments").key(environment).key("context");
+            Err(CommandError::usage(
+                format!(
+                    "environment {environment} belongs to context {pinned} ({}), not {asked}",
+                    stack.place_of(&path)
+                ),
+                "leave --context out, or change the stack file",
+            ))
+        }
+        _ => Ok(pinned.or_else(|| target.context.clone())),
+    }
+}
+
+fn standard_input(stack: &Stack) -> Result<Option<String>, CommandError> {
+    let wanted = stack.file.spec.sources.iter().any(|source| source.manifests == STANDARD_INPUT);
+    if !wanted {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|source| CommandError::Io {
+        what: "cannot read manifests from standard input".to_owned(),
+        source,
+    })?;
+    Ok(Some(text))
+}
+
+fn acceptances(accept: Option<&AcceptArgs>) -> Acceptances {
+    let Some(accept) = accept else { return Acceptances::default() };
+    let reason = accept.reason.as_deref().unwrap_or_default();
+    Acceptances::new(accept.accepted.iter().cloned(), reason)
+}
+
+fn settings(
+    cluster: &Cluster,
+    run: Option<&RunArgs>,
+    command: &str,
+    request_timeout: Duration,
+) -> Settings {
+    let host = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let host = host
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
+        .map_or_else(|| "unknown host".to_owned(), |host| host.trim().to_owned());
+    let login = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let login = login.unwrap_or_else(|| "unknown".to_owned());
+    let process = std::process::id();
+    Settings {
+        wait: run.is_none_or(|run| run.wait),
+        wait_timeout: run.map_or(Duration::from_secs(300), |run| run.wait_timeout),
+        request_timeout,
+        lease: run.map_or(Duration::from_secs(60), |run| Duration::from_secs(run.lease.into())),
+        lock_wait: run.map_or(Duration::ZERO, |run| run.lock_wait),
+        who: format!("{} ({login}@{host}, process {process}, underpin {command})", cluster.user()),
+    }
+}
+
+/// When to stop: the deadline counts from here.
+pub(crate) fn stop(run: &RunArgs) -> Stop {
+    let deadline = run.deadline.map(|deadline| Instant::now() + deadline);
+    Stop::new(deadline, interrupt::flag())
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask generate`: files that are made from code and committed.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Change nothing; fail if a file is not what would be written.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let stale = apply(&root, &files()?, args.check)?;
+    for path in &stale {
+        let line = format!(
+            "{} is out of date; run: cargo xtask generate",
+            path.display()
+        );
+        writeln!(io::stderr(), "{line}").context("write to standard error")?;
+    }
+    Ok(if stale.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Every generated file: its path from the repository's root, and its text.
+fn files() -> Result<Vec<(&'static str, String)>> {
+    let schema = underpin_source::stack::json_schema();
+    let mut text = serde_json::to_string_pretty(&schema).context("schema as JSON")?;
+    text.push('\n');
+    Ok(vec![("schemas/stack.v1.json", text)])
+}
+
+/// Writes the files that differ; with `check`, returns them instead.
+fn apply(root: &Path, files: &[(&str, String)], check: bool) -> Result<Vec<PathBuf>> {
+    let mut stale = Vec::new();
+    for (name, text) in files {
+        let path = root.join(name);
+        if fs::read(&path).is_ok_and(|old| old == text.as_bytes()) {
+            continue;
+        }
+        if check {
+            stale.push(PathBuf::from(name));
+            continue;
+        }
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+        }
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(stale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn check_finds_missing_and_changed_files_and_writing_settles_both() {
+        let root = tempfile::tempdir().unwrap();
+        let files = [("a/b.json", "1\n".to_owned()), ("c.json", "2\n".to_owned())];
+        fs::write(root.path().join("c.json"), "old").unwrap();
+        let both = ["a/b.json", "c.json"].map(PathBuf::from);
+        assert_eq!(apply(root.path(), &files, true).unwrap(), both);
+        assert_eq!(
+            fs::read_to_string(root.path().join("c.json")).unwrap(),
+            "old"
+        );
+        assert!(apply(root.path(), &files, false).unwrap().is_empty());
+        assert!(apply(root.path(), &files, true).unwrap().is_empty());
+    }
+}
