@@ -227,7 +227,9 @@ impl Stored {
             return not_found(&seen.path);
         };
         let wanted = &seen.body["metadata"]["resourceVersion"];
-        if *wanted != object["metadata"]["resourceVersion"] {
+        // As the real server: without a version, or with an empty one, nothing is compared.
+        let compares = wanted.as_str().is_some_and(|version| !version.is_empty());
+        if compares && *wanted != object["metadata"]["resourceVersion"] {
             return conflict(&seen.path);
         }
         for (key, value) in seen.body["data"].as_object().unwrap() {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use underpin_model::{Action, Claim, Entry, EntryState, KeepReason, LogicalKey, Object, Step};
+use underpin_model::{
+    Action, Claim, Entry, EntryState, KeepReason, LogicalKey, NamespaceProvenance, Object, Placement,
+    Step,
+};
 use underpin_plan::{Fingerprints, Plan};
 use underpin_refs::protections;
 
@@ -13,6 +16,14 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
     let mut placement = plan.placement.placement.clone();
     if let Some(recorded) = claim.placement.as_ref().and_then(|placement| placement.uid.clone()) {
         placement.uid = Some(recorded);
+    }
+    for step in plan.steps.iter().filter(|step| is_home(step, &placement)) {
+        match step.action {
+            Action::Create => placement.provenance = NamespaceProvenance::Created,
+            // Somebody else was faster: it is not ours to delete, whatever was intended once.
+            Action::Adopt => placement.provenance = NamespaceProvenance::Existing,
+            _ => {}
+        }
     }
     claim.placement = Some(placement);
     for logical in plan.dropped.keys() {
@@ -32,6 +43,11 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
                 digest: None,
             });
             entry.key.clone_from(&step.key);
+            match step.action {
+                Action::Create | Action::Replace => entry.created = true,
+                Action::Adopt => entry.created = false,
+                _ => {}
+            }
             if step.action != Action::Keep(KeepReason::Unchanged) && entry.uid.is_none() {
                 entry.state = EntryState::Intended;
             }
@@ -44,6 +60,11 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
             claim.entries.remove(&step.logical);
         }
     }
+}
+
+/// Whether a step is about the Namespace of the placement.
+fn is_home(step: &Step, placement: &Placement) -> bool {
+    step.key.is_namespace() && step.key.name == placement.namespace
 }
 
 /// Adds the object's protection keys to the record; nothing here ever removes one.

@@ -56,7 +56,7 @@ fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
 fn difference(theirs: &Value, ours: &Value) -> Value {
     let (Value::Object(theirs), Value::Object(ours)) = (theirs, ours) else { return theirs.clone() };
     let mut rest = Map::new();
-    for (key, children) in theirs {
+    for (key, children) in theirs.iter().filter(|(key, _)| *key != ".") {
         let Some(own) = ours.get(key) else {
             rest.insert(key.clone(), children.clone());
             continue;
@@ -66,10 +66,12 @@ fn difference(theirs: &Value, ours: &Value) -> Value {
             continue;
         }
         let below = difference(children, own);
-        let only_marks = below.as_object().is_none_or(|map| map.keys().all(|key| key == "."));
-        if !only_marks {
+        if below.as_object().is_some_and(|map| !map.is_empty()) {
             rest.insert(key.clone(), below);
         }
+    }
+    if let (Some(mark), false) = (theirs.get("."), rest.is_empty()) {
+        rest.insert(".".to_owned(), mark.clone());
     }
     Value::Object(rest)
 }

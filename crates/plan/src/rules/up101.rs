@@ -66,10 +66,16 @@ fn judge(context: &Context<'_>, step: &Step) -> Option<Finding> {
         message += &format!("; what is in it could not be counted completely ({})", list(&unread));
     }
     finding.message = message;
-    finding.cascade = groups;
     finding.evidence = evidence(context, step, &homes);
     finding.step = Some(step.key.clone());
     finding.help = help(context, step, &homes);
+    if groups.iter().any(|group| !group.owner.is_claimed()) {
+        let import = format!(
+            "if what nobody claims belongs to an environment: underpin import -e ENV --namespace {name}"
+        );
+        finding.help.insert(finding.help.len().saturating_sub(1), import);
+    }
+    finding.cascade = groups;
     Some(finding)
 }
 

@@ -168,10 +168,10 @@ fn message(from: &ObjectKey, values: &[(&Reference, Stale)]) -> String {
             };
             let lives = match &stale.lives {
                 Some(lives) if lives.is_namespace() => {
-                    format!("; this environment lives in {}", lives.name)
+                    format!(" (this environment lives in {})", lives.name)
                 }
                 Some(lives) => format!(
-                    "; {} {} lives in {}",
+                    " ({} {} lives in {})",
                     lives.kind.kind,
                     lives.name,
                     lives.namespace.as_deref().unwrap_or_default()

@@ -69,9 +69,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     }
     finding.help = vec![
         format!("to live apart: underpin migrate -e {}", context.plan.environment),
-        "until then, keep other tools from deleting the namespace: kubectl annotate namespace \
-         takes no effect on them; restrict who may delete namespaces"
-            .to_owned(),
+        "until then, restrict who may delete namespaces".to_owned(),
     ];
     vec![finding]
 }

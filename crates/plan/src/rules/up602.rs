@@ -77,7 +77,9 @@ fn empty_home(context: &Context<'_>, key: &ObjectKey) -> Option<Finding> {
     let entries = context.claim.map_or(0, |claim| {
         claim.entries.values().filter(|entry| !entry.key.is_namespace()).count()
     });
-    if others || retired(context) {
+    // A claim that records the place and nothing in it has nothing left to do there.
+    let settled = entries == 0 && context.claim.is_some_and(|claim| !claim.is_blank());
+    if others || settled || retired(context) {
         return None;
     }
     let why = if entries == 0 {

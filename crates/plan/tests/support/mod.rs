@@ -19,21 +19,21 @@ use underpin_plan::{
 };
 
 /// One situation: what is there, what is recorded, what is asked for.
-pub struct Scene {
+pub(crate) struct Scene {
     /// The world.
-    pub world: World,
+    pub(crate) world: World,
     /// What is asked for.
-    pub environment: Environment,
+    pub(crate) environment: Environment,
     /// The declared objects.
-    pub declared: Vec<Object>,
+    pub(crate) declared: Vec<Object>,
     /// What the server says, where it is not plain.
-    pub outcomes: BTreeMap<String, Value>,
+    pub(crate) outcomes: BTreeMap<String, Value>,
     /// What was accepted.
-    pub acceptances: Acceptances,
+    pub(crate) acceptances: Acceptances,
     /// What other tools record.
-    pub recorded: Vec<RecordedObject>,
+    pub(crate) recorded: Vec<RecordedObject>,
     /// Whether the environment is torn down.
-    pub down: bool,
+    pub(crate) down: bool,
 }
 
 fn text<'v>(value: &'v Value, field: &str) -> Option<&'v str> {
@@ -45,7 +45,7 @@ fn list<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> {
 }
 
 /// Version and key of `apps/v1 Deployment wallet/web`.
-pub fn identity(text: &str) -> (String, ObjectKey) {
+pub(crate) fn identity(text: &str) -> (String, ObjectKey) {
     let parts: Vec<&str> = text.split(' ').collect();
     let [version, kind, name] = parts[..] else { panic!("not an identity: {text}") };
     let group = version.split_once('/').map_or("", |(group, _)| group);
@@ -69,7 +69,7 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 /// An object from its compact form.
-pub fn object(compact: &Value, origin: Origin) -> Object {
+pub(crate) fn object(compact: &Value, origin: Origin) -> Object {
     let form = compact.as_str().or_else(|| text(compact, "o")).expect("an identity");
     let (version, key) = identity(form);
     let mut value = json!({"apiVersion": version, "kind": key.kind.kind, "metadata": {"name": key.name}});
@@ -110,12 +110,12 @@ pub fn object(compact: &Value, origin: Origin) -> Object {
 }
 
 /// An object as it is read.
-pub fn live(compact: &Value) -> Object {
+pub(crate) fn live(compact: &Value) -> Object {
     object(compact, Origin::Live)
 }
 
 /// The `line`-th object of `stack.yaml`.
-pub fn declared(compact: &Value, line: usize) -> Object {
+pub(crate) fn declared(compact: &Value, line: usize) -> Object {
     let place = Place { file: Arc::from("stack.yaml"), line: u32::try_from(line).unwrap(), column: 1 };
     object(compact, Origin::Declared { place, spans: Arc::default() })
 }
@@ -142,7 +142,7 @@ fn serve_of(world: &mut World, object: &Object) {
 }
 
 /// An empty world of a cluster that serves every built-in kind in `v1`.
-pub fn empty_world() -> World {
+pub(crate) fn empty_world() -> World {
     let mut world = World::default();
     for row in BUILTIN_KINDS {
         serve(&mut world, &GroupKind::new(row.group, row.kind), "v1", row.namespaced);
@@ -207,7 +207,7 @@ fn declared_environment(compact: &Value) -> DeclaredEnvironment {
 }
 
 /// Environments declared in stack files.
-pub fn declared_environments(compact: &Value) -> Vec<DeclaredEnvironment> {
+pub(crate) fn declared_environments(compact: &Value) -> Vec<DeclaredEnvironment> {
     compact.as_array().into_iter().flatten().map(declared_environment).collect()
 }
 
@@ -240,7 +240,7 @@ fn unread(compact: &Value) -> Unread {
 
 impl Scene {
     /// A scene from its compact form.
-    pub fn new(compact: &Value) -> Self {
+    pub(crate) fn new(compact: &Value) -> Self {
         let mut world = empty_world();
         for compact in list(compact, "world") {
             let object = live(compact);
@@ -276,18 +276,18 @@ impl Scene {
     }
 
     /// The environment's own claim.
-    pub fn claim(&self) -> Option<&Claim> {
+    pub(crate) fn claim(&self) -> Option<&Claim> {
         self.world.claim(&self.environment.stack, &self.environment.name)
     }
 
     /// The environment's identity: its claim's, or `fresh`.
-    pub fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         let id = self.claim().map_or_else(|| ClaimId("fresh".into()), |claim| claim.id.clone());
         Identity { claim: id, seed: [7; 16] }
     }
 
     /// The declared objects, prepared.
-    pub fn prepared(&self) -> Preparation {
+    pub(crate) fn prepared(&self) -> Preparation {
         let ownership = Ownership::of(&self.world);
         prepare(
             &self.environment,
@@ -301,7 +301,7 @@ impl Scene {
     }
 
     /// The plan, with the answers of a plain server where the scene gives none.
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         let ownership = Ownership::of(&self.world);
         if self.down {
             return plan_down(self.claim().unwrap(), &self.world, &ownership, &self.acceptances, false)
@@ -350,7 +350,7 @@ impl Scene {
     }
 
     /// The verdict on the plan.
-    pub fn verdict(&self) -> Verdict {
+    pub(crate) fn verdict(&self) -> Verdict {
         let ownership = Ownership::of(&self.world);
         judge_recorded(
             (!self.down).then_some(&self.environment),
