@@ -17,12 +17,14 @@
 
 mod cluster;
 mod kubectl;
+mod project;
 mod proxy;
 mod transcript;
 mod underpin;
 
 pub use cluster::{Namespace, fresh, fresh_with, shared};
 pub use kubectl::{Kubectl, Output};
+pub use project::{Project, SHORT_LEASE};
 pub use proxy::{Action, Proxy, Record, RequestInfo};
 pub use transcript::{filters, with_filters};
 pub use underpin::{Running, Underpin, write_files};

@@ -14,6 +14,7 @@
 mod act;
 mod cluster;
 mod connect;
+mod create;
 mod discovery;
 mod error;
 mod identity;

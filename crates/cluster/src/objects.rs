@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use underpin_model::{Depth, Object, ObjectKey, Origin, ResourceKind, names};
 
 use crate::{
-    Act, Cluster, ClusterError, ConflictKind, path,
+    Act, Cluster, ClusterError, ConflictKind, create, path,
     transport::{ACCEPT_JSON, APPLY_PATCH, Call, MERGE_PATCH, Repeat},
 };
 
@@ -106,6 +106,24 @@ impl Cluster {
     /// [`ConflictKind::AlreadyExists`]. The request is repeated when its answer was lost, so the
     /// object that exists may be this call's own: its stamp tells.
     pub async fn apply(
+        &self,
+        kind: &ResourceKind,
+        object: &Object,
+        options: &ApplyOptions,
+    ) -> Result<Applied, ClusterError> {
+        match self.send_apply(kind, object, options).await {
+            Err(error)
+                if options.precondition == Precondition::CreateOnly
+                    && create::refuses_version(&error) =>
+            {
+                self.create_then_apply(kind, object, options).await
+            }
+            other => other,
+        }
+    }
+
+    /// One apply request, as the options say.
+    pub(crate) async fn send_apply(
         &self,
         kind: &ResourceKind,
         object: &Object,
@@ -290,7 +308,7 @@ fn apply_uri(path: &str, options: &ApplyOptions) -> String {
 }
 
 /// The time limit for the server: whole seconds, rounded down so that it gives up first.
-fn server_timeout(timeout: Duration) -> String {
+pub(crate) fn server_timeout(timeout: Duration) -> String {
     format!("{}s", timeout.as_secs().max(1))
 }
 
@@ -316,7 +334,7 @@ fn apply_body(object: &Value, precondition: &Precondition) -> Value {
 
 /// Gives a conflict the meaning that the precondition has: under `CreateOnly` every conflict means
 /// that the object exists, whichever check of the server's noticed first.
-fn name_conflict(error: ClusterError, precondition: &Precondition) -> ClusterError {
+pub(crate) fn name_conflict(error: ClusterError, precondition: &Precondition) -> ClusterError {
     match (error, precondition) {
         (ClusterError::Conflict { act, message, .. }, Precondition::CreateOnly) => {
             ClusterError::Conflict {
@@ -363,7 +381,7 @@ fn deletion_of(value: &Value) -> Deletion {
 }
 
 /// The texts of `Warning: 299 - "text"` headers.
-fn warnings(headers: &HeaderMap) -> Vec<String> {
+pub(crate) fn warnings(headers: &HeaderMap) -> Vec<String> {
     headers
         .get_all(header::WARNING)
         .iter()

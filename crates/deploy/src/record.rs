@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use underpin_model::{
-    Action, Claim, Entry, EntryState, KeepReason, LogicalKey, NamespaceProvenance, Object, Placement,
+    Action, Claim, Entry, EntryState, KeepReason, LogicalKey, NamespaceProvenance, Object, ObjectKey,
     Step,
 };
 use underpin_plan::{Fingerprints, Plan};
@@ -17,7 +17,8 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
     if let Some(recorded) = claim.placement.as_ref().and_then(|placement| placement.uid.clone()) {
         placement.uid = Some(recorded);
     }
-    for step in plan.steps.iter().filter(|step| is_home(step, &placement)) {
+    let home = ObjectKey::of_namespace(placement.namespace.clone());
+    for step in plan.steps.iter().filter(|step| step.key == home) {
         match step.action {
             Action::Create => placement.provenance = NamespaceProvenance::Created,
             // Somebody else was faster: it is not ours to delete, whatever was intended once.
@@ -60,11 +61,6 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
             claim.entries.remove(&step.logical);
         }
     }
-}
-
-/// Whether a step is about the Namespace of the placement.
-fn is_home(step: &Step, placement: &Placement) -> bool {
-    step.key.is_namespace() && step.key.name == placement.namespace
 }
 
 /// Adds the object's protection keys to the record; nothing here ever removes one.

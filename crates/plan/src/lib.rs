@@ -12,6 +12,7 @@
 mod accept;
 mod build;
 mod cascade;
+mod components;
 mod dangling;
 mod diff;
 mod environment;

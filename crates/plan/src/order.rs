@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::components::components;
 use underpin_model::{
     GroupKind, LabelSelector, Object, ObjectKey, Relation, Step, Strength, Target, World,
 };
@@ -47,8 +48,8 @@ fn removal_floor(kind: &GroupKind) -> usize {
     3 - creation_floor(kind)
 }
 
-/// Assigns waves from `first` on and returns the wave after the last one. A cycle is broken at its
-/// smallest key: Kubernetes itself tolerates any order there.
+/// Assigns waves from `first` on and returns the wave after the last one. Kubernetes itself
+/// tolerates any order inside a cycle: there, only what has the smaller key is waited for.
 fn place(
     steps: &mut [Step],
     members: &[usize],
@@ -56,51 +57,55 @@ fn place(
     floor: impl Fn(&GroupKind) -> usize,
     first: usize,
 ) -> usize {
+    let edges = without_cycles(steps, members, edges);
     let none = BTreeSet::new();
+    let needs = |member: usize| edges.get(&member).unwrap_or(&none);
     let mut dependents: Edges = BTreeMap::new();
-    let mut open: BTreeMap<usize, usize> = BTreeMap::new();
     for &member in members {
-        let needs = edges.get(&member).unwrap_or(&none);
-        open.insert(member, needs.len());
-        for &need in needs {
+        for &need in needs(member) {
             dependents.entry(need).or_default().insert(member);
         }
     }
+    let mut open: BTreeMap<usize, usize> =
+        members.iter().map(|&member| (member, needs(member).len())).collect();
     let mut levels: BTreeMap<usize, usize> =
         members.iter().map(|&member| (member, floor(&steps[member].key.kind))).collect();
-    let mut ready: BTreeSet<(ObjectKey, usize)> = members
-        .iter()
-        .filter(|member| open.get(member) == Some(&0))
-        .map(|&member| (steps[member].key.clone(), member))
-        .collect();
-    let mut left: BTreeSet<(ObjectKey, usize)> =
-        members.iter().map(|&member| (steps[member].key.clone(), member)).collect();
-    let mut placed_already = BTreeSet::new();
-    while let Some(next) = ready.pop_first().or_else(|| left.first().cloned()) {
-        left.remove(&next);
-        let member = next.1;
+    let mut ready: Vec<usize> =
+        members.iter().filter(|member| needs(**member).is_empty()).copied().collect();
+    let mut last = first;
+    while let Some(member) = ready.pop() {
         let level = levels.get(&member).copied().unwrap_or_default();
+        let mut requires: Vec<ObjectKey> =
+            needs(member).iter().map(|&need| steps[need].key.clone()).collect();
+        requires.sort();
         steps[member].wave = first + level;
-        let needs = edges.get(&member).unwrap_or(&none).iter();
-        // An edge that the cycle was broken at is no requirement.
-        let placed = needs.filter(|&&need| placed_already.contains(&need));
-        steps[member].requires = placed.map(|&need| steps[need].key.clone()).collect();
-        placed_already.insert(member);
+        steps[member].requires = requires;
+        last = last.max(first + level + 1);
         for &dependent in dependents.get(&member).unwrap_or(&none) {
-            let Some(count) = open.get_mut(&dependent) else { continue };
-            *count = count.saturating_sub(1);
-            let entry = (steps[dependent].key.clone(), dependent);
-            if !left.contains(&entry) {
-                continue;
-            }
             let least = levels.entry(dependent).or_default();
             *least = (*least).max(level + 1);
+            let count = open.entry(dependent).or_default();
+            *count = count.saturating_sub(1);
             if *count == 0 {
-                ready.insert(entry);
+                ready.push(dependent);
             }
         }
     }
-    members.iter().map(|&member| steps[member].wave + 1).max().unwrap_or(first)
+    last
+}
+
+/// The edges without those that close a cycle: of two members that wait for each other, directly or
+/// round a corner, only the one with the greater key waits.
+fn without_cycles(steps: &[Step], members: &[usize], edges: &Edges) -> Edges {
+    let component = components(members, edges);
+    let mut acyclic = edges.clone();
+    for (&member, needs) in &mut acyclic {
+        needs.retain(|&need| {
+            component.get(&need) != component.get(&member)
+                || (&steps[need].key, need) < (&steps[member].key, member)
+        });
+    }
+    acyclic
 }
 
 fn reversed(edges: &Edges) -> Edges {

@@ -38,7 +38,7 @@ fn finding(context: &Context<'_>, key: &ObjectKey, conflicts: &[FieldConflict]) 
     finding.step = Some(key.clone());
     finding.help = vec![
         format!("to take the fields over: --adopt {subject}"),
-        "to leave them as they are live: name them under `ignore:` in the stack file".to_owned(),
+        "to leave them as they are live: name them under `ignoreFields:` in the stack file".to_owned(),
         "or remove them from the manifest".to_owned(),
     ];
     finding

@@ -1,0 +1,189 @@
+//! Creation where an apply cannot be made create-only.
+//!
+//! Kinds with a storage of their own (Services, up to 1.2x) refuse a resourceVersion on an object
+//! that does not exist yet, which is what makes an apply create-only everywhere else. For them the
+//! object is created by POST, which cannot update either, and then applied with the uid that it
+//! got, so that field ownership is an apply's. A run that is cut between the two leaves an object
+//! with our stamp, which the next run applies.
+
+use http::Method;
+use serde_json::Value;
+use underpin_model::{Object, ResourceKind, names};
+
+use crate::{
+    Act, Applied, ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition,
+    objects::{live_object, server_timeout},
+    path,
+    transport::{ACCEPT_JSON, Call, Repeat},
+};
+
+/// What such a kind says.
+const NO_VERSION_ON_CREATE: &str = "resourceVersion should not be set on objects to be created";
+
+/// Whether the server refused the resourceVersion and not the object.
+pub(crate) fn refuses_version(error: &ClusterError) -> bool {
+    matches!(error, ClusterError::Server { message, .. } if message.contains(NO_VERSION_ON_CREATE))
+}
+
+impl Cluster {
+    /// Creates an object that such a kind's apply refused to create.
+    pub(crate) async fn create_then_apply(
+        &self,
+        kind: &ResourceKind,
+        object: &Object,
+        options: &ApplyOptions,
+    ) -> Result<Applied, ClusterError> {
+        if options.dry_run {
+            // The object did not exist a moment ago, and a dry run changes nothing either way.
+            let unconditional = ApplyOptions {
+                precondition: Precondition::None,
+                ..options.clone()
+            };
+            return self.send_apply(kind, object, &unconditional).await;
+        }
+        let created = self.post(kind, object, options).await?;
+        let Some(uid) = created.uid() else {
+            return Ok(Applied {
+                object: created,
+                warnings: Vec::new(),
+            });
+        };
+        let precondition = Precondition::Uid(uid.to_owned());
+        self.send_apply(
+            kind,
+            object,
+            &ApplyOptions {
+                precondition,
+                ..options.clone()
+            },
+        )
+        .await
+    }
+
+    async fn post(
+        &self,
+        kind: &ResourceKind,
+        object: &Object,
+        options: &ApplyOptions,
+    ) -> Result<Object, ClusterError> {
+        let act = Act::on_object("create", kind, &object.key);
+        let timeout = server_timeout(options.timeout);
+        let parameters = [
+            ("fieldManager", names::FIELD_MANAGER),
+            ("timeout", &timeout),
+        ];
+        let served = ResourceKind {
+            version: object.version.clone(),
+            ..kind.clone()
+        };
+        let collection = path::collection(&served, object.key.namespace.as_deref());
+        let call = Call {
+            act: act.clone(),
+            method: Method::POST,
+            uri: path::with_query(&collection, &parameters),
+            accept: ACCEPT_JSON,
+            content_type: ACCEPT_JSON,
+            body: object.value.to_string().into_bytes(),
+            repeat: Repeat::Always,
+            bulk: false,
+            timeout: options.timeout,
+        };
+        let value: Value = self.send(&call).await.map_err(already_exists)?.value;
+        live_object(&act, value)
+    }
+}
+
+/// Any conflict of a creation means that the object exists.
+fn already_exists(error: ClusterError) -> ClusterError {
+    match error {
+        ClusterError::Conflict { act, message, .. } => ClusterError::Conflict {
+            act,
+            kind: ConflictKind::AlreadyExists,
+            message,
+        },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use serde_json::json;
+    use underpin_model::{Depth, Origin};
+
+    use super::*;
+    use crate::{
+        mock::{Answer, cluster, status},
+        objects::core_kind,
+    };
+
+    fn service() -> Object {
+        let value = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "web", "namespace": "wallet", "uid": "u1"},
+        });
+        Object::from_value(value, Depth::Full, Origin::Live).unwrap()
+    }
+
+    /// Applies a Service on a server whose Services refuse a resourceVersion at creation, and
+    /// returns the methods sent.
+    async fn check(dry_run: bool, exists: bool, expect: &[&str]) -> Result<Applied, ClusterError> {
+        let sent: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&sent);
+        let cluster = cluster(move |request| {
+            log.lock().unwrap().push(request.method.to_string());
+            if request.method == Method::POST && exists {
+                return status(
+                    409,
+                    "AlreadyExists",
+                    "services \"web\" already exists",
+                    json!({}),
+                );
+            }
+            let versioned = request.body.pointer("/metadata/resourceVersion").is_some();
+            if request.method == Method::PATCH && versioned {
+                return status(500, "InternalError", NO_VERSION_ON_CREATE, json!({}));
+            }
+            Answer::Json(200, service().value.as_ref().clone())
+        });
+        let options = ApplyOptions {
+            dry_run,
+            force: false,
+            precondition: Precondition::CreateOnly,
+            timeout: Duration::from_secs(9),
+        };
+        let mut object = service();
+        Arc::make_mut(&mut object.value)["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .remove("uid");
+        let kind = core_kind("Service", "services", true);
+        let result = cluster.apply(&kind, &object, &options).await;
+        assert_eq!(*sent.lock().unwrap(), expect);
+        result
+    }
+
+    #[tokio::test]
+    async fn a_kind_that_refuses_versions_is_created_by_post_and_then_applied() {
+        assert!(
+            check(false, false, &["PATCH", "POST", "PATCH"])
+                .await
+                .is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_exists_by_then_is_a_conflict_and_not_updated() {
+        let error = check(false, true, &["PATCH", "POST"]).await.unwrap_err();
+        assert!(error.is_already_exists(), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_creates_nothing() {
+        assert!(check(true, false, &["PATCH", "PATCH"]).await.is_ok());
+    }
+}
