@@ -19,6 +19,7 @@ mod cluster;
 mod kubectl;
 mod project;
 mod proxy;
+mod stack;
 mod transcript;
 mod underpin;
 
@@ -26,6 +27,7 @@ pub use cluster::{Namespace, fresh, fresh_with, shared};
 pub use kubectl::{Kubectl, Output};
 pub use project::{Project, SHORT_LEASE};
 pub use proxy::{Action, Proxy, Record, RequestInfo};
+pub use stack::Stack;
 pub use transcript::{filters, with_filters};
 pub use underpin::{Running, Underpin, write_files};
 pub use underpin_testenv::kubelet::{Capacity, OUTCOME};

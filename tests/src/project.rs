@@ -1,4 +1,4 @@
-//! A stack in a folder of its own, and the program called there.
+//! A stack of one environment, reached through any kubeconfig (a proxy's, another user's).
 
 use std::path::Path;
 
@@ -22,7 +22,12 @@ pub struct Project {
 impl Project {
     /// A stack `name` that lives in a namespace of the same name, with `manifest` as its objects.
     pub fn new(name: &str, kubeconfig: &Path, manifest: &str) -> Result<Self> {
-        Self::with_environment(name, kubeconfig, manifest, &format!("{{ namespace: {name} }}"))
+        Self::with_environment(
+            name,
+            kubeconfig,
+            manifest,
+            &format!("{{ namespace: {name} }}"),
+        )
     }
 
     /// The same with `environment` as the environment's declaration in the stack file (YAML flow).
@@ -32,23 +37,28 @@ impl Project {
         manifest: &str,
         environment: &str,
     ) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("underpin-stack-").tempdir()?;
+        let dir = tempfile::Builder::new()
+            .prefix("underpin-stack-")
+            .tempdir()?;
         let stack = format!(
             "apiVersion: underpin.dev/v1\nkind: Stack\nmetadata: {{ name: {name} }}\nspec:\n  \
              sources: [{{ manifests: app.yaml }}]\n  environments:\n    test: {environment}\n"
         );
-        write_files(dir.path(), &[("underpin.yaml", &stack), ("app.yaml", manifest)])?;
-        let underpin = Underpin::new(dir.path(), kubeconfig)?
-            .env("USER", "tester")
-            .env("HOSTNAME", "testhost");
-        Ok(Self { dir, underpin, name: name.to_owned() })
+        write_files(
+            dir.path(),
+            &[("underpin.yaml", &stack), ("app.yaml", manifest)],
+        )?;
+        let underpin = program(dir.path(), kubeconfig)?;
+        Ok(Self {
+            dir,
+            underpin,
+            name: name.to_owned(),
+        })
     }
 
-    /// The same files through another kubeconfig.
+    /// The program on the same files through another kubeconfig.
     pub fn through(&self, kubeconfig: &Path) -> Result<Underpin> {
-        Ok(Underpin::new(self.dir.path(), kubeconfig)?
-            .env("USER", "tester")
-            .env("HOSTNAME", "testhost"))
+        program(self.path(), kubeconfig)
     }
 
     /// The stack's name and its namespace.
@@ -63,10 +73,10 @@ impl Project {
 
     /// Replaces the objects.
     pub fn declare(&self, manifest: &str) -> Result<()> {
-        write_files(self.dir.path(), &[("app.yaml", manifest)])
+        write_files(self.path(), &[("app.yaml", manifest)])
     }
 
-    /// Runs the program; words are split at spaces.
+    /// Runs the program; words are split at spaces. Any exit code is an answer.
     pub fn run(&self, command: &str) -> Result<Output> {
         self.underpin.run(command.split_whitespace())
     }
@@ -86,4 +96,11 @@ impl Project {
     pub fn spawn(&self, command: &str) -> Result<Running> {
         self.underpin.spawn(command.split_whitespace())
     }
+}
+
+/// The program as the same person on the same machine, whoever runs the test.
+fn program(dir: &Path, kubeconfig: &Path) -> Result<Underpin> {
+    Ok(Underpin::new(dir, kubeconfig)?
+        .env("USER", "tester")
+        .env("HOSTNAME", "testhost"))
 }

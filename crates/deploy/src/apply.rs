@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use underpin_cluster::{
-    ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition,
-    lock::LockGuard,
+    ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition, lock::LockGuard,
 };
 use underpin_model::{Action, ClaimId, Object, ResourceKind, Stamp, Step};
 use underpin_plan::without_co_owned;
 
-use crate::{Stop, StopReason, StepResult, remove, waves::StepEnd};
+use crate::{StepResult, Stop, StopReason, remove, waves::StepEnd};
 
 /// How often one object is read again and decided again after it changed underfoot.
 const ATTEMPTS: usize = 4;
@@ -30,7 +29,8 @@ impl Tools {
         if self.guard.is_lost() {
             return Err(StopReason::LockLost);
         }
-        self.stop.time_for(self.request_timeout, self.guard.remaining())
+        self.stop
+            .time_for(self.request_timeout, self.guard.remaining())
     }
 
     /// The cluster with the time limit of the next request.
@@ -44,7 +44,11 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
     let Some(desired) = step.desired.clone() else {
         return Ok((StepResult::Failed("nothing to apply".to_owned()), None));
     };
-    let mut expected = step.before.as_ref().and_then(Object::uid).map(str::to_owned);
+    let mut expected = step
+        .before
+        .as_ref()
+        .and_then(Object::uid)
+        .map(str::to_owned);
     if step.action == Action::Replace {
         match remove::for_replacement(&tools, &kind, &step).await? {
             Ok(()) => expected = None,
@@ -55,7 +59,9 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
         let options = ApplyOptions {
             dry_run: false,
             force: step.force,
-            precondition: expected.clone().map_or(Precondition::CreateOnly, Precondition::Uid),
+            precondition: expected
+                .clone()
+                .map_or(Precondition::CreateOnly, Precondition::Uid),
             timeout: tools.time()?,
         };
         match tools.cluster.apply(&kind, &desired, &options).await {
@@ -63,7 +69,10 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
                 let object = clean_managed_fields(&tools, &kind, applied.object).await?;
                 return Ok((StepResult::Done, Some(object)));
             }
-            Err(ClusterError::Conflict { kind: ConflictKind::FieldManagers(conflicts), .. }) => {
+            Err(ClusterError::Conflict {
+                kind: ConflictKind::FieldManagers(conflicts),
+                ..
+            }) => {
                 return Ok((StepResult::Failed(taken_fields(&conflicts)), None));
             }
             Err(error) if error.is_conflict() => {
@@ -90,14 +99,20 @@ async fn again(
         Ok(live) => live,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let Some(live) = live else { return Ok(Ok(None)) };
+    let Some(live) = live else {
+        return Ok(Ok(None));
+    };
     let uid = live.uid().map(str::to_owned);
     let same = uid.as_deref() == step.before.as_ref().and_then(Object::uid);
     let ours = live.stamp().is_some() && live.stamp() == stamp_of(desired, &tools.claim);
     if ours || same {
         return Ok(Ok(uid));
     }
-    let what = if step.before.is_some() { "was replaced" } else { "was created" };
+    let what = if step.before.is_some() {
+        "was replaced"
+    } else {
+        "was created"
+    };
     Ok(Err(format!(
         "it {what} by somebody else while this ran (uid {}); run again to see it planned",
         uid.unwrap_or_default()
@@ -115,7 +130,10 @@ fn taken_fields(conflicts: &[underpin_cluster::FieldConflict]) -> String {
         .collect();
     fields.sort();
     fields.dedup();
-    format!("other managers own fields that would change: {}; run again to decide", fields.join(", "))
+    format!(
+        "other managers own fields that would change: {}; run again to decide",
+        fields.join(", ")
+    )
 }
 
 /// Takes the fields that we now own out of a former deployer's entries, so that a field which we
@@ -125,12 +143,17 @@ async fn clean_managed_fields(
     kind: &ResourceKind,
     object: Object,
 ) -> Result<Object, StopReason> {
-    let Some(fields) = without_co_owned(&object) else { return Ok(object) };
+    let Some(fields) = without_co_owned(&object) else {
+        return Ok(object);
+    };
     let (Some(uid), Some(version)) = (object.uid(), object.resource_version()) else {
         return Ok(object);
     };
     let cluster = tools.timed()?;
-    match cluster.replace_managed_fields(kind, &object.key, uid, version, fields).await {
+    match cluster
+        .replace_managed_fields(kind, &object.key, uid, version, fields)
+        .await
+    {
         Ok(cleaned) => Ok(cleaned),
         Err(_) => Ok(object),
     }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use underpin_cluster::{Cluster, claims::ClaimStore};
-use underpin_plan::{Acceptances, Environment, naming::{NamingError, claim_name}};
+use underpin_plan::{
+    Acceptances, Environment,
+    naming::{NamingError, claim_name},
+};
 use underpin_source::manifests::{Documents, Variables};
 
 /// One environment of a stack, and the cluster it is about.

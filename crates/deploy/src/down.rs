@@ -29,7 +29,9 @@ pub async fn plan_teardown(
 ) -> Result<Planned, DeployError> {
     observer.event(Event::Reading);
     let recorded = deployment.store.load(&deployment.claim_name()?).await?;
-    let home = recorded.and_then(|claim| claim.placement).map(|placement| placement.namespace);
+    let home = recorded
+        .and_then(|claim| claim.placement)
+        .map(|placement| placement.namespace);
     let world = planning::read(deployment, home.as_slice()).await?;
     let claim = session::claim_of(deployment, &world)?;
     let nothing = || DeployError::NothingRecorded(deployment.environment.display_name());
@@ -48,7 +50,10 @@ fn planned_teardown(
     let plan = plan_down(&claim, &world, &ownership, acceptances, reclaim_imported)?;
     let verdict = judge(None, Some(&claim), &world, &plan, &ownership, acceptances);
     let kinds = Kinds::new(&world, std::iter::empty());
-    let identity = Identity { claim: claim.id.clone(), seed: [0; 16] };
+    let identity = Identity {
+        claim: claim.id.clone(),
+        seed: [0; 16],
+    };
     Some(Planned {
         world,
         ownership,
@@ -120,7 +125,10 @@ async fn teardown(
 
 /// Whether a former `down` did all that can be done: what is left is kept for the same reasons.
 fn is_retired_already(planned: &Planned) -> bool {
-    let retired = planned.claim.as_ref().is_some_and(|claim| claim.retired.is_some());
+    let retired = planned
+        .claim
+        .as_ref()
+        .is_some_and(|claim| claim.retired.is_some());
     let gone = |action: &Action| *action == Action::Keep(KeepReason::Gone);
     retired
         && planned.plan.changing().next().is_none()
@@ -158,12 +166,20 @@ async fn carry_out(
         }
         return Ok(summary);
     }
-    let why: Vec<String> = summary.kept.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let why: Vec<String> = summary
+        .kept
+        .iter()
+        .map(|(name, why)| format!("{name}: {why}"))
+        .collect();
     let retirement = Retirement {
-        at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
         kept_because: why.join("; "),
     };
-    guard.update(|claim| claim.retired = Some(retirement)).await?;
+    guard
+        .update(|claim| claim.retired = Some(retirement))
+        .await?;
     finish(deployment, "down", guard, summary, Ok(())).await
 }
 
@@ -183,10 +199,16 @@ async fn removals(
         .chain(plan.dropped.keys().cloned())
         .collect();
     if !gone.is_empty() {
-        tools.guard.update(|claim| crate::record::removed(claim, &gone)).await?;
+        tools
+            .guard
+            .update(|claim| crate::record::removed(claim, &gone))
+            .await?;
     }
     let removal = Removal::new(deployment, planned);
-    let deletes = plan.steps.iter().filter(|step| step.action == Action::Delete);
+    let deletes = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Delete);
     for wave in waves::grouped(deletes) {
         remove_wave(tools, &removal, &wave, summary, observer).await?;
     }
@@ -198,7 +220,11 @@ fn kept_namespaces(
     planned: &Planned,
     summary: &Summary,
 ) -> std::collections::BTreeMap<String, String> {
-    let namespaces = planned.plan.steps.iter().filter(|step| step.key.is_namespace());
+    let namespaces = planned
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.key.is_namespace());
     namespaces
         .filter_map(|step| {
             let why = match (&step.action, summary.results.get(&step.key)) {
@@ -218,12 +244,18 @@ fn kept_namespaces(
 /// Whether the claim has nothing left to say: no object of its own, and no namespace that it may
 /// one day delete. A namespace that never was this environment's is nobody's leak.
 fn nothing_is_left(claim: &Claim, planned: &Planned, summary: &Summary) -> bool {
-    let entries = claim.entries.values().filter(|entry| !entry.key.is_namespace()).count();
+    let entries = claim
+        .entries
+        .values()
+        .filter(|entry| !entry.key.is_namespace())
+        .count();
     let responsible = planned.plan.placement.placement.provenance != NamespaceProvenance::Existing;
     let placement = &planned.plan.placement.placement.namespace;
     let other_kept = summary.kept.keys().any(|name| {
         name != placement
-            && claim.entry_at(&ObjectKey::of_namespace(name.clone())).is_some_and(|(_, e)| e.created)
+            && claim
+                .entry_at(&ObjectKey::of_namespace(name.clone()))
+                .is_some_and(|(_, e)| e.created)
     });
     let placement_kept = summary.kept.contains_key(placement) && responsible;
     entries == 0 && !placement_kept && !other_kept

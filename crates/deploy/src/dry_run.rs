@@ -47,7 +47,9 @@ pub(crate) async fn dry_runs(
             Ok(Some(question)) => questions.push(question),
             Ok(None) => {}
             Err(why) => {
-                found.outcomes.insert(one.desired.key.clone(), MergeOutcome::NotAsked(why));
+                found
+                    .outcomes
+                    .insert(one.desired.key.clone(), MergeOutcome::NotAsked(why));
             }
         }
     }
@@ -64,7 +66,9 @@ pub(crate) async fn dry_runs(
     }
     while let Some(answer) = tasks.join_next().await {
         // A task that panicked leaves its object without an outcome: not validated.
-        let Ok((key, outcome, forced)) = answer else { continue };
+        let Ok((key, outcome, forced)) = answer else {
+            continue;
+        };
         if forced {
             found.forced.insert(key.clone());
         }
@@ -84,14 +88,18 @@ fn question(world: &World, kinds: &Kinds, one: &Prepared) -> Result<Option<Quest
         },
     };
     if let Some(namespace) = &key.namespace
-        && world.get(&ObjectKey::of_namespace(namespace.clone())).is_none()
+        && world
+            .get(&ObjectKey::of_namespace(namespace.clone()))
+            .is_none()
     {
         return Err(format!("namespace {namespace} is not there yet"));
     }
     if !world.kinds.contains_key(&key.kind) {
         return Err(format!("the kind {} is not served yet", key.kind));
     }
-    let Some(kind) = kinds.get(&key.kind) else { return Ok(None) };
+    let Some(kind) = kinds.get(&key.kind) else {
+        return Ok(None);
+    };
     Ok(Some(Question {
         kind: kind.clone(),
         desired: one.desired.clone(),
@@ -113,21 +121,33 @@ async fn ask(
         timeout,
     };
     let creates = options.precondition == Precondition::CreateOnly;
-    match cluster.apply(&question.kind, &question.desired, &options).await {
+    match cluster
+        .apply(&question.kind, &question.desired, &options)
+        .await
+    {
         Ok(_) if creates => (MergeOutcome::Creatable, false),
         Ok(applied) => (MergeOutcome::Merged(applied.object), question.adopt),
-        Err(ClusterError::Conflict { kind: ConflictKind::FieldManagers(conflicts), .. }) => {
+        Err(ClusterError::Conflict {
+            kind: ConflictKind::FieldManagers(conflicts),
+            ..
+        }) => {
             let former = question.ours
-                && conflicts.iter().all(|conflict| is_deployer_manager(&conflict.manager));
+                && conflicts
+                    .iter()
+                    .all(|conflict| is_deployer_manager(&conflict.manager));
             if former {
                 options.force = true;
-                if let Ok(applied) = cluster.apply(&question.kind, &question.desired, &options).await {
+                if let Ok(applied) = cluster
+                    .apply(&question.kind, &question.desired, &options)
+                    .await
+                {
                     return (MergeOutcome::Merged(applied.object), true);
                 }
             }
-            let conflicts = conflicts
-                .into_iter()
-                .map(|conflict| FieldConflict { manager: conflict.manager, field: conflict.field });
+            let conflicts = conflicts.into_iter().map(|conflict| FieldConflict {
+                manager: conflict.manager,
+                field: conflict.field,
+            });
             (MergeOutcome::Conflicts(conflicts.collect()), false)
         }
         Err(error) => (refusal(&error), false),
@@ -137,9 +157,10 @@ async fn ask(
 fn refusal(error: &ClusterError) -> MergeOutcome {
     match error {
         error if error.is_immutable() => MergeOutcome::Immutable(error.to_string()),
-        ClusterError::Invalid { .. } | ClusterError::Server { code: 400 | 422, .. } => {
-            MergeOutcome::Refused(error.to_string())
-        }
+        ClusterError::Invalid { .. }
+        | ClusterError::Server {
+            code: 400 | 422, ..
+        } => MergeOutcome::Refused(error.to_string()),
         // No right to ask, no answer, changed meanwhile: the apply itself will tell.
         error => MergeOutcome::NotAsked(error.to_string()),
     }

@@ -69,7 +69,9 @@ pub enum DeployError {
         lock: Box<Lock>,
     },
     /// The world kept changing between plan and lock.
-    #[error("the environment changed {0} times while it was being planned; run again when it is quiet")]
+    #[error(
+        "the environment changed {0} times while it was being planned; run again when it is quiet"
+    )]
     Unsettled(usize),
     /// The run stopped before anything was changed.
     #[error("stopped before anything was changed: {0}")]
@@ -89,7 +91,9 @@ pub enum DeployError {
 }
 
 fn join(acceptances: &[Acceptance]) -> String {
-    let texts: Vec<String> =
-        acceptances.iter().map(|one| format!("{}:{}", one.code, one.subject)).collect();
+    let texts: Vec<String> = acceptances
+        .iter()
+        .map(|one| format!("{}:{}", one.code, one.subject))
+        .collect();
     texts.join(", ")
 }

@@ -31,12 +31,17 @@ pub(crate) fn latest_release(
         let release = helm_release::decode(data)
             .map_err(|error| DeployError::Import(format!("{}: {error}", secret.key)))?;
         let rank = |release: &Release| (release.status == "deployed", release.version);
-        if newest.as_ref().is_none_or(|newest| rank(&release) > rank(newest)) {
+        if newest
+            .as_ref()
+            .is_none_or(|newest| rank(&release) > rank(newest))
+        {
             newest = Some(release);
         }
     }
     newest.ok_or_else(|| {
-        DeployError::Import(format!("there is no Helm release {name} in namespace {namespace}"))
+        DeployError::Import(format!(
+            "there is no Helm release {name} in namespace {namespace}"
+        ))
     })
 }
 
@@ -51,12 +56,19 @@ pub(crate) fn recorded(world: &World, namespace: &str) -> Vec<RecordedObject> {
         .collect();
     let mut recorded = Vec::new();
     for name in names.into_keys() {
-        let Ok(release) = latest_release(name, namespace, world) else { continue };
-        recorded.extend(release.objects.iter().map(|object| RecordedObject {
-            key: placed(object, world, namespace),
-            tool: "Helm",
-            unit: name.to_owned(),
-            protections: protections(object).into_iter().map(|found| found.key).collect(),
+        let Ok(release) = latest_release(name, namespace, world) else {
+            continue;
+        };
+        recorded.extend(release.objects.iter().map(|object| {
+            RecordedObject {
+                key: placed(object, world, namespace),
+                tool: "Helm",
+                unit: name.to_owned(),
+                protections: protections(object)
+                    .into_iter()
+                    .map(|found| found.key)
+                    .collect(),
+            }
         }));
     }
     recorded
@@ -64,5 +76,7 @@ pub(crate) fn recorded(world: &World, namespace: &str) -> Vec<RecordedObject> {
 
 /// The release whose revision a Secret holds.
 fn release_name(secret: &Object) -> Option<&str> {
-    (secret.label("owner") == Some("helm")).then(|| secret.label("name")).flatten()
+    (secret.label("owner") == Some("helm"))
+        .then(|| secret.label("name"))
+        .flatten()
 }

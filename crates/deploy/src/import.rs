@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{
-    Claim, Entry, EntryState, LabelSelector, LogicalKey, NamespaceProvenance,
-    Object, ObjectKey, Owner, Placement, World,
+    Claim, Entry, EntryState, LabelSelector, LogicalKey, NamespaceProvenance, Object, ObjectKey,
+    Owner, Placement, World,
 };
 use underpin_plan::Ownership;
 use underpin_refs::{Presence, presence, protections};
@@ -73,8 +73,14 @@ pub async fn import(
         let ownership = Ownership::of(&world);
         let claim = session::claim_of(deployment, &world)?;
         let keys = told(deployment, request, &world)?;
-        let (mut imported, objects) =
-            compare(deployment, request, &world, &ownership, claim.as_ref(), keys)?;
+        let (mut imported, objects) = compare(
+            deployment,
+            request,
+            &world,
+            &ownership,
+            claim.as_ref(),
+            keys,
+        )?;
         let unplaced = claim.as_ref().is_none_or(|claim| claim.placement.is_none());
         if imported.found.is_empty() && !unplaced {
             return Ok(imported);
@@ -87,7 +93,8 @@ pub async fn import(
         }
         let id = planning::identity(claim.as_ref())?.claim;
         let uid = &world.cluster.uid;
-        let Locked::Held(guard) = lock(deployment, claim.as_ref(), &id, uid, observer).await? else {
+        let Locked::Held(guard) = lock(deployment, claim.as_ref(), &id, uid, observer).await?
+        else {
             continue;
         };
         let line = format!("{} recorded", imported.found.len());
@@ -133,7 +140,10 @@ fn told(
             if !diagnostics.is_empty() {
                 return Err(DeployError::Declared(diagnostics));
             }
-            Ok(declared.iter().map(|object| placed(object, world, &request.namespace)).collect())
+            Ok(declared
+                .iter()
+                .map(|object| placed(object, world, &request.namespace))
+                .collect())
         }
         ImportFrom::Selector(selector) => Ok(world
             .in_namespace(&request.namespace)
@@ -144,7 +154,11 @@ fn told(
             .collect()),
         ImportFrom::HelmRelease(name) => {
             let release = helm::latest_release(name, &request.namespace, world)?;
-            Ok(release.objects.iter().map(|object| placed(object, world, &request.namespace)).collect())
+            Ok(release
+                .objects
+                .iter()
+                .map(|object| placed(object, world, &request.namespace))
+                .collect())
         }
     }
 }
@@ -181,7 +195,9 @@ fn compare(
     for key in keys {
         let Some(object) = world.get(&key) else {
             if let Some(unread) = world.unread(&key.kind, key.namespace.as_deref()) {
-                return Err(DeployError::Import(format!("{key} could not be read: {unread}")));
+                return Err(DeployError::Import(format!(
+                    "{key} could not be read: {unread}"
+                )));
             }
             imported.missing.push(key);
             continue;
@@ -229,7 +245,10 @@ fn placement(
     let key = ObjectKey::of_namespace(request.namespace.clone());
     let live = world.get(&key).ok_or_else(|| {
         let context = &world.cluster.context;
-        DeployError::Import(format!("there is no namespace {} in {context}", request.namespace))
+        DeployError::Import(format!(
+            "there is no namespace {} in {context}",
+            request.namespace
+        ))
     })?;
     Ok(Placement {
         namespace: request.namespace.clone(),

@@ -37,7 +37,11 @@ fn extend(served: &mut ResourceKind, definition: &ResourceKind) {
 
 /// What a CustomResourceDefinition (v1, or v1beta1 with its single `version`) will serve.
 fn defined(object: &Object) -> Option<ResourceKind> {
-    if !object.key.kind.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+    if !object
+        .key
+        .kind
+        .is("apiextensions.k8s.io", "CustomResourceDefinition")
+    {
         return None;
     }
     let listed = object.at("/spec/versions").and_then(Value::as_array);
@@ -52,7 +56,10 @@ fn defined(object: &Object) -> Option<ResourceKind> {
         versions.extend(object.text("/spec/version").map(str::to_owned));
     }
     Some(ResourceKind {
-        kind: GroupKind::new(object.text("/spec/group")?, object.text("/spec/names/kind")?),
+        kind: GroupKind::new(
+            object.text("/spec/group")?,
+            object.text("/spec/names/kind")?,
+        ),
         version: versions.first()?.clone(),
         versions,
         plural: object.text("/spec/names/plural")?.to_owned(),

@@ -1,6 +1,10 @@
 //! Namespaces: marked by every `up`, deleted only on fresh proof that nothing is left.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 use underpin_cluster::{Cluster, Deletion, Propagation, claims::ClaimStore, is_ambient};
@@ -18,13 +22,19 @@ use crate::{
 
 /// How often a namespace that changed while it was counted is counted again.
 const ATTEMPTS: usize = 5;
+/// Between two counts of a namespace whose last objects are going.
+const SETTLE_POLL: Duration = Duration::from_millis(500);
 /// Lists in flight at once while counting.
 const IN_FLIGHT: usize = 16;
 
 /// Marks every live namespace that the steps apply to. A Namespace's resourceVersion does not
 /// change with its contents; this is what makes a concurrent `down`, which has counted before,
 /// fail and count again. Must follow the claim's record and precede the first apply.
-pub(crate) async fn mark(tools: &Tools, world: &World, steps: &[Step]) -> Result<Vec<String>, StopReason> {
+pub(crate) async fn mark(
+    tools: &Tools,
+    world: &World,
+    steps: &[Step],
+) -> Result<Vec<String>, StopReason> {
     let mut touched: Vec<&str> = steps
         .iter()
         .filter(|step| step.action.applies())
@@ -35,9 +45,14 @@ pub(crate) async fn mark(tools: &Tools, world: &World, steps: &[Step]) -> Result
     let mut failed = Vec::new();
     for name in touched {
         let live = world.get(&ObjectKey::of_namespace(name));
-        let Some(uid) = live.and_then(Object::uid) else { continue };
+        let Some(uid) = live.and_then(Object::uid) else {
+            continue;
+        };
         let value = mark_value(&tools.claim);
-        let result = tools.timed()?.annotate_namespace(name, uid, names::LAST_UP_ANNOTATION, &value).await;
+        let result = tools
+            .timed()?
+            .annotate_namespace(name, uid, names::LAST_UP_ANNOTATION, &value)
+            .await;
         if let Err(error) = result {
             failed.push(format!("namespace {name}: {error}"));
         }
@@ -62,9 +77,17 @@ pub(crate) struct NamespaceRemoval {
 /// Carries out a delete step on a Namespace: its resourceVersion first, then all claims, then
 /// everything that is left in every listable kind, then the deletion with uid and that version.
 /// A concurrent `up` has changed the version: count again.
-pub(crate) async fn delete_step(tools: Tools, removal: NamespaceRemoval, step: Step) -> StepEnd<()> {
+pub(crate) async fn delete_step(
+    tools: Tools,
+    removal: NamespaceRemoval,
+    step: Step,
+) -> StepEnd<()> {
     debug_assert!(step.key.is_namespace() && step.action == Action::Delete);
-    let expected = step.before.as_ref().and_then(Object::uid).map(str::to_owned);
+    let expected = step
+        .before
+        .as_ref()
+        .and_then(Object::uid)
+        .map(str::to_owned);
     for _ in 0..ATTEMPTS {
         let live = match tools.timed()?.get(&removal.kind, &step.key).await {
             Ok(Some(live)) => live,
@@ -72,7 +95,10 @@ pub(crate) async fn delete_step(tools: Tools, removal: NamespaceRemoval, step: S
             Err(error) => return Ok((StepResult::Failed(error.to_string()), None)),
         };
         if live.uid().map(str::to_owned) != expected {
-            return Ok((StepResult::Kept("it was made anew by somebody else".to_owned()), Some(())));
+            return Ok((
+                StepResult::Kept("it was made anew by somebody else".to_owned()),
+                Some(()),
+            ));
         }
         let going = |finalizers| Going {
             kind: &removal.kind,
@@ -84,17 +110,26 @@ pub(crate) async fn delete_step(tools: Tools, removal: NamespaceRemoval, step: S
             let going = going(vec!["its contents".to_owned()]);
             return await_gone(&tools, &going, removal.patience).await;
         }
-        let left = match count(&tools, &removal, &step.key.name).await? {
+        let left = match settled_count(&tools, &removal, &step.key.name).await? {
             Ok(left) => left,
             Err(why) => return Ok((StepResult::Kept(why), None)),
         };
         if !left.is_proven_empty() {
             return Ok((StepResult::Kept(left.summary()), None));
         }
-        let (uid, version) = (live.uid().unwrap_or_default(), live.resource_version().unwrap_or_default());
+        let (uid, version) = (
+            live.uid().unwrap_or_default(),
+            live.resource_version().unwrap_or_default(),
+        );
         let deletion = tools
             .timed()?
-            .delete(&removal.kind, &step.key, uid, version, Propagation::Background)
+            .delete(
+                &removal.kind,
+                &step.key,
+                uid,
+                version,
+                Propagation::Background,
+            )
             .await;
         match deletion {
             Ok(Deletion::Gone) => return Ok((StepResult::Done, Some(()))),
@@ -109,12 +144,52 @@ pub(crate) async fn delete_step(tools: Tools, removal: NamespaceRemoval, step: S
     Ok((StepResult::Kept(why), None))
 }
 
-/// Counts a namespace afresh. An error says why it cannot be counted.
-async fn count(
+/// Counts a namespace, and again while all that is left is about to go by itself: pods of a
+/// Deployment that was deleted a moment ago, the token of a ServiceAccount.
+async fn settled_count(
     tools: &Tools,
     removal: &NamespaceRemoval,
     namespace: &str,
 ) -> Result<Result<Occupancy, String>, StopReason> {
+    let end = Instant::now() + removal.patience;
+    loop {
+        let (left, settles) = match count(tools, removal, namespace).await? {
+            Ok(counted) => counted,
+            Err(why) => return Ok(Err(why)),
+        };
+        if left.is_proven_empty() || !settles || Instant::now() >= end {
+            return Ok(Ok(left));
+        }
+        if let Some(reason) = tools.stop.sleep(SETTLE_POLL).await {
+            return Err(reason);
+        }
+    }
+}
+
+/// Whether an object goes by itself: it is being deleted, or everything that it was made for is
+/// gone and a controller collects it. `uids` are those of all objects that are there.
+fn goes_by_itself(object: &Object, uids: &BTreeSet<&str>) -> bool {
+    if object.is_terminating() {
+        return true;
+    }
+    let owners = object.owner_references();
+    if !owners.is_empty() {
+        return owners
+            .iter()
+            .all(|owner| !uids.contains(owner.uid.as_str()));
+    }
+    // Tokens of a ServiceAccount carry its uid in an annotation and no owner reference.
+    let account = object.annotation("kubernetes.io/service-account.uid");
+    object.key.kind.is("", "Secret") && account.is_some_and(|uid| !uids.contains(uid))
+}
+
+/// Counts a namespace afresh, and tells whether all that counts goes by itself. An error says why
+/// it cannot be counted.
+async fn count(
+    tools: &Tools,
+    removal: &NamespaceRemoval,
+    namespace: &str,
+) -> Result<Result<(Occupancy, bool), String>, StopReason> {
     tools.time()?;
     let (claims, unread) = match removal.store.load_all().await {
         Ok(read) => read,
@@ -128,7 +203,13 @@ async fn count(
         return Ok(Err(format!("a claim could not be read: {unread}")));
     }
     // What discovery could not read then may hold objects now.
-    left.unread = removal.world.unread.iter().filter(|unread| unread.kind.is_none()).cloned().collect();
+    left.unread = removal
+        .world
+        .unread
+        .iter()
+        .filter(|unread| unread.kind.is_none())
+        .cloned()
+        .collect();
     for (kind, listed) in list_all(&tools.timed()?, &removal.world, namespace).await {
         match listed {
             Ok(objects) => objects.into_iter().for_each(|object| left.insert(object)),
@@ -142,11 +223,23 @@ async fn count(
     }
     let ownership = Ownership::of(&left);
     // Our own objects that finalizers still hold are going; the namespace waits for them.
-    let own = left.claims.iter().find(|claim| claim.id == tools.claim).cloned();
+    let own = left
+        .claims
+        .iter()
+        .find(|claim| claim.id == tools.claim)
+        .cloned();
     let going = |object: &Object| {
         object.is_terminating() && own.as_ref().is_some_and(|claim| claim.owns(object))
     };
-    Ok(Ok(occupancy(&left, &ownership, namespace, Some(&tools.claim), going)))
+    let counted = occupancy(&left, &ownership, namespace, Some(&tools.claim), going);
+    let uids: BTreeSet<&str> = left.objects().filter_map(Object::uid).collect();
+    let settles = counted.unread.is_empty()
+        && counted.placed.is_empty()
+        && counted.occupants.iter().all(|occupant| {
+            left.get(&occupant.key)
+                .is_some_and(|object| goes_by_itself(object, &uids))
+        });
+    Ok(Ok((counted, settles)))
 }
 
 type Listed = (GroupKind, Result<Vec<Object>, String>);
@@ -155,7 +248,8 @@ type Listed = (GroupKind, Result<Vec<Object>, String>);
 async fn list_all(cluster: &Cluster, world: &World, namespace: &str) -> Vec<Listed> {
     let slots = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut tasks = JoinSet::new();
-    let counted = |kind: &&ResourceKind| kind.namespaced && kind.listable && !is_ambient(&kind.kind);
+    let counted =
+        |kind: &&ResourceKind| kind.namespaced && kind.listable && !is_ambient(&kind.kind);
     for kind in world.kinds.values().filter(counted).cloned() {
         let (cluster, slots, namespace) = (cluster.clone(), slots.clone(), namespace.to_owned());
         tasks.spawn(async move {

@@ -11,7 +11,7 @@ use underpin_plan::{
 use underpin_source::manifests::{Variable, Variables, render};
 
 use crate::{
-    Deployment, DeployError, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds, session,
+    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds, session,
 };
 
 /// A plan with everything it was made from.
@@ -40,12 +40,16 @@ impl Planned {
             claim.retired.is_none()
                 && claim.placement.is_some()
                 && claim.entries.values().all(|entry| entry.uid.is_some())
-                && self.plan.steps.iter().filter(|step| step.desired.is_some()).all(|step| {
-                    claim.entries.contains_key(&step.logical)
-                })
+                && self
+                    .plan
+                    .steps
+                    .iter()
+                    .filter(|step| step.desired.is_some())
+                    .all(|step| claim.entries.contains_key(&step.logical))
                 && self.plan.steps.iter().all(|step| {
                     step.desired.is_some()
-                        || step.action != underpin_model::Action::Keep(underpin_model::KeepReason::Gone)
+                        || step.action
+                            != underpin_model::Action::Keep(underpin_model::KeepReason::Gone)
                 })
         });
         recorded && self.plan.changing().next().is_none() && self.plan.dropped.is_empty()
@@ -53,7 +57,10 @@ impl Planned {
 }
 
 /// Plans an `up`.
-pub async fn plan(deployment: &Deployment, observer: &dyn Observer) -> Result<Planned, DeployError> {
+pub async fn plan(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+) -> Result<Planned, DeployError> {
     observer.event(Event::Reading);
     let environment = &deployment.environment;
     // Declared namespaces are of interest too, should a cluster-wide list be forbidden.
@@ -73,8 +80,14 @@ pub async fn plan(deployment: &Deployment, observer: &dyn Observer) -> Result<Pl
         return Err(DeployError::Declared(diagnostics));
     }
     let identity = identity(claim.as_ref())?;
-    let preparation =
-        prepare(environment, &identity, claim.as_ref(), &world, &ownership, &declared)?;
+    let preparation = prepare(
+        environment,
+        &identity,
+        claim.as_ref(),
+        &world,
+        &ownership,
+        &declared,
+    )?;
     let terminating: Vec<ObjectKey> = preparation.terminating().cloned().collect();
     let kinds = Kinds::new(&world, declared.iter());
     observer.event(Event::DryRuns(preparation.objects.len()));
@@ -102,7 +115,16 @@ pub async fn plan(deployment: &Deployment, observer: &dyn Observer) -> Result<Pl
         &deployment.acceptances,
         &recorded,
     );
-    Ok(Planned { world, ownership, claim, identity, plan, verdict, terminating, kinds })
+    Ok(Planned {
+        world,
+        ownership,
+        claim,
+        identity,
+        plan,
+        verdict,
+        terminating,
+        kinds,
+    })
 }
 
 /// Reads the whole world: what this environment needs may be anywhere, and so may whoever needs it.
@@ -143,7 +165,10 @@ pub(crate) fn identity(claim: Option<&Claim>) -> Result<Identity, DeployError> {
     getrandom::fill(&mut random).map_err(|error| DeployError::NoRandomness(error.to_string()))?;
     let (id, seed) = random.split_at(16);
     let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut identity = Identity { claim: ClaimId(id), seed: [0; 16] };
+    let mut identity = Identity {
+        claim: ClaimId(id),
+        seed: [0; 16],
+    };
     identity.seed.copy_from_slice(seed);
     if let Some(claim) = claim {
         identity.claim = claim.id.clone();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use underpin_model::{
-    Action, Claim, Entry, EntryState, KeepReason, LogicalKey, NamespaceProvenance, Object, ObjectKey,
-    Step,
+    Action, Claim, Entry, EntryState, KeepReason, LogicalKey, NamespaceProvenance, Object,
+    ObjectKey, Step,
 };
 use underpin_plan::{Fingerprints, Plan};
 use underpin_refs::protections;
@@ -14,7 +14,11 @@ use underpin_refs::protections;
 pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
     claim.retired = None;
     let mut placement = plan.placement.placement.clone();
-    if let Some(recorded) = claim.placement.as_ref().and_then(|placement| placement.uid.clone()) {
+    if let Some(recorded) = claim
+        .placement
+        .as_ref()
+        .and_then(|placement| placement.uid.clone())
+    {
         placement.uid = Some(recorded);
     }
     let home = ObjectKey::of_namespace(placement.namespace.clone());
@@ -33,16 +37,19 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
     for step in &plan.steps {
         let owned = step.action.applies() || step.action == Action::Keep(KeepReason::Unchanged);
         if let (true, Some(desired)) = (owned, &step.desired) {
-            let entry = claim.entries.entry(step.logical.clone()).or_insert_with(|| Entry {
-                key: step.key.clone(),
-                api_version: desired.api_version(),
-                uid: None,
-                state: EntryState::Intended,
-                nonce: plan.nonces.get(&step.logical).cloned().unwrap_or_default(),
-                created: step.action == Action::Create,
-                protection: Vec::new(),
-                digest: None,
-            });
+            let entry = claim
+                .entries
+                .entry(step.logical.clone())
+                .or_insert_with(|| Entry {
+                    key: step.key.clone(),
+                    api_version: desired.api_version(),
+                    uid: None,
+                    state: EntryState::Intended,
+                    nonce: plan.nonces.get(&step.logical).cloned().unwrap_or_default(),
+                    created: step.action == Action::Create,
+                    protection: Vec::new(),
+                    digest: None,
+                });
             entry.key.clone_from(&step.key);
             match step.action {
                 Action::Create | Action::Replace => entry.created = true,
@@ -84,8 +91,12 @@ pub(crate) fn applied(
     fingerprints: &Fingerprints,
 ) {
     for step in steps {
-        let Some(object) = objects.get(&step.logical) else { continue };
-        let Some(entry) = claim.entries.get_mut(&step.logical) else { continue };
+        let Some(object) = objects.get(&step.logical) else {
+            continue;
+        };
+        let Some(entry) = claim.entries.get_mut(&step.logical) else {
+            continue;
+        };
         entry.uid = object.uid().map(str::to_owned);
         entry.state = EntryState::Applied;
         if let Some(desired) = &step.desired {

@@ -20,7 +20,11 @@ pub(crate) async fn delete_step(
     step: Step,
     patience: Duration,
 ) -> StepEnd<()> {
-    let expected = step.before.as_ref().and_then(Object::uid).map(str::to_owned);
+    let expected = step
+        .before
+        .as_ref()
+        .and_then(Object::uid)
+        .map(str::to_owned);
     for _ in 0..ATTEMPTS {
         let live = match tools.timed()?.get(&kind, &step.key).await {
             Ok(Some(live)) => live,
@@ -32,12 +36,20 @@ pub(crate) async fn delete_step(
             return Ok((StepResult::Kept(why), Some(())));
         }
         if let Some(protection) = newly_protected(&live, &step) {
-            return Ok((StepResult::Kept(format!("protected meanwhile by {protection}")), None));
+            return Ok((
+                StepResult::Kept(format!("protected meanwhile by {protection}")),
+                None,
+            ));
         }
         match delete(&tools, &kind, &live).await? {
             Ok(Deletion::Gone) => return Ok((StepResult::Done, Some(()))),
             Ok(Deletion::Accepted { finalizers }) => {
-                let going = Going { kind: &kind, key: &step.key, uid: expected.as_deref(), finalizers };
+                let going = Going {
+                    kind: &kind,
+                    key: &step.key,
+                    uid: expected.as_deref(),
+                    finalizers,
+                };
                 return await_gone(&tools, &going, patience).await;
             }
             Err(error) if error.is_conflict() => {}
@@ -58,9 +70,9 @@ pub(crate) async fn for_replacement(
     let end = delete_step(tools.clone(), kind.clone(), step.clone(), patience).await?;
     Ok(match end.0 {
         StepResult::Done | StepResult::AlreadyDone => Ok(()),
-        StepResult::Terminating(held) => {
-            Err(format!("it is still being deleted, held by {held}; run again when it is gone"))
-        }
+        StepResult::Terminating(held) => Err(format!(
+            "it is still being deleted, held by {held}; run again when it is gone"
+        )),
         StepResult::Kept(why) | StepResult::Failed(why) | StepResult::Skipped(why) => Err(why),
     })
 }
@@ -72,7 +84,10 @@ async fn delete(
 ) -> Result<Result<Deletion, ClusterError>, StopReason> {
     let uid = live.uid().unwrap_or_default();
     let version = live.resource_version().unwrap_or_default();
-    Ok(tools.timed()?.delete(kind, &live.key, uid, version, Propagation::Background).await)
+    Ok(tools
+        .timed()?
+        .delete(kind, &live.key, uid, version, Propagation::Background)
+        .await)
 }
 
 /// A protection that stands on the object now and did not when the plan was judged.
@@ -88,7 +103,9 @@ fn newly_protected(live: &Object, step: &Step) -> Option<String> {
     protections(live)
         .into_iter()
         .find(|protection| {
-            protection.from_delete && !protection.cascading_only && !before.contains(&protection.key)
+            protection.from_delete
+                && !protection.cascading_only
+                && !before.contains(&protection.key)
         })
         .map(|protection| protection.key)
 }
@@ -102,7 +119,11 @@ pub(crate) struct Going<'a> {
 }
 
 /// Waits until the object is gone, or another took its name.
-pub(crate) async fn await_gone(tools: &Tools, going: &Going<'_>, patience: Duration) -> StepEnd<()> {
+pub(crate) async fn await_gone(
+    tools: &Tools,
+    going: &Going<'_>,
+    patience: Duration,
+) -> StepEnd<()> {
     let end = std::time::Instant::now() + patience;
     loop {
         match tools.timed()?.get(going.kind, going.key).await {

@@ -74,7 +74,11 @@ impl Summary {
 
     /// One line for the history.
     pub(crate) fn line(&self) -> String {
-        let failed = self.results.values().filter(|r| matches!(r, StepResult::Failed(_))).count();
+        let failed = self
+            .results
+            .values()
+            .filter(|r| matches!(r, StepResult::Failed(_)))
+            .count();
         let mut line = format!("{} done", self.done());
         if failed > 0 || !self.failures.is_empty() {
             line = format!("{line}, {} failed", failed + self.failures.len());

@@ -88,8 +88,12 @@ pub(crate) async fn lock(
         observer.event(Event::LockHeld(lock));
     }
     let wanted = claim.cloned().unwrap_or_else(|| {
-        let mut blank =
-            Claim::new(id.clone(), &environment.stack, &environment.name, cluster_uid);
+        let mut blank = Claim::new(
+            id.clone(),
+            &environment.stack,
+            &environment.name,
+            cluster_uid,
+        );
         blank.parent.clone_from(&environment.parent);
         blank
     });
@@ -121,7 +125,9 @@ pub(crate) fn history(
     acceptances: &Acceptances,
 ) -> underpin_model::HistoryRecord {
     underpin_model::HistoryRecord {
-        at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
         who: deployment.settings.who.clone(),
         command: command.to_owned(),
         outcome,

@@ -54,11 +54,21 @@ pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
     }
     let ownership = Ownership::of(&world);
     let stack = &deployment.environment.stack;
-    let claims: Vec<&Claim> = world.claims.iter().filter(|claim| claim.stack == *stack).collect();
+    let claims: Vec<&Claim> = world
+        .claims
+        .iter()
+        .filter(|claim| claim.stack == *stack)
+        .collect();
     Ok(Status {
         context: world.cluster.context.clone(),
-        kept: claims.iter().filter_map(|claim| kept(&world, &ownership, claim)).collect(),
-        claims: claims.into_iter().map(|claim| claim_status(&world, claim)).collect(),
+        kept: claims
+            .iter()
+            .filter_map(|claim| kept(&world, &ownership, claim))
+            .collect(),
+        claims: claims
+            .into_iter()
+            .map(|claim| claim_status(&world, claim))
+            .collect(),
     })
 }
 
@@ -69,7 +79,13 @@ fn kept(world: &World, ownership: &Ownership, claim: &Claim) -> Option<KeptNames
     Some(KeptNamespace {
         environment: claim.display_name(),
         since: retired.at.clone(),
-        occupancy: occupancy(world, ownership, &namespace, Some(&claim.id), |_: &Object| false),
+        occupancy: occupancy(
+            world,
+            ownership,
+            &namespace,
+            Some(&claim.id),
+            |_: &Object| false,
+        ),
         namespace,
     })
 }
@@ -86,7 +102,10 @@ fn claim_status(world: &World, claim: &Claim) -> ClaimStatus {
             Some(object) if entry.uid.as_deref() == object.uid() => continue,
             Some(object) if claim.stamped(object, entry) => continue,
             Some(_) => &mut status.replaced,
-            None if world.unread(&entry.key.kind, entry.key.namespace.as_deref()).is_some() => {
+            None if world
+                .unread(&entry.key.kind, entry.key.namespace.as_deref())
+                .is_some() =>
+            {
                 &mut status.unread
             }
             None => &mut status.missing,

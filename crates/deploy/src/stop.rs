@@ -40,7 +40,10 @@ pub struct Stop {
 impl Stop {
     /// Stops at the deadline, or once `interrupted` turns true.
     pub fn new(deadline: Option<Instant>, interrupted: watch::Receiver<bool>) -> Self {
-        Self { deadline, interrupted }
+        Self {
+            deadline,
+            interrupted,
+        }
     }
 
     /// Why to stop now, if so.
@@ -103,10 +106,22 @@ mod tests {
         let long = Duration::from_secs(30);
         let free = Stop::new(None, receiver.clone());
         assert_eq!(free.time_for(long, Duration::from_secs(60)), Ok(long));
-        assert_eq!(free.time_for(long, Duration::from_secs(5)), Ok(Duration::from_secs(5)));
-        assert_eq!(free.time_for(long, Duration::ZERO), Err(StopReason::LockLost));
-        let near = Stop::new(Some(Instant::now() + Duration::from_secs(8)), receiver.clone());
-        assert!(near.time_for(long, long).is_ok_and(|time| time <= Duration::from_millis(6500)));
+        assert_eq!(
+            free.time_for(long, Duration::from_secs(5)),
+            Ok(Duration::from_secs(5))
+        );
+        assert_eq!(
+            free.time_for(long, Duration::ZERO),
+            Err(StopReason::LockLost)
+        );
+        let near = Stop::new(
+            Some(Instant::now() + Duration::from_secs(8)),
+            receiver.clone(),
+        );
+        assert!(
+            near.time_for(long, long)
+                .is_ok_and(|time| time <= Duration::from_millis(6500))
+        );
         let over = Stop::new(Some(Instant::now() + Duration::from_secs(2)), receiver);
         assert_eq!(over.time_for(long, long), Err(StopReason::Deadline));
     }

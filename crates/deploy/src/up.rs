@@ -1,6 +1,10 @@
 //! `up`: brings an environment to what is declared.
 
-use std::{collections::BTreeMap, sync::Arc, time::{Duration, Instant}};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use underpin_cluster::lock::LockGuard;
 use underpin_model::{Action, LogicalKey, Object, ObjectKey, Step};
@@ -78,7 +82,11 @@ async fn plan_when_gone(
         }
         if !told {
             told = true;
-            let keys: Vec<String> = planned.terminating.iter().map(ObjectKey::to_string).collect();
+            let keys: Vec<String> = planned
+                .terminating
+                .iter()
+                .map(ObjectKey::to_string)
+                .collect();
             observer.event(Event::Waiting(format!("{} to be gone", keys.join(", "))));
         }
         if let Some(reason) = stop.sleep(TERMINATING_POLL).await {
@@ -124,8 +132,14 @@ async fn carry_out(
         request_timeout: deployment.settings.request_timeout,
     };
     let fingerprints = Fingerprints::new(Some(deployment.store.ensure_fingerprint_key().await?));
-    let mut run =
-        Run { deployment, observer, planned, tools, fingerprints, summary: Summary::default() };
+    let mut run = Run {
+        deployment,
+        observer,
+        planned,
+        tools,
+        fingerprints,
+        summary: Summary::default(),
+    };
     let ended = run.steps().await;
     let Run { summary, tools, .. } = run;
     drop(tools);
@@ -215,20 +229,39 @@ impl Run<'_> {
 
     async fn apply_waves(&mut self) -> Result<(), Ended> {
         let planned = self.planned;
-        let waves = waves::grouped(planned.plan.steps.iter().filter(|step| step.action.applies()));
+        let waves = waves::grouped(
+            planned
+                .plan
+                .steps
+                .iter()
+                .filter(|step| step.action.applies()),
+        );
         let of = waves.len();
         for (index, wave) in waves.iter().enumerate() {
-            self.observer.event(Event::Wave { number: index + 1, of, steps: wave.len() });
+            self.observer.event(Event::Wave {
+                number: index + 1,
+                of,
+                steps: wave.len(),
+            });
             let perform = |step: Step| {
-                let (tools, kind) = (self.tools.clone(), planned.kinds.get(&step.key.kind).cloned());
+                let (tools, kind) = (
+                    self.tools.clone(),
+                    planned.kinds.get(&step.key.kind).cloned(),
+                );
                 async move {
                     let Some(kind) = kind else {
                         let why = "the cluster does not serve its kind".to_owned();
                         return Ok((StepResult::Failed(why), None));
                     };
                     let (result, object) = apply_step(tools.clone(), kind.clone(), step).await?;
-                    let Some(object) = object else { return Ok((result, None)) };
-                    if !object.key.kind.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+                    let Some(object) = object else {
+                        return Ok((result, None));
+                    };
+                    if !object
+                        .key
+                        .kind
+                        .is("apiextensions.k8s.io", "CustomResourceDefinition")
+                    {
                         return Ok((result, Some(object)));
                     }
                     match wait::established(&tools, &kind, &object).await? {
@@ -273,8 +306,14 @@ impl Run<'_> {
             .filter(|step| results.get(&step.key) == Some(&StepResult::Done))
             .collect();
         let patience = self.deployment.settings.wait_timeout;
-        let failures =
-            wait::ready(&self.tools, &self.planned.kinds, &applied, patience, self.observer).await?;
+        let failures = wait::ready(
+            &self.tools,
+            &self.planned.kinds,
+            &applied,
+            patience,
+            self.observer,
+        )
+        .await?;
         self.summary.failures.extend(failures);
         Ok(())
     }
@@ -283,19 +322,31 @@ impl Run<'_> {
     /// very thing that failed.
     async fn prune_waves(&mut self) -> Result<(), Ended> {
         let planned = self.planned;
-        let deletes = planned.plan.steps.iter().filter(|step| step.action == Action::Delete);
+        let deletes = planned
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::Delete);
         let waves = waves::grouped(deletes);
         if !self.summary.failures.is_empty() || !waves::failed(&self.summary.results).is_empty() {
             for step in waves.into_iter().flatten() {
                 let why = "something failed before; nothing is removed".to_owned();
-                self.summary.results.insert(step.key.clone(), StepResult::Skipped(why));
+                self.summary
+                    .results
+                    .insert(step.key.clone(), StepResult::Skipped(why));
             }
             return Ok(());
         }
         let removal = Removal::new(self.deployment, planned);
         for wave in waves {
-            let ended =
-                remove_wave(&self.tools, &removal, &wave, &mut self.summary, self.observer).await;
+            let ended = remove_wave(
+                &self.tools,
+                &removal,
+                &wave,
+                &mut self.summary,
+                self.observer,
+            )
+            .await;
             ended?;
         }
         Ok(())
@@ -316,7 +367,10 @@ impl Removal {
         } else {
             Duration::ZERO
         };
-        let kind = planned.kinds.get(&underpin_model::GroupKind::core("Namespace")).cloned();
+        let kind = planned
+            .kinds
+            .get(&underpin_model::GroupKind::core("Namespace"))
+            .cloned();
         let world = Arc::new(planned.world.clone());
         let namespaces = kind.map(|kind| NamespaceRemoval {
             store: deployment.store.clone(),
@@ -324,7 +378,11 @@ impl Removal {
             kind,
             patience,
         });
-        Self { namespaces, kinds: planned.kinds.clone(), patience }
+        Self {
+            namespaces,
+            kinds: planned.kinds.clone(),
+            patience,
+        }
     }
 }
 
@@ -342,7 +400,9 @@ pub(crate) async fn remove_wave(
         let namespaces = removal.namespaces.clone();
         async move {
             match (step.key.is_namespace(), kind, namespaces) {
-                (true, _, Some(namespaces)) => namespace::delete_step(tools, namespaces, step).await,
+                (true, _, Some(namespaces)) => {
+                    namespace::delete_step(tools, namespaces, step).await
+                }
                 (false, Some(kind), _) => remove::delete_step(tools, kind, step, patience).await,
                 _ => {
                     let why = "the cluster no longer serves its kind".to_owned();
@@ -354,7 +414,10 @@ pub(crate) async fn remove_wave(
     let (outputs, stopped) = waves::run_wave(wave, &mut summary.results, observer, perform).await;
     let gone: Vec<LogicalKey> = outputs.into_iter().map(|(step, ())| step.logical).collect();
     if !gone.is_empty() {
-        tools.guard.update(|claim| record::removed(claim, &gone)).await?;
+        tools
+            .guard
+            .update(|claim| record::removed(claim, &gone))
+            .await?;
     }
     match stopped {
         Some(reason) => Err(reason.into()),

@@ -20,8 +20,12 @@ pub(crate) fn readiness(object: &Object) -> Result<(), String> {
     let number = |pointer: &str| object.at(pointer).and_then(Value::as_i64);
     let observed = number("/status/observedGeneration").unwrap_or(0);
     let generation = number("/metadata/generation").unwrap_or(0);
-    let kind = (object.key.kind.group.as_str(), object.key.kind.kind.as_str());
-    if matches!(kind, ("apps", "Deployment" | "StatefulSet" | "DaemonSet")) && observed < generation {
+    let kind = (
+        object.key.kind.group.as_str(),
+        object.key.kind.kind.as_str(),
+    );
+    if matches!(kind, ("apps", "Deployment" | "StatefulSet" | "DaemonSet")) && observed < generation
+    {
         return Err("its controller has not seen the change yet".to_owned());
     }
     match kind {
@@ -66,11 +70,17 @@ fn job(object: &Object) -> Result<(), String> {
         .iter()
         .any(|pointer| object.at(pointer).and_then(Value::as_i64).unwrap_or(0) > 0);
     let suspended = object.at("/spec/suspend").and_then(Value::as_bool) == Some(true);
-    if started || suspended { Ok(()) } else { Err("has not started".to_owned()) }
+    if started || suspended {
+        Ok(())
+    } else {
+        Err("has not started".to_owned())
+    }
 }
 
 fn condition(object: &Object, name: &str) -> Result<(), String> {
-    true_condition(object, name).map(|_| ()).ok_or_else(|| format!("is not {name} yet"))
+    true_condition(object, name)
+        .map(|_| ())
+        .ok_or_else(|| format!("is not {name} yet"))
 }
 
 /// The message of a condition that is true.
@@ -80,7 +90,12 @@ fn true_condition<'o>(object: &'o Object, name: &str) -> Option<&'o str> {
         condition.get("type").and_then(Value::as_str) == Some(name)
             && condition.get("status").and_then(Value::as_str) == Some("True")
     })?;
-    Some(found.get("message").and_then(Value::as_str).unwrap_or_default())
+    Some(
+        found
+            .get("message")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    )
 }
 
 /// Waits until a definition is established, so that its instances can be applied.
@@ -92,9 +107,14 @@ pub(crate) async fn established(
     let end = Instant::now() + ESTABLISHED_LIMIT;
     let mut at = definition.clone();
     loop {
-        let Err(why) = readiness(&at) else { return Ok(Ok(())) };
+        let Err(why) = readiness(&at) else {
+            return Ok(Ok(()));
+        };
         if Instant::now() >= end {
-            return Ok(Err(format!("{why} after {} s", ESTABLISHED_LIMIT.as_secs())));
+            return Ok(Err(format!(
+                "{why} after {} s",
+                ESTABLISHED_LIMIT.as_secs()
+            )));
         }
         if let Some(reason) = tools.stop.sleep(POLL / 4).await {
             return Err(reason);
@@ -129,13 +149,18 @@ pub(crate) async fn ready(
         }
         if Instant::now() >= end {
             let seconds = patience.as_secs();
-            let failure = |(key, why)| Failure { key, message: format!("not ready after {seconds} s: {why}") };
+            let failure = |(key, why)| Failure {
+                key,
+                message: format!("not ready after {seconds} s: {why}"),
+            };
             return Ok(waiting.into_iter().map(failure).collect());
         }
         if waiting.len() < told {
             told = waiting.len();
             let first = waiting.iter().next();
-            let first = first.map(|(key, why)| format!("{key}: {why}")).unwrap_or_default();
+            let first = first
+                .map(|(key, why)| format!("{key}: {why}"))
+                .unwrap_or_default();
             observer.event(Event::Waiting(format!("{told} not ready yet ({first})")));
         }
         if let Some(reason) = tools.stop.sleep(POLL).await {

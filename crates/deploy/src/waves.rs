@@ -60,9 +60,14 @@ where
     while let Some(joined) = tasks.join_next_with_id().await {
         let (id, end) = match joined {
             Ok((id, end)) => (id, end),
-            Err(error) => (error.id(), Ok((StepResult::Failed(format!("internal error: {error}")), None))),
+            Err(error) => (
+                error.id(),
+                Ok((StepResult::Failed(format!("internal error: {error}")), None)),
+            ),
         };
-        let Some(step) = running.remove(&id) else { continue };
+        let Some(step) = running.remove(&id) else {
+            continue;
+        };
         match end {
             Ok((result, output)) => {
                 report(observer, &step, &result);
@@ -80,7 +85,10 @@ fn failed_requirement<'s>(
     results: &BTreeMap<ObjectKey, StepResult>,
 ) -> Option<&'s ObjectKey> {
     let failed = |key: &&ObjectKey| {
-        matches!(results.get(key), Some(StepResult::Failed(_) | StepResult::Skipped(_)))
+        matches!(
+            results.get(key),
+            Some(StepResult::Failed(_) | StepResult::Skipped(_))
+        )
     };
     step.requires.iter().find(failed)
 }

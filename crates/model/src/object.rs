@@ -46,7 +46,9 @@ pub struct OwnerReference {
 /// Names the object and never its contents: a Secret's value must not reach a log.
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Object").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Object")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 

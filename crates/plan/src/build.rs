@@ -79,12 +79,18 @@ impl Plan {
 
     /// Steps that do something.
     pub fn changing(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().filter(|step| !matches!(step.action, Action::Keep(_)))
+        self.steps
+            .iter()
+            .filter(|step| !matches!(step.action, Action::Keep(_)))
     }
 
     /// Keys of objects that die in a step of their own.
     pub fn deleted(&self) -> BTreeSet<&ObjectKey> {
-        self.steps.iter().filter(|s| s.action == Action::Delete).map(|s| &s.key).collect()
+        self.steps
+            .iter()
+            .filter(|s| s.action == Action::Delete)
+            .map(|s| &s.key)
+            .collect()
     }
 }
 
@@ -127,7 +133,8 @@ pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
         problems: preparation.problems,
     };
     for prepared in preparation.objects {
-        plan.nonces.insert(prepared.logical.clone(), prepared.nonce.clone());
+        plan.nonces
+            .insert(prepared.logical.clone(), prepared.nonce.clone());
         apply_step(input, prepared, &mut plan);
     }
     if let Some(claim) = input.claim {
@@ -140,7 +147,9 @@ pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
 fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
     let key = prepared.desired.key.clone();
     let live = input.world.get(&key).cloned();
-    let recorded = input.claim.and_then(|claim| claim.entries.get(&prepared.logical));
+    let recorded = input
+        .claim
+        .and_then(|claim| claim.entries.get(&prepared.logical));
     let mut step = Step {
         action: Action::Create,
         key: key.clone(),
@@ -161,7 +170,8 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
             step.action = Action::Keep(KeepReason::Foreign(owner));
         }
         (Situation::Terminating, _) => {
-            plan.problems.push(terminating(&key, &prepared.desired, input.world));
+            plan.problems
+                .push(terminating(&key, &prepared.desired, input.world));
             return;
         }
         (Situation::Absent, _) | (_, None) => {
@@ -174,15 +184,19 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
         (Situation::Ours, Some(_)) => {
             step.action = Action::Update;
             step.reason = match recorded {
-                Some(entry) if entry.uid.is_some() && entry.uid.as_deref() != step.before.as_ref().and_then(Object::uid) => {
-                    "carries our stamp under another uid (restored or replaced); taken over again".to_owned()
+                Some(entry)
+                    if entry.uid.is_some()
+                        && entry.uid.as_deref() != step.before.as_ref().and_then(Object::uid) =>
+                {
+                    "carries our stamp under another uid (restored or replaced); taken over again"
+                        .to_owned()
                 }
                 _ => String::new(),
             };
         }
         (Situation::Unowned, Some(_)) => {
             step.action = Action::Adopt;
-            step.reason = "exists without a recorded owner".to_owned();
+            "exists without a recorded owner".clone_into(&mut step.reason);
         }
     }
     settle_outcome(input, &mut step, plan);
@@ -238,7 +252,10 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
             }
         }
         Some(MergeOutcome::Refused(words)) => {
-            plan.problems.push(problem(format!("the server refuses {}: {words}", step.key), None));
+            plan.problems.push(problem(
+                format!("the server refuses {}: {words}", step.key),
+                None,
+            ));
         }
         Some(MergeOutcome::NotAsked(_)) | None => {
             step.after.get_or_insert_with(|| desired.clone());
@@ -247,19 +264,27 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
             {
                 let all = diff::changes(before, after, input.fingerprints);
                 // Without the server's merge, what it defaulted would look like a removal.
-                step.changes = all.into_iter().filter(|change| change.after.is_some()).collect();
+                step.changes = all
+                    .into_iter()
+                    .filter(|change| change.after.is_some())
+                    .collect();
             }
         }
     }
 }
 
 fn settle_merge(input: &UpInput<'_>, step: &mut Step) {
-    let (Some(before), Some(after)) = (&step.before, &step.after) else { return };
+    let (Some(before), Some(after)) = (&step.before, &step.after) else {
+        return;
+    };
     let all = diff::changes(before, after, input.fingerprints);
     let silent = all.is_empty()
         && our_fields(before) == our_fields(after)
         && crate::without_co_owned(before).is_none();
-    step.changes = all.into_iter().filter(|change| !is_our_mark(change)).collect();
+    step.changes = all
+        .into_iter()
+        .filter(|change| !is_our_mark(change))
+        .collect();
     if step.action != Action::Update {
         return;
     }
@@ -282,13 +307,18 @@ fn our_fields(object: &Object) -> Option<&serde_json::Value> {
     let ours = entries.iter().find(|entry| {
         entry.get("manager").and_then(serde_json::Value::as_str) == Some(names::FIELD_MANAGER)
             && entry.get("operation").and_then(serde_json::Value::as_str) == Some("Apply")
-            && entry.get("subresource").is_none_or(|subresource| subresource == "")
+            && entry
+                .get("subresource")
+                .is_none_or(|subresource| subresource == "")
     });
     ours?.get("fieldsV1")
 }
 
 fn is_our_mark(change: &FieldChange) -> bool {
-    change.path.as_str().starts_with("metadata.annotations[\"underpin.dev/")
+    change
+        .path
+        .as_str()
+        .starts_with("metadata.annotations[\"underpin.dev/")
 }
 
 fn may_recreate(desired: &Object) -> bool {
@@ -298,7 +328,10 @@ fn may_recreate(desired: &Object) -> bool {
 
 fn immutable_help(key: &ObjectKey) -> String {
     if is_long_lived(&key.kind) {
-        format!("a {} is never replaced by `up`; declare it under a new name", key.kind.kind)
+        format!(
+            "a {} is never replaced by `up`; declare it under a new name",
+            key.kind.kind
+        )
     } else {
         format!(
             "give it a new name, or allow delete-and-create on the object: \
@@ -310,7 +343,9 @@ fn immutable_help(key: &ObjectKey) -> String {
 
 fn terminating(key: &ObjectKey, desired: &Object, world: &World) -> Problem {
     let live = world.get(key);
-    let since = live.and_then(|live| live.text("/metadata/deletionTimestamp")).unwrap_or("?");
+    let since = live
+        .and_then(|live| live.text("/metadata/deletionTimestamp"))
+        .unwrap_or("?");
     let mut held: Vec<String> = live
         .and_then(|live| live.at("/metadata/finalizers")?.as_array())
         .into_iter()
@@ -326,7 +361,11 @@ fn terminating(key: &ObjectKey, desired: &Object, world: &World) -> Problem {
             held.push(message.to_owned());
         }
     }
-    let why = if held.is_empty() { String::new() } else { format!("; held by: {}", held.join("; ")) };
+    let why = if held.is_empty() {
+        String::new()
+    } else {
+        format!("; held by: {}", held.join("; "))
+    };
     Problem {
         key: key.clone(),
         place: desired.origin.place_of(&FieldPath::root()),

@@ -48,7 +48,10 @@ pub(crate) fn groups<'k>(
 ) -> Vec<CascadeGroup> {
     let mut groups: BTreeMap<Owner, Vec<ObjectKey>> = BTreeMap::new();
     for key in keys {
-        groups.entry(owner_of(context, key)).or_default().push(key.clone());
+        groups
+            .entry(owner_of(context, key))
+            .or_default()
+            .push(key.clone());
     }
     groups
         .into_iter()

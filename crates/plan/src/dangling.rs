@@ -33,15 +33,18 @@ pub(crate) fn fate<'c>(context: &'c Context<'_>, key: &ObjectKey) -> Fate<'c> {
 
 /// Whether the object states the reference only after the plan: it is new, or it is changed to.
 pub(crate) fn is_introduced(context: &Context<'_>, reference: &Reference) -> bool {
-    !context.references_before.from(&reference.from).any(|former| {
-        former.target == reference.target && former.relation == reference.relation
-    })
+    !context
+        .references_before
+        .from(&reference.from)
+        .any(|former| former.target == reference.target && former.relation == reference.relation)
 }
 
 /// Whether a controller made the object, so that its owner states the same.
 pub(crate) fn is_derived(context: &Context<'_>, key: &ObjectKey) -> bool {
     let after = &context.simulation.after;
-    after.get(key).is_some_and(|object| controller_of(after, object).is_some())
+    after
+        .get(key)
+        .is_some_and(|object| controller_of(after, object).is_some())
 }
 
 /// Whether the object is declared by this environment.

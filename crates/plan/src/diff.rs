@@ -8,8 +8,14 @@ use underpin_model::{FieldChange, FieldPath, Object};
 use crate::{Fingerprints, redact::redacted};
 
 /// Fields of `metadata` that the server keeps for itself.
-const SERVER_METADATA: [&str; 6] =
-    ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"];
+const SERVER_METADATA: [&str; 6] = [
+    "managedFields",
+    "resourceVersion",
+    "generation",
+    "uid",
+    "creationTimestamp",
+    "selfLink",
+];
 
 /// A value as it is compared, and the same in the same shape as it may be shown.
 #[derive(Clone, Copy)]
@@ -20,11 +26,17 @@ struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     fn at(self, key: &str) -> Option<Self> {
-        Some(Self { real: self.real.get(key)?, shown: self.shown.get(key)? })
+        Some(Self {
+            real: self.real.get(key)?,
+            shown: self.shown.get(key)?,
+        })
     }
 
     fn nth(self, index: usize) -> Option<Self> {
-        Some(Self { real: self.real.get(index)?, shown: self.shown.get(index)? })
+        Some(Self {
+            real: self.real.get(index)?,
+            shown: self.shown.get(index)?,
+        })
     }
 
     fn name(self) -> Option<&'a str> {
@@ -42,8 +54,14 @@ pub fn changes(before: &Object, after: &Object, fingerprints: &Fingerprints) -> 
     let mut found = Vec::new();
     compare(
         &FieldPath::root(),
-        Some(Pair { real: &before_real, shown: &before_shown }),
-        Some(Pair { real: &after_real, shown: &after_shown }),
+        Some(Pair {
+            real: &before_real,
+            shown: &before_shown,
+        }),
+        Some(Pair {
+            real: &after_real,
+            shown: &after_shown,
+        }),
         &mut found,
     );
     found
@@ -116,7 +134,12 @@ fn compare_lists(
     let names = (by_name(before, before_length), by_name(after, after_length));
     let (Some(before_names), Some(after_names)) = names else {
         for index in 0..before_length.max(after_length) {
-            compare(&path.index(index), before.nth(index), after.nth(index), found);
+            compare(
+                &path.index(index),
+                before.nth(index),
+                after.nth(index),
+                found,
+            );
         }
         return;
     };
@@ -163,7 +186,12 @@ mod tests {
             .into_iter()
             .map(|change| {
                 let text = |value: Option<Value>| value.map_or("∅".into(), |v| v.to_string());
-                format!("{}: {} -> {}", change.path, text(change.before), text(change.after))
+                format!(
+                    "{}: {} -> {}",
+                    change.path,
+                    text(change.before),
+                    text(change.after)
+                )
             })
             .collect();
         assert_eq!(shown, expect);
@@ -223,7 +251,11 @@ mod tests {
         };
         for kind in ["Pod", "ConfigMap", "Secret"] {
             let key = Fingerprints::new(Some([7; 32]));
-            let found = changes(&object(kind, values("alpha")), &object(kind, values("omega")), &key);
+            let found = changes(
+                &object(kind, values("alpha")),
+                &object(kind, values("omega")),
+                &key,
+            );
             let hidden: Vec<_> = found
                 .iter()
                 .filter(|change| !change.path.as_str().starts_with("data") || kind != "Pod")
@@ -231,7 +263,10 @@ mod tests {
             assert!(hidden.len() >= 2);
             for change in hidden {
                 let text = format!("{:?} {:?}", change.before, change.after);
-                assert!(!text.contains("alpha") && !text.contains("omega"), "{kind} {text}");
+                assert!(
+                    !text.contains("alpha") && !text.contains("omega"),
+                    "{kind} {text}"
+                );
             }
         }
     }

@@ -17,7 +17,9 @@ pub struct Fingerprints {
 /// The key is a secret: never shown.
 impl std::fmt::Debug for Fingerprints {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fingerprints").field("keyed", &self.key.is_some()).finish()
+        f.debug_struct("Fingerprints")
+            .field("keyed", &self.key.is_some())
+            .finish()
     }
 }
 
@@ -41,8 +43,18 @@ impl Fingerprints {
     pub fn digest(&self, value: &Value) -> Option<String> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.key?).ok()?;
         mac.update(value.to_string().as_bytes());
-        Some(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(hexadecimal(&mac.finalize().into_bytes()))
     }
+}
+
+/// Bytes as lowercase hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)])
+        .collect()
 }
 
 #[cfg(test)]
@@ -53,7 +65,10 @@ mod tests {
 
     #[test]
     fn fingerprints_depend_on_key_and_value_and_hide_the_value() {
-        let (one, other) = (Fingerprints::new(Some([1; 32])), Fingerprints::new(Some([2; 32])));
+        let (one, other) = (
+            Fingerprints::new(Some([1; 32])),
+            Fingerprints::new(Some([2; 32])),
+        );
         let value = json!("hunter2");
         assert_eq!(one.shown(&value), one.shown(&value));
         assert_ne!(one.shown(&value), other.shown(&value));

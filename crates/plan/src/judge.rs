@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_model::{Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Severity, Step, World};
+use underpin_model::{
+    Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Severity, Step, World,
+};
 use underpin_refs::ReferenceIndex;
 
 use crate::{
@@ -77,7 +79,9 @@ impl Verdict {
 
     /// Whether there is a warning.
     pub fn has_warnings(&self) -> bool {
-        self.findings.iter().any(|finding| finding.severity == Severity::Warn)
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Warn)
     }
 }
 
@@ -90,7 +94,15 @@ pub fn judge(
     ownership: &Ownership,
     acceptances: &Acceptances,
 ) -> Verdict {
-    judge_recorded(environment, claim, before, plan, ownership, acceptances, &[])
+    judge_recorded(
+        environment,
+        claim,
+        before,
+        plan,
+        ownership,
+        acceptances,
+        &[],
+    )
 }
 
 /// Judges a plan, knowing what other tools' states record of the objects concerned.
@@ -121,10 +133,15 @@ pub fn judge_recorded(
         acceptances,
         recorded,
         steps,
-        expected_before: before.objects().flat_map(underpin_refs::generated).collect(),
+        expected_before: before
+            .objects()
+            .flat_map(underpin_refs::generated)
+            .collect(),
     };
-    let mut findings: Vec<Finding> =
-        rules::RULES.iter().flat_map(|rule| (rule.check)(&context)).collect();
+    let mut findings: Vec<Finding> = rules::RULES
+        .iter()
+        .flat_map(|rule| (rule.check)(&context))
+        .collect();
     let unused = acceptances.mark(&mut findings);
     sort_findings(&mut findings);
     Verdict { findings, unused }
@@ -148,6 +165,11 @@ pub(crate) fn evidence_of(context: &Context<'_>, key: &ObjectKey, note: String) 
     let declared = context.step(key).and_then(|step| step.desired.as_ref());
     match declared.or_else(|| context.before.get(key)) {
         Some(object) => object.evidence(FieldPath::root(), note),
-        None => Evidence { object: key.clone(), path: FieldPath::root(), place: None, note },
+        None => Evidence {
+            object: key.clone(),
+            path: FieldPath::root(),
+            place: None,
+            note,
+        },
     }
 }

@@ -13,7 +13,10 @@ use underpin_refs::is_deployer_manager;
 /// deployer own, or `None` if there are none.
 pub fn without_co_owned(object: &Object) -> Option<Value> {
     let entries = object.at("/metadata/managedFields")?.as_array()?;
-    let ours = entries.iter().find(|entry| is_ours(entry))?.get("fieldsV1")?;
+    let ours = entries
+        .iter()
+        .find(|entry| is_ours(entry))?
+        .get("fieldsV1")?;
     let mut changed = false;
     let mut kept = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -68,7 +71,9 @@ fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
 /// Fields of `theirs` that `ours` does not own (FieldsV1, KEP-555). An item or map that we own in
 /// part keeps the rest; `.` marks the item itself and goes when nothing else of it is left.
 fn difference(theirs: &Value, ours: &Value) -> Value {
-    let (Value::Object(theirs), Value::Object(ours)) = (theirs, ours) else { return theirs.clone() };
+    let (Value::Object(theirs), Value::Object(ours)) = (theirs, ours) else {
+        return theirs.clone();
+    };
     let mut rest = Map::new();
     for (key, children) in theirs.iter().filter(|(key, _)| *key != ".") {
         let Some(own) = ours.get(key) else {
@@ -91,6 +96,7 @@ fn difference(theirs: &Value, ours: &Value) -> Value {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value, reason = "tests pass literals")]
 mod tests {
     use serde_json::json;
     use underpin_model::{Depth, Origin};
@@ -117,14 +123,21 @@ mod tests {
             Value::Array(theirs.into_iter().chain([ours]).collect())
         };
         let found = without_co_owned(&object(with(Some(theirs))));
-        assert_eq!(found, expect.map(|fields| with((fields != json!({})).then_some(fields))));
+        assert_eq!(
+            found,
+            expect.map(|fields| with((fields != json!({})).then_some(fields)))
+        );
     }
 
     /// What we own leaves the former deployer's entry; what we do not declare stays theirs.
     #[test]
     fn co_owned_fields_leave_the_former_deployer() {
         let ours = json!({"f:data": {"f:a": {}}});
-        check(json!({"f:data": {".": {}, "f:a": {}}}), ours.clone(), Some(json!({})));
+        check(
+            json!({"f:data": {".": {}, "f:a": {}}}),
+            ours.clone(),
+            Some(json!({})),
+        );
         check(
             json!({"f:data": {".": {}, "f:a": {}, "f:b": {}}}),
             ours.clone(),
@@ -134,15 +147,25 @@ mod tests {
         check(
             json!({"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}, "f:tty": {}}}}}),
             json!({"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}}}}}),
-            Some(json!({"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:tty": {}, ".": {}}}}})),
+            Some(
+                json!({"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:tty": {}, ".": {}}}}}),
+            ),
         );
     }
 
     /// What a creation by POST left goes as a whole; our mark on a Namespace stays.
     #[test]
     fn our_own_creation_leaves_no_entry() {
-        let ours = entry(names::FIELD_MANAGER, "Apply", json!({"f:spec": {"f:type": {}}}));
-        let created = entry(names::FIELD_MANAGER, "Update", json!({"f:spec": {"f:sessionAffinity": {}}}));
+        let ours = entry(
+            names::FIELD_MANAGER,
+            "Apply",
+            json!({"f:spec": {"f:type": {}}}),
+        );
+        let created = entry(
+            names::FIELD_MANAGER,
+            "Update",
+            json!({"f:spec": {"f:sessionAffinity": {}}}),
+        );
         let marked = entry(
             names::FIELD_MANAGER,
             "Update",

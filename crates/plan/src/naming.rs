@@ -40,7 +40,10 @@ pub struct Derivation<'a> {
 pub fn sanitize(what: &'static str, name: &str) -> Result<String, NamingError> {
     let label = characters(name);
     if label.is_empty() {
-        return Err(NamingError { what, name: name.to_owned() });
+        return Err(NamingError {
+            what,
+            name: name.to_owned(),
+        });
     }
     Ok(shorten(label))
 }
@@ -55,9 +58,14 @@ pub fn derive_namespace(derivation: &Derivation<'_>) -> Result<String, NamingErr
     };
     let base_label = characters(base);
     if base_label.is_empty() {
-        return Err(NamingError { what, name: base.to_owned() });
+        return Err(NamingError {
+            what,
+            name: base.to_owned(),
+        });
     }
-    let is_child = derivation.parent.is_some_and(|parent| parent != derivation.environment);
+    let is_child = derivation
+        .parent
+        .is_some_and(|parent| parent != derivation.environment);
     let as_it_is = derivation.shared && derivation.namespace.is_some();
     if !is_child || as_it_is {
         return Ok(shorten(base_label));
@@ -65,7 +73,10 @@ pub fn derive_namespace(derivation: &Derivation<'_>) -> Result<String, NamingErr
     let suffix = characters(derivation.environment);
     if suffix.is_empty() {
         let name = derivation.environment.to_owned();
-        return Err(NamingError { what: "environment", name });
+        return Err(NamingError {
+            what: "environment",
+            name,
+        });
     }
     Ok(shorten(format!("{base_label}-{suffix}")))
 }
@@ -73,7 +84,11 @@ pub fn derive_namespace(derivation: &Derivation<'_>) -> Result<String, NamingErr
 /// The name under which a claim is stored: the dot occurs in neither part, so two environments
 /// share it only if both their names are the same once valid.
 pub fn claim_name(stack: &str, environment: &str) -> Result<String, NamingError> {
-    Ok(format!("{}.{}", sanitize("stack", stack)?, sanitize("environment", environment)?))
+    Ok(format!(
+        "{}.{}",
+        sanitize("stack", stack)?,
+        sanitize("environment", environment)?
+    ))
 }
 
 /// The Namespace object of a placement.
@@ -116,8 +131,13 @@ mod tests {
 
     #[track_caller]
     fn check(stack: &str, environment: &str, parent: Option<&str>, expect: &str) {
-        let derivation =
-            Derivation { stack, environment, parent, namespace: None, shared: false };
+        let derivation = Derivation {
+            stack,
+            environment,
+            parent,
+            namespace: None,
+            shared: false,
+        };
         assert_eq!(derive_namespace(&derivation).as_deref(), Ok(expect));
     }
 
@@ -127,7 +147,12 @@ mod tests {
         check("wallet", "production", None, "wallet");
         check("wallet", "production", Some("production"), "wallet");
         check("wallet", "tenant-a", Some("production"), "wallet-tenant-a");
-        check("pay_space_wallet", "GL_Pay", Some("production"), "pay-space-wallet-gl-pay");
+        check(
+            "pay_space_wallet",
+            "GL_Pay",
+            Some("production"),
+            "pay-space-wallet-gl-pay",
+        );
         check("wallet", "staging", None, "wallet");
     }
 
@@ -141,11 +166,17 @@ mod tests {
             namespace: Some("legacy"),
             shared: false,
         };
-        assert_eq!(derive_namespace(&derivation).as_deref(), Ok("legacy-tenant-a"));
+        assert_eq!(
+            derive_namespace(&derivation).as_deref(),
+            Ok("legacy-tenant-a")
+        );
         derivation.shared = true;
         assert_eq!(derive_namespace(&derivation).as_deref(), Ok("legacy"));
         derivation.namespace = None;
-        assert_eq!(derive_namespace(&derivation).as_deref(), Ok("wallet-tenant-a"));
+        assert_eq!(
+            derive_namespace(&derivation).as_deref(),
+            Ok("wallet-tenant-a")
+        );
     }
 
     /// R1.2
@@ -161,18 +192,27 @@ mod tests {
             namespace: None,
             shared: false,
         };
-        assert_eq!(derive_namespace(&derivation).map_err(|error| error.what), Err("environment"));
+        assert_eq!(
+            derive_namespace(&derivation).map_err(|error| error.what),
+            Err("environment")
+        );
     }
 
     /// R1.2
     #[test]
     fn long_names_keep_54_characters_and_a_hash() {
         let name = "a".repeat(64);
-        assert_eq!(sanitize("stack", &name).unwrap(), format!("{}-d96f0f85", "a".repeat(54)));
+        assert_eq!(
+            sanitize("stack", &name).unwrap(),
+            format!("{}-d96f0f85", "a".repeat(54))
+        );
         assert_eq!(sanitize("stack", &"a".repeat(63)).unwrap(), "a".repeat(63));
         let cut_at_dash = format!("{}-{}", "a".repeat(53), "b".repeat(20));
         let shortened = sanitize("stack", &cut_at_dash).unwrap();
-        assert!(shortened.starts_with(&format!("{}-", "a".repeat(53))), "{shortened}");
+        assert!(
+            shortened.starts_with(&format!("{}-", "a".repeat(53))),
+            "{shortened}"
+        );
         assert_eq!(shortened.len(), 53 + 9);
     }
 

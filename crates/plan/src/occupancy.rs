@@ -5,6 +5,9 @@ use underpin_refs::{Presence, presence};
 
 use crate::Ownership;
 
+/// Occupants named in a one-line summary.
+const NAMED_IN_SUMMARY: usize = 3;
+
 /// One object that keeps a namespace from being empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occupant {
@@ -40,13 +43,20 @@ impl Occupancy {
             parts.push(format!("home of {}", self.placed.join(", ")));
         }
         if !self.occupants.is_empty() {
-            let mut owners: Vec<String> =
-                self.occupants.iter().map(|occupant| occupant.owner.to_string()).collect();
-            owners.sort();
-            owners.dedup();
             let count = self.occupants.len();
             let noun = if count == 1 { "object" } else { "objects" };
-            parts.push(format!("holds {count} {noun} ({})", owners.join(", ")));
+            let named: Vec<String> = self
+                .occupants
+                .iter()
+                .take(NAMED_IN_SUMMARY)
+                .map(|occupant| format!("{} ({})", occupant.key, occupant.owner))
+                .collect();
+            let more = if count > NAMED_IN_SUMMARY {
+                ", …"
+            } else {
+                ""
+            };
+            parts.push(format!("holds {count} {noun}: {}{more}", named.join(", ")));
         }
         if let Some(unread) = self.unread.first() {
             let more = match self.unread.len() - 1 {
@@ -55,7 +65,11 @@ impl Occupancy {
             };
             parts.push(format!("could not be counted completely: {unread}{more}"));
         }
-        if parts.is_empty() { "empty".to_owned() } else { parts.join("; ") }
+        if parts.is_empty() {
+            "empty".to_owned()
+        } else {
+            parts.join("; ")
+        }
     }
 }
 
@@ -78,8 +92,14 @@ pub fn occupancy(
         });
     Occupancy {
         occupants: occupants.collect(),
-        unread: world.unread_in(namespace).filter(|unread| namespaced(world, unread)).cloned().collect(),
-        placed: placed_in(world, namespace, asking).map(Claim::display_name).collect(),
+        unread: world
+            .unread_in(namespace)
+            .filter(|unread| namespaced(world, unread))
+            .cloned()
+            .collect(),
+        placed: placed_in(world, namespace, asking)
+            .map(Claim::display_name)
+            .collect(),
     }
 }
 
@@ -92,11 +112,17 @@ pub fn placed_in<'w>(
     world.claims.iter().filter(move |claim| {
         Some(&claim.id) != asking
             && claim.retired.is_none()
-            && claim.placement.as_ref().is_some_and(|placement| placement.namespace == namespace)
+            && claim
+                .placement
+                .as_ref()
+                .is_some_and(|placement| placement.namespace == namespace)
     })
 }
 
 /// Whether a failed list can hide objects of a namespace at all.
 pub(crate) fn namespaced(world: &World, unread: &Unread) -> bool {
-    unread.kind.as_ref().is_none_or(|kind| world.is_namespaced(kind) != Some(false))
+    unread
+        .kind
+        .as_ref()
+        .is_none_or(|kind| world.is_namespaced(kind) != Some(false))
 }

@@ -27,7 +27,12 @@ pub(crate) fn assign_waves(steps: &mut [Step], world: &World) {
 type Edges = BTreeMap<usize, BTreeSet<usize>>;
 
 fn positions(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> Vec<usize> {
-    steps.iter().enumerate().filter(|(_, step)| wanted(step)).map(|(index, _)| index).collect()
+    steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| wanted(step))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 /// Lowest wave of a kind when created: containers and definitions, then what pods are configured
@@ -35,8 +40,20 @@ fn positions(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> Vec<usize> {
 fn creation_floor(kind: &GroupKind) -> usize {
     match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Namespace") | ("apiextensions.k8s.io", _) => 0,
-        ("", "ConfigMap" | "Secret" | "ServiceAccount" | "PersistentVolume" | "PersistentVolumeClaim" | "LimitRange" | "ResourceQuota")
-        | ("rbac.authorization.k8s.io" | "scheduling.k8s.io" | "storage.k8s.io" | "node.k8s.io", _)
+        (
+            "",
+            "ConfigMap"
+            | "Secret"
+            | "ServiceAccount"
+            | "PersistentVolume"
+            | "PersistentVolumeClaim"
+            | "LimitRange"
+            | "ResourceQuota",
+        )
+        | (
+            "rbac.authorization.k8s.io" | "scheduling.k8s.io" | "storage.k8s.io" | "node.k8s.io",
+            _,
+        )
         | ("networking.k8s.io", "NetworkPolicy" | "IngressClass") => 1,
         ("admissionregistration.k8s.io", _) => 3,
         _ => 2,
@@ -66,17 +83,26 @@ fn place(
             dependents.entry(need).or_default().insert(member);
         }
     }
-    let mut open: BTreeMap<usize, usize> =
-        members.iter().map(|&member| (member, needs(member).len())).collect();
-    let mut levels: BTreeMap<usize, usize> =
-        members.iter().map(|&member| (member, floor(&steps[member].key.kind))).collect();
-    let mut ready: Vec<usize> =
-        members.iter().filter(|member| needs(**member).is_empty()).copied().collect();
+    let mut open: BTreeMap<usize, usize> = members
+        .iter()
+        .map(|&member| (member, needs(member).len()))
+        .collect();
+    let mut levels: BTreeMap<usize, usize> = members
+        .iter()
+        .map(|&member| (member, floor(&steps[member].key.kind)))
+        .collect();
+    let mut ready: Vec<usize> = members
+        .iter()
+        .filter(|member| needs(**member).is_empty())
+        .copied()
+        .collect();
     let mut last = first;
     while let Some(member) = ready.pop() {
         let level = levels.get(&member).copied().unwrap_or_default();
-        let mut requires: Vec<ObjectKey> =
-            needs(member).iter().map(|&need| steps[need].key.clone()).collect();
+        let mut requires: Vec<ObjectKey> = needs(member)
+            .iter()
+            .map(|&need| steps[need].key.clone())
+            .collect();
         requires.sort();
         steps[member].wave = first + level;
         steps[member].requires = requires;
@@ -129,7 +155,9 @@ fn dependencies(
     let mut providers: BTreeMap<ObjectKey, usize> = BTreeMap::new();
     let mut definitions: BTreeMap<GroupKind, usize> = BTreeMap::new();
     for &member in members {
-        let Some(object) = object(&steps[member]) else { continue };
+        let Some(object) = object(&steps[member]) else {
+            continue;
+        };
         for generated in underpin_refs::generated(object) {
             providers.entry(generated).or_insert(member);
         }
@@ -143,16 +171,27 @@ fn dependencies(
     let mut edges = Edges::new();
     for &member in members {
         let step = &steps[member];
-        let mut needs: BTreeSet<usize> = definitions.get(&step.key.kind).copied().into_iter().collect();
+        let mut needs: BTreeSet<usize> = definitions
+            .get(&step.key.kind)
+            .copied()
+            .into_iter()
+            .collect();
         if let Some(namespace) = &step.key.namespace {
             needs.extend(providers.get(&ObjectKey::of_namespace(namespace.clone())));
         }
-        for reference in object(step).map(|object| underpin_refs::references(object, world)).unwrap_or_default() {
+        for reference in object(step)
+            .map(|object| underpin_refs::references(object, world))
+            .unwrap_or_default()
+        {
             if !orders(reference.relation, reference.strength) {
                 continue;
             }
-            let Target::Object(key) = &reference.target else { continue };
-            let Some(&provider) = providers.get(key) else { continue };
+            let Target::Object(key) = &reference.target else {
+                continue;
+            };
+            let Some(&provider) = providers.get(key) else {
+                continue;
+            };
             needs.insert(provider);
             if reference.relation == Relation::Service && intercepts(&step.key.kind) {
                 needs.extend(backends(steps, members, provider, &object));
@@ -187,7 +226,9 @@ fn backends<'s>(
     let selector = object(&steps[service])
         .and_then(|service| service.at("/spec/selector"))
         .and_then(LabelSelector::from_map);
-    let Some(selector) = selector else { return Vec::new() };
+    let Some(selector) = selector else {
+        return Vec::new();
+    };
     let backs = |&&member: &&usize| {
         steps[member].key.namespace == *namespace
             && object(&steps[member])
@@ -203,6 +244,11 @@ pub(crate) fn defined_kind(object: &Object) -> Option<GroupKind> {
         .key
         .kind
         .is("apiextensions.k8s.io", "CustomResourceDefinition")
-        .then(|| Some(GroupKind::new(object.text("/spec/group")?, object.text("/spec/names/kind")?)))
+        .then(|| {
+            Some(GroupKind::new(
+                object.text("/spec/group")?,
+                object.text("/spec/names/kind")?,
+            ))
+        })
         .flatten()
 }

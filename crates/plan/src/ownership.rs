@@ -82,7 +82,10 @@ pub(crate) fn entry_owns(claim: &Claim, entry: &Entry, object: &Object) -> bool 
 
 /// A claim as an owner.
 pub(crate) fn claim_owner(claim: &Claim) -> Owner {
-    Owner::Claim { stack: claim.stack.clone(), environment: claim.environment.clone() }
+    Owner::Claim {
+        stack: claim.stack.clone(),
+        environment: claim.environment.clone(),
+    }
 }
 
 /// An object that no claim records still says by its stamp whose it was: a claim's that is there,
@@ -92,18 +95,32 @@ fn stamped_owner(world: &World, object: &Object) -> Option<Owner> {
     if let Some(claim) = world.claims.iter().find(|claim| claim.id == stamp.claim) {
         return Some(claim_owner(claim));
     }
-    let (stack, environment) = object.annotation(names::ENVIRONMENT_ANNOTATION)?.split_once('/')?;
-    Some(Owner::Tool { tool: LOST_CLAIM, name: format!("{stack}/{environment}") })
+    let (stack, environment) = object
+        .annotation(names::ENVIRONMENT_ANNOTATION)?
+        .split_once('/')?;
+    Some(Owner::Tool {
+        tool: LOST_CLAIM,
+        name: format!("{stack}/{environment}"),
+    })
 }
 
 /// The object that controls this one, if the world holds it under the recorded uid.
 pub(crate) fn controller_of<'w>(world: &'w World, object: &Object) -> Option<&'w Object> {
     let owners = object.owner_references();
-    let owner = owners.iter().find(|owner| owner.controller).or_else(|| owners.first())?;
+    let owner = owners
+        .iter()
+        .find(|owner| owner.controller)
+        .or_else(|| owners.first())?;
     let namespace = match world.is_namespaced(&owner.kind) {
         Some(false) => None,
         _ => object.key.namespace.clone(),
     };
-    let key = ObjectKey { kind: owner.kind.clone(), namespace, name: owner.name.clone() };
-    world.get(&key).filter(|found| found.uid() == Some(owner.uid.as_str()))
+    let key = ObjectKey {
+        kind: owner.kind.clone(),
+        namespace,
+        name: owner.name.clone(),
+    };
+    world
+        .get(&key)
+        .filter(|found| found.uid() == Some(owner.uid.as_str()))
 }

@@ -36,7 +36,11 @@ pub fn resolve_placement(
 ) -> Result<ResolvedPlacement, NamingError> {
     let derived = derive_namespace(derivation)?;
     if let Some(placement) = claim.and_then(|claim| claim.placement.clone()) {
-        return Ok(ResolvedPlacement { placement, derived, recorded: true });
+        return Ok(ResolvedPlacement {
+            placement,
+            derived,
+            recorded: true,
+        });
     }
     let key = ObjectKey::of_namespace(&derived);
     let live = world.get(&key);
@@ -44,7 +48,9 @@ pub fn resolve_placement(
     let unknown = live.is_none() && world.unread(&key.kind, None).is_some();
     let placement = Placement {
         namespace: derived.clone(),
-        uid: live.and_then(|namespace| namespace.uid()).map(str::to_owned),
+        uid: live
+            .and_then(|namespace| namespace.uid())
+            .map(str::to_owned),
         provenance: if live.is_some() || unknown {
             NamespaceProvenance::Existing
         } else {
@@ -52,5 +58,9 @@ pub fn resolve_placement(
         },
         shared: derivation.shared,
     };
-    Ok(ResolvedPlacement { placement, derived, recorded: false })
+    Ok(ResolvedPlacement {
+        placement,
+        derived,
+        recorded: false,
+    })
 }

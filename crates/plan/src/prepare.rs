@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use underpin_model::{
-    Claim, Depth, Entry, FieldPath, GroupKind, LogicalKey, NamespaceProvenance, Object, ObjectKey, Origin, Owner,
-    Relation, Stamp, Target, World, names,
+    Claim, Depth, Entry, FieldPath, GroupKind, LogicalKey, NamespaceProvenance, Object, ObjectKey,
+    Origin, Owner, Relation, Stamp, Target, World, names,
 };
 
 use crate::{
     Environment, Identity, Ownership, Problem, ResolvedPlacement,
+    fingerprint::hexadecimal,
     left_alone::{FieldExpression, annotated_paths, leave_alone, leave_replicas},
     naming::NamingError,
     ownership::{claim_owner, entry_owns},
@@ -64,7 +65,10 @@ impl Preparation {
     /// Objects that are being deleted now and must be gone before they can be applied.
     pub fn terminating(&self) -> impl Iterator<Item = &ObjectKey> {
         let terminating = |prepared: &&Prepared| prepared.situation == Situation::Terminating;
-        self.objects.iter().filter(terminating).map(|prepared| &prepared.desired.key)
+        self.objects
+            .iter()
+            .filter(terminating)
+            .map(|prepared| &prepared.desired.key)
     }
 }
 
@@ -97,18 +101,27 @@ pub fn prepare(
     }
     let mut seen: BTreeMap<ObjectKey, &Object> = BTreeMap::new();
     for object in declared {
-        let Some(prepared) = settler.settle(object, &mut problems) else { continue };
+        let Some(prepared) = settler.settle(object, &mut problems) else {
+            continue;
+        };
         match seen.insert(prepared.desired.key.clone(), object) {
             None => objects.push(prepared),
             Some(first) => problems.push(duplicate(object, first, &prepared.desired.key)),
         }
     }
-    Ok(Preparation { placement, objects, problems })
+    Ok(Preparation {
+        placement,
+        objects,
+        problems,
+    })
 }
 
 fn duplicate(object: &Object, first: &Object, key: &ObjectKey) -> Problem {
     let root = FieldPath::root();
-    let first = first.origin.place_of(&root).map_or_else(String::new, |place| format!(" at {place}"));
+    let first = first
+        .origin
+        .place_of(&root)
+        .map_or_else(String::new, |place| format!(" at {place}"));
     Problem {
         key: key.clone(),
         place: object.origin.place_of(&root),
@@ -119,27 +132,48 @@ fn duplicate(object: &Object, first: &Object, key: &ObjectKey) -> Problem {
 
 /// Kinds that the stack itself defines, and whether they are namespaced.
 fn declared_definitions(declared: &[Object]) -> BTreeMap<GroupKind, bool> {
-    let definitions = declared
-        .iter()
-        .filter(|object| object.key.kind.is("apiextensions.k8s.io", "CustomResourceDefinition"));
+    let definitions = declared.iter().filter(|object| {
+        object
+            .key
+            .kind
+            .is("apiextensions.k8s.io", "CustomResourceDefinition")
+    });
     definitions
         .filter_map(|object| {
-            let kind = GroupKind::new(object.text("/spec/group")?, object.text("/spec/names/kind")?);
+            let kind = GroupKind::new(
+                object.text("/spec/group")?,
+                object.text("/spec/names/kind")?,
+            );
             Some((kind, object.text("/spec/scope") != Some("Cluster")))
         })
         .collect()
 }
 
 /// Workloads whose replicas an autoscaler sets, live or declared.
-fn autoscaled_workloads(world: &World, declared: &[Object], placement: &str) -> BTreeSet<ObjectKey> {
-    let live = world.objects().filter(|object| is_autoscaler(&object.key.kind)).cloned();
-    let mine = declared.iter().filter(|object| is_autoscaler(&object.key.kind)).map(|object| {
-        let mut object = object.clone();
-        object.key.namespace.get_or_insert_with(|| placement.to_owned());
-        object
-    });
-    let references: Vec<_> =
-        live.chain(mine).flat_map(|object| underpin_refs::references(&object, world)).collect();
+fn autoscaled_workloads(
+    world: &World,
+    declared: &[Object],
+    placement: &str,
+) -> BTreeSet<ObjectKey> {
+    let live = world
+        .objects()
+        .filter(|object| is_autoscaler(&object.key.kind))
+        .cloned();
+    let mine = declared
+        .iter()
+        .filter(|object| is_autoscaler(&object.key.kind))
+        .map(|object| {
+            let mut object = object.clone();
+            object
+                .key
+                .namespace
+                .get_or_insert_with(|| placement.to_owned());
+            object
+        });
+    let references: Vec<_> = live
+        .chain(mine)
+        .flat_map(|object| underpin_refs::references(&object, world))
+        .collect();
     references
         .into_iter()
         .filter(|reference| reference.relation == Relation::ScaleTarget)
@@ -184,8 +218,7 @@ impl Settler<'_> {
         // Where namespaces cannot be read, one that is not seen is not taken for missing.
         let missing =
             self.world.get(&key).is_none() && self.world.unread(&key.kind, None).is_none();
-        let ours =
-            self.placement.placement.provenance == NamespaceProvenance::Created || missing;
+        let ours = self.placement.placement.provenance == NamespaceProvenance::Created || missing;
         if !ours || declared.iter().any(|object| object.key == key) {
             return None;
         }
@@ -198,7 +231,7 @@ impl Settler<'_> {
         let key = match self.live_key(object) {
             Ok(key) => key,
             Err(problem) => {
-                problems.push(problem);
+                problems.push(*problem);
                 return None;
             }
         };
@@ -206,8 +239,10 @@ impl Settler<'_> {
         let entry = self.claim.and_then(|claim| claim.entries.get(&logical));
         let live = self.world.get(&key);
         let situation = self.situation(live);
-        let nonce =
-            entry.map_or_else(|| new_nonce(self.identity, &logical), |entry| entry.nonce.clone());
+        let nonce = entry.map_or_else(
+            || new_nonce(self.identity, &logical),
+            |entry| entry.nonce.clone(),
+        );
         let mut value = (*object.value).clone();
         self.write_metadata(&mut value, &key, &nonce);
         if self.autoscaled.contains(&key) {
@@ -217,30 +252,50 @@ impl Settler<'_> {
             leave_alone(&mut value, live, &self.expressions(object, problems));
         }
         let adopt = self.environment.adopt.contains(&key.subject());
-        let desired = Object { key, value: value.into(), ..object.clone() };
-        Some(Prepared { logical, situation, desired, nonce, adopt })
+        let desired = Object {
+            key,
+            value: value.into(),
+            ..object.clone()
+        };
+        Some(Prepared {
+            logical,
+            situation,
+            desired,
+            nonce,
+            adopt,
+        })
     }
 
     /// Where the object lives: cluster-scoped kinds nowhere, others where they say or in the
     /// placement. An error when nobody knows the kind, or not in the declared version.
-    fn live_key(&self, object: &Object) -> Result<ObjectKey, Problem> {
+    fn live_key(&self, object: &Object) -> Result<ObjectKey, Box<Problem>> {
         let kind = &object.key.kind;
         let defined = self.definitions.get(kind).copied();
         let namespaced = match self.world.kinds.get(kind) {
             Some(served) if served.versions.contains(&object.version) => served.namespaced,
             Some(served) => defined.ok_or_else(|| not_served(object, Some(&served.versions)))?,
             None => defined
-                .or_else(|| self.world.unread(kind, None).and(self.world.is_namespaced(kind)))
+                .or_else(|| {
+                    self.world
+                        .unread(kind, None)
+                        .and(self.world.is_namespaced(kind))
+                })
                 .ok_or_else(|| not_served(object, None))?,
         };
         let home = &self.placement.placement.namespace;
         let namespace =
             namespaced.then(|| object.key.namespace.clone().unwrap_or_else(|| home.clone()));
-        Ok(ObjectKey { kind: kind.clone(), namespace, name: object.key.name.clone() })
+        Ok(ObjectKey {
+            kind: kind.clone(),
+            namespace,
+            name: object.key.name.clone(),
+        })
     }
 
     fn situation(&self, live: Option<&Object>) -> Situation {
-        let Some(live) = live else { return Situation::Absent };
+        let Some(live) = live else {
+            return Situation::Absent;
+        };
         if live.is_terminating() {
             return Situation::Terminating;
         }
@@ -263,9 +318,13 @@ impl Settler<'_> {
 
     /// Whether the claim records this very object.
     fn records(&self, live: &Object) -> bool {
-        let Some(claim) = self.claim else { return false };
+        let Some(claim) = self.claim else {
+            return false;
+        };
         let entries = self.entries.get(&live.key).into_iter().flatten();
-        entries.into_iter().any(|entry| entry_owns(claim, entry, live))
+        entries
+            .into_iter()
+            .any(|entry| entry_owns(claim, entry, live))
     }
 
     fn created_namespace(&self, live: &Object) -> bool {
@@ -277,14 +336,26 @@ impl Settler<'_> {
     }
 
     fn write_metadata(&self, value: &mut Value, key: &ObjectKey, nonce: &str) {
-        let stamp = Stamp { claim: self.identity.claim.clone(), nonce: nonce.to_owned() };
-        let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+        let stamp = Stamp {
+            claim: self.identity.claim.clone(),
+            nonce: nonce.to_owned(),
+        };
+        let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return;
+        };
         match &key.namespace {
             Some(namespace) => metadata.insert("namespace".to_owned(), json!(namespace)),
             None => metadata.remove("namespace"),
         };
         // What only a server may say is not sent, whoever exported the manifest.
-        for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "selfLink"] {
+        for field in [
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "managedFields",
+            "generation",
+            "selfLink",
+        ] {
             metadata.remove(field);
         }
         let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
@@ -318,14 +389,20 @@ impl Settler<'_> {
     }
 }
 
-fn not_served(object: &Object, served: Option<&Vec<String>>) -> Problem {
+fn not_served(object: &Object, served: Option<&Vec<String>>) -> Box<Problem> {
     let kind = &object.key.kind;
     let declared = object.api_version();
     let (message, help) = match served {
         Some(versions) => {
-            let group = if kind.group.is_empty() { String::new() } else { format!("{}/", kind.group) };
-            let known: Vec<String> =
-                versions.iter().map(|version| format!("{group}{version}")).collect();
+            let group = if kind.group.is_empty() {
+                String::new()
+            } else {
+                format!("{}/", kind.group)
+            };
+            let known: Vec<String> = versions
+                .iter()
+                .map(|version| format!("{group}{version}"))
+                .collect();
             (
                 format!("the cluster does not serve {} in {declared}", kind.kind),
                 format!("use one of the versions it serves: {}", known.join(", ")),
@@ -338,13 +415,16 @@ fn not_served(object: &Object, served: Option<&Vec<String>>) -> Problem {
                 .to_owned(),
         ),
     };
-    Problem {
+    Box::new(Problem {
         key: object.key.clone(),
         place: object.origin.place_of(&FieldPath::root()),
         message,
         help: Some(help),
-    }
+    })
 }
+
+/// Bytes of a nonce.
+const NONCE_BYTES: usize = 4;
 
 /// Eight hexadecimal digits that no earlier incarnation of the entry had: they depend on the seed
 /// drawn for this run.
@@ -352,5 +432,5 @@ fn new_nonce(identity: &Identity, logical: &LogicalKey) -> String {
     let mut hash = Sha256::new();
     hash.update(identity.seed);
     hash.update(logical.to_string());
-    hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&hash.finalize()[..NONCE_BYTES])
 }

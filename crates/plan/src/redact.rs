@@ -31,7 +31,11 @@ pub fn redacted(object: &Object, fingerprints: &Fingerprints) -> Value {
     } else if object.key.kind.is("", "ConfigMap") {
         for field in data {
             let entries = value.get_mut(field).and_then(Value::as_object_mut);
-            for (_, entry) in entries.into_iter().flatten().filter(|(key, _)| is_sensitive(key)) {
+            for (_, entry) in entries
+                .into_iter()
+                .flatten()
+                .filter(|(key, _)| is_sensitive(key))
+            {
                 hide_leaves(entry, fingerprints);
             }
         }
@@ -49,7 +53,10 @@ fn is_sensitive(name: &str) -> bool {
 fn hide_nested(value: &mut Value, fingerprints: &Fingerprints) {
     match value {
         Value::Object(map) => {
-            let sensitive = map.get("name").and_then(Value::as_str).is_some_and(is_sensitive);
+            let sensitive = map
+                .get("name")
+                .and_then(Value::as_str)
+                .is_some_and(is_sensitive);
             if sensitive && let Some(literal @ Value::String(_)) = map.get_mut("value") {
                 *literal = fingerprints.shown(literal);
             }
@@ -61,15 +68,21 @@ fn hide_nested(value: &mut Value, fingerprints: &Fingerprints) {
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_nested(item, fingerprints)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| hide_nested(item, fingerprints)),
         _ => {}
     }
 }
 
 fn hide_leaves(value: &mut Value, fingerprints: &Fingerprints) {
     match value {
-        Value::Object(map) => map.values_mut().for_each(|child| hide_leaves(child, fingerprints)),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_leaves(item, fingerprints)),
+        Value::Object(map) => map
+            .values_mut()
+            .for_each(|child| hide_leaves(child, fingerprints)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| hide_leaves(item, fingerprints)),
         Value::Null => {}
         leaf => *leaf = fingerprints.shown(leaf),
     }

@@ -81,21 +81,32 @@ impl Simulation {
 /// Applies every step and follows every cascade.
 pub fn simulate(before: &World, plan: &Plan) -> Simulation {
     let mut deaths = BTreeMap::new();
-    let replaced = plan.steps.iter().filter(|step| step.action == Action::Replace);
-    let roots = replaced.map(|step| (step.key.clone(), Cause::Replaced)).collect();
+    let replaced = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Replace);
+    let roots = replaced
+        .map(|step| (step.key.clone(), Cause::Replaced))
+        .collect();
     kill(before, roots, &mut deaths);
     let mut after = before.clone();
     for key in deaths.keys() {
         after.remove(key);
     }
-    for step in plan.steps.iter().filter(|step| step.action == Action::Delete) {
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Delete)
+    {
         if let Some(cause) = deaths.get_mut(&step.key) {
             *cause = Cause::Step;
         }
     }
     for step in plan.steps.iter().filter(|step| step.action.applies()) {
         // What garbage collection takes is not proven to be back by an apply that may come first.
-        if deaths.get(&step.key).is_none_or(|cause| *cause == Cause::Replaced)
+        if deaths
+            .get(&step.key)
+            .is_none_or(|cause| *cause == Cause::Replaced)
             && let Some(object) = applied(step)
         {
             after.insert(object);
@@ -121,7 +132,12 @@ pub fn simulate(before: &World, plan: &Plan) -> Simulation {
             below.entry(above.clone()).or_default().push(key.clone());
         }
     }
-    Simulation { after, deaths, expected, below }
+    Simulation {
+        after,
+        deaths,
+        expected,
+        below,
+    }
 }
 
 /// The object as a step leaves it, with the declared origin: what the server merged is still to be
@@ -131,9 +147,13 @@ fn applied(step: &Step) -> Option<Object> {
     let object = step.after.as_ref().or(step.desired.as_ref())?;
     let origin = step.desired.as_ref().unwrap_or(object).origin.clone();
     let mut value = object.value.clone();
-    let live = step.before.as_ref().filter(|_| step.action != Action::Replace);
+    let live = step
+        .before
+        .as_ref()
+        .filter(|_| step.action != Action::Replace);
     if let (Some(live), None) = (live, object.uid()) {
-        let kept = ["uid", "ownerReferences"].map(|field| (field, live.at(&format!("/metadata/{field}"))));
+        let kept =
+            ["uid", "ownerReferences"].map(|field| (field, live.at(&format!("/metadata/{field}"))));
         let mut merged = (*value).clone();
         if let Some(metadata) = merged.get_mut("metadata").and_then(Value::as_object_mut) {
             for (field, was) in kept {
@@ -144,15 +164,15 @@ fn applied(step: &Step) -> Option<Object> {
         }
         value = merged.into();
     }
-    Some(Object { origin, value, ..object.clone() })
+    Some(Object {
+        origin,
+        value,
+        ..object.clone()
+    })
 }
 
 /// Kills the roots that are there, in order, and whatever they take along.
-fn kill(
-    world: &World,
-    roots: Vec<(ObjectKey, Cause)>,
-    deaths: &mut BTreeMap<ObjectKey, Cause>,
-) {
+fn kill(world: &World, roots: Vec<(ObjectKey, Cause)>, deaths: &mut BTreeMap<ObjectKey, Cause>) {
     if roots.is_empty() {
         return;
     }
@@ -190,13 +210,21 @@ impl Index {
         };
         for object in world.objects() {
             if let Some(namespace) = &object.key.namespace {
-                index.by_namespace.entry(namespace.clone()).or_default().push(object.key.clone());
+                index
+                    .by_namespace
+                    .entry(namespace.clone())
+                    .or_default()
+                    .push(object.key.clone());
             }
             if let Some(uid) = object.uid() {
                 index.key_of_uid.insert(uid.to_owned(), object.key.clone());
             }
             for owner in object.owner_references() {
-                index.by_owner_uid.entry(owner.uid).or_default().push(object.key.clone());
+                index
+                    .by_owner_uid
+                    .entry(owner.uid)
+                    .or_default()
+                    .push(object.key.clone());
             }
         }
         index
@@ -208,7 +236,9 @@ impl Index {
         dead: &ObjectKey,
         deaths: &BTreeMap<ObjectKey, Cause>,
     ) -> Vec<(ObjectKey, Cause)> {
-        let Some(object) = world.get(dead) else { return Vec::new() };
+        let Some(object) = world.get(dead) else {
+            return Vec::new();
+        };
         let mut taken = Vec::new();
         if dead.is_namespace() {
             let contents = self.by_namespace.get(&dead.name).into_iter().flatten();
@@ -216,7 +246,10 @@ impl Index {
         }
         let dependents = object.uid().and_then(|uid| self.by_owner_uid.get(uid));
         for key in dependents.into_iter().flatten() {
-            if world.get(key).is_some_and(|dependent| self.orphaned(dependent, deaths)) {
+            if world
+                .get(key)
+                .is_some_and(|dependent| self.orphaned(dependent, deaths))
+            {
                 taken.push((key.clone(), Cause::Owner(dead.clone())));
             }
         }
@@ -234,7 +267,9 @@ impl Index {
     /// owner that the world does not hold counts as dead: rather one death too many.
     fn orphaned(&self, object: &Object, deaths: &BTreeMap<ObjectKey, Cause>) -> bool {
         object.owner_references().iter().all(|owner| {
-            self.key_of_uid.get(&owner.uid).is_none_or(|key| deaths.contains_key(key))
+            self.key_of_uid
+                .get(&owner.uid)
+                .is_none_or(|key| deaths.contains_key(key))
         })
     }
 }

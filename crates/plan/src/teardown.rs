@@ -26,7 +26,11 @@ pub fn plan_down(
         purpose: Purpose::Down,
         stack: claim.stack.clone(),
         environment: claim.environment.clone(),
-        placement: ResolvedPlacement { placement, derived, recorded: true },
+        placement: ResolvedPlacement {
+            placement,
+            derived,
+            recorded: true,
+        },
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
         nonces: BTreeMap::new(),
@@ -58,9 +62,15 @@ pub fn plan_down(
     }
     let deaths = simulate(world, &plan).deaths;
     for (logical, entry, ours) in namespaces(claim, reclaim_imported) {
-        let step =
-            namespace_step(claim, world, ownership, acceptances, (logical, entry, ours), &deaths);
-        plan.steps.extend(step);
+        let step = namespace_step(
+            claim,
+            world,
+            ownership,
+            acceptances,
+            (logical, entry, ours),
+            &deaths,
+        );
+        plan.steps.push(step);
     }
     order::assign_waves(&mut plan.steps, world);
     Some(plan)
@@ -68,7 +78,10 @@ pub fn plan_down(
 
 /// The Namespaces a claim may delete: its placement and those it declares, and whether each is its
 /// own to delete.
-fn namespaces(claim: &Claim, reclaim_imported: bool) -> Vec<(LogicalKey, Entry, Result<(), String>)> {
+fn namespaces(
+    claim: &Claim,
+    reclaim_imported: bool,
+) -> Vec<(LogicalKey, Entry, Result<(), String>)> {
     let mut found: Vec<(LogicalKey, Entry, Result<(), String>)> = Vec::new();
     let mut seen = BTreeSet::new();
     if let Some(placement) = &claim.placement {
@@ -77,14 +90,24 @@ fn namespaces(claim: &Claim, reclaim_imported: bool) -> Vec<(LogicalKey, Entry, 
         let ours = match placement.provenance {
             NamespaceProvenance::Created => Ok(()),
             NamespaceProvenance::Imported if reclaim_imported => Ok(()),
-            NamespaceProvenance::Imported => Err("it was imported, not created by this environment".to_owned()),
+            NamespaceProvenance::Imported => {
+                Err("it was imported, not created by this environment".to_owned())
+            }
             NamespaceProvenance::Existing => Err("it was there before this environment".to_owned()),
         };
-        let entry = claim.entries.get(&logical).cloned().unwrap_or_else(|| placement_entry(&key, placement.uid.clone()));
+        let entry = claim
+            .entries
+            .get(&logical)
+            .cloned()
+            .unwrap_or_else(|| placement_entry(&key, placement.uid.clone()));
         seen.insert(key);
         found.push((logical, entry, ours));
     }
-    for (logical, entry) in claim.entries.iter().filter(|(_, entry)| entry.key.is_namespace()) {
+    for (logical, entry) in claim
+        .entries
+        .iter()
+        .filter(|(_, entry)| entry.key.is_namespace())
+    {
         if seen.insert(entry.key.clone()) {
             let ours = if entry.created {
                 Ok(())
@@ -117,7 +140,7 @@ fn namespace_step(
     acceptances: &Acceptances,
     (logical, entry, ours): (LogicalKey, Entry, Result<(), String>),
     deaths: &BTreeMap<ObjectKey, crate::simulate::Cause>,
-) -> Option<Step> {
+) -> Step {
     let name = entry.key.name.clone();
     let live = world.get(&entry.key);
     let mut step = Step {
@@ -136,11 +159,14 @@ fn namespace_step(
     };
     let Some(live) = live else {
         if let Some(unread) = world.unread(&entry.key.kind, None) {
-            step.keep(KeepReason::InUse(format!("could not be read: {}", unread.reason)));
-            return Some(step);
+            step.keep(KeepReason::InUse(format!(
+                "could not be read: {}",
+                unread.reason
+            )));
+            return step;
         }
         step.keep(KeepReason::Gone);
-        return Some(step);
+        return step;
     };
     let counted = occupancy(world, ownership, &name, Some(&claim.id), |object| {
         deaths.contains_key(&object.key)
@@ -150,7 +176,9 @@ fn namespace_step(
         let counted = counted.summary();
         step.keep(KeepReason::InUse(format!("{why}; {counted}")));
     } else if entry.uid.is_some() && entry.uid.as_deref() != live.uid() {
-        step.keep(KeepReason::InUse("it was made anew by somebody else".to_owned()));
+        step.keep(KeepReason::InUse(
+            "it was made anew by somebody else".to_owned(),
+        ));
     } else if tool.is_claimed() {
         step.keep(KeepReason::Foreign(tool));
     } else if let Some(protection) = crate::build::protection(live, &entry)
@@ -160,5 +188,5 @@ fn namespace_step(
     } else if !counted.is_proven_empty() {
         step.keep(KeepReason::InUse(counted.summary()));
     }
-    Some(step)
+    step
 }

@@ -5,7 +5,11 @@ const LISTED: usize = 5;
 
 /// `1 object`, `3 objects`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 /// `a`, `a and b`, `a, b and c`; beyond five names, `a, b, c, d, e and 7 more`.
@@ -37,10 +41,16 @@ mod tests {
             (&["a"], "a"),
             (&["a", "b"], "a and b"),
             (&["a", "b", "c"], "a, b and c"),
-            (&["a", "b", "c", "d", "e", "f", "g"], "a, b, c, d, e and 2 more"),
+            (
+                &["a", "b", "c", "d", "e", "f", "g"],
+                "a, b, c, d, e and 2 more",
+            ),
         ] {
             assert_eq!(list(items), expect);
         }
-        assert_eq!((count(1, "object"), count(0, "object")), ("1 object".into(), "0 objects".into()));
+        assert_eq!(
+            (count(1, "object"), count(0, "object")),
+            ("1 object".into(), "0 objects".into())
+        );
     }
 }

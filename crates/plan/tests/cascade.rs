@@ -1,5 +1,12 @@
 //! The simulation against an oracle that shares no code with it: rules applied to sets until
 //! nothing changes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, and its tables are literals"
+)]
 
 mod support;
 
@@ -8,10 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::json;
 use support::{empty_world, live};
-use underpin_model::{
-    Action, LogicalKey, NamespaceProvenance, ObjectKey, Placement, Step, World,
-};
-use underpin_plan::{Plan, Purpose, ResolvedPlacement, occupancy, Ownership, simulate};
+use underpin_model::{Action, LogicalKey, NamespaceProvenance, ObjectKey, Placement, Step, World};
+use underpin_plan::{Ownership, Plan, Purpose, ResolvedPlacement, occupancy, simulate};
 
 /// One object of a random world: which kind, in which namespace, its owners, its volume's policy.
 #[derive(Clone, Debug)]
@@ -23,7 +28,12 @@ struct Draw {
 }
 
 fn draws() -> impl Strategy<Value = Vec<Draw>> {
-    let one = (0_usize..6, 0_usize..3, prop::collection::vec(0_usize..14, 0..3), any::<bool>());
+    let one = (
+        0_usize..6,
+        0_usize..3,
+        prop::collection::vec(0_usize..14, 0..3),
+        any::<bool>(),
+    );
     let draw = one.prop_map(|(kind, namespace, owners, retains)| Draw {
         kind,
         namespace,
@@ -34,7 +44,9 @@ fn draws() -> impl Strategy<Value = Vec<Draw>> {
 }
 
 fn form(index: usize, draw: &Draw) -> String {
-    let Draw { kind, namespace, .. } = draw;
+    let Draw {
+        kind, namespace, ..
+    } = draw;
     match kind {
         0 => format!("v1 Namespace n{namespace}"),
         1 => format!("v1 ConfigMap n{namespace}/o{index}"),
@@ -67,7 +79,10 @@ fn world(draws: &[Draw]) -> World {
         }
         match draw.kind {
             3 => value["spec"] = json!({"group": "example.com", "names": {"kind": "Widget"}}),
-            4 => value["spec"] = json!({"volumeName": format!("v{}", draw.owners.len() + index % 3)}),
+            4 => {
+                value["spec"] =
+                    json!({"volumeName": format!("v{}", draw.owners.len() + index % 3)});
+            }
             5 => {
                 let policy = if draw.retains { "Retain" } else { "Delete" };
                 value["spec"] = json!({"persistentVolumeReclaimPolicy": policy});
@@ -104,7 +119,11 @@ fn plan(keys: &BTreeSet<ObjectKey>, world: &World) -> Plan {
         purpose: Purpose::Up,
         stack: "s".into(),
         environment: "e".into(),
-        placement: ResolvedPlacement { placement, derived: "home".into(), recorded: true },
+        placement: ResolvedPlacement {
+            placement,
+            derived: "home".into(),
+            recorded: true,
+        },
         steps: keys.iter().map(step).collect(),
         conflicts: BTreeMap::new(),
         nonces: BTreeMap::new(),
@@ -115,24 +134,35 @@ fn plan(keys: &BTreeSet<ObjectKey>, world: &World) -> Plan {
 
 /// What dies, by applying every rule to every object over and over.
 fn oracle(world: &World, roots: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectKey> {
-    let mut dead: BTreeSet<ObjectKey> =
-        world.objects().map(|o| o.key.clone()).filter(|key| roots.contains(key)).collect();
+    let mut dead: BTreeSet<ObjectKey> = world
+        .objects()
+        .map(|o| o.key.clone())
+        .filter(|key| roots.contains(key))
+        .collect();
     loop {
         let mut more = dead.clone();
         for object in world.objects() {
             let is_dead = |kind: &str, name: &str| {
-                dead.iter().any(|key| key.kind.kind == kind && key.name == name && key.namespace.is_none())
+                dead.iter()
+                    .any(|key| key.kind.kind == kind && key.name == name && key.namespace.is_none())
             };
-            let in_dead_namespace =
-                object.key.namespace.as_ref().is_some_and(|name| is_dead("Namespace", name));
+            let in_dead_namespace = object
+                .key
+                .namespace
+                .as_ref()
+                .is_some_and(|name| is_dead("Namespace", name));
             let undefined = object.key.kind.kind == "Widget"
                 && is_dead("CustomResourceDefinition", "widgets.example.com");
             let owners = object.value["metadata"]["ownerReferences"].as_array();
             let lost_one = owners.into_iter().flatten().any(|owner| {
-                world.objects().any(|o| o.uid() == owner["uid"].as_str() && dead.contains(&o.key))
+                world
+                    .objects()
+                    .any(|o| o.uid() == owner["uid"].as_str() && dead.contains(&o.key))
             });
             let has_one_left = owners.into_iter().flatten().any(|owner| {
-                world.objects().any(|o| o.uid() == owner["uid"].as_str() && !dead.contains(&o.key))
+                world
+                    .objects()
+                    .any(|o| o.uid() == owner["uid"].as_str() && !dead.contains(&o.key))
             });
             let reclaimed = object.key.kind.kind == "PersistentVolume"
                 && object.value["spec"]["persistentVolumeReclaimPolicy"] == "Delete"

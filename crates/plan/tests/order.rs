@@ -1,4 +1,11 @@
 //! Waves over random reference graphs, cycles included, against plain reachability.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, and its tables are literals"
+)]
 
 mod support;
 
@@ -30,7 +37,9 @@ fn scene(edges: &[(usize, usize)], down: bool, reversed: bool) -> Scene {
     if reversed {
         objects.reverse();
     }
-    let entries: Vec<String> = (0..NODES).map(|node| format!("v1 Service wallet/s{node}")).collect();
+    let entries: Vec<String> = (0..NODES)
+        .map(|node| format!("v1 Service wallet/s{node}"))
+        .collect();
     let mut world = vec![json!("v1 Namespace wallet")];
     if down {
         world.extend(objects.clone());
@@ -63,8 +72,13 @@ type Waves = BTreeMap<ObjectKey, (usize, Vec<ObjectKey>)>;
 
 fn waves(scene: &Scene) -> Waves {
     let plan = scene.plan();
-    let steps = plan.steps.iter().filter(|step| !matches!(step.action, Action::Keep(_)));
-    steps.map(|step| (step.key.clone(), (step.wave, step.requires.clone()))).collect()
+    let steps = plan
+        .steps
+        .iter()
+        .filter(|step| !matches!(step.action, Action::Keep(_)));
+    steps
+        .map(|step| (step.key.clone(), (step.wave, step.requires.clone())))
+        .collect()
 }
 
 fn service(node: usize) -> ObjectKey {

@@ -1,6 +1,13 @@
 //! Every rule over its fixtures: `rules/<code>/<case>.json` holds a scene and what the rule must
 //! say of it, as `B subject`, `W subject`, `N subject`, with `?` after the letter for *unknown* and
 //! `!` for *accepted*.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::needless_pass_by_value,
+    reason = "a test fails by panicking, and its tables are literals"
+)]
 
 mod support;
 
@@ -26,7 +33,10 @@ fn line(finding: &Finding) -> String {
 }
 
 fn page(finding: &Finding) -> String {
-    let mut lines = vec![format!("{} {}", finding.code, line(finding)), finding.message.clone()];
+    let mut lines = vec![
+        format!("{} {}", finding.code, line(finding)),
+        finding.message.clone(),
+    ];
     if let Some(place) = &finding.place {
         lines.push(format!("at {place}"));
     }
@@ -49,7 +59,10 @@ fn check(code: &str, case: &Path) -> Option<String> {
     let fixture: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
     let verdict = Scene::new(&fixture).verdict();
     for finding in &verdict.findings {
-        assert!(!format!("{finding:?}").contains(CANARY), "{code}/{name} shows a secret");
+        assert!(
+            !format!("{finding:?}").contains(CANARY),
+            "{code}/{name} shows a secret"
+        );
     }
     let found: Vec<&Finding> = verdict
         .findings
@@ -58,8 +71,12 @@ fn check(code: &str, case: &Path) -> Option<String> {
         .collect();
     let mut lines: Vec<String> = found.iter().map(|finding| line(finding)).collect();
     lines.sort();
-    let expect: Vec<&str> =
-        fixture["expect"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    let expect: Vec<&str> = fixture["expect"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one.as_str().unwrap())
+        .collect();
     let pages: Vec<String> = verdict.findings.iter().map(page).collect();
     let others = verdict
         .findings
@@ -67,7 +84,9 @@ fn check(code: &str, case: &Path) -> Option<String> {
         .any(|finding| finding.code.to_string() != code && finding.severity > Severity::Note);
     if lines != expect || (fixture["only"] == true && others) {
         let pages = pages.join("\n\n");
-        return Some(format!("## {code}/{name}: {lines:?} instead of {expect:?}, in all:\n{pages}\n"));
+        return Some(format!(
+            "## {code}/{name}: {lines:?} instead of {expect:?}, in all:\n{pages}\n"
+        ));
     }
     if fixture["snapshot"] == true {
         let shown: Vec<String> = found.iter().map(|finding| page(finding)).collect();
@@ -77,7 +96,9 @@ fn check(code: &str, case: &Path) -> Option<String> {
 }
 
 fn cases(code: &str) -> Vec<std::path::PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules").join(code);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/rules")
+        .join(code);
     let mut files: Vec<_> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{code} has no fixtures: {error}"))
         .map(|entry| entry.unwrap().path())
@@ -105,8 +126,18 @@ fn every_rule_has_its_page() {
     for rule in RULES {
         let page = rule.documentation;
         let title = format!("# {}: {}\n", rule.code, rule.name);
-        assert!(page.starts_with(&title), "{} does not begin with its title", rule.code);
-        for section in ["## What it finds", "## Why it matters", "## Example", "## The way out", "## What it must be able to read"] {
+        assert!(
+            page.starts_with(&title),
+            "{} does not begin with its title",
+            rule.code
+        );
+        for section in [
+            "## What it finds",
+            "## Why it matters",
+            "## Example",
+            "## The way out",
+            "## What it must be able to read",
+        ] {
             assert!(page.contains(section), "{} lacks {section}", rule.code);
         }
         assert!(last < Some(rule.code), "rules are not sorted by code");

@@ -16,7 +16,12 @@ use crate::{
 /// Deploys stacks to Kubernetes, and refuses, with evidence, any step that takes away what
 /// something else still needs.
 #[derive(Debug, Parser)]
-#[command(name = "underpin", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "underpin",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -108,8 +113,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
         "h" => 3600,
         _ => return Err("write seconds, or a number with s, m or h".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "write a whole number".to_owned())?;
-    number.checked_mul(factor).map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write a whole number".to_owned())?;
+    number
+        .checked_mul(factor)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "too long".to_owned())
 }
 
 /// Parses the command line, runs the command and tells the exit code.
@@ -117,9 +127,15 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let format = cli.command.format();
     let name = cli.command.name();
-    let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let ended = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime.block_on(cli.command.run()),
-        Err(source) => Err(CommandError::Io { what: "cannot start".to_owned(), source }),
+        Err(source) => Err(CommandError::Io {
+            what: "cannot start".to_owned(),
+            source,
+        }),
     };
     let exit = ended.unwrap_or_else(|error| {
         report(name, format, &error);

@@ -31,6 +31,9 @@ pub(crate) enum CommandError {
         /// The way out.
         help: Option<String>,
     },
+    /// The deadline came while a request was unanswered.
+    #[error("stopped at the deadline while the server did not answer; run again to continue")]
+    Deadline,
     /// Reading or writing something local.
     #[error("{what}: {source}")]
     Io {
@@ -43,14 +46,17 @@ pub(crate) enum CommandError {
 
 impl CommandError {
     pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::Usage { message: message.into(), help: Some(help.into()) }
+        Self::Usage {
+            message: message.into(),
+            help: Some(help.into()),
+        }
     }
 
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Deploy(DeployError::Busy { .. }) => Exit::Busy,
-            Self::Deploy(DeployError::Stopped(_)) => Exit::Stopped,
+            Self::Deploy(DeployError::Stopped(_)) | Self::Deadline => Exit::Stopped,
             _ => Exit::Error,
         }
     }
@@ -90,7 +96,8 @@ fn deploy_help(error: &DeployError) -> Option<String> {
         }
         DeployError::NotConfirmed => "pass --yes to go ahead without being asked".into(),
         DeployError::NothingRecorded(_) => {
-            "`underpin status` shows what is recorded; `underpin import` records what is there".into()
+            "`underpin status` shows what is recorded; `underpin import` records what is there"
+                .into()
         }
         DeployError::ClaimsUnread { .. } => {
             "without its claims Underpin cannot know whose anything is; grant `list` and `get` on \

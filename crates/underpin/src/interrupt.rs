@@ -20,7 +20,10 @@ pub(crate) fn flag() -> watch::Receiver<bool> {
     receiver
 }
 
-#[expect(clippy::exit, reason = "the user asked twice; waiting for tasks is what they do not want")]
+#[expect(
+    clippy::exit,
+    reason = "the user asked twice; waiting for tasks is what they do not want"
+)]
 fn quit() {
     std::process::exit(i32::from(crate::Exit::Stopped.code()));
 }

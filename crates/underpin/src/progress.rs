@@ -23,11 +23,20 @@ impl Observer for Progress {
         let line = match event {
             // Reading and asking take a moment and say nothing of interest.
             Event::Reading | Event::DryRuns(_) => return,
-            Event::LockHeld(lock) => format!("locked by {} since {}; waiting", lock.who, lock.acquired),
-            Event::Wave { number, of, steps } => {
-                format!("wave {number} of {of}: {steps} object{}", if steps == 1 { "" } else { "s" })
+            Event::LockHeld(lock) => {
+                format!("locked by {} since {}; waiting", lock.who, lock.acquired)
             }
-            Event::Step { action, key, result } => format!("  {}", step(action, &key.to_string(), &result)),
+            Event::Wave { number, of, steps } => {
+                format!(
+                    "wave {number} of {of}: {steps} object{}",
+                    if steps == 1 { "" } else { "s" }
+                )
+            }
+            Event::Step {
+                action,
+                key,
+                result,
+            } => format!("  {}", step(action, &key.to_string(), &result)),
             Event::Waiting(what) => format!("waiting: {what}"),
             Event::Note(text) => format!("note: {text}"),
         };

@@ -1,6 +1,10 @@
 //! From arguments and stack file to a deployment: which environment, which cluster, which values.
 
-use std::{collections::BTreeSet, io::Read as _, time::{Duration, Instant}};
+use std::{
+    collections::BTreeSet,
+    io::Read as _,
+    time::{Duration, Instant},
+};
 
 use underpin_cluster::{Cluster, ConnectOptions, claims::ClaimStore};
 use underpin_deploy::{Deployment, Settings, Stop};
@@ -21,16 +25,20 @@ use crate::{
 pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError> {
     match stack::load(path) {
         Ok(stack) => Ok(stack),
-        Err(LoadError::Invalid(diagnostics)) => {
-            Err(CommandError::Declared { summary: format!("{path} cannot be used"), diagnostics })
-        }
+        Err(LoadError::Invalid(diagnostics)) => Err(CommandError::Declared {
+            summary: format!("{path} cannot be used"),
+            diagnostics,
+        }),
         Err(LoadError::Io { path, error }) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(CommandError::usage(
                 format!("there is no stack file {path}"),
                 "name one with --file, or change to the folder that holds underpin.yaml",
             ))
         }
-        Err(other) => Err(CommandError::Usage { message: other.to_string(), help: None }),
+        Err(other) => Err(CommandError::Usage {
+            message: other.to_string(),
+            help: None,
+        }),
     }
 }
 
@@ -40,7 +48,11 @@ pub(crate) fn choose_environment(
     asked: Option<&str>,
 ) -> Result<String, CommandError> {
     let known: Vec<&String> = stack.file.spec.environments.keys().collect();
-    let listed = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let listed = known
+        .iter()
+        .map(|name| name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
     match (asked, known.as_slice()) {
         (Some(asked), _) if known.iter().any(|name| *name == asked) => Ok(asked.to_owned()),
         (Some(asked), _) => Err(CommandError::usage(
@@ -98,7 +110,10 @@ pub(crate) async fn deployment(
     };
     for text in &target.variables {
         let (key, value) = text.split_once('=').ok_or_else(|| {
-            CommandError::usage(format!("--var {text} is not NAME=VALUE"), "write --var name=value")
+            CommandError::usage(
+                format!("--var {text} is not NAME=VALUE"),
+                "write --var name=value",
+            )
         })?;
         if stack::RESERVED_VARIABLES.contains(&key) {
             return Err(CommandError::usage(
@@ -117,7 +132,10 @@ pub(crate) async fn deployment(
     };
     if !diagnostics.is_empty() {
         let summary = "the declared files have errors".to_owned();
-        return Err(CommandError::Declared { summary, diagnostics });
+        return Err(CommandError::Declared {
+            summary,
+            diagnostics,
+        });
     }
     let request_timeout = Duration::from_secs(target.request_timeout);
     let options = ConnectOptions {
@@ -153,7 +171,12 @@ fn environment(stack: &Stack, name: &str, adopt: BTreeSet<String>) -> Environmen
             Some((kind, group)) => (kind.to_owned(), Some(group.to_owned())),
             None => (fields.kind.clone(), None),
         };
-        IgnoredFields { kind, group, name: fields.name.clone(), paths: fields.paths.clone() }
+        IgnoredFields {
+            kind,
+            group,
+            name: fields.name.clone(),
+            paths: fields.paths.clone(),
+        }
     });
     Environment {
         stack: stack.file.metadata.name.clone(),
@@ -178,7 +201,9 @@ fn context(
     let pinned = stack.file.spec.environments[environment].context.clone();
     match (&pinned, &target.context) {
         (Some(pinned), Some(asked)) if pinned != asked => {
-            let path = FieldPath::new("spec.environments").key(environment).key("context");
+            let path = FieldPath::new("spec.environments")
+                .key(environment)
+                .key("context");
             Err(CommandError::usage(
                 format!(
                     "environment {environment} belongs to context {pinned} ({}), not {asked}",
@@ -192,20 +217,29 @@ fn context(
 }
 
 fn standard_input(stack: &Stack) -> Result<Option<String>, CommandError> {
-    let wanted = stack.file.spec.sources.iter().any(|source| source.manifests == STANDARD_INPUT);
+    let wanted = stack
+        .file
+        .spec
+        .sources
+        .iter()
+        .any(|source| source.manifests == STANDARD_INPUT);
     if !wanted {
         return Ok(None);
     }
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|source| CommandError::Io {
-        what: "cannot read manifests from standard input".to_owned(),
-        source,
-    })?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|source| CommandError::Io {
+            what: "cannot read manifests from standard input".to_owned(),
+            source,
+        })?;
     Ok(Some(text))
 }
 
 fn acceptances(accept: Option<&AcceptArgs>) -> Acceptances {
-    let Some(accept) = accept else { return Acceptances::default() };
+    let Some(accept) = accept else {
+        return Acceptances::default();
+    };
     let reason = accept.reason.as_deref().unwrap_or_default();
     Acceptances::new(accept.accepted.iter().cloned(), reason)
 }
@@ -216,20 +250,29 @@ fn settings(
     command: &str,
     request_timeout: Duration,
 ) -> Settings {
-    let host = ["HOSTNAME", "COMPUTERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let host = ["HOSTNAME", "COMPUTERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
     let host = host
         .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
         .map_or_else(|| "unknown host".to_owned(), |host| host.trim().to_owned());
-    let login = ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let login = ["USER", "USERNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
     let login = login.unwrap_or_else(|| "unknown".to_owned());
     let process = std::process::id();
     Settings {
         wait: run.is_none_or(|run| run.wait),
         wait_timeout: run.map_or(Duration::from_secs(300), |run| run.wait_timeout),
         request_timeout,
-        lease: run.map_or(Duration::from_secs(60), |run| Duration::from_secs(run.lease.into())),
+        lease: run.map_or(Duration::from_secs(60), |run| {
+            Duration::from_secs(run.lease.into())
+        }),
         lock_wait: run.map_or(Duration::ZERO, |run| run.lock_wait),
-        who: format!("{} ({login}@{host}, process {process}, underpin {command})", cluster.user()),
+        who: format!(
+            "{} ({login}@{host}, process {process}, underpin {command})",
+            cluster.user()
+        ),
     }
 }
 
@@ -237,4 +280,22 @@ fn settings(
 pub(crate) fn stop(run: &RunArgs) -> Stop {
     let deadline = run.deadline.map(|deadline| Instant::now() + deadline);
     Stop::new(deadline, interrupt::flag())
+}
+
+/// Kept free before the deadline for the process to end.
+const LEAVE: Duration = Duration::from_millis(300);
+
+/// Ends the program at the deadline even when a server does not answer: cutting a request off
+/// loses nothing, for the next run continues. A run that stops by itself never gets here.
+pub(crate) async fn within_deadline<T>(
+    run: &RunArgs,
+    work: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let Some(deadline) = run.deadline else {
+        return work.await;
+    };
+    match tokio::time::timeout(deadline.saturating_sub(LEAVE), work).await {
+        Ok(ended) => ended,
+        Err(_) => Err(CommandError::Deadline),
+    }
 }

@@ -48,24 +48,26 @@ fn judge(context: &Context<'_>, step: &Step) -> Option<Finding> {
         return None;
     }
     let groups = cascade::groups(context, victims.iter().copied());
-    let mut finding =
-        Finding::new(CODE, Severity::Block, step.key.subject(), String::new());
+    let mut finding = Finding::new(CODE, Severity::Block, step.key.subject(), String::new());
     finding.unknown = victims.is_empty() && homes.is_empty();
-    let mut message = opening(context, step);
+    let mut parts = vec![opening(context, step)];
     if !victims.is_empty() {
-        let total = count(victims.len(), "object");
-        message += &format!(
-            "; {total} in it would die that this plan does not delete by itself: {}",
+        parts.push(format!(
+            "{} in it would die that this plan does not delete by itself: {}",
+            count(victims.len(), "object"),
             cascade::summary(&groups)
-        );
+        ));
     }
     if !homes.is_empty() {
-        message += &format!("; it is the home of {}", list(&homes));
+        parts.push(format!("it is the home of {}", list(&homes)));
     }
     if !unread.is_empty() {
-        message += &format!("; what is in it could not be counted completely ({})", list(&unread));
+        parts.push(format!(
+            "what is in it could not be counted completely ({})",
+            list(&unread)
+        ));
     }
-    finding.message = message;
+    finding.message = parts.join("; ");
     finding.evidence = evidence(context, step, &homes);
     finding.step = Some(step.key.clone());
     finding.help = help(context, step, &homes);
@@ -73,7 +75,9 @@ fn judge(context: &Context<'_>, step: &Step) -> Option<Finding> {
         let import = format!(
             "if what nobody claims belongs to an environment: underpin import -e ENV --namespace {name}"
         );
-        finding.help.insert(finding.help.len().saturating_sub(1), import);
+        finding
+            .help
+            .insert(finding.help.len().saturating_sub(1), import);
     }
     finding.cascade = groups;
     Some(finding)
@@ -96,8 +100,12 @@ fn counted<'c>(context: &'c Context<'_>, namespace: &ObjectKey) -> Vec<&'c Objec
 
 /// Environments that live there; the one that is torn down does not count against itself.
 fn homes(context: &Context<'_>, namespace: &str) -> Vec<String> {
-    let asking = context.claim_id().filter(|_| context.plan.purpose == Purpose::Down);
-    placed_in(context.before, namespace, asking).map(underpin_model::Claim::display_name).collect()
+    let asking = context
+        .claim_id()
+        .filter(|_| context.plan.purpose == Purpose::Down);
+    placed_in(context.before, namespace, asking)
+        .map(underpin_model::Claim::display_name)
+        .collect()
 }
 
 fn opening(context: &Context<'_>, step: &Step) -> String {
@@ -133,7 +141,11 @@ fn evidence(context: &Context<'_>, step: &Step, homes: &[String]) -> Vec<Evidenc
         evidence.push(desired.evidence(path, format!("the new name; it was {}", step.key.name)));
     }
     for home in homes {
-        evidence.push(evidence_of(context, &step.key, format!("home of {home}, as its claim records")));
+        evidence.push(evidence_of(
+            context,
+            &step.key,
+            format!("home of {home}, as its claim records"),
+        ));
     }
     evidence
 }
@@ -143,15 +155,29 @@ fn help(context: &Context<'_>, step: &Step, homes: &[String]) -> Vec<String> {
     let environment = &context.plan.environment;
     let mut help = Vec::new();
     if renamed_to(context, step).is_some() {
-        help.push(format!("restore the name {name} in the manifest; the environment stays where it lives"));
-        help.push("or write ${namespace} there: it always names the place where the environment lives".to_owned());
-        help.push(format!("to move on purpose, object by object: underpin migrate -e {environment}"));
+        help.push(format!(
+            "restore the name {name} in the manifest; the environment stays where it lives"
+        ));
+        help.push(
+            "or write ${namespace} there: it always names the place where the environment lives"
+                .to_owned(),
+        );
+        help.push(format!(
+            "to move on purpose, object by object: underpin migrate -e {environment}"
+        ));
     } else {
         help.push(format!("keep namespace {name} declared until it is empty"));
     }
-    for home in homes.iter().filter(|home| **home != context.environment_name()) {
-        let other = home.split_once('/').map_or(home.as_str(), |(_, environment)| environment);
-        help.push(format!("{home} lives there; if it is to go too, first: underpin down -e {other}"));
+    for home in homes
+        .iter()
+        .filter(|home| **home != context.environment_name())
+    {
+        let other = home
+            .split_once('/')
+            .map_or(home.as_str(), |(_, environment)| environment);
+        help.push(format!(
+            "{home} lives there; if it is to go too, first: underpin down -e {other}"
+        ));
     }
     help.push(accept(CODE, &step.key.subject()));
     help

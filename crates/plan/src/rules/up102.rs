@@ -34,7 +34,9 @@ struct Rival {
 }
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let Some(environment) = context.environment.filter(|_| context.plan.purpose == Purpose::Up)
+    let Some(environment) = context
+        .environment
+        .filter(|_| context.plan.purpose == Purpose::Up)
     else {
         return Vec::new();
     };
@@ -52,7 +54,11 @@ fn same_namespace(context: &Context<'_>, environment: &Environment) -> Option<Fi
     let shared = context.plan.placement.placement.shared;
     let mut rivals = Vec::new();
     for claim in placed_in(context.before, home, context.claim_id()) {
-        let both = shared && claim.placement.as_ref().is_some_and(|placement| placement.shared);
+        let both = shared
+            && claim
+                .placement
+                .as_ref()
+                .is_some_and(|placement| placement.shared);
         if !both {
             rivals.push(living(claim, home));
         }
@@ -65,7 +71,11 @@ fn same_namespace(context: &Context<'_>, environment: &Environment) -> Option<Fi
             continue;
         }
         if let Some(certain) = same_cluster(own_context(environment), other.context.as_deref()) {
-            rivals.push(Rival { name: display(other), evidence: declared(other, home), certain });
+            rivals.push(Rival {
+                name: display(other),
+                evidence: declared(other, home),
+                certain,
+            });
         }
     }
     let own = context.environment_name();
@@ -79,8 +89,16 @@ fn claimed_twice(namespace: &str, own: &str, rivals: Vec<Rival>) -> Option<Findi
     let certain = rivals.iter().any(|rival| rival.certain);
     let names: Vec<&str> = rivals.iter().map(|rival| rival.name.as_str()).collect();
     let subject = ObjectKey::of_namespace(namespace).subject();
-    let severity = if certain { Severity::Block } else { Severity::Warn };
-    let condition = if certain { "" } else { ", if they mean the same cluster" };
+    let severity = if certain {
+        Severity::Block
+    } else {
+        Severity::Warn
+    };
+    let condition = if certain {
+        ""
+    } else {
+        ", if they mean the same cluster"
+    };
     let message = format!(
         "{own} and {} would both live in namespace {namespace}{condition}: a teardown of one could \
          take the other, and objects of one name would be fought over",
@@ -111,8 +129,15 @@ fn same_claim(context: &Context<'_>, environment: &Environment) -> Option<Findin
     let name = claim_name(&environment.stack, &environment.name).ok()?;
     let is_own = |stack: &str, other: &str| stack == environment.stack && other == environment.name;
     let mut others = BTreeSet::new();
-    let claims = context.before.claims.iter().map(|claim| (&claim.stack, &claim.environment));
-    let declared = environment.declared.iter().map(|other| (&other.stack, &other.name));
+    let claims = context
+        .before
+        .claims
+        .iter()
+        .map(|claim| (&claim.stack, &claim.environment));
+    let declared = environment
+        .declared
+        .iter()
+        .map(|other| (&other.stack, &other.name));
     for (stack, other) in claims.chain(declared) {
         if !is_own(stack, other) && claim_name(stack, other).as_ref() == Ok(&name) {
             others.insert(format!("{stack}/{other}"));
@@ -154,8 +179,10 @@ pub fn collisions(declared: &[DeclaredEnvironment]) -> Vec<Finding> {
             claims.entry(name).or_default().insert(display(one));
         }
     }
-    let mut findings: Vec<Finding> =
-        homes.iter().flat_map(|(namespace, group)| crowded(namespace, group)).collect();
+    let mut findings: Vec<Finding> = homes
+        .iter()
+        .flat_map(|(namespace, group)| crowded(namespace, group))
+        .collect();
     for (name, spellings) in claims {
         let spellings: Vec<String> = spellings.into_iter().collect();
         if let [first, others @ ..] = spellings.as_slice()
@@ -172,7 +199,10 @@ pub fn collisions(declared: &[DeclaredEnvironment]) -> Vec<Finding> {
 fn crowded(namespace: &str, group: &[&DeclaredEnvironment]) -> Vec<Finding> {
     let mut clusters: BTreeMap<Option<&str>, Vec<&DeclaredEnvironment>> = BTreeMap::new();
     for one in group {
-        clusters.entry(one.context.as_deref()).or_default().push(one);
+        clusters
+            .entry(one.context.as_deref())
+            .or_default()
+            .push(one);
     }
     let mut findings = Vec::new();
     for members in clusters.values() {
@@ -187,18 +217,18 @@ fn crowded(namespace: &str, group: &[&DeclaredEnvironment]) -> Vec<Finding> {
         && findings.is_empty()
     {
         let mut members = vec![*floating];
-        members.extend(pinned.into_iter().filter(|one| display(one) != display(floating)));
+        members.extend(
+            pinned
+                .into_iter()
+                .filter(|one| display(one) != display(floating)),
+        );
         findings.extend(between(namespace, &members, false));
     }
     findings
 }
 
 /// A finding where not all members share on purpose and at least two differ.
-fn between(
-    namespace: &str,
-    members: &[&DeclaredEnvironment],
-    certain: bool,
-) -> Option<Finding> {
+fn between(namespace: &str, members: &[&DeclaredEnvironment], certain: bool) -> Option<Finding> {
     let names: BTreeSet<String> = members.iter().map(|one| display(one)).collect();
     if names.len() < 2 || members.iter().all(|one| one.shared) {
         return None;
@@ -271,5 +301,9 @@ fn living(claim: &Claim, namespace: &str) -> Rival {
         place: None,
         note: format!("home of {name}, as its claim records"),
     };
-    Rival { name, evidence, certain: true }
+    Rival {
+        name,
+        evidence,
+        certain: true,
+    }
 }

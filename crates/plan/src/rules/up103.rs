@@ -1,14 +1,10 @@
 #![doc = include_str!("docs/UP103.md")]
 
-use underpin_model::{Action, Code, Depth, Evidence, FieldPath, Finding, GroupKind, Object, ObjectKey, Severity};
-
-use crate::{
-    Context,
-    judge::evidence_of,
-    rules::Rule,
-    simulate::Cause,
-    wording::accept,
+use underpin_model::{
+    Action, Code, Depth, Evidence, FieldPath, Finding, GroupKind, Object, ObjectKey, Severity,
 };
+
+use crate::{Context, judge::evidence_of, rules::Rule, simulate::Cause, wording::accept};
 
 /// The rule's code.
 pub const CODE: Code = Code(103);
@@ -36,7 +32,9 @@ enum Data {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, cause) in &context.simulation.deaths {
-        let Some(object) = context.before.get(key) else { continue };
+        let Some(object) = context.before.get(key) else {
+            continue;
+        };
         let data = if key.kind.is("", "PersistentVolumeClaim") {
             claim_data(context, object)
         } else if key.kind.is("", "PersistentVolume") && !matches!(cause, Cause::Volume(_)) {
@@ -60,7 +58,11 @@ fn finding(context: &Context<'_>, key: &ObjectKey, cause: &Cause, data: Data) ->
         None => "is deleted by this plan".to_owned(),
         Some(above) => format!("dies with {above}"),
     };
-    let loss = if unknown { "its data may be lost" } else { "its data is lost" };
+    let loss = if unknown {
+        "its data may be lost"
+    } else {
+        "its data is lost"
+    };
     let message = format!("{} {} {how} and {loss}: {why}", key.kind.kind, key.name);
     let mut finding = Finding::new(CODE, Severity::Block, key.subject(), message);
     finding.unknown = unknown;
@@ -85,17 +87,23 @@ pub(crate) fn root_of(context: &Context<'_>, key: &ObjectKey) -> ObjectKey {
 }
 
 fn claim_data(context: &Context<'_>, claim: &Object) -> Data {
-    let ephemeral = |owner: &underpin_model::OwnerReference| owner.controller && owner.kind.is("", "Pod");
+    let ephemeral =
+        |owner: &underpin_model::OwnerReference| owner.controller && owner.kind.is("", "Pod");
     if claim.owner_references().iter().any(ephemeral) {
         return Data::Safe; // the volume of one pod, gone with it by intent
     }
     if claim.depth == Depth::Metadata {
-        return Data::Unknown("only its metadata could be read, not which volume it is bound to".to_owned());
+        return Data::Unknown(
+            "only its metadata could be read, not which volume it is bound to".to_owned(),
+        );
     }
     if matches!(claim.text("/status/phase"), Some("Pending" | "Lost")) {
         return Data::Safe;
     }
-    let Some(name) = claim.text("/spec/volumeName").filter(|name| !name.is_empty()) else {
+    let Some(name) = claim
+        .text("/spec/volumeName")
+        .filter(|name| !name.is_empty())
+    else {
         return Data::Safe;
     };
     let key = volume_key(name);
@@ -112,7 +120,10 @@ fn claim_data(context: &Context<'_>, claim: &Object) -> Data {
 
 fn volume_data(context: &Context<'_>, volume: &Object) -> Data {
     let held = volume.at("/spec/claimRef").is_some();
-    let never_used = matches!(volume.text("/status/phase"), None | Some("Available" | "Pending"));
+    let never_used = matches!(
+        volume.text("/status/phase"),
+        None | Some("Available" | "Pending")
+    );
     if volume.depth == Depth::Full && !held && never_used {
         return Data::Safe;
     }
@@ -150,7 +161,11 @@ fn volume_of(context: &Context<'_>, key: &ObjectKey) -> Option<ObjectKey> {
     if key.kind.is("", "PersistentVolume") {
         return Some(key.clone());
     }
-    context.before.get(key)?.text("/spec/volumeName").map(volume_key)
+    context
+        .before
+        .get(key)?
+        .text("/spec/volumeName")
+        .map(volume_key)
 }
 
 fn evidence(context: &Context<'_>, key: &ObjectKey) -> Vec<Evidence> {
@@ -183,7 +198,10 @@ fn help(context: &Context<'_>, key: &ObjectKey) -> Vec<String> {
             volume.name
         ));
     }
-    help.push(format!("to keep the {} too, go on declaring it", key.kind.kind));
+    help.push(format!(
+        "to keep the {} too, go on declaring it",
+        key.kind.kind
+    ));
     help.push(accept(CODE, &key.subject()));
     help
 }

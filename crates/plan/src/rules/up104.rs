@@ -21,12 +21,18 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    context.recorded.iter().filter_map(|recorded| judge(context, recorded)).collect()
+    context
+        .recorded
+        .iter()
+        .filter_map(|recorded| judge(context, recorded))
+        .collect()
 }
 
 fn judge(context: &Context<'_>, recorded: &RecordedObject) -> Option<Finding> {
     let live = context.before.get(&recorded.key);
-    let declared = context.step(&recorded.key).and_then(|step| step.desired.as_ref());
+    let declared = context
+        .step(&recorded.key)
+        .and_then(|step| step.desired.as_ref());
     let mut seen = BTreeSet::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     let mut missing = Vec::new();
@@ -43,7 +49,11 @@ fn judge(context: &Context<'_>, recorded: &RecordedObject) -> Option<Finding> {
     }
     let key = missing.first()?;
     let relied = reliance(context, recorded, &missing);
-    let severity = if relied.is_some() { Severity::Block } else { Severity::Warn };
+    let severity = if relied.is_some() {
+        Severity::Block
+    } else {
+        Severity::Warn
+    };
     let RecordedObject { tool, unit, .. } = recorded;
     let relied = relied.map_or_else(String::new, |how| format!("; {how}"));
     let message = format!(
@@ -87,8 +97,15 @@ fn reliance(
 }
 
 fn standing(object: &Object, protection: &Protection, place: &str) -> Evidence {
-    let key = protection.key.split_once('=').map_or(protection.key.as_str(), |(key, _)| key);
-    let map = if object.annotation(key).is_some() { "annotations" } else { "labels" };
+    let key = protection
+        .key
+        .split_once('=')
+        .map_or(protection.key.as_str(), |(key, _)| key);
+    let map = if object.annotation(key).is_some() {
+        "annotations"
+    } else {
+        "labels"
+    };
     let path = FieldPath::new("metadata").key(map).key(key);
     object.evidence(path, format!("{} on the {place}", protection.key))
 }

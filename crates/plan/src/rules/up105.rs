@@ -63,7 +63,10 @@ fn definition(
     };
     let mut finding = finding(context, step, message, &victims);
     finding.unknown = victims.is_empty();
-    finding.help.insert(0, format!("see what there is: kubectl get -A {}", step.key.name));
+    finding.help.insert(
+        0,
+        format!("see what there is: kubectl get -A {}", step.key.name),
+    );
     Some(finding)
 }
 
@@ -90,7 +93,9 @@ fn owner(context: &Context<'_>, step: &Step) -> Option<Finding> {
 /// as his own are not. A custom resource that the controller of the same API group made for its
 /// own bookkeeping is no loss either, such as the requests of a Certificate.
 fn is_outside(context: &Context<'_>, root: &ObjectKey, key: &ObjectKey) -> bool {
-    let Some(object) = context.before.get(key) else { return false };
+    let Some(object) = context.before.get(key) else {
+        return false;
+    };
     if !matches!(context.simulation.deaths.get(key), Some(Cause::Owner(_))) {
         return false;
     }
@@ -98,7 +103,10 @@ fn is_outside(context: &Context<'_>, root: &ObjectKey, key: &ObjectKey) -> bool 
         return true;
     }
     if key.kind.is("", "PersistentVolumeClaim") {
-        return !object.owner_references().iter().any(|owner| owner.kind.is("", "Pod"));
+        return !object
+            .owner_references()
+            .iter()
+            .any(|owner| owner.kind.is("", "Pod"));
     }
     let bookkeeping = object
         .owner_references()
@@ -111,12 +119,18 @@ fn is_outside(context: &Context<'_>, root: &ObjectKey, key: &ObjectKey) -> bool 
 fn related(owner: &str, owned: &str) -> bool {
     owner.contains('.')
         && (owner == owned
-            || owned.strip_suffix(owner).is_some_and(|rest| rest.ends_with('.'))
-            || owner.strip_suffix(owned).is_some_and(|rest| rest.ends_with('.')))
+            || owned
+                .strip_suffix(owner)
+                .is_some_and(|rest| rest.ends_with('.'))
+            || owner
+                .strip_suffix(owned)
+                .is_some_and(|rest| rest.ends_with('.')))
 }
 
 fn recorded_elsewhere(context: &Context<'_>, root: &ObjectKey, key: &ObjectKey) -> bool {
-    let Some(object) = context.before.get(key) else { return false };
+    let Some(object) = context.before.get(key) else {
+        return false;
+    };
     if let Some(claim) = context.ownership.claim_of(context.before, object) {
         return Some(&claim.id) != context.claim_id();
     }
@@ -125,20 +139,21 @@ fn recorded_elsewhere(context: &Context<'_>, root: &ObjectKey, key: &ObjectKey) 
     matches!(tool, Owner::Tool { .. }) && above.as_ref() != Some(&tool)
 }
 
-fn finding(
-    context: &Context<'_>,
-    step: &Step,
-    message: String,
-    victims: &[&ObjectKey],
-) -> Finding {
+fn finding(context: &Context<'_>, step: &Step, message: String, victims: &[&ObjectKey]) -> Finding {
     let subject = step.key.subject();
     let mut finding = Finding::new(CODE, Severity::Block, subject.clone(), message);
     finding.cascade = cascade::groups(context, victims.iter().copied());
-    finding.evidence =
-        victims.iter().take(EVIDENCE_LIMIT).map(|key| witness(context, key)).collect();
+    finding.evidence = victims
+        .iter()
+        .take(EVIDENCE_LIMIT)
+        .map(|key| witness(context, key))
+        .collect();
     finding.step = Some(step.key.clone());
     finding.help = vec![
-        format!("keep declaring {}, or remove what depends on it first", step.key),
+        format!(
+            "keep declaring {}, or remove what depends on it first",
+            step.key
+        ),
         accept(CODE, &subject),
     ];
     finding

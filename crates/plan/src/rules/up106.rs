@@ -60,7 +60,11 @@ fn recorded<'c>(context: &Context<'c>) -> Recorded<'c> {
     let mut recorded = Recorded::new();
     let own = context.claim.into_iter().filter(|claim| {
         // A claim that was never stored is not in the world.
-        context.before.claims.iter().all(|other| other.id != claim.id)
+        context
+            .before
+            .claims
+            .iter()
+            .all(|other| other.id != claim.id)
     });
     for claim in context.before.claims.iter().chain(own) {
         for entry in claim.entries.values() {
@@ -81,38 +85,69 @@ fn union(
     recorded: &Recorded<'_>,
 ) -> Vec<Standing> {
     let mut found = Vec::new();
-    for (object, place) in [(context.before.get(key), "live object"), (declared, "manifest")] {
+    for (object, place) in [
+        (context.before.get(key), "live object"),
+        (declared, "manifest"),
+    ] {
         let Some(object) = object else { continue };
         for protection in protections(object) {
             let evidence = object.evidence(path_of(object, &protection), place.to_owned());
-            found.push(Standing { protection, evidence });
+            found.push(Standing {
+                protection,
+                evidence,
+            });
         }
     }
     for (text, note) in recorded.get(key).into_iter().flatten() {
         let evidence = evidence_of(context, key, note.clone());
-        found.push(Standing { protection: protection_from_key(text), evidence });
+        found.push(Standing {
+            protection: protection_from_key(text),
+            evidence,
+        });
     }
     found
 }
 
 fn path_of(object: &Object, protection: &Protection) -> FieldPath {
-    let Some((key, _)) = protection.key.split_once('=') else { return FieldPath::root() };
-    let map = if object.annotation(key).is_some() { "annotations" } else { "labels" };
+    let Some((key, _)) = protection.key.split_once('=') else {
+        return FieldPath::root();
+    };
+    let map = if object.annotation(key).is_some() {
+        "annotations"
+    } else {
+        "labels"
+    };
     FieldPath::new("metadata").key(map).key(key)
 }
 
 fn destroyed(context: &Context<'_>, step: &Step, recorded: &Recorded<'_>) -> Option<Finding> {
     let live = context.before.get(&step.key)?;
     let filled = !context.simulation.cascade_of(&step.key).is_empty()
-        || live.at("/spec/replicas").and_then(serde_json::Value::as_u64).is_some_and(|n| n > 0);
+        || live
+            .at("/spec/replicas")
+            .and_then(serde_json::Value::as_u64)
+            .is_some_and(|n| n > 0);
     let replaces = step.action == Action::Replace;
     let mut standing = union(context, &step.key, step.desired.as_ref(), recorded);
     standing.retain(|Standing { protection, .. }| {
-        let forbids = if replaces { protection.from_replace } else { protection.from_delete };
+        let forbids = if replaces {
+            protection.from_replace
+        } else {
+            protection.from_delete
+        };
         forbids && (filled || !protection.cascading_only)
     });
-    let verb = if replaces { "deleted and created anew" } else { "deleted" };
-    protected(&step.key, &format!("would be {verb}"), standing, step.key.clone())
+    let verb = if replaces {
+        "deleted and created anew"
+    } else {
+        "deleted"
+    };
+    protected(
+        &step.key,
+        &format!("would be {verb}"),
+        standing,
+        step.key.clone(),
+    )
 }
 
 /// What a controller made dies with its owner, whatever annotations it copied from there.
@@ -123,12 +158,18 @@ fn taken_along(
     recorded: &Recorded<'_>,
 ) -> Option<Finding> {
     let mut standing = union(context, &object.key, None, recorded);
-    standing.retain(|Standing { protection, .. }| protection.from_delete && !protection.cascading_only);
+    standing
+        .retain(|Standing { protection, .. }| protection.from_delete && !protection.cascading_only);
     if standing.is_empty() || matches!(presence(object, context.before), Presence::Derived(_)) {
         return None;
     }
     let root = root_of(context, &object.key);
-    protected(&object.key, &format!("would die with {above}"), standing, root)
+    protected(
+        &object.key,
+        &format!("would die with {above}"),
+        standing,
+        root,
+    )
 }
 
 fn protected(
@@ -137,7 +178,10 @@ fn protected(
     standing: Vec<Standing>,
     step: ObjectKey,
 ) -> Option<Finding> {
-    let mut keys: Vec<String> = standing.iter().map(|one| one.protection.key.clone()).collect();
+    let mut keys: Vec<String> = standing
+        .iter()
+        .map(|one| one.protection.key.clone())
+        .collect();
     keys.sort();
     keys.dedup();
     if keys.is_empty() {
@@ -156,13 +200,26 @@ fn protected(
 
 fn kept(context: &Context<'_>, step: &Step, key: &str) -> Finding {
     let subject = step.key.subject();
-    let message = format!("{} is no longer declared and is kept: it is protected by {key}", step.key);
+    let message = format!(
+        "{} is no longer declared and is kept: it is protected by {key}",
+        step.key
+    );
     let mut finding = Finding::new(CODE, Severity::Warn, subject.clone(), message);
-    finding.evidence = vec![evidence_of(context, &step.key, format!("protected by {key}"))];
+    finding.evidence = vec![evidence_of(
+        context,
+        &step.key,
+        format!("protected by {key}"),
+    )];
     finding.step = Some(step.key.clone());
     finding.help = vec![
         "leave it: it stays recorded as this environment's own".to_owned(),
-        format!("removing the key from the manifest lifts nothing; {}", accept(CODE, &subject).replace("to go on all the same", "to lift the protection and delete it")),
+        format!(
+            "removing the key from the manifest lifts nothing; {}",
+            accept(CODE, &subject).replace(
+                "to go on all the same",
+                "to lift the protection and delete it"
+            )
+        ),
     ];
     finding
 }

@@ -35,7 +35,9 @@ struct Need<'c> {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut needs: BTreeMap<&ObjectKey, Need<'_>> = BTreeMap::new();
     for reference in context.references_after.all() {
-        let Some(target) = named(reference) else { continue };
+        let Some(target) = named(reference) else {
+            continue;
+        };
         if !breaks(reference) || is_derived(context, &reference.from) {
             continue;
         }
@@ -54,7 +56,10 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             need.standing.push(reference);
         }
     }
-    needs.into_iter().filter_map(|(target, need)| judge(context, target, &need)).collect()
+    needs
+        .into_iter()
+        .filter_map(|(target, need)| judge(context, target, &need))
+        .collect()
 }
 
 /// Relations whose target must be there for the one who refers to work.
@@ -89,14 +94,29 @@ fn judge(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> Option<F
 }
 
 fn taken_away(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> Finding {
-    let all: Vec<&Reference> = need.standing.iter().chain(&need.introduced).copied().collect();
+    let all: Vec<&Reference> = need
+        .standing
+        .iter()
+        .chain(&need.introduced)
+        .copied()
+        .collect();
     let root = root_of(context, target);
-    let how = if root == *target { "is deleted by this plan" } else { "dies in this plan" };
-    let message = format!("{target} {how}, and {} it: {}", needers(&all), referrers(&all));
+    let how = if root == *target {
+        "is deleted by this plan"
+    } else {
+        "dies in this plan"
+    };
+    let message = format!(
+        "{target} {how}, and {} it: {}",
+        needers(&all),
+        referrers(&all)
+    );
     let mut finding = finding(target, Severity::Block, message, &all);
     finding.step = Some(root);
     finding.help = vec![
-        format!("keep declaring {target}, or change what needs it first and delete it in a later run"),
+        format!(
+            "keep declaring {target}, or change what needs it first and delete it in a later run"
+        ),
         accept(CODE, &target.subject()),
     ];
     finding
@@ -114,7 +134,9 @@ fn newly_missing(target: &ObjectKey, need: &Need<'_>) -> Finding {
         "if the name is misspelled, correct it at the place shown".to_owned(),
     ];
     if matches!(target.kind.kind.as_str(), "Secret" | "ConfigMap") {
-        finding.help.push("if it may be absent, mark the reference `optional: true`".to_owned());
+        finding
+            .help
+            .push("if it may be absent, mark the reference `optional: true`".to_owned());
     }
     finding.help.push(accept(CODE, &target.subject()));
     finding
@@ -126,9 +148,15 @@ fn already_missing(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -
     if own.is_empty() {
         return None;
     }
-    let message = format!("{target} does not exist, and {} it already: {}", needers(&own), referrers(&own));
+    let message = format!(
+        "{target} does not exist, and {} it already: {}",
+        needers(&own),
+        referrers(&own)
+    );
     let mut finding = finding(target, Severity::Warn, message, &own);
-    finding.help = vec![format!("declare {target} in the stack, or remove the reference")];
+    finding.help = vec![format!(
+        "declare {target} in the stack, or remove the reference"
+    )];
     Some(finding)
 }
 
@@ -139,10 +167,17 @@ fn unknown(
     unread: &Unread,
 ) -> Option<Finding> {
     let replaced = |reference: &&&Reference| {
-        context.step(&reference.from).is_some_and(|step| step.action == Action::Replace)
+        context
+            .step(&reference.from)
+            .is_some_and(|step| step.action == Action::Replace)
     };
-    let destructive: Vec<&Reference> =
-        need.standing.iter().chain(&need.introduced).filter(replaced).copied().collect();
+    let destructive: Vec<&Reference> = need
+        .standing
+        .iter()
+        .chain(&need.introduced)
+        .filter(replaced)
+        .copied()
+        .collect();
     let (severity, concerned) = if destructive.is_empty() {
         (Severity::Warn, need.introduced.clone())
     } else {
@@ -170,12 +205,20 @@ fn unknown(
 }
 
 fn own<'c>(context: &Context<'_>, references: &[&'c Reference]) -> Vec<&'c Reference> {
-    references.iter().filter(|one| is_declared(context, &one.from)).copied().collect()
+    references
+        .iter()
+        .filter(|one| is_declared(context, &one.from))
+        .copied()
+        .collect()
 }
 
 fn needers(references: &[&Reference]) -> String {
     let number = names(references).len();
-    format!("{} {}", count(number, "object"), if number == 1 { "needs" } else { "need" })
+    format!(
+        "{} {}",
+        count(number, "object"),
+        if number == 1 { "needs" } else { "need" }
+    )
 }
 
 fn referrers(references: &[&Reference]) -> String {

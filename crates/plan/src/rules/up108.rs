@@ -42,10 +42,16 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             continue;
         }
         if let Some(stale) = stale(context, reference) {
-            found.entry(&reference.from).or_default().push((reference, stale));
+            found
+                .entry(&reference.from)
+                .or_default()
+                .push((reference, stale));
         }
     }
-    found.into_iter().filter_map(|(from, values)| judge(context, from, values)).collect()
+    found
+        .into_iter()
+        .filter_map(|(from, values)| judge(context, from, &values))
+        .collect()
 }
 
 /// Whether a reference names a namespace in which its thing will not be, while it is, or will be,
@@ -67,8 +73,14 @@ pub(crate) fn stale(context: &Context<'_>, reference: &Reference) -> Option<Stal
 /// A thing by name in another namespace.
 fn thing_named(context: &Context<'_>, target: &ObjectKey) -> Option<Stale> {
     let home = context.home();
-    let elsewhere = target.namespace.as_deref().filter(|namespace| *namespace != home)?;
-    let here = ObjectKey { namespace: Some(home.to_owned()), ..target.clone() };
+    let elsewhere = target
+        .namespace
+        .as_deref()
+        .filter(|namespace| *namespace != home)?;
+    let here = ObjectKey {
+        namespace: Some(home.to_owned()),
+        ..target.clone()
+    };
     if !context.simulation.will_exist(&here) {
         return None;
     }
@@ -78,21 +90,30 @@ fn thing_named(context: &Context<'_>, target: &ObjectKey) -> Option<Stale> {
         Fate::Missing => (false, None),
         Fate::Unknown(unread) => (false, Some(unread.to_string())),
     };
-    Some(Stale { named: elsewhere.to_owned(), lives: Some(here), dies, unknown })
+    Some(Stale {
+        named: elsewhere.to_owned(),
+        lives: Some(here),
+        dies,
+        unknown,
+    })
 }
 
 /// A namespace by name, in a selector or a group of accounts.
 fn namespace_named(context: &Context<'_>, target: &ObjectKey) -> Option<Stale> {
     let computed = is_computed(context, &target.name);
     let (dies, unknown) = match fate(context, target) {
-        Fate::Stays => return None,
         Fate::Dies => (true, None),
         Fate::Missing if computed => (false, None),
         Fate::Unknown(unread) if computed => (false, Some(unread.to_string())),
-        Fate::Missing | Fate::Unknown(_) => return None,
+        Fate::Stays | Fate::Missing | Fate::Unknown(_) => return None,
     };
     let lives = computed.then(|| ObjectKey::of_namespace(context.home()));
-    Some(Stale { named: target.name.clone(), lives, dies, unknown })
+    Some(Stale {
+        named: target.name.clone(),
+        lives,
+        dies,
+        unknown,
+    })
 }
 
 /// An object declared into the computed namespace, which is not there.
@@ -120,27 +141,34 @@ fn is_computed(context: &Context<'_>, name: &str) -> bool {
 fn judge(
     context: &Context<'_>,
     from: &ObjectKey,
-    values: Vec<(&Reference, Stale)>,
+    values: &[(&Reference, Stale)],
 ) -> Option<Finding> {
-    let caused = |(reference, stale): &&(&Reference, Stale)| {
-        stale.dies || is_introduced(context, reference)
-    };
+    let caused =
+        |(reference, stale): &&(&Reference, Stale)| stale.dies || is_introduced(context, reference);
     let own = is_declared(context, from);
-    let blocking = values.iter().filter(caused).any(|(reference, stale)| {
-        stale.unknown.is_none() && is_certain(context, reference, stale)
-    });
+    let blocking = values
+        .iter()
+        .filter(caused)
+        .any(|(reference, stale)| stale.unknown.is_none() && is_certain(context, reference, stale));
     let any_caused = values.iter().any(|value| caused(&value));
     if !any_caused && !own {
         return None; // stale before, and somebody else's
     }
     let unknown = values.iter().all(|(_, stale)| stale.unknown.is_some());
-    let severity = if blocking { Severity::Block } else { Severity::Warn };
-    let mut finding = Finding::new(CODE, severity, from.subject(), message(from, &values));
+    let severity = if blocking {
+        Severity::Block
+    } else {
+        Severity::Warn
+    };
+    let mut finding = Finding::new(CODE, severity, from.subject(), message(from, values));
     finding.unknown = unknown;
-    finding.evidence = values.iter().map(|(reference, _)| reference.evidence.clone()).collect();
+    finding.evidence = values
+        .iter()
+        .map(|(reference, _)| reference.evidence.clone())
+        .collect();
     finding.place = finding.evidence.iter().find_map(|one| one.place.clone());
     finding.step = Some(from.clone());
-    finding.help = help(context, from, &values);
+    finding.help = help(context, from, values);
     if blocking {
         finding.help.push(accept(CODE, &from.subject()));
     }
@@ -197,9 +225,15 @@ fn help(context: &Context<'_>, from: &ObjectKey, values: &[(&Reference, Stale)])
             }
             (Some(_), _) => home.to_owned(),
         };
-        help.push(format!("the value should be {should}; in a manifest, write ${{namespace}} for {home}"));
-        if reference.relation == Relation::ScaleTarget || reference.relation == Relation::Contained {
-            help.push(format!("or leave metadata.namespace out: {} then lies in {home}", from.kind.kind));
+        help.push(format!(
+            "the value should be {should}; in a manifest, write ${{namespace}} for {home}"
+        ));
+        if reference.relation == Relation::ScaleTarget || reference.relation == Relation::Contained
+        {
+            help.push(format!(
+                "or leave metadata.namespace out: {} then lies in {home}",
+                from.kind.kind
+            ));
         }
     }
     if help.is_empty() {

@@ -23,12 +23,20 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    context.plan.steps.iter().filter_map(|step| judge(context, step)).collect()
+    context
+        .plan
+        .steps
+        .iter()
+        .filter_map(|step| judge(context, step))
+        .collect()
 }
 
 fn judge(context: &Context<'_>, step: &Step) -> Option<Finding> {
     if let Action::Keep(KeepReason::Foreign(owner)) = &step.action {
-        return step.desired.is_some().then(|| declared(context, step, owner));
+        return step
+            .desired
+            .is_some()
+            .then(|| declared(context, step, owner));
     }
     if matches!(step.action, Action::Keep(_)) {
         return None;
@@ -42,13 +50,23 @@ fn judge(context: &Context<'_>, step: &Step) -> Option<Finding> {
 fn declared(context: &Context<'_>, step: &Step, owner: &Owner) -> Finding {
     // Living together in a namespace that somebody else made is a standing risk, told by UP112.
     let home = step.key.is_namespace() && step.key.name == context.home();
-    let together = home
-        && (context.plan.placement.recorded || context.plan.placement.placement.shared);
-    let severity = if together { Severity::Warn } else { Severity::Block };
-    let message = if together {
-        format!("{} belongs to {owner} and is left alone; this environment lives in it", step.key)
+    let together =
+        home && (context.plan.placement.recorded || context.plan.placement.placement.shared);
+    let severity = if together {
+        Severity::Warn
     } else {
-        format!("{} is declared here, but exists and belongs to {owner}", step.key)
+        Severity::Block
+    };
+    let message = if together {
+        format!(
+            "{} belongs to {owner} and is left alone; this environment lives in it",
+            step.key
+        )
+    } else {
+        format!(
+            "{} is declared here, but exists and belongs to {owner}",
+            step.key
+        )
     };
     let mut finding = finding(context, step, owner, severity, message);
     finding.help = ways_out(context, step, owner);
@@ -57,8 +75,16 @@ fn declared(context: &Context<'_>, step: &Step, owner: &Owner) -> Finding {
 
 fn also_recorded(context: &Context<'_>, step: &Step, owner: &Owner) -> Finding {
     let destructive = step.action.is_destructive();
-    let severity = if destructive { Severity::Block } else { Severity::Warn };
-    let verb = if destructive { "would be deleted" } else { "would be changed" };
+    let severity = if destructive {
+        Severity::Block
+    } else {
+        Severity::Warn
+    };
+    let verb = if destructive {
+        "would be deleted"
+    } else {
+        "would be changed"
+    };
     let message = format!(
         "{} {verb}, but {owner} records the same object as its own: two environments hold it",
         step.key
@@ -81,7 +107,11 @@ fn finding(
     message: String,
 ) -> Finding {
     let mut finding = Finding::new(CODE, severity, step.key.subject(), message);
-    finding.evidence = vec![evidence_of(context, &step.key, format!("belongs to {owner}"))];
+    finding.evidence = vec![evidence_of(
+        context,
+        &step.key,
+        format!("belongs to {owner}"),
+    )];
     finding.place = finding.evidence.first().and_then(|one| one.place.clone());
     finding.step = Some(step.key.clone());
     finding
@@ -90,7 +120,11 @@ fn finding(
 fn ways_out(context: &Context<'_>, step: &Step, owner: &Owner) -> Vec<String> {
     let plan = context.plan;
     let import = |from: &str| {
-        format!("underpin import -e {} --namespace {}{from}", plan.environment, context.home())
+        format!(
+            "underpin import -e {} --namespace {}{from}",
+            plan.environment,
+            context.home()
+        )
     };
     match owner {
         Owner::Claim { stack, .. } if *stack == plan.stack => vec![format!(
@@ -105,12 +139,17 @@ fn ways_out(context: &Context<'_>, step: &Step, owner: &Owner) -> Vec<String> {
         Owner::Tool { tool, name } if *tool == LOST_CLAIM => {
             let mut help = vec![format!("if it is this environment's: {}", import(""))];
             if *name != context.environment_name() {
-                help.push(format!("it carries the stamp of {name}, whose claim is gone; import it there"));
+                help.push(format!(
+                    "it carries the stamp of {name}, whose claim is gone; import it there"
+                ));
             }
             help
         }
         Owner::Tool { tool: "Helm", name } => vec![
-            format!("to take the release over: {}", import(&format!(" --from helm={name}"))),
+            format!(
+                "to take the release over: {}",
+                import(&format!(" --from helm={name}"))
+            ),
             "or give the object a name of its own".to_owned(),
         ],
         Owner::Tool { tool, .. } => vec![

@@ -49,7 +49,10 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     finding.cascade = cascade::groups(context, removed);
     finding.help = vec![
         "check the sources: does the stack file point at the right folder and revision?".to_owned(),
-        format!("to end the environment: underpin down -e {}", context.plan.environment),
+        format!(
+            "to end the environment: underpin down -e {}",
+            context.plan.environment
+        ),
         accept(CODE, &subject),
     ];
     vec![finding]

@@ -47,7 +47,9 @@ struct Traces<'c> {
 }
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let Some(environment) = context.environment.filter(|_| context.plan.purpose == Purpose::Up)
+    let Some(environment) = context
+        .environment
+        .filter(|_| context.plan.purpose == Purpose::Up)
     else {
         return Vec::new();
     };
@@ -98,7 +100,9 @@ fn traces<'c>(
     let mut found: BTreeMap<&str, Traces<'_>> = BTreeMap::new();
     let own = context.environment_name();
     for object in context.before.objects() {
-        let Some(namespace) = object.key.namespace.as_deref() else { continue };
+        let Some(namespace) = object.key.namespace.as_deref() else {
+            continue;
+        };
         let said = object.annotation(names::ENVIRONMENT_ANNOTATION);
         let same = declared.get(&(&object.key.kind, object.key.name.as_str()));
         let is_candidate = said == Some(own.as_str()) || (said.is_none() && same.is_some());
@@ -135,8 +139,12 @@ fn is_kindred(declared: &Object, live: &Object) -> bool {
 
 /// Image repositories of a workload, without tag and digest.
 fn repositories(object: &Object) -> BTreeSet<&str> {
-    let Some((_, template)) = pod_template(object) else { return BTreeSet::new() };
-    let containers = template.pointer("/spec/containers").and_then(Value::as_array);
+    let Some((_, template)) = pod_template(object) else {
+        return BTreeSet::new();
+    };
+    let containers = template
+        .pointer("/spec/containers")
+        .and_then(Value::as_array);
     containers
         .into_iter()
         .flatten()
@@ -158,7 +166,10 @@ fn lives_there(environment: &Environment, namespace: &str, traces: &Traces<'_>) 
     if !traces.annotated.is_empty() {
         return true;
     }
-    let base = environment.namespace.as_deref().unwrap_or(&environment.stack);
+    let base = environment
+        .namespace
+        .as_deref()
+        .unwrap_or(&environment.stack);
     if sanitize("namespace", base).as_deref() == Ok(namespace) {
         return traces.kindred || traces.same_name.len() >= LEAST_MATCHES;
     }
@@ -172,16 +183,23 @@ fn lives_there(environment: &Environment, namespace: &str, traces: &Traces<'_>) 
             && derive(other).as_deref() == Some(namespace)
     });
     let named = sanitize("environment", &environment.name).unwrap_or_default();
-    !sibling || traces.same_name.iter().any(|object| object.key.name.contains(&named))
+    !sibling
+        || traces
+            .same_name
+            .iter()
+            .any(|object| object.key.name.contains(&named))
 }
 
 fn duplicate(context: &Context<'_>, namespace: &str, traces: &Traces<'_>) -> Finding {
     let subject = ObjectKey::of_namespace(namespace).subject();
     let own = context.environment_name();
     let mut objects: Vec<&Object> = traces.annotated.clone();
-    objects.extend(traces.same_name.iter().filter(|object| {
-        traces.annotated.iter().all(|other| other.key != object.key)
-    }));
+    objects.extend(
+        traces
+            .same_name
+            .iter()
+            .filter(|object| traces.annotated.iter().all(|other| other.key != object.key)),
+    );
     let message = format!(
         "nothing is recorded for {own}, but {} of it seem to live in namespace {namespace} \
          already: a second copy would be deployed into {} beside it",
@@ -211,7 +229,10 @@ fn witness(context: &Context<'_>, object: &Object) -> Evidence {
         let path = FieldPath::new("metadata.annotations").key(names::ENVIRONMENT_ANNOTATION);
         return object.evidence(path, format!("names this environment; {owner}"));
     }
-    object.evidence(FieldPath::new("metadata.name"), format!("declared here too; {owner}"))
+    object.evidence(
+        FieldPath::new("metadata.name"),
+        format!("declared here too; {owner}"),
+    )
 }
 
 /// Without the lists, an existing copy could not be seen: worth a warning, for creating takes
@@ -223,7 +244,9 @@ fn unread(
     let kinds: BTreeSet<&GroupKind> = declared.keys().map(|(kind, _)| *kind).collect();
     let unread = context.before.unread.iter().find(|unread| {
         unread.namespace.as_deref() != Some(context.home())
-            && kinds.iter().any(|kind| unread.covers(kind, unread.namespace.as_deref()))
+            && kinds
+                .iter()
+                .any(|kind| unread.covers(kind, unread.namespace.as_deref()))
     })?;
     let subject = ObjectKey::of_namespace(context.home()).subject();
     let message = format!(

@@ -4,11 +4,7 @@ use underpin_model::{Code, Finding, ObjectKey, Owner, Severity};
 use underpin_refs::{Presence, presence};
 
 use crate::{
-    Context, Purpose, cascade,
-    judge::evidence_of,
-    occupancy::placed_in,
-    rules::Rule,
-    wording::list,
+    Context, Purpose, cascade, judge::evidence_of, occupancy::placed_in, rules::Rule, wording::list,
 };
 
 /// The rule's code.
@@ -61,14 +57,23 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     );
     let mut finding = Finding::new(CODE, Severity::Warn, key.subject(), message);
     for other in &homes {
-        finding.evidence.push(evidence_of(context, &key, format!("home of {other}, as its claim records")));
+        finding.evidence.push(evidence_of(
+            context,
+            &key,
+            format!("home of {other}, as its claim records"),
+        ));
     }
     for object in theirs.iter().take(EVIDENCE_LIMIT) {
         let owner: Owner = cascade::owner_of(context, object);
-        finding.evidence.push(evidence_of(context, object, format!("belongs to {owner}")));
+        finding
+            .evidence
+            .push(evidence_of(context, object, format!("belongs to {owner}")));
     }
     finding.help = vec![
-        format!("to live apart: underpin migrate -e {}", context.plan.environment),
+        format!(
+            "to live apart: underpin migrate -e {}",
+            context.plan.environment
+        ),
         "until then, restrict who may delete namespaces".to_owned(),
     ];
     vec![finding]

@@ -2,7 +2,12 @@
 
 use underpin_model::{Code, Evidence, FieldPath, Finding, ObjectKey, Severity};
 
-use crate::{Context, FieldConflict, judge::evidence_of, rules::Rule, wording::{count, list}};
+use crate::{
+    Context, FieldConflict,
+    judge::evidence_of,
+    rules::Rule,
+    wording::{count, list},
+};
 
 /// The rule's code.
 pub const CODE: Code = Code(601);
@@ -18,7 +23,9 @@ pub const RULE: Rule = Rule {
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let conflicts = context.plan.conflicts.iter();
-    conflicts.map(|(key, conflicts)| finding(context, key, conflicts)).collect()
+    conflicts
+        .map(|(key, conflicts)| finding(context, key, conflicts))
+        .collect()
 }
 
 fn finding(context: &Context<'_>, key: &ObjectKey, conflicts: &[FieldConflict]) -> Finding {
@@ -33,12 +40,16 @@ fn finding(context: &Context<'_>, key: &ObjectKey, conflicts: &[FieldConflict]) 
     );
     let subject = key.subject();
     let mut finding = Finding::new(CODE, Severity::Block, subject.clone(), message);
-    finding.evidence = conflicts.iter().map(|conflict| evidence(context, key, conflict)).collect();
+    finding.evidence = conflicts
+        .iter()
+        .map(|conflict| evidence(context, key, conflict))
+        .collect();
     finding.place = finding.evidence.iter().find_map(|one| one.place.clone());
     finding.step = Some(key.clone());
     finding.help = vec![
         format!("to take the fields over: --adopt {subject}"),
-        "to leave them as they are live: name them under `ignoreFields:` in the stack file".to_owned(),
+        "to leave them as they are live: name them under `ignoreFields:` in the stack file"
+            .to_owned(),
         "or remove them from the manifest".to_owned(),
     ];
     finding
@@ -50,6 +61,9 @@ fn evidence(context: &Context<'_>, key: &ObjectKey, conflict: &FieldConflict) ->
     let path = FieldPath::new(conflict.field.trim_start_matches('.'));
     match context.step(key).and_then(|step| step.desired.as_ref()) {
         Some(desired) => desired.evidence(path, note),
-        None => Evidence { path, ..evidence_of(context, key, note) },
+        None => Evidence {
+            path,
+            ..evidence_of(context, key, note)
+        },
     }
 }

@@ -1,9 +1,17 @@
 #![doc = include_str!("docs/UP602.md")]
 
-use underpin_model::{Action, Claim, Code, Entry, EntryState, Finding, Object, ObjectKey, Severity};
+use underpin_model::{
+    Action, Claim, Code, Entry, EntryState, Finding, Object, ObjectKey, Severity,
+};
 use underpin_refs::{Presence, presence};
 
-use crate::{Context, Purpose, judge::evidence_of, ownership::entry_owns, rules::Rule, wording::{count, list}};
+use crate::{
+    Context, Purpose,
+    judge::evidence_of,
+    ownership::entry_owns,
+    rules::Rule,
+    wording::{count, list},
+};
 
 /// The rule's code.
 pub const CODE: Code = Code(602);
@@ -37,8 +45,15 @@ fn namespace(context: &Context<'_>) -> Option<Finding> {
     };
     if live.is_terminating() {
         let since = live.text("/metadata/deletionTimestamp").unwrap_or_default();
-        let message = format!("namespace {home} is being deleted since {since}; nothing can be created in it");
-        return Some(note(context, &key, message, "wait until it is gone, then run the same command again"));
+        let message = format!(
+            "namespace {home} is being deleted since {since}; nothing can be created in it"
+        );
+        return Some(note(
+            context,
+            &key,
+            message,
+            "wait until it is gone, then run the same command again",
+        ));
     }
     let readable = context.before.unread_in(home).next().is_none();
     if context.plan.purpose == Purpose::Up && readable && is_empty(context, home) {
@@ -73,9 +88,15 @@ fn missing_home(context: &Context<'_>, key: &ObjectKey) -> Finding {
 }
 
 fn empty_home(context: &Context<'_>, key: &ObjectKey) -> Option<Finding> {
-    let others = crate::placed_in(context.before, &key.name, context.claim_id()).next().is_some();
+    let others = crate::placed_in(context.before, &key.name, context.claim_id())
+        .next()
+        .is_some();
     let entries = context.claim.map_or(0, |claim| {
-        claim.entries.values().filter(|entry| !entry.key.is_namespace()).count()
+        claim
+            .entries
+            .values()
+            .filter(|entry| !entry.key.is_namespace())
+            .count()
     });
     // A claim that records the place and nothing in it has nothing left to do there.
     let settled = entries == 0 && context.claim.is_some_and(|claim| !claim.is_blank());
@@ -85,10 +106,18 @@ fn empty_home(context: &Context<'_>, key: &ObjectKey) -> Option<Finding> {
     let why = if entries == 0 {
         "a run stopped before anything was recorded, or somebody made it in advance".to_owned()
     } else {
-        format!("a run stopped before it created what is recorded ({})", count(entries, "object"))
+        format!(
+            "a run stopped before it created what is recorded ({})",
+            count(entries, "object")
+        )
     };
     let message = format!("namespace {} is there and empty: {why}", key.name);
-    Some(note(context, key, message, "this run goes on from there; nothing has to be cleaned up"))
+    Some(note(
+        context,
+        key,
+        message,
+        "this run goes on from there; nothing has to be cleaned up",
+    ))
 }
 
 /// Entries that were intended and never confirmed, told in two lists.
@@ -124,8 +153,16 @@ fn intended(context: &Context<'_>, claim: &Claim) -> Vec<Finding> {
 }
 
 fn what_follows(context: &Context<'_>) -> &'static str {
-    let creates = context.plan.steps.iter().any(|step| step.action == Action::Create);
-    if creates { "this run creates what is still declared" } else { "this run clears the record" }
+    let creates = context
+        .plan
+        .steps
+        .iter()
+        .any(|step| step.action == Action::Create);
+    if creates {
+        "this run creates what is still declared"
+    } else {
+        "this run clears the record"
+    }
 }
 
 fn is_open(entry: &Entry) -> bool {
@@ -140,10 +177,16 @@ fn unfinished(
 ) -> Option<Finding> {
     let first = keys.first()?;
     let verb = if keys.len() == 1 { "is" } else { "are" };
-    let message = format!("{} {verb} {what}: {}", count(keys.len(), "object"), list(keys));
+    let message = format!(
+        "{} {verb} {what}: {}",
+        count(keys.len(), "object"),
+        list(keys)
+    );
     let mut finding = note(context, first, message, way);
-    finding.evidence =
-        keys.iter().map(|key| evidence_of(context, key, "intended, not confirmed".to_owned())).collect();
+    finding.evidence = keys
+        .iter()
+        .map(|key| evidence_of(context, key, "intended, not confirmed".to_owned()))
+        .collect();
     finding.subject = context.environment_name();
     finding.step = None;
     Some(finding)

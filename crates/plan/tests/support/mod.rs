@@ -41,19 +41,29 @@ fn text<'v>(value: &'v Value, field: &str) -> Option<&'v str> {
 }
 
 fn list<'v>(value: &'v Value, field: &str) -> impl Iterator<Item = &'v Value> {
-    value.get(field).and_then(Value::as_array).into_iter().flatten()
+    value
+        .get(field)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 /// Version and key of `apps/v1 Deployment wallet/web`.
 pub(crate) fn identity(text: &str) -> (String, ObjectKey) {
     let parts: Vec<&str> = text.split(' ').collect();
-    let [version, kind, name] = parts[..] else { panic!("not an identity: {text}") };
+    let [version, kind, name] = parts[..] else {
+        panic!("not an identity: {text}")
+    };
     let group = version.split_once('/').map_or("", |(group, _)| group);
     let (namespace, name) = match name.split_once('/') {
         Some((namespace, name)) => (Some(namespace.to_owned()), name),
         None => (None, name),
     };
-    let key = ObjectKey { kind: GroupKind::new(group, kind), namespace, name: name.to_owned() };
+    let key = ObjectKey {
+        kind: GroupKind::new(group, kind),
+        namespace,
+        name: name.to_owned(),
+    };
     (version.to_owned(), key)
 }
 
@@ -70,9 +80,13 @@ fn merge(into: &mut Value, from: &Value) {
 
 /// An object from its compact form.
 pub(crate) fn object(compact: &Value, origin: Origin) -> Object {
-    let form = compact.as_str().or_else(|| text(compact, "o")).expect("an identity");
+    let form = compact
+        .as_str()
+        .or_else(|| text(compact, "o"))
+        .expect("an identity");
     let (version, key) = identity(form);
-    let mut value = json!({"apiVersion": version, "kind": key.kind.kind, "metadata": {"name": key.name}});
+    let mut value =
+        json!({"apiVersion": version, "kind": key.kind.kind, "metadata": {"name": key.name}});
     if let Some(namespace) = &key.namespace {
         value["metadata"]["namespace"] = json!(namespace);
     }
@@ -82,7 +96,10 @@ pub(crate) fn object(compact: &Value, origin: Origin) -> Object {
     let mut owners = Vec::new();
     for owner in list(compact, "owners") {
         let (version, mut above) = identity(owner.as_str().unwrap());
-        if !matches!(above.kind.kind.as_str(), "Namespace" | "Node" | "PersistentVolume") {
+        if !matches!(
+            above.kind.kind.as_str(),
+            "Namespace" | "Node" | "PersistentVolume"
+        ) {
             above.namespace.clone_from(&key.namespace);
         }
         owners.push(json!({
@@ -116,20 +133,33 @@ pub(crate) fn live(compact: &Value) -> Object {
 
 /// The `line`-th object of `stack.yaml`.
 pub(crate) fn declared(compact: &Value, line: usize) -> Object {
-    let place = Place { file: Arc::from("stack.yaml"), line: u32::try_from(line).unwrap(), column: 1 };
-    object(compact, Origin::Declared { place, spans: Arc::default() })
+    let place = Place {
+        file: Arc::from("stack.yaml"),
+        line: u32::try_from(line).unwrap(),
+        column: 1,
+    };
+    object(
+        compact,
+        Origin::Declared {
+            place,
+            spans: Arc::default(),
+        },
+    )
 }
 
 fn serve(world: &mut World, kind: &GroupKind, version: &str, namespaced: bool) {
     let version = version.rsplit('/').next().unwrap_or(version).to_owned();
-    let entry = world.kinds.entry(kind.clone()).or_insert_with(|| ResourceKind {
-        kind: kind.clone(),
-        version: version.clone(),
-        versions: Vec::new(),
-        plural: format!("{}s", kind.kind.to_ascii_lowercase()),
-        namespaced,
-        listable: true,
-    });
+    let entry = world
+        .kinds
+        .entry(kind.clone())
+        .or_insert_with(|| ResourceKind {
+            kind: kind.clone(),
+            version: version.clone(),
+            versions: Vec::new(),
+            plural: format!("{}s", kind.kind.to_ascii_lowercase()),
+            namespaced,
+            listable: true,
+        });
     if !entry.versions.contains(&version) {
         entry.versions.push(version);
     }
@@ -145,7 +175,12 @@ fn serve_of(world: &mut World, object: &Object) {
 pub(crate) fn empty_world() -> World {
     let mut world = World::default();
     for row in BUILTIN_KINDS {
-        serve(&mut world, &GroupKind::new(row.group, row.kind), "v1", row.namespaced);
+        serve(
+            &mut world,
+            &GroupKind::new(row.group, row.kind),
+            "v1",
+            row.namespaced,
+        );
     }
     world
 }
@@ -176,13 +211,19 @@ fn claim(compact: &Value) -> Claim {
             Some(uid) => uid.as_str().map(str::to_owned),
             None => (!intended).then(|| format!("uid:{key}")),
         };
-        let protection = list(entry, "protection").filter_map(Value::as_str).map(str::to_owned);
+        let protection = list(entry, "protection")
+            .filter_map(Value::as_str)
+            .map(str::to_owned);
         let logical = LogicalKey::of(&key, home.unwrap_or_default());
         let entry = Entry {
             key,
             api_version,
             uid,
-            state: if intended { EntryState::Intended } else { EntryState::Applied },
+            state: if intended {
+                EntryState::Intended
+            } else {
+                EntryState::Applied
+            },
             nonce: "nonce".to_owned(),
             created: entry.get("created").is_none_or(|created| *created == true),
             protection: protection.collect(),
@@ -202,13 +243,22 @@ fn declared_environment(compact: &Value) -> DeclaredEnvironment {
         namespace: text(compact, "namespace").map(str::to_owned),
         shared: compact["shared"] == true,
         context: text(compact, "context").map(str::to_owned),
-        place: Place { file: Arc::from("underpin.yaml"), line: 7, column: 3 },
+        place: Place {
+            file: Arc::from("underpin.yaml"),
+            line: 7,
+            column: 3,
+        },
     }
 }
 
 /// Environments declared in stack files.
 pub(crate) fn declared_environments(compact: &Value) -> Vec<DeclaredEnvironment> {
-    compact.as_array().into_iter().flatten().map(declared_environment).collect()
+    compact
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(declared_environment)
+        .collect()
 }
 
 fn environment(compact: &Value) -> Environment {
@@ -222,9 +272,14 @@ fn environment(compact: &Value) -> Environment {
         namespace: own.namespace,
         shared: own.shared,
         ignored: Vec::new(),
-        removal_percent: compact["removal_percent"].as_u64().map_or(50, |n| u8::try_from(n).unwrap()),
+        removal_percent: compact["removal_percent"]
+            .as_u64()
+            .map_or(50, |n| u8::try_from(n).unwrap()),
         declared: all,
-        adopt: list(compact, "adopt").filter_map(Value::as_str).map(str::to_owned).collect(),
+        adopt: list(compact, "adopt")
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
@@ -260,9 +315,16 @@ impl Scene {
         let outcomes = compact["outcomes"].as_object().cloned().unwrap_or_default();
         let recorded = list(compact, "recorded").map(|one| RecordedObject {
             key: identity(text(one, "o").unwrap()).1,
-            tool: if text(one, "tool") == Some("Helm") { "Helm" } else { "Flux" },
+            tool: if text(one, "tool") == Some("Helm") {
+                "Helm"
+            } else {
+                "Flux"
+            },
             unit: text(one, "unit").unwrap().to_owned(),
-            protections: list(one, "protections").filter_map(Value::as_str).map(str::to_owned).collect(),
+            protections: list(one, "protections")
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
         });
         Self {
             world,
@@ -277,13 +339,19 @@ impl Scene {
 
     /// The environment's own claim.
     pub(crate) fn claim(&self) -> Option<&Claim> {
-        self.world.claim(&self.environment.stack, &self.environment.name)
+        self.world
+            .claim(&self.environment.stack, &self.environment.name)
     }
 
     /// The environment's identity: its claim's, or `fresh`.
     pub(crate) fn identity(&self) -> Identity {
-        let id = self.claim().map_or_else(|| ClaimId("fresh".into()), |claim| claim.id.clone());
-        Identity { claim: id, seed: [7; 16] }
+        let id = self
+            .claim()
+            .map_or_else(|| ClaimId("fresh".into()), |claim| claim.id.clone());
+        Identity {
+            claim: id,
+            seed: [7; 16],
+        }
     }
 
     /// The declared objects, prepared.
@@ -304,8 +372,14 @@ impl Scene {
     pub(crate) fn plan(&self) -> Plan {
         let ownership = Ownership::of(&self.world);
         if self.down {
-            return plan_down(self.claim().unwrap(), &self.world, &ownership, &self.acceptances, false)
-                .expect("a placement");
+            return plan_down(
+                self.claim().unwrap(),
+                &self.world,
+                &ownership,
+                &self.acceptances,
+                false,
+            )
+            .expect("a placement");
         }
         let preparation = self.prepared();
         let outcomes: BTreeMap<ObjectKey, MergeOutcome> = preparation
@@ -344,7 +418,10 @@ impl Scene {
             Some(live) => {
                 let mut value = (*live.value).clone();
                 merge(&mut value, &desired.value);
-                MergeOutcome::Merged(Object { value: value.into(), ..live.clone() })
+                MergeOutcome::Merged(Object {
+                    value: value.into(),
+                    ..live.clone()
+                })
             }
         }
     }

@@ -50,7 +50,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
                 diagnostics.extend(check_stack(&stack));
             }
             // One broken file leaves the others readable.
-            Err(CommandError::Declared { diagnostics: found, .. }) => diagnostics.extend(found),
+            Err(CommandError::Declared {
+                diagnostics: found, ..
+            }) => diagnostics.extend(found),
             Err(other) => return Err(other),
         }
     }
@@ -58,7 +60,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
     diagnostics.dedup_by(|a, b| a.place == b.place && a.message == b.message);
     let mut findings = up102::collisions(&environments);
     sort_findings(&mut findings);
-    let warns = findings.iter().any(|finding| finding.severity == Severity::Warn);
+    let warns = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Warn);
     let exit = if !diagnostics.is_empty() {
         Exit::Error
     } else if findings.iter().any(Finding::blocks) {
@@ -111,8 +115,10 @@ fn search(
     depth: usize,
     files: &mut Vec<Utf8PathBuf>,
 ) -> Result<(), CommandError> {
-    let unreadable =
-        |source| CommandError::Io { what: format!("cannot read folder {folder}"), source };
+    let unreadable = |source| CommandError::Io {
+        what: format!("cannot read folder {folder}"),
+        source,
+    };
     let mut entries = folder
         .read_dir_utf8()
         .map_err(unreadable)?

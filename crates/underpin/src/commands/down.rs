@@ -9,7 +9,7 @@ use crate::{
     output::Format,
     progress::Progress,
     render,
-    setup::{self, Extras, deployment},
+    setup::{self, Extras, deployment, within_deadline},
 };
 
 /// Tear an environment down: exactly what it owns
@@ -38,9 +38,11 @@ pub(crate) async fn down(args: DownArgs) -> Result<Exit, CommandError> {
         command: "down",
         ..Extras::default()
     };
-    let deployment = deployment(&args.target, extras).await?;
+    let deployment = within_deadline(&args.run, deployment(&args.target, extras)).await?;
     let format = args.target.output;
-    let outcome = run(&args, &deployment, &Progress::new(format), &stop, format).await?;
+    let progress = Progress::new(format);
+    let work = run(&args, &deployment, &progress, &stop, format);
+    let outcome = within_deadline(&args.run, work).await?;
     finish("down", format, &outcome, &args.accept)
 }
 
@@ -51,8 +53,7 @@ async fn run(
     stop: &Stop,
     format: Format,
 ) -> Result<Outcome, CommandError> {
-    let confirm =
-        |planned: &Planned| consent(&args.run, format, || render::text::plan(planned));
+    let confirm = |planned: &Planned| consent(&args.run, format, || render::text::plan(planned));
     let outcome = if args.kept {
         underpin_deploy::reclaim_kept(deployment, observer, stop, confirm).await
     } else {

@@ -19,7 +19,10 @@ pub(crate) struct ExplainArgs {
 pub(crate) fn explain(args: &ExplainArgs) -> Result<Exit, CommandError> {
     let rules: Vec<_> = match args.code {
         Some(code) => vec![rule(code).ok_or_else(|| {
-            CommandError::usage(format!("there is no rule {code}"), "`underpin explain` lists them")
+            CommandError::usage(
+                format!("there is no rule {code}"),
+                "`underpin explain` lists them",
+            )
         })?],
         None => RULES.iter().collect(),
     };

@@ -1,5 +1,5 @@
 use clap::Args;
-use underpin_deploy::{Import, ImportFrom};
+use underpin_deploy::{Import, ImportFrom, Imported};
 use underpin_model::LabelSelector;
 
 use super::{consent, write};
@@ -10,7 +10,7 @@ use crate::{
     output::Format,
     progress::Progress,
     render,
-    setup::{self, Extras, deployment},
+    setup::{self, Extras, deployment, within_deadline},
 };
 
 /// Record ownership of what another tool deployed, changing nothing else
@@ -53,14 +53,23 @@ pub(crate) async fn import(args: ImportArgs) -> Result<Exit, CommandError> {
         command: "import",
         ..Extras::default()
     };
-    let deployment = deployment(&args.target, extras).await?;
+    let deployment = within_deadline(&args.run, deployment(&args.target, extras)).await?;
     let format = args.target.output;
-    let request = Import { namespace: args.namespace.clone(), from: args.from.clone() };
+    let request = Import {
+        namespace: args.namespace.clone(),
+        from: args.from.clone(),
+    };
     let progress = Progress::new(format);
-    let imported = underpin_deploy::import(&deployment, &request, &progress, &stop, |imported| {
-        consent(&args.run, format, || render::text::import_plan(&deployment.environment, imported))
-    })
-    .await?;
+    let environment = &deployment.environment;
+    let work = async {
+        let confirm = |imported: &Imported| {
+            consent(&args.run, format, || {
+                render::text::import_plan(environment, imported)
+            })
+        };
+        Ok(underpin_deploy::import(&deployment, &request, &progress, &stop, confirm).await?)
+    };
+    let imported = within_deadline(&args.run, work).await?;
     write(&match format {
         Format::Text => render::text::imported(&deployment.environment, &imported),
         Format::Json => render::json::imported(&imported),

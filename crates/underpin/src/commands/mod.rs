@@ -21,8 +21,10 @@ use crate::{
 
 /// Writes the one result of a command.
 pub(crate) fn write(text: &str) -> Result<(), CommandError> {
-    output::result(text)
-        .map_err(|source| CommandError::Io { what: "cannot write the result".to_owned(), source })
+    output::result(text).map_err(|source| CommandError::Io {
+        what: "cannot write the result".to_owned(),
+        source,
+    })
 }
 
 /// Asks for consent to a plan, after showing it. `--yes` is consent; without it and without a

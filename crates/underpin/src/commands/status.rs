@@ -26,7 +26,10 @@ pub(crate) async fn status(mut args: StatusArgs) -> Result<Exit, CommandError> {
         let stack = crate::setup::load_stack(&args.target.file)?;
         args.target.environment = stack.file.spec.environments.keys().next().cloned();
     }
-    let extras = Extras { command: "status", ..Extras::default() };
+    let extras = Extras {
+        command: "status",
+        ..Extras::default()
+    };
     let deployment = deployment(&args.target, extras).await?;
     let status = underpin_deploy::status(&deployment).await?;
     write(&match args.target.output {

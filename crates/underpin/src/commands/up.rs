@@ -1,4 +1,5 @@
 use clap::Args;
+use underpin_deploy::Planned;
 
 use super::{consent, finish};
 use crate::{
@@ -7,7 +8,7 @@ use crate::{
     error::CommandError,
     progress::Progress,
     render,
-    setup::{self, Extras, deployment},
+    setup::{self, Extras, deployment, within_deadline},
 };
 
 /// Bring an environment to what its stack declares
@@ -36,12 +37,14 @@ pub(crate) async fn up(args: UpArgs) -> Result<Exit, CommandError> {
         manifests: true,
         command: "up",
     };
-    let deployment = deployment(&args.target, extras).await?;
+    let deployment = within_deadline(&args.run, deployment(&args.target, extras)).await?;
     let format = args.target.output;
     let progress = Progress::new(format);
-    let outcome = underpin_deploy::up(&deployment, &progress, &stop, |planned| {
-        consent(&args.run, format, || render::text::plan(planned))
-    })
-    .await?;
+    let work = async {
+        let confirm =
+            |planned: &Planned| consent(&args.run, format, || render::text::plan(planned));
+        Ok(underpin_deploy::up(&deployment, &progress, &stop, confirm).await?)
+    };
+    let outcome = within_deadline(&args.run, work).await?;
     finish("up", format, &outcome, &args.accept)
 }

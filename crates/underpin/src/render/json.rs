@@ -150,7 +150,12 @@ fn plan_document(command: &str, exit: Exit, planned: &Planned) -> Value {
     document["steps"] = plan.steps.iter().map(step).collect();
     document["problems"] = plan.problems.iter().map(problem).collect();
     document["findings"] = planned.verdict.findings.iter().map(finding).collect();
-    document["unread"] = planned.world.unread.iter().map(ToString::to_string).collect();
+    document["unread"] = planned
+        .world
+        .unread
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     document
 }
 
@@ -175,8 +180,11 @@ fn summary_document(planned: &Planned, summary: &Summary) -> Value {
         .iter()
         .map(|(key, result)| (key.to_string(), step_result(result)))
         .collect();
-    let left: Vec<String> =
-        summary.left(planned.plan.changing()).into_iter().map(ToString::to_string).collect();
+    let left: Vec<String> = summary
+        .left(planned.plan.changing())
+        .into_iter()
+        .map(ToString::to_string)
+        .collect();
     json!({
         "outcome": if summary.is_complete() { "done" } else { "incomplete" },
         "stopped": summary.stopped.map(|reason| reason.to_string()),

@@ -37,7 +37,11 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     text.push_str(&format!(
         "{} checked, {}\n",
         counted(files, "stack file"),
-        if wrong == 0 { "nothing found".to_owned() } else { format!("{wrong} found") }
+        if wrong == 0 {
+            "nothing found".to_owned()
+        } else {
+            format!("{wrong} found")
+        }
     ));
     text
 }
@@ -57,5 +61,9 @@ fn one_diagnostic(diagnostic: &Diagnostic) -> String {
 
 /// `1 object`, `2 objects`.
 fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }

@@ -40,7 +40,11 @@ pub(crate) fn plan(planned: &Planned) -> String {
         text.push_str(&one_step(step));
     }
     for (logical, why) in &plan.dropped {
-        text.push_str(&format!("  {} {}: record dropped: {why}\n", paint(DIM, "="), logical.name));
+        text.push_str(&format!(
+            "  {} {}: record dropped: {why}\n",
+            paint(DIM, "="),
+            logical.name
+        ));
     }
     text.push_str(&format!("\n{}\n", totals(&plan.steps)));
     if !planned.world.unread.is_empty() {
@@ -61,7 +65,9 @@ pub(crate) fn plan(planned: &Planned) -> String {
 
 /// Everything but what is merely unchanged.
 fn shown(steps: &[Step]) -> impl Iterator<Item = &Step> {
-    steps.iter().filter(|step| step.action != Action::Keep(KeepReason::Unchanged))
+    steps
+        .iter()
+        .filter(|step| step.action != Action::Keep(KeepReason::Unchanged))
 }
 
 fn one_step(step: &Step) -> String {
@@ -89,7 +95,9 @@ fn one_step(step: &Step) -> String {
 
 fn one_change(change: &FieldChange) -> String {
     match (&change.before, &change.after) {
-        (Some(before), Some(after)) => format!("{}: {} → {}", change.path, short(before), short(after)),
+        (Some(before), Some(after)) => {
+            format!("{}: {} → {}", change.path, short(before), short(after))
+        }
         (None, Some(after)) => format!("{}: + {}", change.path, short(after)),
         (Some(before), None) => format!("{}: - {}", change.path, short(before)),
         (None, None) => change.path.to_string(),
@@ -106,17 +114,30 @@ fn short(value: &Value) -> String {
 }
 
 fn totals(steps: &[Step]) -> String {
-    let count = |name: &str| steps.iter().filter(|step| step.action.name() == name).count();
+    let count = |name: &str| {
+        steps
+            .iter()
+            .filter(|step| step.action.name() == name)
+            .count()
+    };
     let parts: Vec<String> = ["create", "update", "replace", "adopt", "delete", "keep"]
         .iter()
         .filter(|name| count(name) > 0)
         .map(|name| format!("{} to {name}", count(name)))
         .collect();
-    if parts.is_empty() { "nothing declared, nothing recorded".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "nothing declared, nothing recorded".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 fn one_problem(problem: &Problem) -> String {
-    let place = problem.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    let place = problem
+        .place
+        .as_ref()
+        .map(|place| format!("{place}: "))
+        .unwrap_or_default();
     let mut text = format!("{place}{} {}\n", style::error("error:"), problem.message);
     if let Some(help) = &problem.help {
         text.push_str(&format!("    {} {help}\n", paint(BOLD, "help:")));
@@ -126,10 +147,18 @@ fn one_problem(problem: &Problem) -> String {
 
 /// How a plan ends when it is not carried out.
 pub(super) fn refusal(planned: &Planned) -> String {
-    let blocking = planned.verdict.findings.iter().filter(|finding| finding.blocks()).count();
+    let blocking = planned
+        .verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.blocks())
+        .count();
     let problems = planned.plan.problems.len();
     match (problems, blocking) {
-        (0, blocking) => format!("{}: nothing was changed\n", counted(blocking, "blocking finding")),
+        (0, blocking) => format!(
+            "{}: nothing was changed\n",
+            counted(blocking, "blocking finding")
+        ),
         (problems, _) => format!("{}: nothing was changed\n", counted(problems, "error")),
     }
 }

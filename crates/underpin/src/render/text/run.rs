@@ -3,7 +3,11 @@
 use underpin_deploy::{Outcome, Planned, Summary};
 use underpin_plan::Purpose;
 
-use super::{counted, findings::findings, plan::{plan, refusal}};
+use super::{
+    counted,
+    findings::findings,
+    plan::{plan, refusal},
+};
 use crate::render::style;
 
 /// How the run ended. The plan was shown before; a refused one is shown here.
@@ -37,7 +41,12 @@ fn settled(planned: &Planned) -> String {
 fn ran(command: &str, planned: &Planned, summary: &Summary) -> String {
     let mut text = String::new();
     for failure in &summary.failures {
-        text.push_str(&format!("{} {}: {}\n", style::error("failed:"), failure.key, failure.message));
+        text.push_str(&format!(
+            "{} {}: {}\n",
+            style::error("failed:"),
+            failure.key,
+            failure.message
+        ));
     }
     for (namespace, why) in &summary.kept {
         text.push_str(&format!(
@@ -47,7 +56,10 @@ fn ran(command: &str, planned: &Planned, summary: &Summary) -> String {
     let left = summary.left(planned.plan.changing());
     let done = counted(summary.done(), "change");
     if let Some(reason) = summary.stopped {
-        text.push_str(&format!("{command} stopped ({reason}): {done} made, {} left\n", left.len()));
+        text.push_str(&format!(
+            "{command} stopped ({reason}): {done} made, {} left\n",
+            left.len()
+        ));
         for key in left {
             text.push_str(&format!("    left: {key}\n"));
         }
@@ -55,7 +67,10 @@ fn ran(command: &str, planned: &Planned, summary: &Summary) -> String {
     } else if summary.is_complete() {
         text.push_str(&format!("{command} done: {done}\n"));
     } else {
-        text.push_str(&format!("{command} incomplete: {done} made, {} left; run again to retry\n", left.len()));
+        text.push_str(&format!(
+            "{command} incomplete: {done} made, {} left; run again to retry\n",
+            left.len()
+        ));
     }
     text
 }
@@ -65,6 +80,12 @@ fn kept_by_plan(planned: &Planned) -> String {
     if planned.plan.purpose == Purpose::Up {
         return String::new();
     }
-    let steps = planned.plan.steps.iter().filter(|step| step.key.is_namespace());
-    steps.map(|step| format!("kept namespace {}: {}\n", step.key.name, step.reason)).collect()
+    let steps = planned
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.key.is_namespace());
+    steps
+        .map(|step| format!("kept namespace {}: {}\n", step.key.name, step.reason))
+        .collect()
 }

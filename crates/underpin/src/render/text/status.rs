@@ -11,9 +11,16 @@ const OCCUPANTS_SHOWN: usize = 20;
 pub(crate) fn status(status: &Status, kept_only: bool) -> String {
     let mut text = String::new();
     if !kept_only {
-        for one in status.claims.iter().filter(|one| one.claim.retired.is_none()) {
+        for one in status
+            .claims
+            .iter()
+            .filter(|one| one.claim.retired.is_none())
+        {
             let claim = &one.claim;
-            let home = claim.placement.as_ref().map_or("nowhere yet", |p| p.namespace.as_str());
+            let home = claim
+                .placement
+                .as_ref()
+                .map_or("nowhere yet", |p| p.namespace.as_str());
             text.push_str(&format!(
                 "{} in namespace {home}: {}\n",
                 claim.display_name(),
@@ -29,17 +36,27 @@ pub(crate) fn status(status: &Status, kept_only: bool) -> String {
                 }
             }
             if let Some(lock) = &claim.lock {
-                text.push_str(&format!("    locked by {} since {}\n", lock.who, lock.acquired));
+                text.push_str(&format!(
+                    "    locked by {} since {}\n",
+                    lock.who, lock.acquired
+                ));
             }
             if let Some(last) = claim.history.last() {
                 let (at, command) = (&last.at, &last.command);
-                text.push_str(&format!("    last: {command} at {at} by {}: {}\n", last.who, last.outcome));
+                text.push_str(&format!(
+                    "    last: {command} at {at} by {}: {}\n",
+                    last.who, last.outcome
+                ));
             }
         }
     }
     text.push_str(&status.kept.iter().map(kept).collect::<String>());
     if text.is_empty() {
-        let what = if kept_only { "nothing was kept" } else { "nothing is recorded" };
+        let what = if kept_only {
+            "nothing was kept"
+        } else {
+            "nothing is recorded"
+        };
         text = format!("{what} in context {}\n", status.context);
     }
     text
@@ -59,7 +76,10 @@ fn kept(kept: &KeptNamespace) -> String {
     }
     for occupant in kept.occupancy.occupants.iter().take(OCCUPANTS_SHOWN) {
         let since = occupant.created.as_deref().unwrap_or("unknown");
-        text.push_str(&format!("    {} ({}, since {since})\n", occupant.key, occupant.owner));
+        text.push_str(&format!(
+            "    {} ({}, since {since})\n",
+            occupant.key, occupant.owner
+        ));
     }
     if kept.occupancy.occupants.len() > OCCUPANTS_SHOWN {
         let more = kept.occupancy.occupants.len() - OCCUPANTS_SHOWN;

@@ -1,0 +1,229 @@
+//! R6.2: killed after any of its writes, the next run, unattended, comes to the same end.
+
+mod state;
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
+use underpin_tests::{Action, Kubectl, Project, Proxy, SHORT_LEASE, shared};
+
+/// Writes of each run that are died at, as far as there are so many.
+const POINTS: u64 = 40;
+/// Stacks that die at the same time, each in a namespace of its own.
+const STACKS: u64 = 5;
+/// At each so-many-th point the run dies before its write has an effect, else right after.
+const BEFORE_EVERY: u64 = 8;
+
+const BEFORE: &str = include_str!("before.yaml");
+const AFTER: &str = include_str!("after.yaml");
+
+type State = BTreeMap<String, Value>;
+
+/// What uninterrupted runs lead to.
+struct Reference {
+    first: State,
+    updated: State,
+    claimed_first: Vec<String>,
+    claimed_updated: Vec<String>,
+    /// Writes of the first `up`, of the update, and of `down`.
+    writes: [u64; 3],
+}
+
+/// One stack, its own way to the cluster, and an independent look at it.
+struct Subject {
+    proxy: Proxy,
+    project: Project,
+    kubectl: Kubectl,
+}
+
+impl Subject {
+    fn new(name: &str) -> Result<Self> {
+        let cluster = shared()?;
+        let proxy = Proxy::start(cluster)?;
+        let project = Project::new(name, &proxy.kubeconfig(), &manifest(BEFORE, name))?;
+        Ok(Self {
+            proxy,
+            project,
+            kubectl: Kubectl::new(cluster),
+        })
+    }
+
+    fn declare(&self, text: &str) -> Result<()> {
+        self.project.declare(&manifest(text, self.project.name()))
+    }
+
+    fn state(&self) -> Result<State> {
+        state::of_stack(&self.kubectl, self.project.name())
+    }
+
+    /// Runs to the end and counts the writes.
+    fn uninterrupted(&self, command: &str) -> Result<u64> {
+        self.proxy.clear();
+        self.project.expect(0, command)?;
+        Ok(self.proxy.mutations().len() as u64)
+    }
+
+    /// Dies at the `n`-th write, and runs again. Whether there were so many writes.
+    fn killed_and_run_again(&self, command: &str, n: u64) -> Result<bool> {
+        let kill = if n.is_multiple_of(BEFORE_EVERY) {
+            Action::KillBefore
+        } else {
+            Action::KillAfter
+        };
+        self.proxy.clear();
+        self.proxy.at_mutation(n, kill);
+        let running = self.project.spawn(command)?;
+        self.proxy.victim(running.id()?);
+        let output = running.wait()?;
+        let died = self.proxy.has_killed();
+        ensure!(
+            died == output.code.is_none(),
+            "at {n}: {}",
+            output.transcript()
+        );
+        ensure!(
+            died || output.code == Some(0),
+            "at {n}: {}",
+            output.transcript()
+        );
+        self.proxy.policy(|_| Action::Pass);
+        self.project
+            .expect(0, command)
+            .with_context(|| format!("after the kill at {n}"))?;
+        Ok(died)
+    }
+
+    fn check(&self, n: u64, what: &str, state: &State, claimed: &[String]) -> Result<()> {
+        let context = || format!("{what}, killed at write {n}");
+        compare(&self.state()?, state).with_context(context)?;
+        let found =
+            state::settled_claim(&self.kubectl, self.project.name()).with_context(context)?;
+        ensure!(
+            found == claimed,
+            "{}: the claim records {found:?}",
+            context()
+        );
+        Ok(())
+    }
+
+    fn check_gone(&self, n: u64) -> Result<()> {
+        let left = self.state()?;
+        ensure!(
+            left.is_empty(),
+            "down, killed at write {n}, left {:?}",
+            left.keys()
+        );
+        let claim = state::claim(&self.kubectl, self.project.name())?;
+        ensure!(
+            claim.is_none(),
+            "down, killed at write {n}, left the claim: {claim:?}"
+        );
+        Ok(())
+    }
+}
+
+fn manifest(text: &str, stack: &str) -> String {
+    text.replace("SUFFIX", stack)
+}
+
+fn up() -> String {
+    format!("up --yes --wait=false --lease {SHORT_LEASE}")
+}
+
+fn down() -> String {
+    format!("down --yes --lease {SHORT_LEASE}")
+}
+
+fn compare(found: &State, expect: &State) -> Result<()> {
+    let keys = |state: &State| state.keys().cloned().collect::<Vec<_>>();
+    ensure!(
+        keys(found) == keys(expect),
+        "other objects: {:?}\nnot {:?}",
+        keys(found),
+        keys(expect)
+    );
+    for (key, object) in expect {
+        ensure!(
+            found[key] == *object,
+            "{key} differs:\n{}\nnot\n{object}",
+            found[key]
+        );
+    }
+    Ok(())
+}
+
+fn reference() -> Result<Reference> {
+    let subject = Subject::new("kill-never")?;
+    let name = subject.project.name();
+    let first_writes = subject.uninterrupted(&up())?;
+    let first = subject.state()?;
+    let claimed_first = state::settled_claim(&subject.kubectl, name)?;
+    subject.declare(AFTER)?;
+    let update_writes = subject.uninterrupted(&up())?;
+    let updated = subject.state()?;
+    let claimed_updated = state::settled_claim(&subject.kubectl, name)?;
+    // R6.1: the second run writes nothing.
+    ensure!(
+        subject.uninterrupted(&up())? == 0,
+        "the second run changes something"
+    );
+    let down_writes = subject.uninterrupted(&down())?;
+    subject.check_gone(0)?;
+    let writes = [first_writes, update_writes, down_writes];
+    Ok(Reference {
+        first,
+        updated,
+        claimed_first,
+        claimed_updated,
+        writes,
+    })
+}
+
+/// Lives and dies through every point that is this stack's.
+fn through_points(stack: u64, reference: &Reference) -> Result<[u64; 3]> {
+    let subject = Subject::new(&format!("kill-{stack}"))?;
+    let mut died = [0; 3];
+    for n in (1..=POINTS).filter(|n| n % STACKS == stack) {
+        subject.declare(BEFORE)?;
+        died[0] += u64::from(subject.killed_and_run_again(&up(), n)?);
+        subject.check(n, "first up", &reference.first, &reference.claimed_first)?;
+        subject.declare(AFTER)?;
+        died[1] += u64::from(subject.killed_and_run_again(&up(), n)?);
+        subject.check(n, "update", &reference.updated, &reference.claimed_updated)?;
+        died[2] += u64::from(subject.killed_and_run_again(&down(), n)?);
+        subject.check_gone(n)?;
+    }
+    Ok(died)
+}
+
+/// R6.2, R6.1: at each of the first 40 writes of a first `up`, of one that updates, prunes and
+/// replaces, and of a `down`.
+#[test]
+fn killed_at_any_write_the_next_run_comes_to_the_same_end() -> Result<()> {
+    let reference = reference()?;
+    let died = thread::scope(|scope| {
+        let stacks: Vec<_> = (0..STACKS)
+            .map(|stack| {
+                scope.spawn({
+                    let reference = &reference;
+                    move || through_points(stack, reference)
+                })
+            })
+            .collect();
+        let joined = stacks
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| anyhow!("panic"))?);
+        joined.collect::<Result<Vec<_>>>()
+    })?;
+    for phase in 0..3 {
+        let deaths: u64 = died.iter().map(|died| died[phase]).sum();
+        // Lock renewals may add a write to those that were counted.
+        assert!(
+            deaths >= reference.writes[phase].min(POINTS),
+            "{deaths} deaths in phase {phase}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! I6: an interrupted deploy could never be run again.
+
+mod adoption;
+mod deadline;
+mod half_done;
+mod kill_points;
+mod neighbours;
+mod outage;
+mod partial;
+mod two_at_once;
+
+use std::time::Duration;
+
+/// Longest wait for something that happens by itself.
+const LIMIT: Duration = Duration::from_secs(60);
