@@ -318,11 +318,14 @@ fn conflict(kind: &ConflictKind, message: &str) -> String {
     }
 }
 
+/// Characters by which the end of a message is recognised.
+const ENDING_LENGTH: usize = 60;
+
 /// Causes that the message does not already tell.
 fn list_causes(causes: &[Cause], told: &str) -> String {
     let mut texts: Vec<String> = causes
         .iter()
-        .filter(|cause| !told.contains(&cause.message))
+        .filter(|cause| !told.contains(ending(&cause.message)))
         .map(|cause| format!("{}: {}", cause.field, cause.message))
         .collect();
     texts.dedup();
@@ -331,6 +334,12 @@ fn list_causes(causes: &[Cause], told: &str) -> String {
     } else {
         format!(" ({})", texts.join("; "))
     }
+}
+
+/// The end of a message, by which it is recognised in another: either may lack its middle.
+fn ending(message: &str) -> &str {
+    let start = message.char_indices().rev().nth(ENDING_LENGTH - 1).map_or(0, |(index, _)| index);
+    &message[start..]
 }
 
 fn served(versions: &[String]) -> String {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::{Act, Cause, ClusterError, ConflictKind, FieldConflict};
 
 /// Longest message taken from a server; aggregated servers and proxies answer with whole pages.
-const MESSAGE_LIMIT: usize = 2_000;
+const MESSAGE_LIMIT: usize = 1_000;
 
 /// `meta.k8s.io/v1 Status`, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
@@ -122,7 +122,7 @@ impl Refusal<'_> {
                 .unwrap_or("no reason given")
                 .to_owned();
         }
-        message.chars().take(MESSAGE_LIMIT).collect()
+        shortened(message)
     }
 
     fn forbidden(&self, details: &Details, message: String) -> ClusterError {
@@ -196,12 +196,25 @@ impl Refusal<'_> {
     /// A cause's message; of a Secret only what stands after the quoted value.
     fn cause_message(&self, message: &str) -> String {
         if !self.act.touches_secrets() {
-            return message.chars().take(MESSAGE_LIMIT).collect();
+            return shortened(message);
         }
         let known = ["field is immutable", "Required value", "Too long"];
         let told = known.iter().find(|phrase| message.contains(**phrase));
         told.map_or_else(|| "withheld".to_owned(), |phrase| (*phrase).to_owned())
     }
+}
+
+/// A message without its middle, if it is long: the server quotes whole objects between the field
+/// and what is wrong with it.
+fn shortened(message: &str) -> String {
+    let length = message.chars().count();
+    if length <= MESSAGE_LIMIT {
+        return message.to_owned();
+    }
+    let half = MESSAGE_LIMIT / 2;
+    let head: String = message.chars().take(half).collect();
+    let tail: String = message.chars().skip(length - half).collect();
+    format!("{head} … {tail}")
 }
 
 impl Details {
@@ -496,6 +509,7 @@ mod tests {
             "Invalid value: rbac.RoleRef{}: cannot change roleRef",
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`",
             "Forbidden: may not be changed in an update.",
+            &format!("Invalid value: {}: field is immutable", "core.Container{}".repeat(1_000)),
         ] {
             check_immutable(message, true);
         }

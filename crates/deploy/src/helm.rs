@@ -1,7 +1,7 @@
 //! What Helm has stored of its releases: what an import takes over, and what an uninstall would
 //! read.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use underpin_model::{GroupKind, Object, World};
 use underpin_plan::RecordedObject;
@@ -49,13 +49,13 @@ pub(crate) fn latest_release(
 /// A release that cannot be decoded records nothing; nothing here makes a plan more permissive.
 pub(crate) fn recorded(world: &World, namespace: &str) -> Vec<RecordedObject> {
     let secrets = GroupKind::core("Secret");
-    let names: BTreeMap<&str, ()> = world
+    let names: BTreeSet<&str> = world
         .of_kind(&secrets)
         .filter(|secret| secret.key.namespace.as_deref() == Some(namespace))
-        .filter_map(|secret| Some((release_name(secret)?, ())))
+        .filter_map(release_name)
         .collect();
     let mut recorded = Vec::new();
-    for name in names.into_keys() {
+    for name in names {
         let Ok(release) = latest_release(name, namespace, world) else {
             continue;
         };

@@ -22,6 +22,7 @@ mod kinds;
 mod namespace;
 mod observe;
 mod planning;
+mod random;
 mod record;
 mod remove;
 mod run;

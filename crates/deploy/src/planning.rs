@@ -5,13 +5,13 @@ use std::sync::Arc;
 use underpin_cluster::ReadRequest;
 use underpin_model::{Claim, ClaimId, GroupKind, ObjectKey, World};
 use underpin_plan::{
-    Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, judge_recorded, plan_up, prepare,
+    Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, hexadecimal, judge_recorded, plan_up, prepare,
     resolve_placement,
 };
 use underpin_source::manifests::{Variable, Variables, render};
 
 use crate::{
-    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds, session,
+    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds, random::random, session,
 };
 
 /// A plan with everything it was made from.
@@ -161,15 +161,10 @@ pub(crate) fn variables(deployment: &Deployment, namespace: &str) -> Variables {
 
 /// The recorded identity, or a fresh one.
 pub(crate) fn identity(claim: Option<&Claim>) -> Result<Identity, DeployError> {
-    let mut random = [0_u8; 32];
-    getrandom::fill(&mut random).map_err(|error| DeployError::NoRandomness(error.to_string()))?;
-    let (id, seed) = random.split_at(16);
-    let id = id.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut identity = Identity {
-        claim: ClaimId(id),
-        seed: [0; 16],
+        claim: ClaimId(hexadecimal(&random::<16>()?)),
+        seed: random::<16>()?,
     };
-    identity.seed.copy_from_slice(seed);
     if let Some(claim) = claim {
         identity.claim = claim.id.clone();
     }

@@ -10,6 +10,8 @@ use crate::{StepResult, StopReason, apply::Tools, waves::StepEnd};
 
 /// How often one object is read again and decided again after it changed underfoot.
 const ATTEMPTS: usize = 5;
+/// How long a replacement waits for the old object to go.
+const REPLACEMENT_PATIENCE: Duration = Duration::from_mins(1);
 /// Between two looks at an object that is going.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -66,8 +68,7 @@ pub(crate) async fn for_replacement(
     kind: &ResourceKind,
     step: &Step,
 ) -> Result<Result<(), String>, StopReason> {
-    let patience = Duration::from_secs(60);
-    let end = delete_step(tools.clone(), kind.clone(), step.clone(), patience).await?;
+    let end = delete_step(tools.clone(), kind.clone(), step.clone(), REPLACEMENT_PATIENCE).await?;
     Ok(match end.0 {
         StepResult::Done | StepResult::AlreadyDone => Ok(()),
         StepResult::Terminating(held) => Err(format!(

@@ -2,9 +2,9 @@
 
 use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
 use underpin_model::{Claim, ClaimId, World};
-use underpin_plan::Acceptances;
+use underpin_plan::{Acceptances, hexadecimal};
 
-use crate::{DeployError, Deployment, Event, Observer};
+use crate::{DeployError, Deployment, Event, Observer, random::random};
 
 /// The environment's claim in a world that was read. An error when claims could not be read, or
 /// another environment's claim has the same name: neither may pass for "no claim".
@@ -75,11 +75,8 @@ pub(crate) async fn lock(
     observer: &dyn Observer,
 ) -> Result<Locked, DeployError> {
     let environment = &deployment.environment;
-    let mut nonce = [0_u8; 8];
-    getrandom::fill(&mut nonce).map_err(|error| DeployError::NoRandomness(error.to_string()))?;
-    let nonce: String = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
     let request = LockRequest {
-        holder: nonce,
+        holder: hexadecimal(&random::<8>()?),
         who: deployment.settings.who.clone(),
         lease: deployment.settings.lease,
         wait: deployment.settings.lock_wait,

@@ -6,6 +6,8 @@ use tokio::sync::watch;
 
 /// Least time a request is given: with less left before the deadline, none is sent.
 const LEAST_REQUEST_TIME: Duration = Duration::from_secs(1);
+/// Any long time: a sleep that is only meant to be interrupted.
+const LONG: Duration = Duration::from_hours(1);
 /// Kept free before the deadline for writing the last record and leaving.
 const MARGIN: Duration = Duration::from_millis(1500);
 
@@ -76,7 +78,7 @@ impl Stop {
     /// Resolves when there is a reason to stop.
     pub async fn stopped(&self) -> StopReason {
         loop {
-            if let Some(reason) = self.sleep(Duration::from_secs(3600)).await {
+            if let Some(reason) = self.sleep(LONG).await {
                 return reason;
             }
         }

@@ -37,7 +37,7 @@ pub use accept::{Acceptance, AcceptanceError, Acceptances};
 pub use build::{FieldConflict, MergeOutcome, Plan, Purpose, UpInput, is_long_lived, plan_up};
 pub use diff::changes;
 pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields, Problem};
-pub use fingerprint::Fingerprints;
+pub use fingerprint::{Fingerprints, hexadecimal};
 pub use judge::{Context, Verdict, judge, judge_recorded, sort_findings};
 pub use left_alone::{FieldExpression, FieldExpressionError};
 pub use managed_fields::without_co_owned;

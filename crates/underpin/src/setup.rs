@@ -263,11 +263,10 @@ fn settings(
     let process = std::process::id();
     Settings {
         wait: run.is_none_or(|run| run.wait),
-        wait_timeout: run.map_or(Duration::from_secs(300), |run| run.wait_timeout),
+        // Commands without these arguments neither wait nor lock.
+        wait_timeout: run.map_or(Duration::ZERO, |run| run.wait_timeout),
         request_timeout,
-        lease: run.map_or(Duration::from_secs(60), |run| {
-            Duration::from_secs(run.lease.into())
-        }),
+        lease: run.map_or(Duration::ZERO, |run| Duration::from_secs(run.lease.into())),
         lock_wait: run.map_or(Duration::ZERO, |run| run.lock_wait),
         who: format!(
             "{} ({login}@{host}, process {process}, underpin {command})",
