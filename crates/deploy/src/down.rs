@@ -11,10 +11,11 @@ use underpin_plan::{Identity, Ownership, judge, plan_down};
 use crate::{
     DeployError, Deployment, Event, Observer, Outcome, Planned, StepResult, Stop, Summary,
     apply::Tools,
+    closing::{Ended, finish},
     kinds::Kinds,
     planning,
+    removal::{Removal, remove_wave},
     session::{self, Locked, lock},
-    up::{Ended, Removal, finish, remove_wave},
     waves,
 };
 

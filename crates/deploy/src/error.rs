@@ -39,7 +39,7 @@ pub enum DeployError {
     /// Something else is recorded under the name that this environment's claim would have.
     #[error(
         "the claim {name} belongs to {other}: {environment} has the same name once it is made \
-         valid; rename one of the two"
+         valid, and each would take the other's objects for its own; rename one of the two (UP102)"
     )]
     ClaimNameTaken {
         /// The claim's name.

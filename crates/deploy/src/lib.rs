@@ -12,6 +12,7 @@
 //! - a destructive call re-reads what it destroys and carries its uid and resourceVersion.
 
 mod apply;
+mod closing;
 mod deployment;
 mod down;
 mod dry_run;
@@ -24,6 +25,7 @@ mod observe;
 mod planning;
 mod random;
 mod record;
+mod removal;
 mod remove;
 mod run;
 mod session;

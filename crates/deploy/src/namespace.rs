@@ -12,6 +12,7 @@ use underpin_model::{
     Action, ClaimId, GroupKind, Object, ObjectKey, ResourceKind, Step, Unread, World, names,
 };
 use underpin_plan::{Occupancy, Ownership, occupancy};
+use underpin_refs::{Presence, presence};
 
 use crate::{
     StepResult, StopReason,
@@ -24,6 +25,9 @@ use crate::{
 const ATTEMPTS: usize = 5;
 /// Between two counts of a namespace whose last objects are going.
 const SETTLE_POLL: Duration = Duration::from_millis(500);
+/// How long that is waited for at least, whether or not waiting was asked for: what our own
+/// deletions leave behind for a moment is nobody's reason to keep a namespace.
+const SETTLE_LEAST: Duration = Duration::from_secs(10);
 /// Lists in flight at once while counting.
 const IN_FLIGHT: usize = 16;
 
@@ -151,7 +155,7 @@ async fn settled_count(
     removal: &NamespaceRemoval,
     namespace: &str,
 ) -> Result<Result<Occupancy, String>, StopReason> {
-    let end = Instant::now() + removal.patience;
+    let end = Instant::now() + removal.patience.max(SETTLE_LEAST);
     loop {
         let (left, settles) = match count(tools, removal, namespace).await? {
             Ok(counted) => counted,
@@ -167,9 +171,15 @@ async fn settled_count(
 }
 
 /// Whether an object goes by itself: it is being deleted, or everything that it was made for is
-/// gone and a controller collects it. `uids` are those of all objects that are there.
-fn goes_by_itself(object: &Object, uids: &BTreeSet<&str>) -> bool {
+/// gone and a controller collects it. `uids` are those of all objects that are there; `before` is
+/// the world in which what it was made for still was.
+fn goes_by_itself(object: &Object, uids: &BTreeSet<&str>, before: &World) -> bool {
     if object.is_terminating() {
+        return true;
+    }
+    let endpoints = object.key.kind.is("", "Endpoints");
+    if endpoints && matches!(presence(object, before), Presence::Derived(_)) {
+        // They name their Service by their own name alone.
         return true;
     }
     let owners = object.owner_references();
@@ -232,12 +242,17 @@ async fn count(
         object.is_terminating() && own.as_ref().is_some_and(|claim| claim.owns(object))
     };
     let counted = occupancy(&left, &ownership, namespace, Some(&tools.claim), going);
-    let uids: BTreeSet<&str> = left.objects().filter_map(Object::uid).collect();
+    let cluster_wide = |object: &&Object| object.key.namespace.is_none();
+    let uids: BTreeSet<&str> = left
+        .objects()
+        .chain(removal.world.objects().filter(cluster_wide))
+        .filter_map(Object::uid)
+        .collect();
     let settles = counted.unread.is_empty()
         && counted.placed.is_empty()
         && counted.occupants.iter().all(|occupant| {
             left.get(&occupant.key)
-                .is_some_and(|object| goes_by_itself(object, &uids))
+                .is_some_and(|object| goes_by_itself(object, &uids, &removal.world))
         });
     Ok(Ok((counted, settles)))
 }
@@ -270,4 +285,62 @@ async fn list_all(cluster: &Cluster, world: &World, namespace: &str) -> Vec<List
     }
     all.sort_by(|a, b| a.0.cmp(&b.0));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use underpin_model::{Depth, Origin};
+
+    use super::*;
+
+    fn object(value: Value) -> Object {
+        Object::from_value(value, Depth::Full, Origin::Live).unwrap()
+    }
+
+    fn named(kind: &str, name: &str, further: Value) -> Object {
+        let mut value = json!({
+            "apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "wallet"},
+        });
+        value["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .extend(further.as_object().unwrap().clone());
+        object(value)
+    }
+
+    fn owned_by(uid: &str) -> Value {
+        json!({"ownerReferences": [
+            {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": uid, "controller": true},
+        ]})
+    }
+
+    #[track_caller]
+    fn check(left: &Object, expect: bool) {
+        let mut before = World::default();
+        before.insert(named("Service", "web", json!({"uid": "service"})));
+        let uids = BTreeSet::from(["there"]);
+        assert_eq!(goes_by_itself(left, &uids, &before), expect, "{}", left.key);
+    }
+
+    /// R1.4, R1.5: only what the deleted objects leave behind for a moment is waited for.
+    #[test]
+    fn what_a_deletion_leaves_behind_goes_by_itself() {
+        check(&named("Pod", "web-1", owned_by("gone")), true);
+        check(&named("Pod", "web-1", owned_by("there")), false);
+        check(&named("Pod", "by-hand", json!({})), false);
+        check(
+            &named(
+                "Pod",
+                "by-hand",
+                json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+            ),
+            true,
+        );
+        check(&named("Endpoints", "web", json!({})), true);
+        check(&named("Endpoints", "by-hand", json!({})), false);
+        let token = |uid: &str| json!({"annotations": {"kubernetes.io/service-account.uid": uid}});
+        check(&named("Secret", "sa-token-1", token("gone")), true);
+        check(&named("Secret", "sa-token-1", token("there")), false);
+    }
 }

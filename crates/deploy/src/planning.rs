@@ -5,13 +5,14 @@ use std::sync::Arc;
 use underpin_cluster::ReadRequest;
 use underpin_model::{Claim, ClaimId, GroupKind, ObjectKey, World};
 use underpin_plan::{
-    Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, hexadecimal, judge_recorded, plan_up, prepare,
-    resolve_placement,
+    Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, hexadecimal, judge_recorded,
+    plan_up, prepare, resolve_placement,
 };
 use underpin_source::manifests::{Variable, Variables, render};
 
 use crate::{
-    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds, random::random, session,
+    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds,
+    random::random, session,
 };
 
 /// A plan with everything it was made from.

@@ -68,7 +68,13 @@ pub(crate) async fn for_replacement(
     kind: &ResourceKind,
     step: &Step,
 ) -> Result<Result<(), String>, StopReason> {
-    let end = delete_step(tools.clone(), kind.clone(), step.clone(), REPLACEMENT_PATIENCE).await?;
+    let end = delete_step(
+        tools.clone(),
+        kind.clone(),
+        step.clone(),
+        REPLACEMENT_PATIENCE,
+    )
+    .await?;
     Ok(match end.0 {
         StepResult::Done | StepResult::AlreadyDone => Ok(()),
         StepResult::Terminating(held) => Err(format!(

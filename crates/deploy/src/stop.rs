@@ -107,7 +107,7 @@ mod tests {
         let (_sender, receiver) = watch::channel(false);
         let long = Duration::from_secs(30);
         let free = Stop::new(None, receiver.clone());
-        assert_eq!(free.time_for(long, Duration::from_secs(60)), Ok(long));
+        assert_eq!(free.time_for(long, Duration::from_mins(1)), Ok(long));
         assert_eq!(
             free.time_for(long, Duration::from_secs(5)),
             Ok(Duration::from_secs(5))
@@ -132,7 +132,7 @@ mod tests {
     async fn an_interrupt_wakes_a_sleeper() {
         let (sender, receiver) = watch::channel(false);
         let stop = Stop::new(None, receiver);
-        let sleeper = tokio::spawn(async move { stop.sleep(Duration::from_secs(600)).await });
+        let sleeper = tokio::spawn(async move { stop.sleep(Duration::from_mins(10)).await });
         sender.send(true).unwrap();
         assert_eq!(sleeper.await.unwrap(), Some(StopReason::Interrupted));
     }

@@ -7,15 +7,15 @@ use std::{
 };
 
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, LogicalKey, Object, ObjectKey, Step};
+use underpin_model::{Action, Object, ObjectKey, Step};
 use underpin_plan::Fingerprints;
 
 use crate::{
-    DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop,
-    StopReason, Summary,
+    DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
     apply::{Tools, apply_step},
-    namespace::{self, NamespaceRemoval},
-    planning, record, remove,
+    closing::{Ended, finish},
+    namespace, planning, record,
+    removal::{Removal, remove_wave},
     session::{self, Locked, lock},
     wait, waves,
 };
@@ -144,60 +144,6 @@ async fn carry_out(
     let Run { summary, tools, .. } = run;
     drop(tools);
     finish(deployment, "up", guard, summary, ended).await
-}
-
-/// Writes the history and gives the lock back, however the run ended.
-pub(crate) async fn finish(
-    deployment: &Deployment,
-    command: &str,
-    guard: Arc<LockGuard>,
-    mut summary: Summary,
-    ended: Result<(), Ended>,
-) -> Result<Summary, DeployError> {
-    match ended {
-        Ok(()) => {}
-        Err(Ended::Stopped(reason)) => summary.stopped = Some(reason),
-        Err(Ended::Lock(error)) => {
-            release(deployment, command, guard, &summary).await.ok();
-            return Err(error.into());
-        }
-    }
-    if summary.stopped != Some(StopReason::LockLost) {
-        release(deployment, command, guard, &summary).await?;
-    }
-    Ok(summary)
-}
-
-async fn release(
-    deployment: &Deployment,
-    command: &str,
-    guard: Arc<LockGuard>,
-    summary: &Summary,
-) -> Result<(), DeployError> {
-    let record = session::history(deployment, command, summary.line(), &deployment.acceptances);
-    // Every step has ended, so nobody else holds the guard any more.
-    if let Ok(guard) = Arc::try_unwrap(guard) {
-        guard.release(|claim| claim.record(record)).await?;
-    }
-    Ok(())
-}
-
-/// Why a run ended before its last step.
-pub(crate) enum Ended {
-    Stopped(StopReason),
-    Lock(underpin_cluster::lock::LockError),
-}
-
-impl From<StopReason> for Ended {
-    fn from(reason: StopReason) -> Self {
-        Self::Stopped(reason)
-    }
-}
-
-impl From<underpin_cluster::lock::LockError> for Ended {
-    fn from(error: underpin_cluster::lock::LockError) -> Self {
-        Self::Lock(error)
-    }
 }
 
 impl Run<'_> {
@@ -350,77 +296,5 @@ impl Run<'_> {
             ended?;
         }
         Ok(())
-    }
-}
-
-/// What removals need besides the shared tools.
-pub(crate) struct Removal {
-    namespaces: Option<NamespaceRemoval>,
-    kinds: crate::kinds::Kinds,
-    patience: Duration,
-}
-
-impl Removal {
-    pub(crate) fn new(deployment: &Deployment, planned: &Planned) -> Self {
-        let patience = if deployment.settings.wait {
-            deployment.settings.wait_timeout
-        } else {
-            Duration::ZERO
-        };
-        let kind = planned
-            .kinds
-            .get(&underpin_model::GroupKind::core("Namespace"))
-            .cloned();
-        let world = Arc::new(planned.world.clone());
-        let namespaces = kind.map(|kind| NamespaceRemoval {
-            store: deployment.store.clone(),
-            world,
-            kind,
-            patience,
-        });
-        Self {
-            namespaces,
-            kinds: planned.kinds.clone(),
-            patience,
-        }
-    }
-}
-
-/// Removes one wave's objects and takes what is gone out of the claim.
-pub(crate) async fn remove_wave(
-    tools: &Tools,
-    removal: &Removal,
-    wave: &[&Step],
-    summary: &mut Summary,
-    observer: &dyn Observer,
-) -> Result<(), Ended> {
-    let perform = |step: Step| {
-        let (tools, patience) = (tools.clone(), removal.patience);
-        let kind = removal.kinds.get(&step.key.kind).cloned();
-        let namespaces = removal.namespaces.clone();
-        async move {
-            match (step.key.is_namespace(), kind, namespaces) {
-                (true, _, Some(namespaces)) => {
-                    namespace::delete_step(tools, namespaces, step).await
-                }
-                (false, Some(kind), _) => remove::delete_step(tools, kind, step, patience).await,
-                _ => {
-                    let why = "the cluster no longer serves its kind".to_owned();
-                    Ok((StepResult::Failed(why), None))
-                }
-            }
-        }
-    };
-    let (outputs, stopped) = waves::run_wave(wave, &mut summary.results, observer, perform).await;
-    let gone: Vec<LogicalKey> = outputs.into_iter().map(|(step, ())| step.logical).collect();
-    if !gone.is_empty() {
-        tools
-            .guard
-            .update(|claim| record::removed(claim, &gone))
-            .await?;
-    }
-    match stopped {
-        Some(reason) => Err(reason.into()),
-        None => Ok(()),
     }
 }

@@ -1,0 +1,61 @@
+//! How a run ends: the history is written and the lock given back, whatever happened.
+
+use std::sync::Arc;
+
+use underpin_cluster::lock::{LockError, LockGuard};
+
+use crate::{DeployError, Deployment, StopReason, Summary, session};
+
+/// Writes the history and gives the lock back, however the run ended.
+pub(crate) async fn finish(
+    deployment: &Deployment,
+    command: &str,
+    guard: Arc<LockGuard>,
+    mut summary: Summary,
+    ended: Result<(), Ended>,
+) -> Result<Summary, DeployError> {
+    match ended {
+        Ok(()) => {}
+        Err(Ended::Stopped(reason)) => summary.stopped = Some(reason),
+        Err(Ended::Lock(error)) => {
+            release(deployment, command, guard, &summary).await.ok();
+            return Err(error.into());
+        }
+    }
+    if summary.stopped != Some(StopReason::LockLost) {
+        release(deployment, command, guard, &summary).await?;
+    }
+    Ok(summary)
+}
+
+async fn release(
+    deployment: &Deployment,
+    command: &str,
+    guard: Arc<LockGuard>,
+    summary: &Summary,
+) -> Result<(), DeployError> {
+    let record = session::history(deployment, command, summary.line(), &deployment.acceptances);
+    // Every step has ended, so nobody else holds the guard any more.
+    if let Ok(guard) = Arc::try_unwrap(guard) {
+        guard.release(|claim| claim.record(record)).await?;
+    }
+    Ok(())
+}
+
+/// Why a run ended before its last step.
+pub(crate) enum Ended {
+    Stopped(StopReason),
+    Lock(LockError),
+}
+
+impl From<StopReason> for Ended {
+    fn from(reason: StopReason) -> Self {
+        Self::Stopped(reason)
+    }
+}
+
+impl From<LockError> for Ended {
+    fn from(error: LockError) -> Self {
+        Self::Lock(error)
+    }
+}

@@ -1,0 +1,83 @@
+//! Removes a wave of objects, and takes what is gone out of the claim.
+
+use std::{sync::Arc, time::Duration};
+
+use underpin_model::{GroupKind, LogicalKey, Step};
+
+use crate::{
+    Deployment, Observer, Planned, StepResult, Summary,
+    apply::Tools,
+    closing::Ended,
+    kinds::Kinds,
+    namespace::{self, NamespaceRemoval},
+    record, remove, waves,
+};
+
+/// What removals need besides the shared tools.
+pub(crate) struct Removal {
+    namespaces: Option<NamespaceRemoval>,
+    kinds: Kinds,
+    patience: Duration,
+}
+
+impl Removal {
+    pub(crate) fn new(deployment: &Deployment, planned: &Planned) -> Self {
+        let patience = if deployment.settings.wait {
+            deployment.settings.wait_timeout
+        } else {
+            Duration::ZERO
+        };
+        let kind = planned.kinds.get(&GroupKind::core("Namespace")).cloned();
+        let world = Arc::new(planned.world.clone());
+        let namespaces = kind.map(|kind| NamespaceRemoval {
+            store: deployment.store.clone(),
+            world,
+            kind,
+            patience,
+        });
+        Self {
+            namespaces,
+            kinds: planned.kinds.clone(),
+            patience,
+        }
+    }
+}
+
+/// Removes one wave's objects and takes what is gone out of the claim.
+pub(crate) async fn remove_wave(
+    tools: &Tools,
+    removal: &Removal,
+    wave: &[&Step],
+    summary: &mut Summary,
+    observer: &dyn Observer,
+) -> Result<(), Ended> {
+    let perform = |step: Step| {
+        let (tools, patience) = (tools.clone(), removal.patience);
+        let kind = removal.kinds.get(&step.key.kind).cloned();
+        let namespaces = removal.namespaces.clone();
+        async move {
+            match (step.key.is_namespace(), kind, namespaces) {
+                (true, _, Some(namespaces)) => {
+                    namespace::delete_step(tools, namespaces, step).await
+                }
+                (false, Some(kind), _) => remove::delete_step(tools, kind, step, patience).await,
+                _ => {
+                    let why = "the cluster no longer serves its kind".to_owned();
+                    Ok((StepResult::Failed(why), None))
+                }
+            }
+        }
+    };
+    let (outputs, stopped) = waves::run_wave(wave, &mut summary.results, observer, perform).await;
+    let gone: Vec<LogicalKey> = outputs.into_iter().map(|(step, ())| step.logical).collect();
+    if !gone.is_empty() {
+        tools
+            .guard
+            .update(|claim| record::removed(claim, &gone))
+            .await?;
+    }
+    match stopped {
+        Some(reason) => Err(reason.into()),
+        None => Ok(()),
+    }
+}
