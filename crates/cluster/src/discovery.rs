@@ -92,9 +92,26 @@ impl Cluster {
                     version,
                     resources,
                 }),
+                Some(Err(ClusterError::NoMatch { .. } | ClusterError::NotFound { .. }))
+                    if !self.still_names(&group, &version).await => {}
                 Some(Err(error)) => learned.fail(group, error.to_string()),
                 None => learned.fail(group, format!("version {version} was not read")),
             }
+        }
+    }
+
+    /// Whether the server still names a version that it could not describe; yes where it does not
+    /// say. Its last definition may have been deleted since the list of groups was read.
+    async fn still_names(&self, group: &str, version: &str) -> bool {
+        if group.is_empty() {
+            return true;
+        }
+        let path = path::group_path(group);
+        let call = Call::get_bulk(Act::on_path(&path), path, ACCEPT_JSON, self.timeout());
+        match self.send(&call).await {
+            Ok(reply) => names_version(&reply.value, version),
+            Err(ClusterError::NoMatch { .. } | ClusterError::NotFound { .. }) => false,
+            Err(_) => true,
         }
     }
 
@@ -126,6 +143,16 @@ impl Cluster {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether a group's document lists a version; yes where it cannot be understood.
+fn names_version(group: &Value, version: &str) -> bool {
+    let Some(versions) = group.get("versions").and_then(Value::as_array) else {
+        return true;
+    };
+    versions
+        .iter()
+        .any(|listed| listed.get("version").and_then(Value::as_str) == Some(version))
 }
 
 impl Learned {

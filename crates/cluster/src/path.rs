@@ -13,6 +13,11 @@ pub(crate) fn version_path(group: &str, version: &str) -> String {
     }
 }
 
+/// The document of a named group: which versions it has.
+pub(crate) fn group_path(group: &str) -> String {
+    format!("/apis/{}", segment(group))
+}
+
 /// The collection of a kind in a namespace, or across all of them.
 pub(crate) fn collection(kind: &ResourceKind, namespace: Option<&str>) -> String {
     let root = version_path(&kind.kind.group, &kind.version);

@@ -273,6 +273,7 @@ fn record(claim: &mut Claim, placement: &Placement, objects: &[Object]) {
                 state: EntryState::Applied,
                 nonce,
                 created: false,
+                implicit: false,
                 protection: protections(object).into_iter().map(|p| p.key).collect(),
                 digest: None,
             },

@@ -7,7 +7,9 @@ use std::{
 };
 
 use tokio::{sync::Semaphore, task::JoinSet};
-use underpin_cluster::{Cluster, Deletion, Propagation, claims::ClaimStore, is_ambient};
+use underpin_cluster::{
+    Cluster, ClusterError, Deletion, Propagation, claims::ClaimStore, is_ambient,
+};
 use underpin_model::{
     Action, ClaimId, GroupKind, Object, ObjectKey, ResourceKind, Step, Unread, World, names,
 };
@@ -28,6 +30,8 @@ const SETTLE_POLL: Duration = Duration::from_millis(500);
 /// How long that is waited for at least, whether or not waiting was asked for: what our own
 /// deletions leave behind for a moment is nobody's reason to keep a namespace.
 const SETTLE_LEAST: Duration = Duration::from_secs(10);
+/// How often it is asked anew which kinds there are, because one went while it was counted.
+const DISCOVERIES: usize = 3;
 /// Lists in flight at once while counting.
 const IN_FLIGHT: usize = 16;
 
@@ -207,29 +211,12 @@ async fn count(
     };
     let mut left = World::default();
     left.cluster.clone_from(&removal.world.cluster);
-    left.kinds.clone_from(&removal.world.kinds);
     left.claims = claims;
     if let Some(unread) = unread.first() {
         return Ok(Err(format!("a claim could not be read: {unread}")));
     }
-    // What discovery could not read then may hold objects now.
-    left.unread = removal
-        .world
-        .unread
-        .iter()
-        .filter(|unread| unread.kind.is_none())
-        .cloned()
-        .collect();
-    for (kind, listed) in list_all(&tools.timed()?, &removal.world, namespace).await {
-        match listed {
-            Ok(objects) => objects.into_iter().for_each(|object| left.insert(object)),
-            Err(reason) => left.unread.push(Unread {
-                group: kind.group.clone(),
-                kind: Some(kind),
-                namespace: Some(namespace.to_owned()),
-                reason,
-            }),
-        }
+    if let Err(why) = list_all(tools, namespace, &mut left).await? {
+        return Ok(Err(why));
     }
     let ownership = Ownership::of(&left);
     // Our own objects that finalizers still hold are going; the namespace waits for them.
@@ -257,20 +244,81 @@ async fn count(
     Ok(Ok((counted, settles)))
 }
 
-type Listed = (GroupKind, Result<Vec<Object>, String>);
+/// Lists every kind that is served now into `left`: since the plan some may have come, and others
+/// may have gone, by this very run. An error says why it is not known which there are.
+async fn list_all(
+    tools: &Tools,
+    namespace: &str,
+    left: &mut World,
+) -> Result<Result<(), String>, StopReason> {
+    for discovery in 1..=DISCOVERIES {
+        let (kinds, unread) = match tools.timed()?.discover().await {
+            Ok(discovered) => discovered,
+            Err(error) => return Ok(Err(format!("its kinds could not be discovered: {error}"))),
+        };
+        let lists = list_kinds(&tools.timed()?, kinds.values(), namespace).await;
+        let withdrawn = |(_, list): &(_, List)| matches!(list, List::Withdrawn(_));
+        if discovery < DISCOVERIES && lists.iter().any(withdrawn) {
+            continue;
+        }
+        left.kinds = kinds;
+        left.unread = unread;
+        for (kind, list) in lists {
+            match list {
+                List::Read(objects) => objects.into_iter().for_each(|object| left.insert(object)),
+                List::Withdrawn(reason) | List::Unread(reason) => left.unread.push(Unread {
+                    group: kind.group.clone(),
+                    kind: Some(kind),
+                    namespace: Some(namespace.to_owned()),
+                    reason,
+                }),
+            }
+        }
+        return Ok(Ok(()));
+    }
+    Ok(Err(
+        "its kinds kept changing while it was counted".to_owned()
+    ))
+}
+
+/// What came of listing one kind.
+enum List {
+    Read(Vec<Object>),
+    /// Its definition went between discovery and list.
+    Withdrawn(String),
+    Unread(String),
+}
+
+impl List {
+    fn of(listed: Result<Vec<Object>, ClusterError>) -> Self {
+        match listed {
+            Ok(objects) => Self::Read(objects),
+            // Discovery promised lists, and the server has none of this kind.
+            Err(ClusterError::Server { code: 405, .. }) => Self::Read(Vec::new()),
+            Err(error @ (ClusterError::NoMatch { .. } | ClusterError::NotFound { .. })) => {
+                Self::Withdrawn(error.to_string())
+            }
+            Err(error) => Self::Unread(error.to_string()),
+        }
+    }
+}
 
 /// Lists every listable namespaced kind in a namespace, metadata only, in parallel.
-async fn list_all(cluster: &Cluster, world: &World, namespace: &str) -> Vec<Listed> {
+async fn list_kinds(
+    cluster: &Cluster,
+    kinds: impl Iterator<Item = &ResourceKind>,
+    namespace: &str,
+) -> Vec<(GroupKind, List)> {
     let slots = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut tasks = JoinSet::new();
     let counted =
         |kind: &&ResourceKind| kind.namespaced && kind.listable && !is_ambient(&kind.kind);
-    for kind in world.kinds.values().filter(counted).cloned() {
+    for kind in kinds.filter(counted).cloned() {
         let (cluster, slots, namespace) = (cluster.clone(), slots.clone(), namespace.to_owned());
         tasks.spawn(async move {
             let _slot = slots.acquire().await;
             let listed = cluster.list_metadata(&kind, &namespace).await;
-            (kind.kind, listed.map_err(|error| error.to_string()))
+            (kind.kind, List::of(listed))
         });
     }
     let mut all = Vec::new();
@@ -279,7 +327,7 @@ async fn list_all(cluster: &Cluster, world: &World, namespace: &str) -> Vec<List
             Ok(listed) => all.push(listed),
             Err(error) => all.push((
                 GroupKind::core("unknown"),
-                Err(format!("internal error while listing: {error}")),
+                List::Unread(format!("internal error while listing: {error}")),
             )),
         }
     }

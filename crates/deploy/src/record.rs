@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use underpin_model::{
     Action, Claim, Entry, EntryState, KeepReason, LogicalKey, NamespaceProvenance, Object,
-    ObjectKey, Step,
+    ObjectKey, Origin, Step,
 };
 use underpin_plan::{Fingerprints, Plan};
 use underpin_refs::protections;
@@ -47,10 +47,12 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
                     state: EntryState::Intended,
                     nonce: plan.nonces.get(&step.logical).cloned().unwrap_or_default(),
                     created: step.action == Action::Create,
+                    implicit: false,
                     protection: Vec::new(),
                     digest: None,
                 });
             entry.key.clone_from(&step.key);
+            entry.implicit = matches!(desired.origin, Origin::Recorded(_));
             match step.action {
                 Action::Create | Action::Replace => entry.created = true,
                 Action::Adopt => entry.created = false,

@@ -131,7 +131,15 @@ async fn carry_out(
         claim: planned.identity.claim.clone(),
         request_timeout: deployment.settings.request_timeout,
     };
-    let fingerprints = Fingerprints::new(Some(deployment.store.ensure_fingerprint_key().await?));
+    let key = match deployment.store.ensure_fingerprint_key().await {
+        Ok(key) => key,
+        Err(error) => {
+            drop(tools);
+            finish(deployment, "up", guard, Summary::default(), Ok(())).await?;
+            return Err(error.into());
+        }
+    };
+    let fingerprints = Fingerprints::new(Some(key));
     let mut run = Run {
         deployment,
         observer,

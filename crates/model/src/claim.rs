@@ -103,6 +103,9 @@ pub struct Entry {
     /// Whether this environment created the object, rather than adopting or importing it.
     #[serde(default)]
     pub created: bool,
+    /// Whether no manifest declares it: a Namespace that is there because the placement needs it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub implicit: bool,
     /// Protection keys seen on the object, declared or live. Removing one from the manifest alone
     /// keeps the protection.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -287,6 +290,15 @@ impl Claim {
     }
 }
 
+/// For leaving a flag out of the stored form; serde wants a reference.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is serde's"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// Entries are stored as a map whose keys are the logical keys' text.
 mod entries {
     use std::collections::BTreeMap;
@@ -336,6 +348,7 @@ mod tests {
                 state: EntryState::Intended,
                 nonce: "n1".into(),
                 created: true,
+                implicit: false,
                 protection: vec![],
                 digest: None,
             },

@@ -378,6 +378,7 @@ fn terminating(key: &ObjectKey, desired: &Object, world: &World) -> Problem {
 fn prune_steps(input: &UpInput<'_>, claim: &Claim, plan: &mut Plan) {
     let declared: BTreeSet<LogicalKey> = plan.nonces.keys().cloned().collect();
     let mut seen: BTreeSet<ObjectKey> = plan.steps.iter().map(|step| step.key.clone()).collect();
+    let renamed_home = renamed_home(plan);
     for (logical, entry) in &claim.entries {
         if declared.contains(logical) {
             continue;
@@ -391,7 +392,12 @@ fn prune_steps(input: &UpInput<'_>, claim: &Claim, plan: &mut Plan) {
         plan.nonces.insert(logical.clone(), entry.nonce.clone());
         match removal_step(input.world, claim, logical, entry, input.acceptances) {
             Ok(mut step) => {
-                if step.action == Action::Delete && entry.key.is_namespace() && !entry.created {
+                let renamed = renamed_home.as_ref() == Some(&entry.key);
+                if step.action == Action::Delete
+                    && entry.key.is_namespace()
+                    && !entry.created
+                    && !renamed
+                {
                     // Only who created a namespace deletes it (R1.4).
                     let why = "no longer declared, but it was there before this environment";
                     step.keep(KeepReason::InUse(why.to_owned()));
@@ -405,6 +411,17 @@ fn prune_steps(input: &UpInput<'_>, claim: &Claim, plan: &mut Plan) {
             }
         }
     }
+}
+
+/// The Namespace that the environment lives in, if the plan creates a declared one beside it: that
+/// is a rename, whoever created the old one, and is judged as the replacement it would be (R2.2).
+fn renamed_home(plan: &Plan) -> Option<ObjectKey> {
+    let home = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
+    let creates_another = plan
+        .steps
+        .iter()
+        .any(|step| step.key.is_namespace() && step.action == Action::Create && step.key != home);
+    (creates_another && plan.step(&home).is_none()).then_some(home)
 }
 
 /// The step that removes a recorded object, or why the record is dropped instead: the object under

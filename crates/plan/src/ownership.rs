@@ -35,11 +35,11 @@ impl Ownership {
 
     /// Every claim that owns the live object itself: recorded, with uid or stamp agreeing. More
     /// than one is a fault that somebody has to settle.
-    pub fn claims_of<'w>(
-        &'w self,
+    pub fn claims_of<'a, 'w>(
+        &'a self,
         world: &'w World,
-        object: &'w Object,
-    ) -> impl Iterator<Item = &'w Claim> {
+        object: &'a Object,
+    ) -> impl Iterator<Item = &'w Claim> + use<'a, 'w> {
         let places = self.recorded.get(&object.key).into_iter().flatten();
         places.filter_map(move |(position, logical)| {
             let claim = world.claims.get(*position)?;
@@ -49,7 +49,7 @@ impl Ownership {
     }
 
     /// The claim that owns the live object itself.
-    pub fn claim_of<'w>(&'w self, world: &'w World, object: &'w Object) -> Option<&'w Claim> {
+    pub fn claim_of<'w>(&self, world: &'w World, object: &Object) -> Option<&'w Claim> {
         self.claims_of(world, object).next()
     }
 

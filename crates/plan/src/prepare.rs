@@ -219,12 +219,28 @@ impl Settler<'_> {
         let missing =
             self.world.get(&key).is_none() && self.world.unread(&key.kind, None).is_none();
         let ours = self.placement.placement.provenance == NamespaceProvenance::Created || missing;
-        if !ours || declared.iter().any(|object| object.key == key) {
+        if !ours || declared.iter().any(|object| object.key == key) || self.renames(&key, declared)
+        {
             return None;
         }
         let value = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         let origin = Origin::Recorded(format!("placement of {}", self.environment.display_name()));
         Object::from_value(value, Depth::Full, origin)
+    }
+
+    /// Whether the manifest that declared the Namespace `home` now declares another one: then it is
+    /// no longer declared, and the rules show what its removal would take along (R2.2). A manifest
+    /// that merely went leaves the Namespace implicit.
+    fn renames(&self, home: &ObjectKey, declared: &[Object]) -> bool {
+        let recorded = |key: &ObjectKey| self.entries.get(key).is_some();
+        let was_declared = self
+            .entries
+            .get(home)
+            .is_some_and(|entries| entries.iter().any(|entry| !entry.implicit));
+        was_declared
+            && declared
+                .iter()
+                .any(|object| object.key.is_namespace() && !recorded(&object.key))
     }
 
     fn settle(&self, object: &Object, problems: &mut Vec<Problem>) -> Option<Prepared> {

@@ -128,6 +128,7 @@ fn placement_entry(key: &ObjectKey, uid: Option<String>) -> Entry {
         state: underpin_model::EntryState::Applied,
         nonce: String::new(),
         created: false,
+        implicit: false,
         protection: Vec::new(),
         digest: None,
     }

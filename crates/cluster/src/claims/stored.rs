@@ -393,6 +393,7 @@ mod tests {
                 state: EntryState::Applied,
                 nonce: "n\"1\"".into(),
                 created: true,
+                implicit: false,
                 protection: vec![],
                 digest: None,
             };

@@ -27,6 +27,7 @@ fn large(mut claim: Claim, count: usize) -> Claim {
             state: EntryState::Intended,
             nonce: "0".repeat(1024),
             created: true,
+            implicit: false,
             protection: vec![],
             digest: None,
         };

@@ -9,7 +9,7 @@ use crate::{
     occupancy::{namespaced, placed_in},
     ownership::controller_of,
     rules::Rule,
-    wording::{accept, count, list},
+    wording::{count, list},
 };
 
 /// The rule's code.
@@ -179,6 +179,11 @@ fn help(context: &Context<'_>, step: &Step, homes: &[String]) -> Vec<String> {
             "{home} lives there; if it is to go too, first: underpin down -e {other}"
         ));
     }
-    help.push(accept(CODE, &step.key.subject()));
+    // The executor counts again: consent is to the rest of the plan, never to the cascade.
+    let subject = step.key.subject();
+    help.push(format!(
+        "to go on with the rest, {subject} staying as long as anything is in it: \
+         --accept {CODE}:{subject} --reason \"…\""
+    ));
     help
 }

@@ -1,9 +1,9 @@
 #![doc = include_str!("docs/UP107.md")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{
-    Action, Code, Finding, ObjectKey, Reference, Relation, Severity, Strength, Unread,
+    Action, Code, Finding, Object, ObjectKey, Reference, Relation, Severity, Strength, Unread,
 };
 
 use crate::{
@@ -34,11 +34,15 @@ struct Need<'c> {
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut needs: BTreeMap<&ObjectKey, Need<'_>> = BTreeMap::new();
+    let statics = static_classes(context);
     for reference in context.references_after.all() {
         let Some(target) = named(reference) else {
             continue;
         };
         if !breaks(reference) || is_derived(context, &reference.from) {
+            continue;
+        }
+        if reference.relation == Relation::StorageClass && statics.contains(target.name.as_str()) {
             continue;
         }
         let fate = fate(context, target);
@@ -59,6 +63,15 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     needs
         .into_iter()
         .filter_map(|(target, need)| judge(context, target, &need))
+        .collect()
+}
+
+/// Class names that statically made volumes carry: a claim binds to them by name, without any class.
+fn static_classes<'c>(context: &'c Context<'_>) -> BTreeSet<&'c str> {
+    let is_volume = |object: &&Object| object.key.kind.is("", "PersistentVolume");
+    let volumes = context.simulation.after.objects().filter(is_volume);
+    volumes
+        .filter_map(|volume| volume.text("/spec/storageClassName"))
         .collect()
 }
 

@@ -226,6 +226,9 @@ fn claim(compact: &Value) -> Claim {
             },
             nonce: "nonce".to_owned(),
             created: entry.get("created").is_none_or(|created| *created == true),
+            implicit: entry
+                .get("implicit")
+                .is_some_and(|implicit| *implicit == true),
             protection: protection.collect(),
             digest: None,
         };
