@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 use underpin_testenv::ControlPlane;
 
@@ -87,6 +88,33 @@ impl Kubectl {
             output.transcript()
         );
         Ok(())
+    }
+
+    /// The same into a namespace, for objects that name none.
+    pub fn create_in(&self, namespace: &str, text: &str) -> Result<()> {
+        let args = ["create", "--validate=false", "-n", namespace, "-f", "-"];
+        let output = self.with_input(args, text)?;
+        ensure!(output.code == Some(0), "kubectl create\n{}", output.transcript());
+        Ok(())
+    }
+
+    /// `CODE:subject reason` of what was accepted, oldest first, as the stored claim
+    /// `stack.environment` has it in its history.
+    pub fn accepted(&self, claim: &str) -> Result<Vec<String>> {
+        let map = self.get(&["configmap", claim, "-n", "underpin-system"])?;
+        let data = map["data"].as_object().context("a claim has data")?;
+        let texts = data.values().filter_map(Value::as_str);
+        let parts: Vec<Value> = texts.filter_map(|text| serde_json::from_str(text).ok()).collect();
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let records = parts.iter().flat_map(|part| list(&part["history"]));
+        let accepted = records.flat_map(|record| list(&record["accepted"]));
+        let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        Ok(accepted
+            .map(|one| {
+                let (code, subject) = (text(&one, "code"), text(&one, "subject"));
+                format!("{code}:{subject} {}", text(&one, "reason"))
+            })
+            .collect())
     }
 
     /// `kind/name → uid` of the objects of some kinds in a namespace, sorted; what Kubernetes puts

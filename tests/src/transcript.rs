@@ -3,7 +3,7 @@
 use insta::Settings;
 
 /// Patterns that hold for every run.
-const ALWAYS: [(&str, &str); 6] = [
+const ALWAYS: [(&str, &str); 8] = [
     (
         r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         "[uid]",
@@ -12,6 +12,8 @@ const ALWAYS: [(&str, &str); 6] = [
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)",
         "[time]",
     ),
+    (r"\b[0-9a-f]{32}/[0-9a-f]{8}\b", "[stamp]"),
+    (r"\(context (\w+), v\d+\.\d+\.\d+[^)]*\)", "(context $1, [version])"),
     (r"(127\.0\.0\.1|localhost):\d{4,5}", "[address]"),
     (
         r#"resourceVersion("?: ?"?)\d+"#,

@@ -1,43 +1,13 @@
 //! Applies one object: create-only or with the live uid, never a blind upsert.
 
-use std::sync::Arc;
-
-use underpin_cluster::{
-    ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition, lock::LockGuard,
-};
+use underpin_cluster::{ApplyOptions, ClusterError, ConflictKind, Precondition};
 use underpin_model::{Action, ClaimId, Object, ResourceKind, Stamp, Step};
 use underpin_plan::without_co_owned;
 
-use crate::{StepResult, Stop, StopReason, remove, waves::StepEnd};
+use crate::{StepResult, StopReason, remove, tools::Tools, waves::StepEnd};
 
 /// How often one object is read again and decided again after it changed underfoot.
 const ATTEMPTS: usize = 4;
-
-/// What every step of a run shares.
-#[derive(Clone)]
-pub(crate) struct Tools {
-    pub(crate) cluster: Cluster,
-    pub(crate) guard: Arc<LockGuard>,
-    pub(crate) stop: Stop,
-    pub(crate) claim: ClaimId,
-    pub(crate) request_timeout: std::time::Duration,
-}
-
-impl Tools {
-    /// Time limit of the next request, or why to stop.
-    pub(crate) fn time(&self) -> Result<std::time::Duration, StopReason> {
-        if self.guard.is_lost() {
-            return Err(StopReason::LockLost);
-        }
-        self.stop
-            .time_for(self.request_timeout, self.guard.remaining())
-    }
-
-    /// The cluster with the time limit of the next request.
-    pub(crate) fn timed(&self) -> Result<Cluster, StopReason> {
-        Ok(self.cluster.with_timeout(self.time()?))
-    }
-}
 
 /// Carries out one create, update, adopt or replace step.
 pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> StepEnd<Object> {

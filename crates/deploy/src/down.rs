@@ -6,16 +6,16 @@ use underpin_cluster::lock::LockGuard;
 use underpin_model::{
     Action, Claim, KeepReason, NamespaceProvenance, ObjectKey, Retirement, World,
 };
-use underpin_plan::{Identity, Ownership, judge, plan_down};
+use underpin_plan::{Case, Identity, Ownership, judge, plan_down};
 
 use crate::{
     DeployError, Deployment, Event, Observer, Outcome, Planned, StepResult, Stop, Summary,
-    apply::Tools,
     closing::{Ended, finish},
     kinds::Kinds,
     planning,
     removal::{Removal, remove_wave},
     session::{self, Locked, lock},
+    tools::Tools,
     waves,
 };
 
@@ -49,7 +49,15 @@ fn planned_teardown(
     let ownership = Ownership::of(&world);
     let acceptances = &deployment.acceptances;
     let plan = plan_down(&claim, &world, &ownership, acceptances, reclaim_imported)?;
-    let verdict = judge(None, Some(&claim), &world, &plan, &ownership, acceptances);
+    let verdict = judge(Case {
+        environment: None,
+        claim: Some(&claim),
+        before: &world,
+        plan: &plan,
+        ownership: &ownership,
+        acceptances,
+        recorded: &[],
+    });
     let kinds = Kinds::new(&world, std::iter::empty());
     let identity = Identity {
         claim: claim.id.clone(),
@@ -145,13 +153,7 @@ async fn carry_out(
     guard: LockGuard,
 ) -> Result<Summary, DeployError> {
     let guard = Arc::new(guard);
-    let tools = Tools {
-        cluster: deployment.cluster.clone(),
-        guard: guard.clone(),
-        stop: stop.clone(),
-        claim: planned.identity.claim.clone(),
-        request_timeout: deployment.settings.request_timeout,
-    };
+    let tools = Tools::new(deployment, planned, stop, guard.clone());
     let mut summary = Summary::default();
     let ended = removals(deployment, observer, planned, &tools, &mut summary).await;
     drop(tools);

@@ -6,8 +6,8 @@ use std::{
 };
 
 use tokio::{sync::Semaphore, task::JoinSet};
-use underpin_cluster::{ApplyOptions, ClusterError, ConflictKind, Precondition};
-use underpin_model::{Object, ObjectKey, ResourceKind, World};
+use underpin_cluster::{ApplyOptions, Cause, ClusterError, ConflictKind, Precondition};
+use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, World};
 use underpin_plan::{FieldConflict, MergeOutcome, Prepared, Situation};
 use underpin_refs::is_deployer_manager;
 
@@ -87,10 +87,13 @@ fn question(world: &World, kinds: &Kinds, one: &Prepared) -> Result<Option<Quest
             None => Precondition::CreateOnly,
         },
     };
+    let namespaces = GroupKind::core("Namespace");
     if let Some(namespace) = &key.namespace
         && world
             .get(&ObjectKey::of_namespace(namespace.clone()))
             .is_none()
+        // Who may not list namespaces may well apply in one of them: the server tells.
+        && world.unread(&namespaces, None).is_none()
     {
         return Err(format!("namespace {namespace} is not there yet"));
     }
@@ -154,14 +157,59 @@ async fn ask(
     }
 }
 
+/// Longest that the server says of one field before the object it quotes is left out.
+const BRIEF: usize = 200;
+
+/// The fields and what is wrong with each, without the objects that the server quotes in between.
+fn told(causes: &[Cause]) -> String {
+    let told: Vec<String> = causes
+        .iter()
+        .map(|cause| format!("{}: {}", cause.field, without_quotation(&cause.message)))
+        .collect();
+    told.join("; ")
+}
+
+/// `Invalid value: core.PodTemplateSpec{…}: field is immutable` ends with all that matters.
+fn without_quotation(message: &str) -> &str {
+    match message.rsplit_once("}: ") {
+        Some((_, end)) if message.len() > BRIEF && !end.is_empty() => end,
+        _ => message,
+    }
+}
+
 fn refusal(error: &ClusterError) -> MergeOutcome {
     match error {
-        error if error.is_immutable() => MergeOutcome::Immutable(error.to_string()),
+        ClusterError::Invalid { causes, .. } if error.is_immutable() => {
+            MergeOutcome::Immutable(told(causes))
+        }
         ClusterError::Invalid { .. }
         | ClusterError::Server {
             code: 400 | 422, ..
         } => MergeOutcome::Refused(error.to_string()),
         // No right to ask, no answer, changed meanwhile: the apply itself will tell.
         error => MergeOutcome::NotAsked(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(message: &str, expect: &str) {
+        assert_eq!(without_quotation(message), expect);
+    }
+
+    #[test]
+    fn quoted_objects_are_left_out_of_what_the_server_says() {
+        let quoted = "core.Container{}".repeat(100);
+        check(
+            &format!("Invalid value: {quoted}: field is immutable"),
+            "field is immutable",
+        );
+        let short = "Invalid value: v1.LabelSelector{}: field is immutable";
+        check(short, short);
+        let forbidden = format!("Forbidden: is immutable after creation {}", "x".repeat(300));
+        check(&forbidden, &forbidden);
     }
 }

@@ -8,7 +8,7 @@ use underpin_plan::RecordedObject;
 use underpin_refs::protections;
 use underpin_source::helm_release::{self, Release};
 
-use crate::{DeployError, import::placed};
+use crate::{DeployError, kinds::placed};
 
 /// The revision that Helm takes for the release's present: the newest deployed one, else the
 /// newest. An error when there is none, or it cannot be read.

@@ -11,7 +11,9 @@ use underpin_refs::{Presence, presence, protections};
 use underpin_source::manifests::render;
 
 use crate::{
-    DeployError, Deployment, Event, Observer, Stop, helm, planning,
+    DeployError, Deployment, Event, Observer, Stop, helm,
+    kinds::placed,
+    planning,
     session::{self, Locked, lock},
 };
 
@@ -163,16 +165,6 @@ fn told(
     }
 }
 
-/// Where an object lives that names no namespace of its own: in `namespace`.
-pub(crate) fn placed(object: &Object, world: &World, namespace: &str) -> ObjectKey {
-    let mut key = object.key.clone();
-    key.namespace = match world.is_namespaced(&key.kind) {
-        Some(false) => None,
-        _ => Some(key.namespace.unwrap_or_else(|| namespace.to_owned())),
-    };
-    key
-}
-
 /// Holds what was told against what is there; refuses what others have recorded.
 fn compare(
     deployment: &Deployment,
@@ -208,6 +200,9 @@ fn compare(
         }
         let owner = ownership.owner(world, object);
         match &owner {
+            // Several environments may live in one namespace from before; the first holds the
+            // object, and UP112 tells of the risk.
+            Owner::Claim { .. } if key.is_namespace() && key.name == request.namespace => continue,
             Owner::Claim { .. } => {
                 taken.push(format!("{key} belongs to {owner}"));
                 continue;

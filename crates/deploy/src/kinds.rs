@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use underpin_model::{GroupKind, Object, ResourceKind, World};
+use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, World};
 
 /// Kinds that the cluster serves, and those it will serve once the plan's definitions are applied.
 #[derive(Clone, Debug)]
@@ -66,4 +66,14 @@ fn defined(object: &Object) -> Option<ResourceKind> {
         namespaced: object.text("/spec/scope") != Some("Cluster"),
         listable: true,
     })
+}
+
+/// Where an object lives that names no namespace of its own: in `namespace`.
+pub(crate) fn placed(object: &Object, world: &World, namespace: &str) -> ObjectKey {
+    let mut key = object.key.clone();
+    key.namespace = match world.is_namespaced(&key.kind) {
+        Some(false) => None,
+        _ => Some(key.namespace.unwrap_or_else(|| namespace.to_owned())),
+    };
+    key
 }

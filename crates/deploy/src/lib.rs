@@ -31,6 +31,7 @@ mod run;
 mod session;
 mod status;
 mod stop;
+mod tools;
 mod up;
 mod wait;
 mod waves;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use underpin_cluster::ReadRequest;
 use underpin_model::{Claim, ClaimId, GroupKind, ObjectKey, World};
 use underpin_plan::{
-    Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, hexadecimal, judge_recorded,
-    plan_up, prepare, resolve_placement,
+    Case, Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, hexadecimal, judge, plan_up,
+    prepare, resolve_placement,
 };
 use underpin_source::manifests::{Variable, Variables, render};
 
@@ -107,15 +107,15 @@ pub async fn plan(
         step.force |= answers.forced.contains(&step.key);
     }
     let recorded = helm::recorded(&world, &plan.placement.placement.namespace);
-    let verdict = judge_recorded(
-        Some(environment),
-        claim.as_ref(),
-        &world,
-        &plan,
-        &ownership,
-        &deployment.acceptances,
-        &recorded,
-    );
+    let verdict = judge(Case {
+        environment: Some(environment),
+        claim: claim.as_ref(),
+        before: &world,
+        plan: &plan,
+        ownership: &ownership,
+        acceptances: &deployment.acceptances,
+        recorded: &recorded,
+    });
     Ok(Planned {
         world,
         ownership,

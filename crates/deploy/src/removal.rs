@@ -6,11 +6,12 @@ use underpin_model::{GroupKind, LogicalKey, Step};
 
 use crate::{
     Deployment, Observer, Planned, StepResult, Summary,
-    apply::Tools,
     closing::Ended,
     kinds::Kinds,
     namespace::{self, NamespaceRemoval},
-    record, remove, waves,
+    record, remove,
+    tools::Tools,
+    waves,
 };
 
 /// What removals need besides the shared tools.

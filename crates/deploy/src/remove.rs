@@ -6,7 +6,7 @@ use underpin_cluster::{ClusterError, Deletion, Propagation};
 use underpin_model::{Object, ObjectKey, ResourceKind, Step};
 use underpin_refs::protections;
 
-use crate::{StepResult, StopReason, apply::Tools, waves::StepEnd};
+use crate::{StepResult, StopReason, tools::Tools, waves::StepEnd};
 
 /// How often one object is read again and decided again after it changed underfoot.
 const ATTEMPTS: usize = 5;
@@ -98,7 +98,7 @@ async fn delete(
 }
 
 /// A protection that stands on the object now and did not when the plan was judged.
-fn newly_protected(live: &Object, step: &Step) -> Option<String> {
+pub(crate) fn newly_protected(live: &Object, step: &Step) -> Option<String> {
     let before: Vec<String> = step
         .before
         .as_ref()

@@ -1,7 +1,7 @@
 //! The environment's claim: found, checked, and locked for a run.
 
 use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
-use underpin_model::{Claim, ClaimId, World};
+use underpin_model::{Claim, ClaimId, GroupKind, World};
 use underpin_plan::{Acceptances, hexadecimal};
 
 use crate::{DeployError, Deployment, Event, Observer, random::random};
@@ -13,13 +13,7 @@ pub(crate) fn claim_of(
     world: &World,
 ) -> Result<Option<Claim>, DeployError> {
     let environment = &deployment.environment;
-    let config_maps = underpin_model::GroupKind::core("ConfigMap");
-    if let Some(unread) = world.unread(&config_maps, Some(&deployment.claims_namespace)) {
-        return Err(DeployError::ClaimsUnread {
-            namespace: deployment.claims_namespace.clone(),
-            reason: unread.reason.clone(),
-        });
-    }
+    check_claims_read(&deployment.claims_namespace, world)?;
     if let Some(claim) = world.claim(&environment.stack, &environment.name) {
         if claim.cluster_uid != world.cluster.uid {
             return Err(DeployError::WrongCluster {
@@ -42,6 +36,23 @@ pub(crate) fn claim_of(
         }
     }
     Ok(None)
+}
+
+/// Refuses a world whose claims were not all read. They are listed in their own namespace by a call
+/// of their own: that the ConfigMaps of other namespaces could not be listed says nothing of them.
+pub(crate) fn check_claims_read(claims_namespace: &str, world: &World) -> Result<(), DeployError> {
+    let config_maps = GroupKind::core("ConfigMap");
+    let missed = world.unread.iter().find(|unread| {
+        unread.kind.as_ref() == Some(&config_maps)
+            && unread.namespace.as_deref() == Some(claims_namespace)
+    });
+    match missed {
+        None => Ok(()),
+        Some(unread) => Err(DeployError::ClaimsUnread {
+            namespace: claims_namespace.to_owned(),
+            reason: unread.reason.clone(),
+        }),
+    }
 }
 
 /// Refuses a cluster other than the one that the stack file pins.
@@ -129,5 +140,34 @@ pub(crate) fn history(
         command: command.to_owned(),
         outcome,
         accepted: acceptances.record(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use underpin_model::Unread;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: &str, namespace: Option<&str>, refused: bool) {
+        let mut world = World::default();
+        world.unread.push(Unread {
+            kind: Some(GroupKind::core(kind)),
+            group: String::new(),
+            namespace: namespace.map(str::to_owned),
+            reason: "forbidden".to_owned(),
+        });
+        let outcome = check_claims_read("underpin-system", &world);
+        assert_eq!(outcome.is_err(), refused, "{kind} {namespace:?}");
+    }
+
+    /// Who may read the claims needs no right to the ConfigMaps of the whole cluster.
+    #[test]
+    fn only_unread_claims_are_unread_claims() {
+        check("ConfigMap", Some("underpin-system"), true);
+        check("ConfigMap", None, false);
+        check("ConfigMap", Some("wallet"), false);
+        check("Secret", Some("underpin-system"), false);
     }
 }

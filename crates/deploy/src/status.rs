@@ -3,7 +3,7 @@
 use underpin_model::{Claim, Object, ObjectKey, World};
 use underpin_plan::{Occupancy, Ownership, occupancy};
 
-use crate::{DeployError, Deployment, planning};
+use crate::{DeployError, Deployment, planning, session};
 
 /// A namespace that a former `down` kept.
 #[derive(Clone, Debug)]
@@ -45,13 +45,7 @@ pub struct ClaimStatus {
 /// Reads what is recorded for the deployment's stack, in all its environments.
 pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
     let world = planning::read(deployment, &[]).await?;
-    let config_maps = underpin_model::GroupKind::core("ConfigMap");
-    if let Some(unread) = world.unread(&config_maps, Some(&deployment.claims_namespace)) {
-        return Err(DeployError::ClaimsUnread {
-            namespace: deployment.claims_namespace.clone(),
-            reason: unread.reason.clone(),
-        });
-    }
+    session::check_claims_read(&deployment.claims_namespace, &world)?;
     let ownership = Ownership::of(&world);
     let stack = &deployment.environment.stack;
     let claims: Vec<&Claim> = world

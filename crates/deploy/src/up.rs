@@ -12,11 +12,12 @@ use underpin_plan::Fingerprints;
 
 use crate::{
     DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
-    apply::{Tools, apply_step},
+    apply::apply_step,
     closing::{Ended, finish},
     namespace, planning, record,
     removal::{Removal, remove_wave},
     session::{self, Locked, lock},
+    tools::Tools,
     wait, waves,
 };
 
@@ -124,13 +125,7 @@ async fn carry_out(
     guard: LockGuard,
 ) -> Result<Summary, DeployError> {
     let guard = Arc::new(guard);
-    let tools = Tools {
-        cluster: deployment.cluster.clone(),
-        guard: guard.clone(),
-        stop: stop.clone(),
-        claim: planned.identity.claim.clone(),
-        request_timeout: deployment.settings.request_timeout,
-    };
+    let tools = Tools::new(deployment, planned, stop, guard.clone());
     let key = match deployment.store.ensure_fingerprint_key().await {
         Ok(key) => key,
         Err(error) => {

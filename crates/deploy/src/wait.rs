@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use underpin_model::{Object, ObjectKey, ResourceKind, Step};
 
-use crate::{Event, Failure, Observer, StopReason, apply::Tools, kinds::Kinds};
+use crate::{Event, Failure, Observer, StopReason, kinds::Kinds, tools::Tools};
 
 /// Between two looks at what is not ready.
 const POLL: Duration = Duration::from_millis(500);

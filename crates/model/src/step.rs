@@ -119,6 +119,24 @@ pub struct Step {
 }
 
 impl Step {
+    /// A step with nothing known yet but what it does, to which object, as which declared one.
+    pub fn new(action: Action, key: ObjectKey, logical: LogicalKey) -> Self {
+        Self {
+            action,
+            key,
+            logical,
+            reason: String::new(),
+            before: None,
+            desired: None,
+            after: None,
+            changes: Vec::new(),
+            validated: false,
+            force: false,
+            wave: 0,
+            requires: Vec::new(),
+        }
+    }
+
     /// Turns the step into one that leaves the object alone.
     pub fn keep(&mut self, why: KeepReason) {
         self.reason = why.to_string();

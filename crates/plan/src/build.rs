@@ -151,18 +151,10 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
         .claim
         .and_then(|claim| claim.entries.get(&prepared.logical));
     let mut step = Step {
-        action: Action::Create,
-        key: key.clone(),
-        logical: prepared.logical,
-        reason: String::new(),
         before: live.clone(),
-        after: None,
-        changes: Vec::new(),
-        validated: false,
-        force: prepared.adopt,
-        wave: 0,
-        requires: Vec::new(),
         desired: Some(prepared.desired.clone()),
+        force: prepared.adopt,
+        ..Step::new(Action::Create, key.clone(), prepared.logical)
     };
     match (prepared.situation, live) {
         (Situation::Foreign(owner), _) => {
@@ -435,18 +427,9 @@ pub(crate) fn removal_step(
 ) -> Result<Step, String> {
     let live = world.get(&entry.key);
     let mut step = Step {
-        action: Action::Delete,
-        key: entry.key.clone(),
-        logical: logical.clone(),
-        reason: String::new(),
         before: live.cloned(),
-        desired: None,
-        after: None,
-        changes: Vec::new(),
         validated: true,
-        force: false,
-        wave: 0,
-        requires: Vec::new(),
+        ..Step::new(Action::Delete, entry.key.clone(), logical.clone())
     };
     let Some(live) = live else {
         if let Some(unread) = world.unread(&entry.key.kind, entry.key.namespace.as_deref()) {

@@ -232,7 +232,7 @@ impl Settler<'_> {
     /// no longer declared, and the rules show what its removal would take along (R2.2). A manifest
     /// that merely went leaves the Namespace implicit.
     fn renames(&self, home: &ObjectKey, declared: &[Object]) -> bool {
-        let recorded = |key: &ObjectKey| self.entries.get(key).is_some();
+        let recorded = |key: &ObjectKey| self.entries.contains_key(key);
         let was_declared = self
             .entries
             .get(home)

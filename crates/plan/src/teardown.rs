@@ -145,18 +145,10 @@ fn namespace_step(
     let name = entry.key.name.clone();
     let live = world.get(&entry.key);
     let mut step = Step {
-        action: Action::Delete,
-        key: entry.key.clone(),
-        logical,
         reason: "created by this environment and empty".to_owned(),
         before: live.cloned(),
-        desired: None,
-        after: None,
-        changes: Vec::new(),
         validated: true,
-        force: false,
-        wave: 0,
-        requires: Vec::new(),
+        ..Step::new(Action::Delete, entry.key.clone(), logical)
     };
     let Some(live) = live else {
         if let Some(unread) = world.unread(&entry.key.kind, None) {

@@ -4,7 +4,8 @@ use std::{process::ExitCode, time::Duration};
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand};
-use underpin_plan::Acceptance;
+use underpin_plan::{Acceptance, rules};
+use underpin_source::{stack::RESERVED_VARIABLES, substitute::is_variable_name};
 
 use crate::{
     Exit, commands,
@@ -45,21 +46,21 @@ pub(crate) struct TargetArgs {
     #[arg(short, long, default_value = "underpin.yaml", value_name = "FILE")]
     pub(crate) file: Utf8PathBuf,
     /// The environment; may be left out where the stack has only one.
-    #[arg(short, long, value_name = "NAME", env = "UNDERPIN_ENVIRONMENT")]
+    #[arg(short, long, value_name = "NAME", env = "UNDERPIN_ENVIRONMENT", value_parser = given)]
     pub(crate) environment: Option<String>,
     /// The kubeconfig context; must agree with the one the stack file names.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = given)]
     pub(crate) context: Option<String>,
     /// The kubeconfig file, instead of KUBECONFIG and the home directory's.
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<Utf8PathBuf>,
     /// A value for `${NAME}` in the manifests; overrides the stack file.
-    #[arg(long = "var", value_name = "NAME=VALUE")]
-    pub(crate) variables: Vec<String>,
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
     /// Time limit of each request to the API server, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) request_timeout: u64,
-    /// Output for people or for programs.
+    /// Output for people (text) or for programs (json).
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
 }
@@ -68,10 +69,10 @@ pub(crate) struct TargetArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AcceptArgs {
     /// Accept one finding, such as UP103:persistentvolumeclaim/wallet/data; may be repeated.
-    #[arg(long = "accept", value_name = "CODE:SUBJECT", requires = "reason")]
+    #[arg(long = "accept", value_name = "CODE:SUBJECT", requires = "reason", value_parser = acceptance)]
     pub(crate) accepted: Vec<Acceptance>,
     /// Why; recorded in the environment's history.
-    #[arg(long, value_name = "TEXT", requires = "accepted")]
+    #[arg(long, value_name = "TEXT", requires = "accepted", value_parser = given)]
     pub(crate) reason: Option<String>,
     /// Exit with 7 when there are warnings.
     #[arg(long)]
@@ -84,42 +85,94 @@ pub(crate) struct RunArgs {
     /// Go ahead without being asked.
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Stop before so many seconds have passed, with nothing in flight; exit code 4.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Stop before this time has passed (90, 90s, 10m, 1h), with nothing in flight; exit code 4.
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) deadline: Option<Duration>,
     /// Wait until objects are ready, or gone.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub(crate) wait: bool,
-    /// How long to wait for that, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    /// How long to wait for that.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) wait_timeout: Duration,
-    /// How long to wait for a lock that another run holds, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = seconds)]
+    /// How long to wait for a lock that another run holds.
+    #[arg(long, value_name = "TIME", default_value = "90s", value_parser = duration)]
     pub(crate) lock_wait: Duration,
     /// After how many seconds without a sign of life others may take our lock over.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(4..=3600))]
     pub(crate) lease: u32,
 }
 
-/// Seconds, plain or with a unit: `90`, `90s`, `10m`, `1h`.
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Longest time that can be asked for; far longer than any run.
+const LONGEST: Duration = Duration::from_hours(7 * 24);
+
+/// A time, in seconds or with a unit: `90`, `90s`, `10m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(position) => text.split_at(position),
         None => (text, "s"),
     };
     let factor = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err("write seconds, or a number with s, m or h".to_owned()),
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
     };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "write a whole number".to_owned())?;
+    let (Some(factor), false) = (factor, number.is_empty()) else {
+        return Err("write whole seconds, or a whole number with s, m or h, such as 10m".to_owned());
+    };
     number
-        .checked_mul(factor)
+        .parse()
+        .ok()
+        .and_then(|number: u64| number.checked_mul(factor))
         .map(Duration::from_secs)
-        .ok_or_else(|| "too long".to_owned())
+        .filter(|duration| *duration <= LONGEST)
+        .ok_or_else(|| format!("the longest is {}h", LONGEST.as_secs() / 3600))
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than nothing".to_owned()),
+        positive => Ok(positive),
+    }
+}
+
+/// A value that says something: an empty one is most often a script's variable that was not set.
+pub(crate) fn given(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        Err("it is empty".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err("write NAME=VALUE".to_owned());
+    };
+    if !is_variable_name(name) {
+        return Err(format!(
+            "`{name}` is no variable name; letters, digits, `_`, `-` and `.` make one"
+        ));
+    }
+    if RESERVED_VARIABLES.contains(&name) {
+        return Err(format!(
+            "`{name}` cannot be set: it follows from stack and environment"
+        ));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn acceptance(text: &str) -> Result<Acceptance, String> {
+    let acceptance: Acceptance = text
+        .parse()
+        .map_err(|error: underpin_plan::AcceptanceError| error.to_string())?;
+    match rules::rule(acceptance.code) {
+        Some(_) => Ok(acceptance),
+        None => Err(format!(
+            "there is no rule {}; `underpin explain` lists them",
+            acceptance.code
+        )),
+    }
 }
 
 /// Parses the command line, runs the command and tells the exit code.
@@ -149,7 +202,10 @@ fn report(command: &str, format: Format, error: &CommandError) {
     match format {
         Format::Text => output::message(render::text::error(error).trim_end()),
         Format::Json => {
-            let _ = output::result(&render::json::error(command, error));
+            if let Err(unwritten) = output::result(&render::json::error(command, error)) {
+                output::message(render::text::error(error).trim_end());
+                output::message(&format!("error: cannot write the result: {unwritten}"));
+            }
         }
     }
 }
@@ -206,10 +262,19 @@ mod tests {
     #[test]
     fn durations_are_read_with_and_without_a_unit() {
         for (text, expect) in [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600)] {
-            assert_eq!(seconds(text), Ok(Duration::from_secs(expect)));
+            assert_eq!(duration(text), Ok(Duration::from_secs(expect)));
         }
-        for text in ["", "s", "-1", "1.5", "1d", "99999999999999999999h"] {
-            assert!(seconds(text).is_err(), "{text}");
+        for text in [
+            "",
+            "s",
+            "-1",
+            "1.5",
+            "1d",
+            "169h",
+            "18446744073709551615",
+            "99999999999999999999h",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
         }
     }
 }

@@ -57,6 +57,8 @@ impl CommandError {
         match self {
             Self::Deploy(DeployError::Busy { .. }) => Exit::Busy,
             Self::Deploy(DeployError::Stopped(_)) | Self::Deadline => Exit::Stopped,
+            // The rule UP102, found before a plan could be made.
+            Self::Deploy(DeployError::ClaimNameTaken { .. }) => Exit::Blocked,
             _ => Exit::Error,
         }
     }

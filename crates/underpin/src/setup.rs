@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::Read as _,
+    io::{ErrorKind, IsTerminal as _, Read as _},
     time::{Duration, Instant},
 };
 
@@ -11,15 +11,18 @@ use underpin_deploy::{Deployment, Settings, Stop};
 use underpin_model::{FieldPath, names};
 use underpin_plan::{Acceptances, DeclaredEnvironment, Environment, IgnoredFields};
 use underpin_source::{
-    manifests::{STANDARD_INPUT, Variable, read},
+    manifests::{Documents, STANDARD_INPUT, Variable, Variables, read, uses_variable},
     stack::{self, LoadError, Stack},
 };
 
 use crate::{
     cli::{AcceptArgs, RunArgs, TargetArgs},
     error::CommandError,
-    interrupt,
+    interrupt, output,
 };
+
+/// Name of stack files.
+pub(crate) const STACK_FILE: &str = "underpin.yaml";
 
 /// Loads a stack file.
 pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError> {
@@ -29,16 +32,42 @@ pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError>
             summary: format!("{path} cannot be used"),
             diagnostics,
         }),
-        Err(LoadError::Io { path, error }) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(CommandError::usage(
-                format!("there is no stack file {path}"),
-                "name one with --file, or change to the folder that holds underpin.yaml",
-            ))
-        }
-        Err(other) => Err(CommandError::Usage {
+        Err(LoadError::Io { path, error }) => Err(unreadable(&path, &error)),
+        Err(other @ LoadError::TooLarge { .. }) => Err(CommandError::Usage {
             message: other.to_string(),
             help: None,
         }),
+    }
+}
+
+/// A stack file that cannot be read, in the words of whoever named it.
+fn unreadable(path: &camino::Utf8Path, error: &std::io::Error) -> CommandError {
+    let name = "name a stack file with --file, or change to the folder that holds underpin.yaml";
+    match error.kind() {
+        ErrorKind::NotFound => {
+            CommandError::usage(format!("there is no stack file {path}"), name)
+        }
+        ErrorKind::IsADirectory => {
+            let inside = path.join(STACK_FILE);
+            let help = if inside.is_file() {
+                format!("name the stack file in it: --file {inside}")
+            } else {
+                name.to_owned()
+            };
+            CommandError::usage(format!("{path} is a folder, not a stack file"), help)
+        }
+        ErrorKind::InvalidData => CommandError::usage(
+            format!("{path} is not UTF-8 text, so it is no stack file"),
+            "save it as UTF-8",
+        ),
+        ErrorKind::PermissionDenied => CommandError::usage(
+            format!("cannot read {path}: permission denied"),
+            "let this user read the file",
+        ),
+        _ => CommandError::Usage {
+            message: format!("cannot read {path}: {error}"),
+            help: None,
+        },
     }
 }
 
@@ -61,7 +90,7 @@ pub(crate) fn choose_environment(
         )),
         (None, [only]) => Ok((*only).clone()),
         (None, _) => Err(CommandError::usage(
-            format!("{} has several environments", stack.path),
+            format!("{} has {} environments", stack.path, known.len()),
             format!("choose one with --environment: {listed}"),
         )),
     }
@@ -106,29 +135,17 @@ pub(crate) async fn deployment(
     let (mut variables, mut diagnostics) = if extras.manifests {
         stack.variables(&name, "", &|variable| std::env::var(variable).ok())
     } else {
-        (underpin_source::manifests::Variables::default(), Vec::new())
+        (Variables::default(), Vec::new())
     };
-    for text in &target.variables {
-        let (key, value) = text.split_once('=').ok_or_else(|| {
-            CommandError::usage(
-                format!("--var {text} is not NAME=VALUE"),
-                "write --var name=value",
-            )
-        })?;
-        if stack::RESERVED_VARIABLES.contains(&key) {
-            return Err(CommandError::usage(
-                format!("--var cannot set {key}"),
-                "it follows from stack and environment",
-            ));
-        }
-        variables.insert(key, Variable::text(value));
+    for (name, value) in &target.variables {
+        variables.insert(name, Variable::text(value));
     }
     let documents = if extras.manifests {
         let (documents, more) = read(&stack, standard_input(&stack)?);
         diagnostics.extend(more);
         documents
     } else {
-        underpin_source::manifests::Documents::default()
+        Documents::default()
     };
     if !diagnostics.is_empty() {
         let summary = "the declared files have errors".to_owned();
@@ -136,6 +153,9 @@ pub(crate) async fn deployment(
             summary,
             diagnostics,
         });
+    }
+    if extras.manifests {
+        refuse_unused_variables(&documents, target)?;
     }
     let request_timeout = Duration::from_secs(target.request_timeout);
     let options = ConnectOptions {
@@ -162,6 +182,28 @@ pub(crate) async fn deployment(
         settings: settings(&cluster, extras.run, extras.command, request_timeout),
         cluster,
     })
+}
+
+/// A variable that is set by hand and used nowhere is a slip of the pen, and the manifests would
+/// silently keep the value they have.
+fn refuse_unused_variables(
+    documents: &Documents,
+    target: &TargetArgs,
+) -> Result<(), CommandError> {
+    match target
+        .variables
+        .iter()
+        .find(|(name, _)| !uses_variable(documents, name))
+    {
+        None => Ok(()),
+        Some((name, _)) => Err(CommandError::usage(
+            format!("--var {name} is used by no manifest"),
+            format!(
+                "write `${{{name}}}` in a manifest whose source says `substitute: true`, or leave \
+                 the option out"
+            ),
+        )),
+    }
 }
 
 fn environment(stack: &Stack, name: &str, adopt: BTreeSet<String>) -> Environment {
@@ -226,14 +268,21 @@ fn standard_input(stack: &Stack) -> Result<Option<String>, CommandError> {
     if !wanted {
         return Ok(None);
     }
+    if std::io::stdin().is_terminal() {
+        output::message("reading manifests from standard input; end them with Ctrl-D");
+    }
     let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|source| CommandError::Io {
+    match std::io::stdin().read_to_string(&mut text) {
+        Ok(_) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(CommandError::usage(
+            "the manifests on standard input are not UTF-8 text",
+            "convert them to UTF-8",
+        )),
+        Err(source) => Err(CommandError::Io {
             what: "cannot read manifests from standard input".to_owned(),
             source,
-        })?;
-    Ok(Some(text))
+        }),
+    }
 }
 
 fn acceptances(accept: Option<&AcceptArgs>) -> Acceptances {

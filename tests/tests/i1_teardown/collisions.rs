@@ -71,12 +71,9 @@ fn check(first: &Side, second: &Side, namespace: &str) -> Result<(Output, Output
     )?;
     assert_eq!(kubectl.uids(namespace, "configmaps")?, uids);
     for output in [&checked, &planned] {
-        let named = output.stdout.contains(&first.name()) && output.stdout.contains(&second.name());
-        assert!(
-            named && output.stdout.contains("UP102"),
-            "{}",
-            output.transcript()
-        );
+        let text = output.transcript();
+        let named = text.contains(&first.name()) && text.contains(&second.name());
+        assert!(named && text.contains("UP102"), "{text}");
     }
     project.expect(
         0,
@@ -119,9 +116,10 @@ fn two_spellings_of_one_label_are_refused() -> Result<()> {
         environment: "production",
         child: false,
     };
-    let (checked, _) = check(&first, &second, "spelled-x-y")?;
+    let (checked, planned) = check(&first, &second, "spelled-x-y")?;
     with_filters(&[], || {
-        insta::assert_snapshot!("spelling_check", checked.transcript())
+        insta::assert_snapshot!("spelling_check", checked.transcript());
+        insta::assert_snapshot!("spelling_plan", planned.transcript());
     });
     Ok(())
 }

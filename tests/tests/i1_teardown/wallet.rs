@@ -7,21 +7,21 @@ use underpin_tests::{ControlPlane, Kubectl, Stack};
 const MANIFESTS: &str = include_str!("manifests.yaml");
 
 /// The kinds of [`MANIFESTS`].
-pub const KINDS: &str = "deployments.apps,services,secrets,configmaps,horizontalpodautoscalers";
+pub(crate) const KINDS: &str = "deployments.apps,services,secrets,configmaps,horizontalpodautoscalers";
 
 /// The parent.
-pub const PARENT: &str = "production";
+pub(crate) const PARENT: &str = "production";
 
 /// Its children, the one that was torn down last.
-pub const CHILDREN: [&str; 5] = ["gl-pay", "payhey", "rulex", "smart-gate", "caddy-test"];
+pub(crate) const CHILDREN: [&str; 5] = ["gl-pay", "payhey", "rulex", "smart-gate", "caddy-test"];
 
 /// Parent and children.
-pub fn environments() -> impl Iterator<Item = &'static str> {
+pub(crate) fn environments() -> impl Iterator<Item = &'static str> {
     [PARENT].into_iter().chain(CHILDREN)
 }
 
 /// The stack file of a stack called `stack`.
-pub fn stack_file(stack: &str) -> String {
+pub(crate) fn stack_file(stack: &str) -> String {
     let children: String = CHILDREN
         .iter()
         .map(|child| format!("    {child}: {{ parent: {PARENT} }}\n"))
@@ -34,7 +34,7 @@ pub fn stack_file(stack: &str) -> String {
 }
 
 /// A folder with the stack.
-pub fn project(cluster: &ControlPlane, stack: &str) -> Result<Stack> {
+pub(crate) fn project(cluster: &ControlPlane, stack: &str) -> Result<Stack> {
     let file = stack_file(stack);
     Stack::new(
         cluster,
@@ -43,7 +43,7 @@ pub fn project(cluster: &ControlPlane, stack: &str) -> Result<Stack> {
 }
 
 /// Deploys all environments into one namespace of the stack's name, as the old deployer did.
-pub fn deploy_like_before(kubectl: &Kubectl, stack: &str) -> Result<()> {
+pub(crate) fn deploy_like_before(kubectl: &Kubectl, stack: &str) -> Result<()> {
     kubectl.run(["create", "namespace", stack])?;
     for environment in environments() {
         let text = MANIFESTS
@@ -57,7 +57,7 @@ pub fn deploy_like_before(kubectl: &Kubectl, stack: &str) -> Result<()> {
 }
 
 /// Whether an object's name, as [`Kubectl::uids`] writes it, carries the environment.
-pub fn is_of(name: &str, environment: &str) -> bool {
+pub(crate) fn is_of(name: &str, environment: &str) -> bool {
     let Some((_, name)) = name.split_once('/') else {
         return false;
     };

@@ -1,1 +1,68 @@
+//! R6.5, R1.4: `up` and `down` of neighbours in one namespace at once.
 
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
+use underpin_tests::{Kubectl, Project, shared};
+
+/// Rounds of both at once.
+const ROUNDS: usize = 12;
+
+fn map(name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name} }}\ndata: {{ a: b }}\n")
+}
+
+/// R6.5: whichever is faster, no round leaves the one that came up without its namespace or its
+/// object while its claim says that both are there.
+#[test]
+fn a_teardown_never_takes_a_neighbour_that_comes_up() -> Result<()> {
+    let cluster = shared()?;
+    let kubectl = Kubectl::new(cluster);
+    let home = "{ namespace: neighbours, shared: true }";
+    let kubeconfig = cluster.kubeconfig();
+    let comes = Project::with_environment("neighbour-comes", &kubeconfig, &map("comes"), home)?;
+    let goes = Project::with_environment("neighbour-goes", &kubeconfig, &map("goes"), home)?;
+    let mut both_ways = [0; 2];
+    for round in 0..ROUNDS {
+        goes.expect(0, "up --yes --wait=false")?;
+        let before = kubectl.uid(&["namespace", "neighbours"])?;
+        let (up, down) = thread::scope(|scope| {
+            let up = scope.spawn(|| comes.run("up --yes"));
+            let down = scope.spawn(|| goes.run("down --yes"));
+            let up = up.join().map_err(|_| anyhow!("panic"))??;
+            anyhow::Ok((up, down.join().map_err(|_| anyhow!("panic"))??))
+        })?;
+        let told = || format!("round {round}\n{}\n{}", up.transcript(), down.transcript());
+        ensure!(down.code == Some(0), "{}", told());
+        if up.code != Some(0) {
+            // It may have lost; then it says so, and running it again is all it takes.
+            ensure!(up.code == Some(1), "{}", told());
+            comes.expect(0, "up --yes").with_context(told)?;
+        }
+        check_there(&kubectl).with_context(told)?;
+        let kept = kubectl.uid(&["namespace", "neighbours"])? == before;
+        both_ways[usize::from(kept)] += 1;
+        comes.expect(0, "down --yes")?;
+        // What the first kept for the second is given back by whoever is last.
+        goes.run("down --yes --kept")?;
+        ensure!(kubectl.find(&["namespace", "neighbours"])?.is_none(), "the namespace is left\n{}", told());
+    }
+    Ok(())
+}
+
+fn check_there(kubectl: &Kubectl) -> Result<()> {
+    let claims = kubectl.get(&["configmaps", "-n", "underpin-system"])?;
+    let claim = claims["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|map| map["data"]["claim"].as_str().is_some_and(|text| text.contains("\"neighbour-comes\"")))
+        .context("the claim of the one that came up")?;
+    let entries: Value = serde_json::from_str(claim["data"]["entries"].as_str().context("entries")?)?;
+    ensure!(entries.as_object().is_some_and(|entries| entries.values().all(|entry| entry["state"] == "applied")));
+    let namespace = kubectl.get(&["namespace", "neighbours"])?;
+    ensure!(namespace["metadata"].get("deletionTimestamp").is_none(), "the namespace is going");
+    kubectl.get(&["-n", "neighbours", "configmap", "comes"])?;
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use underpin_model::{Code, Finding};
 
-use crate::judge::Context;
+use crate::context::Context;
 
 pub mod up101;
 pub mod up102;

@@ -5,7 +5,7 @@ use underpin_refs::{Presence, presence};
 
 use crate::{
     Context, Purpose, cascade,
-    judge::evidence_of,
+    context::evidence_of,
     occupancy::{namespaced, placed_in},
     ownership::controller_of,
     rules::Rule,

@@ -4,7 +4,7 @@ use underpin_model::{
     Action, Code, Depth, Evidence, FieldPath, Finding, GroupKind, Object, ObjectKey, Severity,
 };
 
-use crate::{Context, judge::evidence_of, rules::Rule, simulate::Cause, wording::accept};
+use crate::{Context, context::evidence_of, rules::Rule, simulate::Cause, wording::accept};
 
 /// The rule's code.
 pub const CODE: Code = Code(103);

@@ -5,7 +5,7 @@ use underpin_model::{Code, Finding, ObjectKey, Owner, Severity, Step};
 use crate::{
     Context, cascade,
     cascade::is_custom,
-    judge::evidence_of,
+    context::evidence_of,
     order::defined_kind,
     rules::Rule,
     simulate::Cause,

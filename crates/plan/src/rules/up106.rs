@@ -9,7 +9,7 @@ use underpin_refs::{Presence, Protection, presence, protection_from_key, protect
 
 use crate::{
     Context,
-    judge::evidence_of,
+    context::evidence_of,
     rules::{Rule, up103::root_of},
     wording::{accept, list},
 };

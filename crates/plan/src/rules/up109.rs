@@ -4,7 +4,7 @@ use underpin_model::{Action, Code, Finding, KeepReason, Owner, Severity, Step};
 
 use crate::{
     Context,
-    judge::evidence_of,
+    context::evidence_of,
     ownership::{LOST_CLAIM, claim_owner},
     rules::Rule,
     wording::accept,
@@ -145,17 +145,28 @@ fn ways_out(context: &Context<'_>, step: &Step, owner: &Owner) -> Vec<String> {
             }
             help
         }
-        Owner::Tool { tool: "Helm", name } => vec![
-            format!(
-                "to take the release over: {}",
-                import(&format!(" --from helm={name}"))
-            ),
-            "or give the object a name of its own".to_owned(),
-        ],
+        Owner::Tool { tool: "Helm", name } if release(context, name).is_some() => {
+            let name = release(context, name).unwrap_or_default();
+            vec![
+                format!(
+                    "to take the release over: {}",
+                    import(&format!(" --from helm={name}"))
+                ),
+                "or give the object a name of its own".to_owned(),
+            ]
+        }
         Owner::Tool { tool, .. } => vec![
             format!("stop {tool} from managing it, then: {}", import("")),
             "or give the object a name of its own".to_owned(),
         ],
         Owner::Manager(_) | Owner::Unknown => vec![import("")],
+    }
+}
+
+/// The name of a Helm release that is stored where this environment lives, and so can be imported.
+fn release<'n>(context: &Context<'_>, qualified: &'n str) -> Option<&'n str> {
+    match qualified.split_once('/') {
+        Some((namespace, name)) => (namespace == context.home()).then_some(name),
+        None => Some(qualified),
     }
 }

@@ -4,7 +4,8 @@ use underpin_model::{Code, Finding, ObjectKey, Owner, Severity};
 use underpin_refs::{Presence, presence};
 
 use crate::{
-    Context, Purpose, cascade, judge::evidence_of, occupancy::placed_in, rules::Rule, wording::list,
+    Context, Purpose, cascade, context::evidence_of, occupancy::placed_in, rules::Rule,
+    wording::list,
 };
 
 /// The rule's code.

@@ -4,7 +4,7 @@ use underpin_model::{Code, Evidence, FieldPath, Finding, ObjectKey, Severity};
 
 use crate::{
     Context, FieldConflict,
-    judge::evidence_of,
+    context::evidence_of,
     rules::Rule,
     wording::{count, list},
 };

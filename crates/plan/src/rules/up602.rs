@@ -7,7 +7,7 @@ use underpin_refs::{Presence, presence};
 
 use crate::{
     Context, Purpose,
-    judge::evidence_of,
+    context::evidence_of,
     ownership::entry_owns,
     rules::Rule,
     wording::{count, list},

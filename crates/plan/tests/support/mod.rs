@@ -13,9 +13,9 @@ use underpin_model::{
     NamespaceProvenance, Object, ObjectKey, Origin, Place, Placement, ResourceKind, Unread, World,
 };
 use underpin_plan::{
-    Acceptances, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
-    MergeOutcome, Ownership, Plan, Preparation, RecordedObject, UpInput, Verdict, judge_recorded,
-    plan_down, plan_up, prepare,
+    Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
+    MergeOutcome, Ownership, Plan, Preparation, RecordedObject, UpInput, Verdict, judge, plan_down,
+    plan_up, prepare,
 };
 
 /// One situation: what is there, what is recorded, what is asked for.
@@ -432,14 +432,14 @@ impl Scene {
     /// The verdict on the plan.
     pub(crate) fn verdict(&self) -> Verdict {
         let ownership = Ownership::of(&self.world);
-        judge_recorded(
-            (!self.down).then_some(&self.environment),
-            self.claim(),
-            &self.world,
-            &self.plan(),
-            &ownership,
-            &self.acceptances,
-            &self.recorded,
-        )
+        judge(Case {
+            environment: (!self.down).then_some(&self.environment),
+            claim: self.claim(),
+            before: &self.world,
+            plan: &self.plan(),
+            ownership: &ownership,
+            acceptances: &self.acceptances,
+            recorded: &self.recorded,
+        })
     }
 }

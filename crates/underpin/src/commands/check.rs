@@ -1,6 +1,6 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use underpin_model::{Finding, Severity};
+use underpin_model::{Finding, Place, Severity};
 use underpin_plan::{rules::up102, sort_findings};
 use underpin_source::{
     Diagnostic,
@@ -14,13 +14,11 @@ use crate::{
     error::CommandError,
     output::Format,
     render,
-    setup::{declared_environments, load_stack},
+    setup::{STACK_FILE, declared_environments, load_stack},
 };
 
 /// Deepest folder that is searched for stack files.
 const DEPTH_LIMIT: usize = 32;
-/// Name of stack files.
-const STACK_FILE: &str = "underpin.yaml";
 
 /// Check declared files without a cluster
 ///
@@ -53,13 +51,17 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
             Err(CommandError::Declared {
                 diagnostics: found, ..
             }) => diagnostics.extend(found),
-            Err(other) => return Err(other),
+            Err(other) => diagnostics.push(unreadable(file, &other)),
         }
     }
     diagnostics.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
     diagnostics.dedup_by(|a, b| a.place == b.place && a.message == b.message);
     let mut findings = up102::collisions(&environments);
     sort_findings(&mut findings);
+    for finding in &mut findings {
+        // There is no run here that could accept anything.
+        finding.help.retain(|help| !help.contains("--accept"));
+    }
     let warns = findings
         .iter()
         .any(|finding| finding.severity == Severity::Warn);
@@ -74,7 +76,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
     };
     write(&match args.output {
         Format::Text => render::text::check(files.len(), &diagnostics, &findings),
-        Format::Json => render::json::check(exit, &diagnostics, &findings),
+        Format::Json => render::json::check(exit, files.len(), &diagnostics, &findings),
     })?;
     Ok(exit)
 }
@@ -90,23 +92,44 @@ fn check_stack(stack: &Stack) -> Vec<Diagnostic> {
     diagnostics
 }
 
+/// A stack file that cannot be read, as one problem among others.
+fn unreadable(file: &Utf8Path, error: &CommandError) -> Diagnostic {
+    let place = Place {
+        file: file.as_str().into(),
+        line: 1,
+        column: 1,
+    };
+    Diagnostic {
+        place,
+        message: error.to_string(),
+        help: error.help(),
+    }
+}
+
 fn stack_files(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, CommandError> {
     let mut files = Vec::new();
     for path in paths {
+        let before = files.len();
         if path.is_dir() {
             search(path, DEPTH_LIMIT, &mut files)?;
-        } else {
+        } else if path.exists() {
             files.push(path.clone());
+        } else {
+            return Err(CommandError::usage(
+                format!("there is no file or folder {path}"),
+                "name a stack file or a folder that holds one",
+            ));
+        }
+        // Each path was meant to be checked; one without a stack file is most often a typo.
+        if files.len() == before {
+            return Err(CommandError::usage(
+                format!("there is no {STACK_FILE} in {path} or below it"),
+                "name a stack file or a folder that holds one",
+            ));
         }
     }
     files.sort();
     files.dedup();
-    if files.is_empty() {
-        return Err(CommandError::usage(
-            format!("there is no {STACK_FILE} below {}", paths[0]),
-            "name a stack file or a folder that holds one",
-        ));
-    }
     Ok(files)
 }
 

@@ -5,7 +5,7 @@ use underpin_model::LabelSelector;
 use super::{consent, write};
 use crate::{
     Exit,
-    cli::{RunArgs, TargetArgs},
+    cli::{RunArgs, TargetArgs, given},
     error::CommandError,
     output::Format,
     progress::Progress,
@@ -24,7 +24,7 @@ pub(crate) struct ImportArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
     /// The namespace the environment lives in.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = given)]
     pub(crate) namespace: String,
     /// How the objects are told: `manifests` (same kind and name as declared), `helm=RELEASE`, or
     /// `selector=LABELS` such as selector=app=wallet,tier in (web).
@@ -40,7 +40,7 @@ fn source(text: &str) -> Result<ImportFrom, String> {
         }
         Some(("selector", selector)) => LabelSelector::parse(selector)
             .map(ImportFrom::Selector)
-            .ok_or_else(|| format!("`{selector}` is not a label selector")),
+            .ok_or_else(|| format!("`{selector}` is not a label selector; write app=wallet, or tier in (web, api)")),
         _ => Err("write manifests, helm=RELEASE or selector=LABELS".to_owned()),
     }
 }
@@ -72,7 +72,7 @@ pub(crate) async fn import(args: ImportArgs) -> Result<Exit, CommandError> {
     let imported = within_deadline(&args.run, work).await?;
     write(&match format {
         Format::Text => render::text::imported(&deployment.environment, &imported),
-        Format::Json => render::json::imported(&imported),
+        Format::Json => render::json::imported(&deployment.environment, &imported),
     })?;
     Ok(Exit::Done)
 }

@@ -28,9 +28,10 @@ pub(crate) fn write(text: &str) -> Result<(), CommandError> {
 }
 
 /// Asks for consent to a plan, after showing it. `--yes` is consent; without it and without a
-/// terminal nothing is changed.
+/// terminal nothing is changed. Nobody is asked about a plan that was not shown, whatever the
+/// format of the result.
 pub(crate) fn consent(run: &RunArgs, format: Format, shown: impl FnOnce() -> String) -> bool {
-    if format == Format::Text {
+    if format == Format::Text || !run.yes {
         output::message(shown().trim_end());
     }
     run.yes || output::ask("Go ahead?").unwrap_or(false)
@@ -76,9 +77,10 @@ pub(crate) fn finish(
     accept: &AcceptArgs,
 ) -> Result<Exit, CommandError> {
     let exit = outcome_exit(outcome, accept);
+    let (judged, ended) = render::ended(outcome);
     write(&match format {
-        Format::Text => render::text::outcome(command, outcome),
-        Format::Json => render::json::outcome(command, exit, outcome),
+        Format::Text => render::text::outcome(command, judged, ended),
+        Format::Json => render::json::outcome(command, exit, judged, ended),
     })?;
     Ok(exit)
 }

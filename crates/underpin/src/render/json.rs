@@ -2,11 +2,12 @@
 //! within a version.
 
 use serde_json::{Value, json};
-use underpin_deploy::{Imported, Outcome, Planned, Status, StepResult, Summary};
-use underpin_model::{Evidence, Finding, Place, Step};
-use underpin_plan::{Problem, rules::Rule};
+use underpin_deploy::{Imported, KeptNamespace, Status, StepResult, Summary};
+use underpin_model::{Claim, Evidence, Finding, ObjectKey, Place, Step};
+use underpin_plan::{Environment, Plan, Problem, Purpose, rules::Rule};
 use underpin_source::Diagnostic;
 
+use super::{Ended, Judged};
 use crate::{Exit, error::CommandError};
 
 /// A command that failed.
@@ -21,36 +22,40 @@ pub(crate) fn error(command: &str, error: &CommandError) -> String {
 }
 
 /// What `check` found.
-pub(crate) fn check(exit: Exit, diagnostics: &[Diagnostic], findings: &[Finding]) -> String {
+pub(crate) fn check(
+    exit: Exit,
+    files: usize,
+    diagnostics: &[Diagnostic],
+    findings: &[Finding],
+) -> String {
     let mut document = head("check", exit);
+    document["stackFiles"] = json!(files);
     document["diagnostics"] = diagnostics.iter().map(diagnostic).collect();
     document["findings"] = findings.iter().map(finding).collect();
     text(&document)
 }
 
 /// A plan.
-pub(crate) fn plan(command: &str, exit: Exit, planned: &Planned) -> String {
-    text(&plan_document(command, exit, planned))
+pub(crate) fn plan<'a>(command: &str, exit: Exit, judged: impl Into<Judged<'a>>) -> String {
+    text(&plan_document(command, exit, judged.into()))
 }
 
 /// A plan and what came of it.
-pub(crate) fn outcome(command: &str, exit: Exit, outcome: &Outcome) -> String {
-    let (planned, result) = match outcome {
-        Outcome::Refused(planned) => (planned, json!({"outcome": "refused"})),
-        Outcome::Settled(planned) => (planned, json!({"outcome": "unchanged"})),
-        Outcome::Ran(planned, summary) => (planned, summary_document(planned, summary)),
+pub(crate) fn outcome(command: &str, exit: Exit, judged: Judged<'_>, ended: Ended<'_>) -> String {
+    let mut document = plan_document(command, exit, judged);
+    document["result"] = match ended {
+        Ended::Refused => json!({"outcome": "refused"}),
+        Ended::Settled => json!({"outcome": "unchanged"}),
+        Ended::Ran(summary) => summary_document(judged.plan, summary),
     };
-    let mut document = plan_document(command, exit, planned);
-    document["result"] = result;
     text(&document)
 }
 
 /// What an import recorded.
-pub(crate) fn imported(imported: &Imported) -> String {
+pub(crate) fn imported(environment: &Environment, imported: &Imported) -> String {
     let mut document = head("import", Exit::Done);
-    let keys = |keys: &[underpin_model::ObjectKey]| -> Value {
-        keys.iter().map(ToString::to_string).collect()
-    };
+    document["stack"] = json!(environment.stack);
+    document["environment"] = json!(environment.name);
     document["namespace"] = json!(imported.placement.namespace);
     document["recorded"] = keys(&imported.found);
     document["alreadyRecorded"] = keys(&imported.already);
@@ -68,42 +73,50 @@ pub(crate) fn status(status: &Status) -> String {
         .claims
         .iter()
         .map(|one| {
-            let keys = |keys: &[underpin_model::ObjectKey]| -> Value {
-                keys.iter().map(ToString::to_string).collect()
-            };
-            json!({
-                "stack": one.claim.stack,
-                "environment": one.claim.environment,
-                "namespace": one.claim.placement.as_ref().map(|placement| &placement.namespace),
-                "objects": one.claim.entries.len(),
-                "retired": one.claim.retired.is_some(),
-                "missing": keys(&one.missing),
-                "replaced": keys(&one.replaced),
-                "unread": keys(&one.unread),
-                "lockedBy": one.claim.lock.as_ref().map(|lock| &lock.who),
-            })
+            let mut environment = claim(&one.claim);
+            environment["missing"] = keys(&one.missing);
+            environment["replaced"] = keys(&one.replaced);
+            environment["unread"] = keys(&one.unread);
+            environment
         })
         .collect();
-    document["kept"] = status
-        .kept
-        .iter()
-        .map(|kept| {
-            json!({
-                "namespace": kept.namespace,
-                "environment": kept.environment,
-                "since": kept.since,
-                "empty": kept.occupancy.is_proven_empty(),
-                "occupants": kept.occupancy.occupants.iter().map(|occupant| json!({
-                    "object": occupant.key.to_string(),
-                    "owner": occupant.owner.to_string(),
-                    "created": occupant.created,
-                })).collect::<Vec<_>>(),
-                "homeOf": kept.occupancy.placed,
-                "unread": kept.occupancy.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
+    document["kept"] = status.kept.iter().map(kept).collect();
     text(&document)
+}
+
+fn claim(claim: &Claim) -> Value {
+    json!({
+        "stack": claim.stack,
+        "environment": claim.environment,
+        "namespace": claim.placement.as_ref().map(|placement| &placement.namespace),
+        "objects": claim.entries.len(),
+        "retired": claim.retired.is_some(),
+        "lock": claim.lock.as_ref().map(|lock| json!({
+            "who": lock.who,
+            "acquired": lock.acquired,
+        })),
+        "history": claim.history,
+    })
+}
+
+fn kept(kept: &KeptNamespace) -> Value {
+    json!({
+        "namespace": kept.namespace,
+        "environment": kept.environment,
+        "since": kept.since,
+        "empty": kept.occupancy.is_proven_empty(),
+        "occupants": kept.occupancy.occupants.iter().map(|occupant| json!({
+            "object": occupant.key.to_string(),
+            "owner": occupant.owner.to_string(),
+            "created": occupant.created,
+        })).collect::<Vec<_>>(),
+        "homeOf": kept.occupancy.placed,
+        "unread": kept.occupancy.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+fn keys(keys: &[ObjectKey]) -> Value {
+    keys.iter().map(ToString::to_string).collect()
 }
 
 /// Rules.
@@ -131,15 +144,20 @@ fn text(document: &Value) -> String {
     format!("{document:#}\n")
 }
 
-fn plan_document(command: &str, exit: Exit, planned: &Planned) -> Value {
-    let plan = &planned.plan;
+fn plan_document(command: &str, exit: Exit, judged: Judged<'_>) -> Value {
+    let plan = judged.plan;
+    let cluster = &judged.world.cluster;
     let mut document = head(command, exit);
     document["stack"] = json!(plan.stack);
     document["environment"] = json!(plan.environment);
     document["cluster"] = json!({
-        "context": planned.world.cluster.context,
-        "uid": planned.world.cluster.uid,
-        "version": planned.world.cluster.version,
+        "context": cluster.context,
+        "uid": cluster.uid,
+        "version": cluster.version,
+    });
+    document["purpose"] = json!(match plan.purpose {
+        Purpose::Up => "up",
+        Purpose::Down => "down",
     });
     document["placement"] = json!({
         "namespace": plan.placement.placement.namespace,
@@ -148,9 +166,19 @@ fn plan_document(command: &str, exit: Exit, planned: &Planned) -> Value {
         "note": plan.placement.note(),
     });
     document["steps"] = plan.steps.iter().map(step).collect();
+    document["forgotten"] = plan
+        .dropped
+        .iter()
+        .map(|(logical, why)| {
+            json!({
+                "object": format!("{}/{}", logical.kind, logical.name),
+                "reason": why,
+            })
+        })
+        .collect();
     document["problems"] = plan.problems.iter().map(problem).collect();
-    document["findings"] = planned.verdict.findings.iter().map(finding).collect();
-    document["unread"] = planned
+    document["findings"] = judged.verdict.findings.iter().map(finding).collect();
+    document["unread"] = judged
         .world
         .unread
         .iter()
@@ -174,14 +202,14 @@ fn step(step: &Step) -> Value {
     })
 }
 
-fn summary_document(planned: &Planned, summary: &Summary) -> Value {
+fn summary_document(plan: &Plan, summary: &Summary) -> Value {
     let results: serde_json::Map<String, Value> = summary
         .results
         .iter()
         .map(|(key, result)| (key.to_string(), step_result(result)))
         .collect();
     let left: Vec<String> = summary
-        .left(planned.plan.changing())
+        .left(plan.changing())
         .into_iter()
         .map(ToString::to_string)
         .collect();

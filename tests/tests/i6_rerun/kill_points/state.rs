@@ -11,6 +11,8 @@ const NAMESPACED: &str = "serviceaccounts,roles,rolebindings,secrets,configmaps,
     statefulsets,jobs,services,ingresses,networkpolicies,limitranges";
 /// Kinds outside it, told by label.
 const CLUSTER_SCOPED: &str = "customresourcedefinitions,clusterroles,clusterrolebindings";
+/// kubectl leaves them out unless told.
+const FIELDS: &str = "--show-managed-fields";
 /// Metadata that differs between two runs with the same result: identities, counters and times.
 const VOLATILE: [&str; 6] = [
     "uid",
@@ -25,7 +27,7 @@ const VOLATILE: [&str; 6] = [
 pub(super) fn of_stack(kubectl: &Kubectl, stack: &str) -> Result<BTreeMap<String, Value>> {
     let mut state = BTreeMap::new();
     let selector = format!("of={stack}");
-    let outside = kubectl.get(&[CLUSTER_SCOPED, "-l", &selector])?;
+    let outside = kubectl.get(&[FIELDS, CLUSTER_SCOPED, "-l", &selector])?;
     let mut kinds = NAMESPACED.to_owned();
     // Gone with its definition.
     if names_of(&outside)?
@@ -34,8 +36,8 @@ pub(super) fn of_stack(kubectl: &Kubectl, stack: &str) -> Result<BTreeMap<String
     {
         kinds = format!("{kinds},widgets.{stack}.example.org");
     }
-    let inside = kubectl.get(&[&kinds, "-n", stack])?;
-    let home = kubectl.find(&["namespace", stack])?;
+    let inside = kubectl.get(&[FIELDS, &kinds, "-n", stack])?;
+    let home = kubectl.find(&[FIELDS, "namespace", stack])?;
     for object in items(&outside)?
         .iter()
         .chain(items(&inside)?)
@@ -137,6 +139,9 @@ fn normalised(object: &Value, stack: &str) -> Result<Value> {
         annotations.remove("underpin.dev/last-up");
         // Counted by a controller.
         annotations.remove("deployment.kubernetes.io/revision");
+    }
+    if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+        labels.remove("controller-uid");
     }
     metadata.insert("owned".to_owned(), owned);
     let is_job = object["kind"] == "Job";

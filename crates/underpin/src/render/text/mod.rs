@@ -33,16 +33,17 @@ pub(crate) fn error(error: &CommandError) -> String {
 pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Finding]) -> String {
     let mut text: String = diagnostics.iter().map(one_diagnostic).collect();
     text.push_str(&findings::findings(findings));
-    let wrong = diagnostics.len() + findings.len();
-    text.push_str(&format!(
-        "{} checked, {}\n",
-        counted(files, "stack file"),
-        if wrong == 0 {
-            "nothing found".to_owned()
-        } else {
-            format!("{wrong} found")
-        }
-    ));
+    let found: Vec<String> = [(diagnostics.len(), "error"), (findings.len(), "finding")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| counted(count, noun))
+        .collect();
+    let found = if found.is_empty() {
+        "nothing found".to_owned()
+    } else {
+        found.join(", ")
+    };
+    text.push_str(&format!("{} checked: {found}\n", counted(files, "stack file")));
     text
 }
 

@@ -1,12 +1,14 @@
 //! A plan: where, which steps with which changes, what stands in the way.
 
 use serde_json::Value;
-use underpin_deploy::Planned;
-use underpin_model::{Action, FieldChange, KeepReason, Step};
+use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, Step};
 use underpin_plan::{Problem, Purpose};
 
 use super::{counted, findings::findings};
-use crate::render::style::{self, BOLD, DIM, paint};
+use crate::render::{
+    Judged,
+    style::{self, BOLD, DIM, paint},
+};
 
 /// Field changes shown of one object; JSON has all of them.
 const CHANGES_SHOWN: usize = 30;
@@ -14,9 +16,10 @@ const CHANGES_SHOWN: usize = 30;
 const VALUE_SHOWN: usize = 120;
 
 /// The whole plan.
-pub(crate) fn plan(planned: &Planned) -> String {
-    let plan = &planned.plan;
-    let cluster = &planned.world.cluster;
+pub(crate) fn plan<'a>(judged: impl Into<Judged<'a>>) -> String {
+    let judged = judged.into();
+    let plan = judged.plan;
+    let cluster = &judged.world.cluster;
     let what = match plan.purpose {
         Purpose::Up => "plan",
         Purpose::Down => "teardown",
@@ -35,31 +38,25 @@ pub(crate) fn plan(planned: &Planned) -> String {
     {
         text.push_str(&format!("note: {note}\n"));
     }
-    text.push('\n');
-    for step in shown(&plan.steps) {
-        text.push_str(&one_step(step));
-    }
-    for (logical, why) in &plan.dropped {
-        text.push_str(&format!(
-            "  {} {}: record dropped: {why}\n",
-            paint(DIM, "="),
-            logical.name
-        ));
+    let mut steps: String = shown(&plan.steps).map(one_step).collect();
+    steps.extend(plan.dropped.iter().map(dropped));
+    if !steps.is_empty() {
+        text.push_str(&format!("\n{steps}"));
     }
     text.push_str(&format!("\n{}\n", totals(&plan.steps)));
-    if !planned.world.unread.is_empty() {
+    if !judged.world.unread.is_empty() {
         text.push_str("\nnot read completely (what depends on it is unknown):\n");
-        for unread in &planned.world.unread {
+        for unread in &judged.world.unread {
             text.push_str(&format!("  {unread}\n"));
         }
     }
-    if !plan.problems.is_empty() || !planned.verdict.findings.is_empty() {
+    if !plan.problems.is_empty() || !judged.verdict.findings.is_empty() {
         text.push('\n');
     }
     for problem in &plan.problems {
         text.push_str(&one_problem(problem));
     }
-    text.push_str(&findings(&planned.verdict.findings));
+    text.push_str(&findings(&judged.verdict.findings));
     text
 }
 
@@ -68,6 +65,17 @@ fn shown(steps: &[Step]) -> impl Iterator<Item = &Step> {
     steps
         .iter()
         .filter(|step| step.action != Action::Keep(KeepReason::Unchanged))
+}
+
+/// An entry that leaves the record without a step.
+fn dropped((logical, why): (&LogicalKey, &String)) -> String {
+    let kind = &logical.kind;
+    let name = &logical.name;
+    format!(
+        "  {} forget {kind}/{name}{}\n",
+        paint(DIM, "="),
+        paint(DIM, &format!(": {why}"))
+    )
 }
 
 fn one_step(step: &Step) -> String {
@@ -125,10 +133,10 @@ fn totals(steps: &[Step]) -> String {
         .filter(|name| count(name) > 0)
         .map(|name| format!("{} to {name}", count(name)))
         .collect();
-    if parts.is_empty() {
-        "nothing declared, nothing recorded".to_owned()
-    } else {
-        parts.join(", ")
+    match parts.as_slice() {
+        [] => "nothing declared, nothing recorded".to_owned(),
+        [kept] if count("keep") > 0 => format!("nothing to change, {kept}"),
+        parts => parts.join(", "),
     }
 }
 
@@ -146,19 +154,20 @@ fn one_problem(problem: &Problem) -> String {
 }
 
 /// How a plan ends when it is not carried out.
-pub(super) fn refusal(planned: &Planned) -> String {
-    let blocking = planned
+pub(super) fn refusal(judged: Judged<'_>) -> String {
+    let blocking = judged
         .verdict
         .findings
         .iter()
         .filter(|finding| finding.blocks())
         .count();
-    let problems = planned.plan.problems.len();
-    match (problems, blocking) {
-        (0, blocking) => format!(
-            "{}: nothing was changed\n",
-            counted(blocking, "blocking finding")
-        ),
-        (problems, _) => format!("{}: nothing was changed\n", counted(problems, "error")),
-    }
+    let parts: Vec<String> = [
+        (judged.plan.problems.len(), "error"),
+        (blocking, "blocking finding"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, noun)| counted(count, noun))
+    .collect();
+    format!("{}: nothing was changed\n", parts.join(", "))
 }

@@ -1,6 +1,7 @@
 //! What came of a run.
 
-use underpin_deploy::{Outcome, Planned, Summary};
+use underpin_deploy::Summary;
+use underpin_model::NamespaceProvenance;
 use underpin_plan::Purpose;
 
 use super::{
@@ -8,22 +9,22 @@ use super::{
     findings::findings,
     plan::{plan, refusal},
 };
-use crate::render::style;
+use crate::render::{Ended, Judged, style};
 
 /// How the run ended. The plan was shown before; a refused one is shown here.
-pub(crate) fn outcome(command: &str, outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Refused(planned) => format!("{}{}", plan(planned), refusal(planned)),
-        Outcome::Settled(planned) => settled(planned),
-        Outcome::Ran(planned, summary) => ran(command, planned, summary),
+pub(crate) fn outcome(command: &str, judged: Judged<'_>, ended: Ended<'_>) -> String {
+    match ended {
+        Ended::Refused => format!("{}{}", plan(judged), refusal(judged)),
+        Ended::Settled => settled(judged),
+        Ended::Ran(summary) => ran(command, judged, summary),
     }
 }
 
-fn settled(planned: &Planned) -> String {
-    let plan = &planned.plan;
+fn settled(judged: Judged<'_>) -> String {
+    let plan = judged.plan;
     let name = format!("{}/{}", plan.stack, plan.environment);
     let namespace = &plan.placement.placement.namespace;
-    let mut text = findings(&planned.verdict.findings);
+    let mut text = findings(&judged.verdict.findings);
     if let (Purpose::Up, Some(note)) = (plan.purpose, plan.placement.note()) {
         text.push_str(&format!("note: {note}\n"));
     }
@@ -34,11 +35,11 @@ fn settled(planned: &Planned) -> String {
         ),
         Purpose::Down => format!("{name} is torn down already; nothing more can be deleted\n"),
     });
-    text.push_str(&kept_by_plan(planned));
+    text.push_str(&kept_by_plan(judged));
     text
 }
 
-fn ran(command: &str, planned: &Planned, summary: &Summary) -> String {
+fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
     let mut text = String::new();
     for failure in &summary.failures {
         text.push_str(&format!(
@@ -49,38 +50,49 @@ fn ran(command: &str, planned: &Planned, summary: &Summary) -> String {
         ));
     }
     for (namespace, why) in &summary.kept {
-        text.push_str(&format!(
-            "kept namespace {namespace}: {why}\n    `underpin status --kept` shows it, `underpin down --kept` deletes it once it is empty\n"
-        ));
-    }
-    let left = summary.left(planned.plan.changing());
-    let done = counted(summary.done(), "change");
-    if let Some(reason) = summary.stopped {
-        text.push_str(&format!(
-            "{command} stopped ({reason}): {done} made, {} left\n",
-            left.len()
-        ));
-        for key in left {
-            text.push_str(&format!("    left: {key}\n"));
+        text.push_str(&format!("kept namespace {namespace}: {why}\n"));
+        if !was_there_before(judged, namespace) {
+            text.push_str(
+                "    `underpin status --kept` shows it, `underpin down --kept` deletes it once it \
+                 is empty\n",
+            );
         }
+    }
+    let left = summary.left(judged.plan.changing());
+    let done = counted(summary.done(), "change");
+    text.push_str(&match summary.stopped {
+        Some(reason) => {
+            format!(
+                "{command} stopped ({reason}): {done} made, {} left\n",
+                left.len()
+            )
+        }
+        None if summary.is_complete() => format!("{command} done: {done}\n"),
+        None => format!("{command} incomplete: {done} made, {} left\n", left.len()),
+    });
+    for key in left {
+        text.push_str(&format!("    left: {key}\n"));
+    }
+    if summary.stopped.is_some() {
         text.push_str("run the same command again to continue\n");
-    } else if summary.is_complete() {
-        text.push_str(&format!("{command} done: {done}\n"));
-    } else {
-        text.push_str(&format!(
-            "{command} incomplete: {done} made, {} left; run again to retry\n",
-            left.len()
-        ));
+    } else if !summary.is_complete() {
+        text.push_str("remove the cause and run the same command again\n");
     }
     text
 }
 
+/// Whether a namespace is the environment's home and was there before it: nobody's leak.
+fn was_there_before(judged: Judged<'_>, namespace: &str) -> bool {
+    let home = &judged.plan.placement.placement;
+    home.namespace == namespace && home.provenance == NamespaceProvenance::Existing
+}
+
 /// Namespaces that a teardown keeps by plan.
-fn kept_by_plan(planned: &Planned) -> String {
-    if planned.plan.purpose == Purpose::Up {
+fn kept_by_plan(judged: Judged<'_>) -> String {
+    if judged.plan.purpose == Purpose::Up {
         return String::new();
     }
-    let steps = planned
+    let steps = judged
         .plan
         .steps
         .iter()

@@ -1,0 +1,102 @@
+//! What the rules look at: the case, the world after, and references from both ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use underpin_model::{Claim, ClaimId, Evidence, FieldPath, ObjectKey, Step, World};
+use underpin_refs::ReferenceIndex;
+
+use crate::{
+    Acceptances, Case, Environment, Ownership, Plan, RecordedObject, Simulation, simulate::simulate,
+};
+
+/// What rules look at. Rules are pure functions over this.
+pub struct Context<'a> {
+    /// What is asked for; absent for `down`, which needs no stack file's contents.
+    pub environment: Option<&'a Environment>,
+    /// The environment's claim, unless it has none yet.
+    pub claim: Option<&'a Claim>,
+    /// The world as read.
+    pub before: &'a World,
+    /// What is going to be done.
+    pub plan: &'a Plan,
+    /// The world after, and what died on the way.
+    pub simulation: Simulation,
+    /// Whose every object is.
+    pub ownership: &'a Ownership,
+    /// References in the world before.
+    pub references_before: ReferenceIndex,
+    /// References in the world after.
+    pub references_after: ReferenceIndex,
+    /// What was accepted by name.
+    pub acceptances: &'a Acceptances,
+    /// Objects as another tool's state records them.
+    pub recorded: &'a [RecordedObject],
+    /// The plan's steps by object; the first where there are several.
+    pub steps: BTreeMap<&'a ObjectKey, &'a Step>,
+    /// Objects that controllers make in the world before.
+    pub expected_before: BTreeSet<ObjectKey>,
+}
+
+impl<'a> Context<'a> {
+    /// Simulates the plan and looks everything up that several rules need.
+    pub fn new(case: Case<'a>) -> Self {
+        let simulation = simulate(case.before, case.plan);
+        let references_after = ReferenceIndex::build(&simulation.after);
+        let mut steps = BTreeMap::new();
+        for step in &case.plan.steps {
+            steps.entry(&step.key).or_insert(step);
+        }
+        Self {
+            environment: case.environment,
+            claim: case.claim,
+            before: case.before,
+            plan: case.plan,
+            ownership: case.ownership,
+            acceptances: case.acceptances,
+            recorded: case.recorded,
+            simulation,
+            references_before: ReferenceIndex::build(case.before),
+            references_after,
+            steps,
+            expected_before: case
+                .before
+                .objects()
+                .flat_map(underpin_refs::generated)
+                .collect(),
+        }
+    }
+
+    /// The step of an object.
+    pub fn step(&self, key: &ObjectKey) -> Option<&'a Step> {
+        self.steps.get(key).copied()
+    }
+
+    /// The claim's identity, if it has one already.
+    pub fn claim_id(&self) -> Option<&'a ClaimId> {
+        self.claim.map(|claim| &claim.id)
+    }
+
+    /// The namespace that the environment lives in.
+    pub fn home(&self) -> &'a str {
+        &self.plan.placement.placement.namespace
+    }
+
+    /// `stack/environment`.
+    pub fn environment_name(&self) -> String {
+        format!("{}/{}", self.plan.stack, self.plan.environment)
+    }
+}
+
+/// Evidence about an object as a whole, with the place where it is declared, if it is.
+pub(crate) fn evidence_of(context: &Context<'_>, key: &ObjectKey, note: String) -> Evidence {
+    let declared = context.step(key).and_then(|step| step.desired.as_ref());
+    match declared.or_else(|| context.before.get(key)) {
+        Some(object) => object.evidence(FieldPath::root(), note),
+        None => Evidence {
+            object: key.clone(),
+            path: FieldPath::root(),
+            place: None,
+            note,
+        },
+    }
+}
