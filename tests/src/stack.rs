@@ -94,7 +94,11 @@ impl Kubectl {
     pub fn create_in(&self, namespace: &str, text: &str) -> Result<()> {
         let args = ["create", "--validate=false", "-n", namespace, "-f", "-"];
         let output = self.with_input(args, text)?;
-        ensure!(output.code == Some(0), "kubectl create\n{}", output.transcript());
+        ensure!(
+            output.code == Some(0),
+            "kubectl create\n{}",
+            output.transcript()
+        );
         Ok(())
     }
 
@@ -104,7 +108,9 @@ impl Kubectl {
         let map = self.get(&["configmap", claim, "-n", "underpin-system"])?;
         let data = map["data"].as_object().context("a claim has data")?;
         let texts = data.values().filter_map(Value::as_str);
-        let parts: Vec<Value> = texts.filter_map(|text| serde_json::from_str(text).ok()).collect();
+        let parts: Vec<Value> = texts
+            .filter_map(|text| serde_json::from_str(text).ok())
+            .collect();
         let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
         let records = parts.iter().flat_map(|part| list(&part["history"]));
         let accepted = records.flat_map(|record| list(&record["accepted"]));

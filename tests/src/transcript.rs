@@ -13,7 +13,10 @@ const ALWAYS: [(&str, &str); 8] = [
         "[time]",
     ),
     (r"\b[0-9a-f]{32}/[0-9a-f]{8}\b", "[stamp]"),
-    (r"\(context (\w+), v\d+\.\d+\.\d+[^)]*\)", "(context $1, [version])"),
+    (
+        r"\(context (\w+), v\d+\.\d+\.\d+[^)]*\)",
+        "(context $1, [version])",
+    ),
     (r"(127\.0\.0\.1|localhost):\d{4,5}", "[address]"),
     (
         r#"resourceVersion("?: ?"?)\d+"#,

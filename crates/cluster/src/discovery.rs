@@ -341,6 +341,7 @@ mod tests {
                         group("extensions", &["v1beta1"], "v1beta1"),
                         group("networking.k8s.io", &["v1beta1", "v1"], "v1"),
                         group("broken.example.com", &["v1"], "v1"),
+                        group("gone.example.com", &["v1"], "v1"),
                         group("metrics.k8s.io", &["v1beta1"], "v1beta1"),
                     ]}),
                 )
@@ -357,7 +358,11 @@ mod tests {
                 resource("ingresses", "Ingress"),
                 resource("olds", "Old"),
             ])),
-            _ => status(500, "InternalError", "no such backend", json!({})),
+            // Its last definition was deleted after the list of groups was read.
+            "/apis/gone.example.com/v1" | "/apis/gone.example.com" => {
+                status(404, "NotFound", "the server could not find it", json!({}))
+            }
+            _ => status(403, "Forbidden", "no such backend for you", json!({})),
         }
     }
 
@@ -442,7 +447,7 @@ mod tests {
 
     #[tokio::test]
     async fn legacy_discovery_tells_the_same() {
-        check(legacy, 8).await;
+        check(legacy, 10).await;
     }
 
     #[tokio::test]

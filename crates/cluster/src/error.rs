@@ -338,7 +338,11 @@ fn list_causes(causes: &[Cause], told: &str) -> String {
 
 /// The end of a message, by which it is recognised in another: either may lack its middle.
 fn ending(message: &str) -> &str {
-    let start = message.char_indices().rev().nth(ENDING_LENGTH - 1).map_or(0, |(index, _)| index);
+    let start = message
+        .char_indices()
+        .rev()
+        .nth(ENDING_LENGTH - 1)
+        .map_or(0, |(index, _)| index);
     &message[start..]
 }
 

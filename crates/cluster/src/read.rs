@@ -139,6 +139,8 @@ impl Cluster {
                 if kind.namespaced {
                     self.read_by_namespace(kind, depth, request, &mut read)
                         .await;
+                } else if kind.kind.is("", "Namespace") {
+                    self.read_namespaces(kind, request, &mut read).await;
                 }
             }
             Err(ClusterError::Server { code: 405, .. }) => read.served = Served::NotListable,
@@ -169,6 +171,22 @@ impl Cluster {
                     read.objects.extend(objects);
                 }
                 Err(error) => read.miss(Some(namespace), error.to_string()),
+            }
+        }
+    }
+
+    /// The Namespace objects of interest, one by one: who works inside a namespace may often read it,
+    /// and not list all. The list stays unread.
+    async fn read_namespaces(
+        &self,
+        kind: &ResourceKind,
+        request: &ReadRequest,
+        read: &mut KindRead,
+    ) {
+        let names: BTreeSet<&String> = request.namespaces.iter().collect();
+        for name in names {
+            if let Ok(Some(object)) = self.get(kind, &ObjectKey::of_namespace(name)).await {
+                read.objects.push(object);
             }
         }
     }

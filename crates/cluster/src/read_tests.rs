@@ -229,3 +229,24 @@ async fn old_servers_are_refused() {
         "the server is Kubernetes v1.19.3; 1.20 or newer is needed"
     );
 }
+
+/// Who may not list namespaces still learns of those that it works in; the list stays unread.
+#[tokio::test]
+async fn namespaces_of_interest_are_read_one_by_one() {
+    let cluster = cluster(|seen| match seen.path.as_str() {
+        "/api/v1/namespaces" => forbidden("namespaces"),
+        "/api/v1/namespaces/a" => Answer::Json(
+            200,
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a", "uid": "ns-a"}}),
+        ),
+        "/api/v1/namespaces/b" => forbidden("namespaces"),
+        _ => serve(seen),
+    });
+    let world = read(cluster).await;
+    let uid = |name: &str| {
+        let namespace = world.get(&ObjectKey::of_namespace(name))?;
+        namespace.uid().map(str::to_owned)
+    };
+    assert_eq!((uid("a"), uid("b")), (Some("ns-a".to_owned()), None));
+    assert!(world.unread(&GroupKind::core("Namespace"), None).is_some());
+}

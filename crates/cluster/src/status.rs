@@ -509,7 +509,10 @@ mod tests {
             "Invalid value: rbac.RoleRef{}: cannot change roleRef",
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`",
             "Forbidden: may not be changed in an update.",
-            &format!("Invalid value: {}: field is immutable", "core.Container{}".repeat(1_000)),
+            &format!(
+                "Invalid value: {}: field is immutable",
+                "core.Container{}".repeat(1_000)
+            ),
         ] {
             check_immutable(message, true);
         }

@@ -239,7 +239,7 @@ impl Transport {
         };
         Err(Failure {
             error: refusal.to_error(),
-            retry: retry_of(parts.status, &refusal.to_error()),
+            retry: retry_of(call, parts.status, &refusal.to_error()),
         })
     }
 
@@ -282,9 +282,11 @@ fn describe_json(error: &serde_json::Error) -> String {
     )
 }
 
-fn retry_of(code: StatusCode, error: &ClusterError) -> Retry {
+fn retry_of(call: &Call, code: StatusCode, error: &ClusterError) -> Retry {
     match (code.as_u16(), error) {
         (429, _) => Retry::Refused,
+        // The storage behind the server, most often; of an apply it may be a refusal for good.
+        (500, ClusterError::Server { .. }) if call.content_type != APPLY_PATCH => Retry::Unclear,
         (502..=504, _) | (_, ClusterError::Server { code: 504, .. }) => Retry::Unclear,
         // A quota was being counted at the same moment; nothing was written.
         (409, ClusterError::Server { .. }) => Retry::Refused,

@@ -1,5 +1,8 @@
 //! Applies one object: create-only or with the live uid, never a blind upsert.
 
+use std::sync::Arc;
+
+use serde_json::{Value, json};
 use underpin_cluster::{ApplyOptions, ClusterError, ConflictKind, Precondition};
 use underpin_model::{Action, ClaimId, Object, ResourceKind, Stamp, Step};
 use underpin_plan::without_co_owned;
@@ -34,7 +37,16 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
                 .map_or(Precondition::CreateOnly, Precondition::Uid),
             timeout: tools.time()?,
         };
-        match tools.cluster.apply(&kind, &desired, &options).await {
+        let sent = match &expected {
+            Some(uid) if step.action == Action::Adopt => {
+                match as_adoption(&tools, &kind, &step, uid).await? {
+                    Ok(sent) => sent,
+                    Err(why) => return Ok((StepResult::Failed(why), None)),
+                }
+            }
+            _ => desired.clone(),
+        };
+        match tools.cluster.apply(&kind, &sent, &options).await {
             Ok(applied) => {
                 let object = clean_managed_fields(&tools, &kind, applied.object).await?;
                 return Ok((StepResult::Done, Some(object)));
@@ -56,6 +68,49 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
     }
     let why = format!("it kept changing while it was applied ({ATTEMPTS} attempts); run again");
     Ok((StepResult::Failed(why), None))
+}
+
+/// The object as it is sent to adopt another: with the version of a fresh read, or why not. All
+/// environments apply under one field manager, so of two that adopt at once the later would take
+/// the earlier one's fields away without any conflict.
+async fn as_adoption(
+    tools: &Tools,
+    kind: &ResourceKind,
+    step: &Step,
+    uid: &str,
+) -> Result<Result<Object, String>, StopReason> {
+    let Some(desired) = &step.desired else {
+        return Ok(Err("nothing to apply".to_owned()));
+    };
+    let live = match tools.timed()?.get(kind, &step.key).await {
+        Ok(Some(live)) if live.uid() == Some(uid) => live,
+        // The apply's own precondition fails then, and it is decided again.
+        Ok(_) => return Ok(Ok(desired.clone())),
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    if let Some(other) = stamped_meanwhile(&live, step.before.as_ref(), &tools.claim) {
+        return Ok(Err(format!(
+            "another environment (claim {other}) took it over while this ran; run again to see it \
+             planned"
+        )));
+    }
+    let mut sent = desired.clone();
+    if let (Some(version), Some(metadata)) = (
+        live.resource_version(),
+        Arc::make_mut(&mut sent.value)
+            .get_mut("metadata")
+            .and_then(Value::as_object_mut),
+    ) {
+        metadata.insert("resourceVersion".to_owned(), json!(version));
+    }
+    Ok(Ok(sent))
+}
+
+/// The claim of another environment whose stamp an object bears now and did not when it was read.
+fn stamped_meanwhile(live: &Object, before: Option<&Object>, own: &ClaimId) -> Option<ClaimId> {
+    let stamp = live.stamp()?;
+    let was = before.and_then(Object::stamp);
+    (stamp.claim != *own && Some(&stamp) != was.as_ref()).then_some(stamp.claim)
 }
 
 /// Decides again after a precondition failed: the uid to expect, none to create, or why not.
@@ -113,18 +168,61 @@ async fn clean_managed_fields(
     kind: &ResourceKind,
     object: Object,
 ) -> Result<Object, StopReason> {
-    let Some(fields) = without_co_owned(&object) else {
-        return Ok(object);
-    };
-    let (Some(uid), Some(version)) = (object.uid(), object.resource_version()) else {
-        return Ok(object);
-    };
-    let cluster = tools.timed()?;
-    match cluster
-        .replace_managed_fields(kind, &object.key, uid, version, fields)
-        .await
-    {
-        Ok(cleaned) => Ok(cleaned),
-        Err(_) => Ok(object),
+    let mut object = object;
+    for _ in 0..ATTEMPTS {
+        let Some(fields) = without_co_owned(&object) else {
+            return Ok(object);
+        };
+        let (Some(uid), Some(version)) = (object.uid(), object.resource_version()) else {
+            return Ok(object);
+        };
+        let replaced = tools
+            .timed()?
+            .replace_managed_fields(kind, &object.key, uid, version, fields)
+            .await;
+        match replaced {
+            Ok(cleaned) => return Ok(cleaned),
+            // Controllers write the status of what was just applied.
+            Err(error) if error.is_conflict() => {}
+            Err(_) => return Ok(object),
+        }
+        match tools.timed()?.get(kind, &object.key).await {
+            Ok(Some(live)) if live.uid() == object.uid() => object = live,
+            _ => return Ok(object),
+        }
+    }
+    Ok(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use underpin_model::{Depth, Origin, names};
+
+    use super::*;
+
+    fn live(stamp: Option<&str>) -> Object {
+        let annotations = stamp.map(|stamp| json!({ names::STAMP_ANNOTATION: stamp }));
+        let value = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "app", "namespace": "wallet", "annotations": annotations},
+        });
+        Object::from_value(value, Depth::Full, Origin::Live).unwrap()
+    }
+
+    #[track_caller]
+    fn check(before: Option<&str>, now: Option<&str>, taken: bool) {
+        let own = ClaimId("own".to_owned());
+        let found = stamped_meanwhile(&live(now), Some(&live(before)), &own);
+        assert_eq!(found.is_some(), taken, "{before:?} -> {now:?}");
+    }
+
+    /// R6.5: of two environments that adopt one object at once, the later sees the earlier's stamp.
+    #[test]
+    fn what_another_has_stamped_meanwhile_is_not_adopted() {
+        check(None, None, false);
+        check(None, Some("own/n1"), false);
+        check(None, Some("other/n1"), true);
+        check(Some("lost/n1"), Some("lost/n1"), false);
+        check(Some("lost/n1"), Some("other/n2"), true);
     }
 }

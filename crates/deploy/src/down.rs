@@ -12,7 +12,7 @@ use crate::{
     DeployError, Deployment, Event, Observer, Outcome, Planned, StepResult, Stop, Summary,
     closing::{Ended, finish},
     kinds::Kinds,
-    planning,
+    planning, recheck,
     removal::{Removal, remove_wave},
     session::{self, Locked, lock},
     tools::Tools,
@@ -30,10 +30,10 @@ pub async fn plan_teardown(
 ) -> Result<Planned, DeployError> {
     observer.event(Event::Reading);
     let recorded = deployment.store.load(&deployment.claim_name()?).await?;
-    let home = recorded
-        .and_then(|claim| claim.placement)
-        .map(|placement| placement.namespace);
-    let world = planning::read(deployment, home.as_slice()).await?;
+    let mut namespaces: Vec<String> = recorded.iter().flat_map(planning::recorded_in).collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let world = planning::read(deployment, &namespaces).await?;
     let claim = session::claim_of(deployment, &world)?;
     let nothing = || DeployError::NothingRecorded(deployment.environment.display_name());
     let claim = claim.ok_or_else(nothing)?;
@@ -111,15 +111,18 @@ async fn teardown(
         if planned.verdict.is_blocked() {
             return Ok(Outcome::Refused(Box::new(planned)));
         }
-        if is_retired_already(&planned) {
+        let (retired, locked) = (is_retired_already(&planned), planned.is_locked());
+        // Of another run, dead or alive, only its lock is left: it is waited for, or put out, but
+        // not without consent.
+        if retired && !(locked && confirm(&planned)) {
             return Ok(Outcome::Settled(Box::new(planned)));
         }
-        if !confirm(&planned) {
+        if !retired && !confirm(&planned) {
             return Err(DeployError::NotConfirmed);
         }
         let id = planned.identity.claim.clone();
         let uid = &planned.world.cluster.uid;
-        match lock(deployment, planned.claim.as_ref(), &id, uid, observer).await? {
+        match lock(deployment, planned.claim.as_ref(), &id, uid, observer, stop).await? {
             Locked::Held(guard) => {
                 let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
                 return Ok(Outcome::Ran(Box::new(planned), summary));
@@ -206,6 +209,21 @@ async fn removals(
             .guard
             .update(|claim| crate::record::removed(claim, &gone))
             .await?;
+    }
+    let objection = match recheck::objection(deployment, planned).await {
+        Ok(objection) => objection,
+        Err(error) => Some(format!("it could not be judged again: {error}")),
+    };
+    if let Some(why) = objection {
+        for step in plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::Delete)
+        {
+            let skipped = StepResult::Skipped(why.clone());
+            summary.results.insert(step.key.clone(), skipped);
+        }
+        return Ok(());
     }
     let removal = Removal::new(deployment, planned);
     let deletes = plan

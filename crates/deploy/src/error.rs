@@ -36,6 +36,9 @@ pub enum DeployError {
         /// Uid of the cluster at hand.
         found: String,
     },
+    /// `--adopt` names objects that the stack does not declare.
+    #[error("nothing to adopt: the stack declares no {}", .0.join(", "))]
+    UnknownAdoption(Vec<String>),
     /// Something else is recorded under the name that this environment's claim would have.
     #[error(
         "the claim {name} belongs to {other}: {environment} has the same name once it is made \

@@ -95,7 +95,8 @@ pub async fn import(
         }
         let id = planning::identity(claim.as_ref())?.claim;
         let uid = &world.cluster.uid;
-        let Locked::Held(guard) = lock(deployment, claim.as_ref(), &id, uid, observer).await?
+        let Locked::Held(guard) =
+            lock(deployment, claim.as_ref(), &id, uid, observer, stop).await?
         else {
             continue;
         };
@@ -231,7 +232,7 @@ fn placement(
     if let Some(placement) = claim.and_then(|claim| claim.placement.clone()) {
         if placement.namespace != request.namespace {
             return Err(DeployError::Import(format!(
-                "the environment is recorded in namespace {}; only `underpin migrate` moves it",
+                "the environment is recorded in namespace {}, and stays there; --namespace must name it",
                 placement.namespace
             )));
         }

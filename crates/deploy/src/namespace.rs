@@ -11,7 +11,8 @@ use underpin_cluster::{
     Cluster, ClusterError, Deletion, Propagation, claims::ClaimStore, is_ambient,
 };
 use underpin_model::{
-    Action, Claim, ClaimId, GroupKind, NamespaceProvenance, Object, ObjectKey, ResourceKind, Step, Unread, World, names,
+    Action, Claim, ClaimId, GroupKind, NamespaceProvenance, Object, ObjectKey, ResourceKind, Step,
+    Unread, World, names,
 };
 use underpin_plan::{Occupancy, Ownership, occupancy};
 use underpin_refs::{Presence, presence};
@@ -287,6 +288,7 @@ async fn count(
         .collect();
     let settles = counted.unread.is_empty()
         && counted.placed.is_empty()
+        && counted.expecting.is_empty()
         && counted.occupants.iter().all(|occupant| {
             left.get(&occupant.key)
                 .is_some_and(|object| goes_by_itself(object, &uids, &removal.world))
@@ -388,7 +390,7 @@ async fn list_kinds(
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use underpin_model::{Depth, Entry, EntryState, LogicalKey, Origin, Placement};
+    use underpin_model::{Depth, LogicalKey, Origin, Placement};
 
     use super::*;
 
@@ -396,7 +398,7 @@ mod tests {
         Object::from_value(value, Depth::Full, Origin::Live).unwrap()
     }
 
-    fn named(kind: &str, name: &str, further: Value) -> Object {
+    fn named(kind: &str, name: &str, further: &Value) -> Object {
         let mut value = json!({
             "apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "wallet"},
         });
@@ -430,22 +432,15 @@ mod tests {
         });
         let key = ObjectKey::of_namespace("wallet");
         claim.entries.extend(created.map(|created| {
-            let entry = Entry {
-                key: key.clone(),
-                api_version: "v1".into(),
-                uid: None,
-                state: EntryState::Intended,
-                nonce: "n1".into(),
-                created,
-                protection: vec![],
-                digest: None,
-            };
+            let entry = json!({
+                "key": key, "apiVersion": "v1", "state": "intended", "nonce": "n1",
+                "created": created,
+            });
+            let entry = serde_json::from_value(entry).unwrap();
             (LogicalKey::of(&key, "other"), entry)
         }));
-        let world = World {
-            claims: vec![claim],
-            ..World::default()
-        };
+        let mut world = World::default();
+        world.claims.push(claim);
         let found = holders(&world, &ClaimId("own".into()), "wallet");
         assert_eq!(!found.is_empty(), expect, "{placement:?} {created:?}");
     }
@@ -466,7 +461,7 @@ mod tests {
     #[track_caller]
     fn check(left: &Object, expect: bool) {
         let mut before = World::default();
-        before.insert(named("Service", "web", json!({"uid": "service"})));
+        before.insert(named("Service", "web", &json!({"uid": "service"})));
         let uids = BTreeSet::from(["there"]);
         assert_eq!(goes_by_itself(left, &uids, &before), expect, "{}", left.key);
     }
@@ -474,21 +469,21 @@ mod tests {
     /// R1.4, R1.5: only what the deleted objects leave behind for a moment is waited for.
     #[test]
     fn what_a_deletion_leaves_behind_goes_by_itself() {
-        check(&named("Pod", "web-1", owned_by("gone")), true);
-        check(&named("Pod", "web-1", owned_by("there")), false);
-        check(&named("Pod", "by-hand", json!({})), false);
+        check(&named("Pod", "web-1", &owned_by("gone")), true);
+        check(&named("Pod", "web-1", &owned_by("there")), false);
+        check(&named("Pod", "by-hand", &json!({})), false);
         check(
             &named(
                 "Pod",
                 "by-hand",
-                json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+                &json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
             ),
             true,
         );
-        check(&named("Endpoints", "web", json!({})), true);
-        check(&named("Endpoints", "by-hand", json!({})), false);
+        check(&named("Endpoints", "web", &json!({})), true);
+        check(&named("Endpoints", "by-hand", &json!({})), false);
         let token = |uid: &str| json!({"annotations": {"kubernetes.io/service-account.uid": uid}});
-        check(&named("Secret", "sa-token-1", token("gone")), true);
-        check(&named("Secret", "sa-token-1", token("there")), false);
+        check(&named("Secret", "sa-token-1", &token("gone")), true);
+        check(&named("Secret", "sa-token-1", &token("there")), false);
     }
 }

@@ -1,12 +1,12 @@
 //! Reads the world, plans and judges. Changes nothing.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use underpin_cluster::ReadRequest;
-use underpin_model::{Claim, ClaimId, GroupKind, ObjectKey, World};
+use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
 use underpin_plan::{
-    Case, Fingerprints, Identity, Ownership, Plan, UpInput, Verdict, hexadecimal, judge, plan_up,
-    prepare, resolve_placement,
+    Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
+    judge, plan_up, prepare, resolve_placement,
 };
 use underpin_source::manifests::{Variable, Variables, render};
 
@@ -35,6 +35,13 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// Whether another run, dead or alive, held the lock when the claim was read.
+    pub fn is_locked(&self) -> bool {
+        self.claim
+            .as_ref()
+            .is_some_and(|claim| claim.lock.is_some())
+    }
+
     /// Whether a run would change nothing: no step does anything and the claim is settled.
     pub fn is_settled(&self) -> bool {
         let recorded = self.claim.as_ref().is_some_and(|claim| {
@@ -45,12 +52,10 @@ impl Planned {
                     .plan
                     .steps
                     .iter()
-                    .filter(|step| step.desired.is_some())
+                    .filter(|step| step.desired.is_some() && !is_foreign(step))
                     .all(|step| claim.entries.contains_key(&step.logical))
                 && self.plan.steps.iter().all(|step| {
-                    step.desired.is_some()
-                        || step.action
-                            != underpin_model::Action::Keep(underpin_model::KeepReason::Gone)
+                    step.desired.is_some() || step.action != Action::Keep(KeepReason::Gone)
                 })
         });
         recorded && self.plan.changing().next().is_none() && self.plan.dropped.is_empty()
@@ -64,14 +69,19 @@ pub async fn plan(
 ) -> Result<Planned, DeployError> {
     observer.event(Event::Reading);
     let environment = &deployment.environment;
-    // Declared namespaces are of interest too, should a cluster-wide list be forbidden.
     let expected = underpin_plan::naming::derive_namespace(&environment.derivation())?;
     let recorded = deployment.store.load(&deployment.claim_name()?).await?;
     let home = recorded
         .as_ref()
         .and_then(|claim| claim.placement.as_ref())
         .map_or(expected, |placement| placement.namespace.clone());
-    let world = read(deployment, &[home]).await?;
+    // What is wrong with the files is told below, once the placement is known for certain.
+    let (declared, _) = render(&deployment.documents, &variables(deployment, &home));
+    let mut interest = BTreeSet::from([home]);
+    interest.extend(declared.iter().filter_map(|object| lies_in(&object.key)));
+    interest.extend(recorded.iter().flat_map(recorded_in));
+    let interest: Vec<String> = interest.into_iter().collect();
+    let world = read(deployment, &interest).await?;
     let ownership = Ownership::of(&world);
     let claim = session::claim_of(deployment, &world)?;
     let placement = resolve_placement(&environment.derivation(), claim.as_ref(), &world)?;
@@ -89,6 +99,7 @@ pub async fn plan(
         &ownership,
         &declared,
     )?;
+    refuse_unknown_adoptions(deployment, &preparation)?;
     let terminating: Vec<ObjectKey> = preparation.terminating().cloned().collect();
     let kinds = Kinds::new(&world, declared.iter());
     observer.event(Event::DryRuns(preparation.objects.len()));
@@ -126,6 +137,32 @@ pub async fn plan(
         terminating,
         kinds,
     })
+}
+
+/// Whether a step leaves a declared object to somebody else: no entry is ever made for it.
+fn is_foreign(step: &Step) -> bool {
+    matches!(step.action, Action::Keep(KeepReason::Foreign(_)))
+}
+
+/// The namespaces in which a claim records objects, its own home included: they are read in full,
+/// and one by one where a cluster-wide list is forbidden.
+pub(crate) fn recorded_in(claim: &Claim) -> impl Iterator<Item = String> {
+    let home = claim
+        .placement
+        .iter()
+        .map(|placement| placement.namespace.clone());
+    home.chain(
+        claim
+            .entries
+            .values()
+            .filter_map(|entry| lies_in(&entry.key)),
+    )
+}
+
+/// The namespace that a key lies in, or is.
+fn lies_in(key: &ObjectKey) -> Option<String> {
+    let own = key.is_namespace().then(|| key.name.clone());
+    key.namespace.clone().or(own)
 }
 
 /// Reads the whole world: what this environment needs may be anywhere, and so may whoever needs it.
@@ -170,4 +207,20 @@ pub(crate) fn identity(claim: Option<&Claim>) -> Result<Identity, DeployError> {
         identity.claim = claim.id.clone();
     }
     Ok(identity)
+}
+
+/// `--adopt` of an object that is not declared is an error: a typo must not pass for consent.
+fn refuse_unknown_adoptions(
+    deployment: &Deployment,
+    preparation: &Preparation,
+) -> Result<(), DeployError> {
+    let mut unknown = deployment.environment.adopt.clone();
+    for prepared in &preparation.objects {
+        unknown.remove(&prepared.desired.key.subject());
+    }
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(DeployError::UnknownAdoption(unknown.into_iter().collect()))
+    }
 }

@@ -1,10 +1,12 @@
 //! The environment's claim: found, checked, and locked for a run.
 
+use std::time::Duration;
+
 use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
 use underpin_model::{Claim, ClaimId, GroupKind, World};
 use underpin_plan::{Acceptances, hexadecimal};
 
-use crate::{DeployError, Deployment, Event, Observer, random::random};
+use crate::{DeployError, Deployment, Event, Observer, Stop, random::random};
 
 /// The environment's claim in a world that was read. An error when claims could not be read, or
 /// another environment's claim has the same name: neither may pass for "no claim".
@@ -84,17 +86,22 @@ pub(crate) async fn lock(
     id: &ClaimId,
     cluster_uid: &str,
     observer: &dyn Observer,
+    stop: &Stop,
 ) -> Result<Locked, DeployError> {
     let environment = &deployment.environment;
+    let other = claim.and_then(|claim| claim.lock.clone());
+    if let Some(lock) = &other {
+        observer.event(Event::LockHeld(lock.clone()));
+    }
     let request = LockRequest {
         holder: hexadecimal(&random::<8>()?),
         who: deployment.settings.who.clone(),
         lease: deployment.settings.lease,
-        wait: deployment.settings.lock_wait,
+        // A lock that is taken between plan and lock is seen, and waited for, by the next plan.
+        wait: other
+            .as_ref()
+            .map_or(Duration::ZERO, |_| deployment.settings.lock_wait),
     };
-    if let Some(lock) = claim.and_then(|claim| claim.lock.clone()) {
-        observer.event(Event::LockHeld(lock));
-    }
     let wanted = claim.cloned().unwrap_or_else(|| {
         let mut blank = Claim::new(
             id.clone(),
@@ -106,9 +113,20 @@ pub(crate) async fn lock(
         blank
     });
     let name = deployment.claim_name()?;
-    match acquire(&deployment.store, &name, wanted, claim.is_some(), &request).await? {
+    let acquired = acquire(&deployment.store, &name, wanted, claim.is_some(), &request);
+    let acquired = if other.is_some() {
+        // Waiting takes no lock, so it may be cut off; taking one is awaited.
+        tokio::select! {
+            acquired = acquired => acquired?,
+            reason = stop.stopped() => return Err(DeployError::Stopped(reason)),
+        }
+    } else {
+        acquired.await?
+    };
+    match acquired {
         Acquired::Held(guard) => Ok(Locked::Held(guard)),
         Acquired::Changed => Ok(Locked::Changed),
+        Acquired::Busy(_) if other.is_none() => Ok(Locked::Changed),
         Acquired::Busy(lock) => Err(DeployError::Busy {
             environment: environment.display_name(),
             lock: Box::new(lock),

@@ -14,7 +14,7 @@ use crate::{
     DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
     apply::apply_step,
     closing::{Ended, finish},
-    namespace, planning, record,
+    namespace, planning, recheck, record,
     removal::{Removal, remove_wave},
     session::{self, Locked, lock},
     tools::Tools,
@@ -39,10 +39,13 @@ pub async fn up(
         if !planned.plan.problems.is_empty() || planned.verdict.is_blocked() {
             return Ok(Outcome::Refused(Box::new(planned)));
         }
-        if planned.is_settled() {
+        let (settled, locked) = (planned.is_settled(), planned.is_locked());
+        // Of another run, dead or alive, only its lock is left: it is waited for, or put out, but
+        // not without consent.
+        if settled && !(locked && confirm(&planned)) {
             return Ok(Outcome::Settled(Box::new(planned)));
         }
-        if !confirm(&planned) {
+        if !settled && !confirm(&planned) {
             return Err(DeployError::NotConfirmed);
         }
         let cluster_uid = &planned.world.cluster.uid;
@@ -52,6 +55,7 @@ pub async fn up(
             &planned.identity.claim,
             cluster_uid,
             observer,
+            stop,
         );
         match locked.await? {
             Locked::Held(guard) => {
@@ -277,12 +281,13 @@ impl Run<'_> {
             .iter()
             .filter(|step| step.action == Action::Delete);
         let waves = waves::grouped(deletes);
-        if !self.summary.failures.is_empty() || !waves::failed(&self.summary.results).is_empty() {
+        if waves.is_empty() {
+            return Ok(());
+        }
+        if let Some(why) = self.against_removal().await {
             for step in waves.into_iter().flatten() {
-                let why = "something failed before; nothing is removed".to_owned();
-                self.summary
-                    .results
-                    .insert(step.key.clone(), StepResult::Skipped(why));
+                let skipped = StepResult::Skipped(why.clone());
+                self.summary.results.insert(step.key.clone(), skipped);
             }
             return Ok(());
         }
@@ -299,5 +304,16 @@ impl Run<'_> {
             ended?;
         }
         Ok(())
+    }
+
+    /// Why nothing may be removed now, if so.
+    async fn against_removal(&self) -> Option<String> {
+        if !self.summary.failures.is_empty() || !waves::failed(&self.summary.results).is_empty() {
+            return Some("something failed before; nothing is removed".to_owned());
+        }
+        match recheck::objection(self.deployment, self.planned).await {
+            Ok(objection) => objection,
+            Err(error) => Some(format!("it could not be judged again: {error}")),
+        }
     }
 }

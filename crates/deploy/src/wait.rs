@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -15,8 +16,33 @@ const POLL: Duration = Duration::from_millis(500);
 /// How long a definition may take to be established before its instances are applied.
 const ESTABLISHED_LIMIT: Duration = Duration::from_secs(30);
 
-/// Whether an object is ready, or what it waits for. Kinds that give no sign are ready.
-pub(crate) fn readiness(object: &Object) -> Result<(), String> {
+/// Why an object is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unready {
+    /// It may yet become ready.
+    Waiting(String),
+    /// It never will by itself.
+    Failed(String),
+}
+
+impl fmt::Display for Unready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Waiting(why) | Self::Failed(why)) = self;
+        f.write_str(why)
+    }
+}
+
+/// Whether an object is ready, or why not. Kinds that give no sign are ready.
+pub(crate) fn readiness(object: &Object) -> Result<(), Unready> {
+    if object.key.kind.is("batch", "Job")
+        && let Some(message) = true_condition(object, "Failed")
+    {
+        return Err(Unready::Failed(format!("failed: {message}")));
+    }
+    signs(object).map_err(Unready::Waiting)
+}
+
+fn signs(object: &Object) -> Result<(), String> {
     let number = |pointer: &str| object.at(pointer).and_then(Value::as_i64);
     let observed = number("/status/observedGeneration").unwrap_or(0);
     let generation = number("/metadata/generation").unwrap_or(0);
@@ -31,10 +57,17 @@ pub(crate) fn readiness(object: &Object) -> Result<(), String> {
     match kind {
         ("apps", "Deployment" | "StatefulSet") => {
             let wanted = number("/spec/replicas").unwrap_or(1);
-            let updated = number("/status/updatedReplicas").unwrap_or(0);
             let ready = number("/status/readyReplicas").unwrap_or(0);
-            let on_delete = object.text("/spec/updateStrategy/type") == Some("OnDelete");
-            counted(wanted, if on_delete { wanted } else { updated }, ready)
+            // What is told not to roll out by itself is not waited for.
+            let held = if object.text("/spec/updateStrategy/type") == Some("OnDelete")
+                || object.at("/spec/paused").and_then(Value::as_bool) == Some(true)
+            {
+                wanted
+            } else {
+                number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0)
+            };
+            let updated = number("/status/updatedReplicas").unwrap_or(0);
+            counted(wanted, (updated + held).min(wanted), ready)
         }
         ("apps", "DaemonSet") => {
             let wanted = number("/status/desiredNumberScheduled").unwrap_or(0);
@@ -43,6 +76,7 @@ pub(crate) fn readiness(object: &Object) -> Result<(), String> {
             let ready = number("/status/numberReady").unwrap_or(0);
             counted(wanted, if on_delete { wanted } else { updated }, ready)
         }
+        ("", "Pod") if object.text("/status/phase") == Some("Succeeded") => Ok(()),
         ("", "Pod") => condition(object, "Ready"),
         ("batch", "Job") => job(object),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => condition(object, "Established"),
@@ -63,9 +97,6 @@ fn counted(wanted: i64, updated: i64, ready: i64) -> Result<(), String> {
 
 /// A Job is waited for until it has started or ended: a long one must not hold up a deployment.
 fn job(object: &Object) -> Result<(), String> {
-    if let Some(message) = true_condition(object, "Failed") {
-        return Err(format!("failed: {message}"));
-    }
     let started = ["/status/active", "/status/succeeded"]
         .iter()
         .any(|pointer| object.at(pointer).and_then(Value::as_i64).unwrap_or(0) > 0);
@@ -142,10 +173,11 @@ pub(crate) async fn ready(
         waiting.insert(step.key.clone(), "not looked at yet".to_owned());
     }
     let mut told = usize::MAX;
+    let mut failures = Vec::new();
     loop {
-        look(tools, kinds, &mut waiting).await?;
+        failures.extend(look(tools, kinds, &mut waiting).await?);
         if waiting.is_empty() {
-            return Ok(Vec::new());
+            return Ok(failures);
         }
         if Instant::now() >= end {
             let seconds = patience.as_secs();
@@ -153,7 +185,8 @@ pub(crate) async fn ready(
                 key,
                 message: format!("not ready after {seconds} s: {why}"),
             };
-            return Ok(waiting.into_iter().map(failure).collect());
+            failures.extend(waiting.into_iter().map(failure));
+            return Ok(failures);
         }
         if waiting.len() < told {
             told = waiting.len();
@@ -181,11 +214,13 @@ fn has_readiness(key: &ObjectKey) -> bool {
     )
 }
 
+/// Looks at every object that is waited for, drops what is ready, and returns what has failed.
 async fn look(
     tools: &Tools,
     kinds: &Kinds,
     waiting: &mut BTreeMap<ObjectKey, String>,
-) -> Result<(), StopReason> {
+) -> Result<Vec<Failure>, StopReason> {
+    let mut failures = Vec::new();
     let keys: Vec<ObjectKey> = waiting.keys().cloned().collect();
     for key in keys {
         let Some(kind) = kinds.get(&key.kind) else {
@@ -193,7 +228,14 @@ async fn look(
             continue;
         };
         let why = match tools.timed()?.get(kind, &key).await {
-            Ok(Some(live)) => readiness(&live).err(),
+            Ok(Some(live)) => match readiness(&live) {
+                Err(Unready::Failed(message)) => {
+                    waiting.remove(&key);
+                    failures.push(Failure { key, message });
+                    continue;
+                }
+                other => other.err().map(|unready| unready.to_string()),
+            },
             Ok(None) => Some("it was deleted meanwhile".to_owned()),
             Err(error) => Some(error.to_string()),
         };
@@ -202,5 +244,55 @@ async fn look(
             None => waiting.remove(&key),
         };
     }
-    Ok(())
+    Ok(failures)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use underpin_model::{Depth, Origin};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(api_version: &str, kind: &str, spec: &Value, status: &Value, ready: bool) {
+        let value = json!({
+            "apiVersion": api_version, "kind": kind,
+            "metadata": {"name": "web", "namespace": "wallet"}, "spec": spec, "status": status,
+        });
+        let object = Object::from_value(value, Depth::Full, Origin::Live).unwrap();
+        let outcome = readiness(&object);
+        assert_eq!(outcome.is_ok(), ready, "{} {outcome:?}", object.value);
+    }
+
+    /// A rollout that the object itself holds back is waited for as far as it goes.
+    #[test]
+    fn workloads_are_ready_when_all_that_is_to_roll_out_has() {
+        let status = |updated: u32, ready: u32| json!({"replicas": 3, "updatedReplicas": updated, "readyReplicas": ready});
+        let partition = |partition: u32| json!({"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": partition}}});
+        let (apps, set) = ("apps/v1", "StatefulSet");
+        check(apps, set, &json!({"replicas": 3}), &status(3, 3), true);
+        check(apps, set, &json!({"replicas": 3}), &status(2, 3), false);
+        check(apps, set, &partition(2), &status(1, 3), true);
+        check(apps, set, &partition(2), &status(0, 3), false);
+        check(apps, set, &partition(9), &status(0, 3), true);
+        check(apps, set, &partition(2), &status(1, 2), false);
+        let paused = json!({"replicas": 3, "paused": true});
+        check(apps, "Deployment", &paused, &status(0, 3), true);
+        check(
+            apps,
+            "Deployment",
+            &json!({"replicas": 3}),
+            &status(0, 3),
+            false,
+        );
+        check(
+            "v1",
+            "Pod",
+            &json!({}),
+            &json!({"phase": "Succeeded"}),
+            true,
+        );
+        check("v1", "Pod", &json!({}), &json!({"phase": "Pending"}), false);
+    }
 }

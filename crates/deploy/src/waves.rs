@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{sync::Semaphore, task::JoinSet};
-use underpin_model::{ObjectKey, Step};
+use underpin_model::{Action, ObjectKey, Step};
 
 use crate::{Event, Observer, StepResult, StopReason};
 
@@ -42,8 +42,8 @@ where
     let mut tasks = JoinSet::new();
     let mut running = BTreeMap::new();
     for step in wave {
-        if let Some(failed) = failed_requirement(step, results) {
-            let result = StepResult::Skipped(format!("it needs {failed}, which failed"));
+        if let Some(why) = unmet_requirement(step, results) {
+            let result = StepResult::Skipped(why);
             report(observer, step, &result);
             results.insert(step.key.clone(), result);
             continue;
@@ -80,17 +80,20 @@ where
     (outputs, stopped)
 }
 
-fn failed_requirement<'s>(
-    step: &'s Step,
-    results: &BTreeMap<ObjectKey, StepResult>,
-) -> Option<&'s ObjectKey> {
-    let failed = |key: &&ObjectKey| {
-        matches!(
-            results.get(key),
-            Some(StepResult::Failed(_) | StepResult::Skipped(_))
-        )
-    };
-    step.requires.iter().find(failed)
+/// What stands in the way of a step. What needs an object and was kept after all still needs it; a
+/// Namespace is counted afresh, and says itself who is left in it.
+fn unmet_requirement(step: &Step, results: &BTreeMap<ObjectKey, StepResult>) -> Option<String> {
+    let removes = step.action == Action::Delete && !step.key.is_namespace();
+    step.requires.iter().find_map(|key| match results.get(key) {
+        Some(StepResult::Failed(_) | StepResult::Skipped(_)) if removes => {
+            Some(format!("{key} needs it and was not removed"))
+        }
+        Some(StepResult::Failed(_) | StepResult::Skipped(_)) => {
+            Some(format!("it needs {key}, which failed"))
+        }
+        Some(StepResult::Kept(_)) if removes => Some(format!("{key} needs it and was kept")),
+        _ => None,
+    })
 }
 
 fn report(observer: &dyn Observer, step: &Step, result: &StepResult) {
@@ -108,4 +111,43 @@ pub(crate) fn failed(results: &BTreeMap<ObjectKey, StepResult>) -> BTreeSet<&Obj
         .filter(|(_, result)| matches!(result, StepResult::Failed(_) | StepResult::Skipped(_)))
         .map(|(key, _)| key)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use underpin_model::{GroupKind, LogicalKey};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(action: Action, kind: &str, result: &StepResult, runs: bool) {
+        let needed = ObjectKey::namespaced(GroupKind::core("Secret"), "wallet", "db");
+        let other = ObjectKey::namespaced(GroupKind::new("apps", "Deployment"), "wallet", "web");
+        let key = match kind {
+            "Namespace" => ObjectKey::of_namespace("wallet"),
+            _ => needed,
+        };
+        let step = Step {
+            requires: vec![other.clone()],
+            ..Step::new(action, key.clone(), LogicalKey::of(&key, "wallet"))
+        };
+        let results = BTreeMap::from([(other, result.clone())]);
+        let unmet = unmet_requirement(&step, &results);
+        assert_eq!(unmet.is_none(), runs, "{kind} {result:?}: {unmet:?}");
+    }
+
+    /// What is still needed is not removed: a Deployment that was protected meanwhile keeps its
+    /// Secret. Its Namespace is judged by a fresh count.
+    #[test]
+    fn a_step_runs_only_on_what_it_requires() {
+        let why = || "why".to_owned();
+        check(Action::Delete, "Secret", &StepResult::Done, true);
+        check(Action::Delete, "Secret", &StepResult::AlreadyDone, true);
+        check(Action::Delete, "Secret", &StepResult::Kept(why()), false);
+        check(Action::Delete, "Secret", &StepResult::Failed(why()), false);
+        check(Action::Delete, "Secret", &StepResult::Skipped(why()), false);
+        check(Action::Delete, "Namespace", &StepResult::Kept(why()), true);
+        check(Action::Create, "Secret", &StepResult::Failed(why()), false);
+        check(Action::Create, "Secret", &StepResult::Kept(why()), true);
+    }
 }

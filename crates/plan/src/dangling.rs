@@ -31,12 +31,17 @@ pub(crate) fn fate<'c>(context: &'c Context<'_>, key: &ObjectKey) -> Fate<'c> {
     }
 }
 
-/// Whether the object states the reference only after the plan: it is new, or it is changed to.
+/// Whether the object states the reference only after the plan, or no longer as one that it can do
+/// without: it is new, or it is changed to.
 pub(crate) fn is_introduced(context: &Context<'_>, reference: &Reference) -> bool {
     !context
         .references_before
         .from(&reference.from)
-        .any(|former| former.target == reference.target && former.relation == reference.relation)
+        .any(|former| {
+            former.target == reference.target
+                && former.relation == reference.relation
+                && former.strength <= reference.strength
+        })
 }
 
 /// Whether a controller made the object, so that its owner states the same.

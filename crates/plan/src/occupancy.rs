@@ -28,12 +28,18 @@ pub struct Occupancy {
     pub unread: Vec<Unread>,
     /// Environments other than the asking one whose claim places them there.
     pub placed: Vec<String>,
+    /// Environments other than the asking one that live elsewhere and whose claim records an object
+    /// here that is not there: they may be about to create it.
+    pub expecting: Vec<String>,
 }
 
 impl Occupancy {
     /// Whether nothing is left and everything could be counted.
     pub fn is_proven_empty(&self) -> bool {
-        self.occupants.is_empty() && self.unread.is_empty() && self.placed.is_empty()
+        self.occupants.is_empty()
+            && self.unread.is_empty()
+            && self.placed.is_empty()
+            && self.expecting.is_empty()
     }
 
     /// Why the namespace is not proven empty, in one line.
@@ -41,6 +47,12 @@ impl Occupancy {
         let mut parts = Vec::new();
         if !self.placed.is_empty() {
             parts.push(format!("home of {}", self.placed.join(", ")));
+        }
+        if !self.expecting.is_empty() {
+            let names = self.expecting.join(", ");
+            parts.push(format!(
+                "recorded as the place of objects to come of {names}"
+            ));
         }
         if !self.occupants.is_empty() {
             let count = self.occupants.len();
@@ -100,7 +112,33 @@ pub fn occupancy(
         placed: placed_in(world, namespace, asking)
             .map(Claim::display_name)
             .collect(),
+        expecting: expecting(world, namespace, asking)
+            .map(Claim::display_name)
+            .collect(),
     }
+}
+
+/// Claims other than `asking` that live elsewhere and record objects in a namespace that are not
+/// there. An `up` records them before it creates the first: whoever counts in between must not
+/// take the namespace for empty.
+fn expecting<'w>(
+    world: &'w World,
+    namespace: &'w str,
+    asking: Option<&'w ClaimId>,
+) -> impl Iterator<Item = &'w Claim> {
+    world.claims.iter().filter(move |claim| {
+        let lives_here = claim
+            .placement
+            .as_ref()
+            .is_some_and(|placement| placement.namespace == namespace);
+        let mut entries = claim.entries.values();
+        Some(&claim.id) != asking
+            && claim.retired.is_none()
+            && !lives_here
+            && entries.any(|entry| {
+                entry.key.namespace.as_deref() == Some(namespace) && world.get(&entry.key).is_none()
+            })
+    })
 }
 
 /// Claims other than `asking` that still live in a namespace.

@@ -21,7 +21,7 @@ impl ResolvedPlacement {
         (self.derived != self.placement.namespace).then(|| {
             format!(
                 "lives in namespace {}, as recorded; would be {} if deployed fresh \
-                 (only `underpin migrate` moves it)",
+                 (a changed rule moves nothing)",
                 self.placement.namespace, self.derived
             )
         })

@@ -218,7 +218,10 @@ impl Settler<'_> {
         // Where namespaces cannot be read, one that is not seen is not taken for missing.
         let missing =
             self.world.get(&key).is_none() && self.world.unread(&key.kind, None).is_none();
-        let ours = self.placement.placement.provenance == NamespaceProvenance::Created || missing;
+        // While it is being deleted nothing can be created in it, and after that it is missing.
+        let going = self.world.get(&key).is_some_and(Object::is_terminating);
+        let ours =
+            self.placement.placement.provenance == NamespaceProvenance::Created || missing || going;
         if !ours || declared.iter().any(|object| object.key == key) || self.renames(&key, declared)
         {
             return None;

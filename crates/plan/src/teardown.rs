@@ -8,7 +8,7 @@ use underpin_model::{
 
 use crate::{
     Acceptances, Ownership, Plan, Purpose, ResolvedPlacement, build::removal_step,
-    occupancy::occupancy, order, simulate::simulate,
+    occupancy::occupancy, order, ownership::entry_owns, simulate::simulate,
 };
 
 /// Builds the plan of a `down`. `reclaim_imported` is what `down --kept` asks for: a namespace that
@@ -168,10 +168,13 @@ fn namespace_step(
     if let Err(why) = ours {
         let counted = counted.summary();
         step.keep(KeepReason::InUse(format!("{why}; {counted}")));
-    } else if entry.uid.is_some() && entry.uid.as_deref() != live.uid() {
-        step.keep(KeepReason::InUse(
-            "it was made anew by somebody else".to_owned(),
-        ));
+    } else if !entry_owns(claim, &entry, live) {
+        // Also where a run stopped before it created the namespace, and another made it since.
+        let why = match entry.uid {
+            Some(_) => "it was made anew by somebody else",
+            None => "it was made by somebody else",
+        };
+        step.keep(KeepReason::InUse(why.to_owned()));
     } else if tool.is_claimed() {
         step.keep(KeepReason::Foreign(tool));
     } else if let Some(protection) = crate::build::protection(live, &entry)

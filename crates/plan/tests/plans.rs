@@ -481,6 +481,72 @@ fn teardown() {
     );
 }
 
+/// R1.4: a namespace that this environment meant to create and did not is not its own, unless it
+/// carries the stamp of that very entry.
+#[test]
+fn teardown_of_a_namespace_that_was_only_intended() {
+    for (mark, expect) in [
+        (
+            json!({}),
+            "keep namespace/wallet in use: it was made by somebody else",
+        ),
+        (
+            json!({"underpin.dev/claim": "wallet-production/other"}),
+            "keep namespace/wallet in use: it was made by somebody else",
+        ),
+        (
+            json!({"underpin.dev/claim": "wallet-production/nonce"}),
+            "delete namespace/wallet",
+        ),
+    ] {
+        check(
+            json!({
+                "down": true,
+                "world": [{"o": HOME, "meta": {"annotations": mark}}],
+                "claims": [{"of": "wallet/production", "home": "wallet", "provenance": "created",
+                            "entries": [{"o": HOME, "state": "intended"}]}],
+            }),
+            &[expect],
+        );
+    }
+}
+
+/// R1.4: a neighbour that lives elsewhere and has recorded an object here may be about to create
+/// it; between its record and its first object the namespace is not empty.
+#[test]
+fn teardown_beside_a_neighbour_that_is_about_to_create() {
+    let down = |entry: &str, retired: bool, expect: &str| {
+        let mut scene = Scene::new(&json!({
+            "environment": {"of": "wallet/production"}, "down": true, "world": [HOME],
+            "claims": [
+                {"of": "wallet/production", "home": "wallet", "entries": [HOME]},
+                {"of": "shop/production", "home": "shop", "entries": [{"o": entry, "state": "intended"}]},
+            ],
+        }));
+        let neighbour = scene
+            .world
+            .claims
+            .iter_mut()
+            .find(|claim| claim.stack == "shop");
+        neighbour.unwrap().retired = retired.then(|| underpin_model::Retirement {
+            at: String::new(),
+            kept_because: String::new(),
+        });
+        let plan = scene.plan();
+        let step = plan.steps.last().unwrap();
+        assert_eq!(
+            format!("{} {}", step.action.name(), step.reason),
+            expect,
+            "{entry}"
+        );
+    };
+    let keep = "keep recorded as the place of objects to come of shop/production";
+    let delete = "delete created by this environment and empty";
+    down("v1 Secret wallet/db", false, keep);
+    down("v1 Secret wallet/db", true, delete);
+    down("v1 Secret shop/db", false, delete);
+}
+
 /// R1.4: the waves of a teardown end with the namespace.
 #[test]
 fn teardown_ends_with_the_namespace() {

@@ -134,11 +134,18 @@ fn written_by(object: &Object, is_tool: impl Fn(&str) -> bool) -> bool {
     writers(object).any(|(manager, _)| is_tool(manager))
 }
 
-/// The manager of the oldest entry. A later write by the same manager moves its time, so this is
+/// Managers that also write to what others made: status, which older servers do not tell apart,
+/// and annotations such as a Deployment's revision.
+const CONTROL_PLANE: &[&str] = &["kube-controller-manager", "kube-scheduler", "kubelet"];
+
+/// The manager of the oldest entry, one of the control plane only where there is no other. A later write by the same manager moves its time, so this is
 /// the best that the record tells.
 fn creator(object: &Object) -> Option<&str> {
     writers(object)
-        .min_by_key(|(_, entry)| entry.get("time").and_then(Value::as_str).unwrap_or("~"))
+        .min_by_key(|(manager, entry)| {
+            let time = entry.get("time").and_then(Value::as_str).unwrap_or("~");
+            (CONTROL_PLANE.contains(manager), time)
+        })
         .map(|(manager, _)| manager)
 }
 

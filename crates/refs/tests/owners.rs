@@ -153,6 +153,20 @@ fn else_the_manager_that_made_it() {
         json!({"managedFields": fields}),
         "unclaimed, made by kubectl-create",
     );
+    // Servers before 1.22 name no subresource: the controller's status looks like its object.
+    let fields = managers(&[
+        ("kube-controller-manager", "2024-01-01T00:00:00Z", ""),
+        ("kubectl-create", "2024-01-01T00:00:00Z", ""),
+    ]);
+    check(
+        json!({"managedFields": fields}),
+        "unclaimed, made by kubectl-create",
+    );
+    let fields = managers(&[("kube-controller-manager", "2024-01-01T00:00:00Z", "")]);
+    check(
+        json!({"managedFields": fields}),
+        "unclaimed, made by kube-controller-manager",
+    );
     check(
         json!({"managedFields": "nonsense", "labels": 7}),
         "unclaimed",

@@ -118,7 +118,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         _ => None,
     };
     let (Some(factor), false) = (factor, number.is_empty()) else {
-        return Err("write whole seconds, or a whole number with s, m or h, such as 10m".to_owned());
+        return Err(
+            "write whole seconds, or a whole number with s, m or h, such as 10m".to_owned(),
+        );
     };
     number
         .parse()

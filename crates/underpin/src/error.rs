@@ -96,11 +96,10 @@ fn deploy_help(error: &DeployError) -> Option<String> {
         DeployError::UnusedAcceptance(_) => {
             "run `underpin plan` and copy code and subject from the finding".into()
         }
-        DeployError::NotConfirmed => "pass --yes to go ahead without being asked".into(),
-        DeployError::NothingRecorded(_) => {
-            "`underpin status` shows what is recorded; `underpin import` records what is there"
-                .into()
+        DeployError::UnknownAdoption(_) => {
+            "run `underpin plan` and copy the object as it is written there".into()
         }
+        DeployError::NotConfirmed => "pass --yes to go ahead without being asked".into(),
         DeployError::ClaimsUnread { .. } => {
             "without its claims Underpin cannot know whose anything is; grant `list` and `get` on \
              configmaps there"

@@ -11,7 +11,7 @@ use underpin_deploy::{Deployment, Settings, Stop};
 use underpin_model::{FieldPath, names};
 use underpin_plan::{Acceptances, DeclaredEnvironment, Environment, IgnoredFields};
 use underpin_source::{
-    manifests::{Documents, STANDARD_INPUT, Variable, Variables, read, uses_variable},
+    manifests::{Documents, Variable, Variables, read, uses_variable},
     stack::{self, LoadError, Stack},
 };
 
@@ -23,6 +23,8 @@ use crate::{
 
 /// Name of stack files.
 pub(crate) const STACK_FILE: &str = "underpin.yaml";
+/// What a source's `manifests` says when they come from standard input.
+const FROM_STANDARD_INPUT: &str = "-";
 
 /// Loads a stack file.
 pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError> {
@@ -44,9 +46,7 @@ pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError>
 fn unreadable(path: &camino::Utf8Path, error: &std::io::Error) -> CommandError {
     let name = "name a stack file with --file, or change to the folder that holds underpin.yaml";
     match error.kind() {
-        ErrorKind::NotFound => {
-            CommandError::usage(format!("there is no stack file {path}"), name)
-        }
+        ErrorKind::NotFound => CommandError::usage(format!("there is no stack file {path}"), name),
         ErrorKind::IsADirectory => {
             let inside = path.join(STACK_FILE);
             let help = if inside.is_file() {
@@ -148,6 +148,7 @@ pub(crate) async fn deployment(
         Documents::default()
     };
     if !diagnostics.is_empty() {
+        diagnostics.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
         let summary = "the declared files have errors".to_owned();
         return Err(CommandError::Declared {
             summary,
@@ -186,10 +187,7 @@ pub(crate) async fn deployment(
 
 /// A variable that is set by hand and used nowhere is a slip of the pen, and the manifests would
 /// silently keep the value they have.
-fn refuse_unused_variables(
-    documents: &Documents,
-    target: &TargetArgs,
-) -> Result<(), CommandError> {
+fn refuse_unused_variables(documents: &Documents, target: &TargetArgs) -> Result<(), CommandError> {
     match target
         .variables
         .iter()
@@ -264,7 +262,7 @@ fn standard_input(stack: &Stack) -> Result<Option<String>, CommandError> {
         .spec
         .sources
         .iter()
-        .any(|source| source.manifests == STANDARD_INPUT);
+        .any(|source| source.manifests == FROM_STANDARD_INPUT);
     if !wanted {
         return Ok(None);
     }
@@ -273,6 +271,8 @@ fn standard_input(stack: &Stack) -> Result<Option<String>, CommandError> {
     }
     let mut text = String::new();
     match std::io::stdin().read_to_string(&mut text) {
+        // Whoever pipes most likely failed; that is no request to delete everything.
+        Ok(_) if text.trim().is_empty() => Ok(None),
         Ok(_) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::InvalidData => Err(CommandError::usage(
             "the manifests on standard input are not UTF-8 text",

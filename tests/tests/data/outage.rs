@@ -18,7 +18,9 @@ fn a_volume_dies_with_the_namespace_of_its_claim() -> Result<()> {
     crate::volumes::await_bound(&kubectl, name, "data")?;
     kubectl.run(["delete", "namespace", name, "--timeout=60s"])?;
     eventually("the volume is given up", LIMIT, || {
-        let Some(volume) = kubectl.find(&["persistentvolume", name])? else { return Ok(Some(())) };
+        let Some(volume) = kubectl.find(&["persistentvolume", name])? else {
+            return Ok(Some(()));
+        };
         let phase = volume["status"]["phase"].as_str().unwrap_or_default();
         Ok(matches!(phase, "Released" | "Failed").then_some(()))
     })

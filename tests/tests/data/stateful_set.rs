@@ -35,26 +35,46 @@ fn the_claim_of_a_stateful_set_keeps_its_namespace() -> Result<()> {
     let cluster = shared()?;
     let kubectl = Kubectl::new(cluster);
     let stack = "stateful";
-    let project =
-        Stack::new(cluster, &[("underpin.yaml", &stack_file(stack)), ("app.yaml", DATABASE)])?;
+    let project = Stack::new(
+        cluster,
+        &[
+            ("underpin.yaml", &stack_file(stack)),
+            ("app.yaml", DATABASE),
+        ],
+    )?;
     project.expect(0, "up --wait=false")?;
     let claim = ["persistentvolumeclaim", "data-database-0", "-n", stack];
     let uid = eventually("the claim is made", LIMIT, || {
-        Ok(kubectl.find(&claim)?.map(|claim| claim["metadata"]["uid"].clone()))
+        Ok(kubectl
+            .find(&claim)?
+            .map(|claim| claim["metadata"]["uid"].clone()))
     })?;
     let down = project.expect(0, "down")?;
-    with_filters(&[], || insta::assert_snapshot!("stateful_down", down.stdout));
-    assert_eq!(kubectl.find(&["statefulset", "database", "-n", stack])?, None);
+    with_filters(&[], || {
+        insta::assert_snapshot!("stateful_down", down.stdout);
+    });
+    assert_eq!(
+        kubectl.find(&["statefulset", "database", "-n", stack])?,
+        None
+    );
     assert_eq!(kubectl.uid(&claim)?, uid.as_str().unwrap_or_default());
     let status = project.expect(0, "status --kept")?;
     assert!(
-        status.stdout.contains("persistentvolumeclaim/stateful/data-database-0"),
+        status
+            .stdout
+            .contains("persistentvolumeclaim/stateful/data-database-0"),
         "{}",
         status.transcript()
     );
     project.expect(0, "down --kept")?;
     assert_eq!(kubectl.uid(&claim)?, uid.as_str().unwrap_or_default());
-    kubectl.run(["delete", "persistentvolumeclaim", "data-database-0", "-n", stack])?;
+    kubectl.run([
+        "delete",
+        "persistentvolumeclaim",
+        "data-database-0",
+        "-n",
+        stack,
+    ])?;
     project.expect(0, "down --kept")?;
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     Ok(())

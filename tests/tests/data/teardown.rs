@@ -1,7 +1,6 @@
 //! A claim of the environment's own: `down`, and an `up` that no longer declares it.
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 use underpin_tests::{Kubectl, shared, with_filters};
 
 use crate::volumes::{REST, bound};
@@ -17,21 +16,32 @@ fn a_volume_that_would_be_reclaimed_blocks() -> Result<()> {
     let uids = kubectl.uids(stack, kinds)?;
     assert_eq!(uids.len(), 3);
     let down = project.expect(3, "down")?;
-    with_filters(&[], || insta::assert_snapshot!("down_blocked", down.transcript()));
+    with_filters(&[], || {
+        insta::assert_snapshot!("down_blocked", down.transcript());
+    });
     project.write("app.yaml", REST.trim_end_matches("---\n"))?;
     let pruning = project.expect(3, "up")?;
     assert!(
-        pruning.stdout.contains("UP103 persistentvolumeclaim/data-blocked/data"),
+        pruning
+            .stdout
+            .contains("UP103 persistentvolumeclaim/data-blocked/data"),
         "{}",
         pruning.transcript()
     );
     assert_eq!(kubectl.uids(stack, kinds)?, uids);
     // The way out that is named: the policy first, then the same command.
     let patch = r#"{"spec":{"persistentVolumeReclaimPolicy":"Retain"}}"#;
-    assert!(down.stdout.contains(&format!("kubectl patch pv {stack}")), "{}", down.transcript());
+    assert!(
+        down.stdout.contains(&format!("kubectl patch pv {stack}")),
+        "{}",
+        down.transcript()
+    );
     kubectl.run(["patch", "pv", stack, "-p", patch])?;
     project.expect(0, "up")?;
-    assert_eq!(kubectl.find(&["persistentvolumeclaim", "data", "-n", stack])?, None);
+    assert_eq!(
+        kubectl.find(&["persistentvolumeclaim", "data", "-n", stack])?,
+        None
+    );
     assert!(kubectl.find(&["persistentvolume", stack])?.is_some());
     Ok(())
 }
@@ -60,15 +70,35 @@ fn an_accepted_loss_is_on_record() -> Result<()> {
     let project = bound(cluster, stack, "Delete")?;
     // Something of somebody else, so that the claim outlives the teardown and can be read.
     kubectl.run(["create", "configmap", "stranger", "-n", stack])?;
-    let wrong = ["--accept", "UP103:persistentvolumeclaim/data-accepted/other", "--reason", "no"];
+    let wrong = [
+        "--accept",
+        "UP103:persistentvolumeclaim/data-accepted/other",
+        "--reason",
+        "no",
+    ];
     project.expect_with(1, "down", &wrong)?;
-    let no_reason = project.run_with("down", &["--accept", "UP103:persistentvolumeclaim/data-accepted/data"])?;
+    let no_reason = project.run_with(
+        "down",
+        &["--accept", "UP103:persistentvolumeclaim/data-accepted/data"],
+    )?;
     assert_eq!(no_reason.code, Some(2), "{}", no_reason.transcript());
-    assert!(kubectl.find(&["persistentvolumeclaim", "data", "-n", stack])?.is_some());
+    assert!(
+        kubectl
+            .find(&["persistentvolumeclaim", "data", "-n", stack])?
+            .is_some()
+    );
     let accept = "UP103:persistentvolumeclaim/data-accepted/data";
-    let flags = ["--accept", accept, "--reason", "the test data is not needed"];
+    let flags = [
+        "--accept",
+        accept,
+        "--reason",
+        "the test data is not needed",
+    ];
     project.expect_with(0, "down", &flags)?;
-    assert_eq!(kubectl.find(&["persistentvolumeclaim", "data", "-n", stack])?, None);
+    assert_eq!(
+        kubectl.find(&["persistentvolumeclaim", "data", "-n", stack])?,
+        None
+    );
     let history = kubectl.accepted("data-accepted.production")?;
     assert_eq!(history, [format!("{accept} the test data is not needed")]);
     Ok(())

@@ -54,7 +54,10 @@ pub(crate) fn bound(cluster: &ControlPlane, stack: &str, policy: &str) -> Result
     kubectl.create(&volume(stack, stack, "data", policy))?;
     let manifests = format!("{REST}{}", claim(stack));
     let file = stack_file(stack);
-    let project = Stack::new(cluster, &[("underpin.yaml", &file), ("app.yaml", &manifests)])?;
+    let project = Stack::new(
+        cluster,
+        &[("underpin.yaml", &file), ("app.yaml", &manifests)],
+    )?;
     project.expect(0, "up")?;
     await_bound(&kubectl, stack, "data")?;
     Ok(project)

@@ -186,7 +186,7 @@ fn one_cluster_scoped_name_for_two_environments_is_refused() -> Result<()> {
     let uid = kubectl.uid(&["clusterrole", "one-role-reader"])?;
     let refused = project.expect(3, "plan -e tenant")?;
     with_filters(&[], || {
-        insta::assert_snapshot!("one_cluster_role", refused.transcript())
+        insta::assert_snapshot!("one_cluster_role", refused.transcript());
     });
     assert!(
         refused.stdout.contains("one-role-reader-${environment}"),

@@ -35,25 +35,31 @@ fn a_foreign_object_keeps_a_namespace_until_it_goes() -> Result<()> {
     let stranger = kubectl.uid(&["configmap", "notes", "-n", stack])?;
 
     let down = project.expect(0, "down -e production")?;
-    with_filters(&[], || insta::assert_snapshot!("kept_down", down.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("kept_down", down.stdout);
+    });
     assert_eq!(kubectl.find(&["configmap", "app", "-n", stack])?, None);
     assert_eq!(kubectl.uid(&["configmap", "notes", "-n", stack])?, stranger);
     let status = project.expect(0, "status --kept")?;
     with_filters(&[], || {
-        insta::assert_snapshot!("kept_status", status.stdout)
+        insta::assert_snapshot!("kept_status", status.stdout);
     });
 
     let early = project.expect(0, "down -e production --kept")?;
-    with_filters(&[], || insta::assert_snapshot!("kept_early", early.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("kept_early", early.stdout);
+    });
     assert_eq!(kubectl.uid(&["configmap", "notes", "-n", stack])?, stranger);
 
     kubectl.run(["delete", "configmap", "notes", "-n", stack])?;
     let status = project.expect(0, "status --kept")?;
     with_filters(&[], || {
-        insta::assert_snapshot!("kept_status_empty", status.stdout)
+        insta::assert_snapshot!("kept_status_empty", status.stdout);
     });
     let kept = project.expect(0, "down -e production --kept")?;
-    with_filters(&[], || insta::assert_snapshot!("kept_deleted", kept.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("kept_deleted", kept.stdout);
+    });
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     let status = project.expect(0, "status --kept")?;
     assert!(
@@ -79,7 +85,9 @@ fn a_namespace_that_was_there_before_outlives_the_environment() -> Result<()> {
     )?;
     project.expect(0, "up -e production")?;
     let down = project.expect(0, "down -e production")?;
-    with_filters(&[], || insta::assert_snapshot!("there_before", down.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("there_before", down.stdout);
+    });
     assert_eq!(kubectl.uid(&["namespace", stack])?, uid);
     assert_eq!(kubectl.find(&["configmap", "app", "-n", stack])?, None);
     Ok(())

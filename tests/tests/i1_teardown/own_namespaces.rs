@@ -39,7 +39,7 @@ fn a_teardown_of_a_child_takes_its_own_namespace_and_nothing_else() -> Result<()
     }
     let output = project.expect(0, "down -e caddy-test")?;
     with_filters(&[], || {
-        insta::assert_snapshot!("down_own_namespace", output.stdout)
+        insta::assert_snapshot!("down_own_namespace", output.stdout);
     });
     assert_eq!(kubectl.find(&["namespace", &home("caddy-test")])?, None);
     for (namespace, uid, uids) in before.iter().take(CHILDREN.len()) {

@@ -21,7 +21,7 @@ fn a_teardown_in_a_shared_namespace_leaves_every_sibling() -> Result<()> {
         let output = project.expect(0, &format!("import -e {environment} --namespace {stack}"))?;
         if environment == "caddy-test" {
             with_filters(&[], || {
-                insta::assert_snapshot!("import", output.transcript())
+                insta::assert_snapshot!("import", output.transcript());
             });
         }
     }
@@ -36,7 +36,9 @@ fn a_teardown_in_a_shared_namespace_leaves_every_sibling() -> Result<()> {
     assert!(plan.stdout.contains("UP112"), "{}", plan.transcript());
 
     let output = project.expect(0, "down -e caddy-test")?;
-    with_filters(&[], || insta::assert_snapshot!("down", output.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("down", output.stdout);
+    });
     let siblings: Vec<_> = before
         .iter()
         .filter(|(name, _)| !is_of(name, "caddy-test"))
@@ -55,7 +57,9 @@ fn a_teardown_in_a_shared_namespace_leaves_every_sibling() -> Result<()> {
         assert!(output.stdout.contains(&name), "{}", output.transcript());
     }
     let again = project.expect(0, "down -e caddy-test")?;
-    with_filters(&[], || insta::assert_snapshot!("down_again", again.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("down_again", again.stdout);
+    });
     assert_eq!(kubectl.uids(stack, KINDS)?, siblings);
 
     // The siblings still deploy, in place.
@@ -93,7 +97,7 @@ fn one_object_is_imported_by_one_environment() -> Result<()> {
     let line = format!("import -e payhey --namespace {stack}");
     let refused = project.expect_with(1, &line, &["--from", &format!("selector={everything}")])?;
     with_filters(&[], || {
-        insta::assert_snapshot!("import_taken", refused.transcript())
+        insta::assert_snapshot!("import_taken", refused.transcript());
     });
     project.expect(0, &line)?;
     Ok(())

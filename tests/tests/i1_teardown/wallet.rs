@@ -7,7 +7,8 @@ use underpin_tests::{ControlPlane, Kubectl, Stack};
 const MANIFESTS: &str = include_str!("manifests.yaml");
 
 /// The kinds of [`MANIFESTS`].
-pub(crate) const KINDS: &str = "deployments.apps,services,secrets,configmaps,horizontalpodautoscalers";
+pub(crate) const KINDS: &str =
+    "deployments.apps,services,secrets,configmaps,horizontalpodautoscalers";
 
 /// The parent.
 pub(crate) const PARENT: &str = "production";
@@ -49,9 +50,7 @@ pub(crate) fn deploy_like_before(kubectl: &Kubectl, stack: &str) -> Result<()> {
         let text = MANIFESTS
             .replace("${environment}", environment)
             .replace("${stack}", stack);
-        let args = ["create", "--validate=false", "-n", stack, "-f", "-"];
-        let output = kubectl.with_input(args, &text)?;
-        anyhow::ensure!(output.code == Some(0), "{}", output.transcript());
+        kubectl.create_in(stack, &text)?;
     }
     Ok(())
 }

@@ -21,13 +21,19 @@ fn a_second_copy_is_not_deployed_beside_the_first() -> Result<()> {
     let environments = "us: { context: elsewhere }, dev: { parent: us }";
     let project = project(cluster, stack, environments, WEB)?;
     let planned = project.expect(3, "plan -e dev")?;
-    with_filters(&[], || insta::assert_snapshot!("duplicate", planned.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("duplicate", planned.stdout);
+    });
     project.expect(3, "up -e dev")?;
     assert_eq!(kubectl.find(&["namespace", "unclaimed-rooms-dev"])?, None);
 
     project.expect(0, &format!("import -e dev --namespace {stack}"))?;
     let planned = project.expect(0, "plan -e dev")?;
-    assert!(!planned.stdout.contains("UP111"), "{}", planned.transcript());
+    assert!(
+        !planned.stdout.contains("UP111"),
+        "{}",
+        planned.transcript()
+    );
     project.expect(0, "up -e dev --wait=false")?;
     assert_eq!(kubectl.uids(stack, kinds)?, uids);
     assert_eq!(kubectl.find(&["namespace", "unclaimed-rooms-dev"])?, None);
@@ -49,7 +55,12 @@ fn a_second_copy_on_purpose_is_accepted_by_name() -> Result<()> {
     let accept = format!("UP111:namespace/{stack}");
     let flags = ["--accept", &accept, "--reason", "a rehearsal"];
     project.expect_with(0, "up -e dev --wait=false", &flags)?;
-    assert_eq!(kubectl.uids("twice-on-purpose-dev", "deployments.apps,services")?.len(), 2);
+    assert_eq!(
+        kubectl
+            .uids("twice-on-purpose-dev", "deployments.apps,services")?
+            .len(),
+        2
+    );
     assert_eq!(kubectl.uids(stack, "deployments.apps,services")?, uids);
     Ok(())
 }

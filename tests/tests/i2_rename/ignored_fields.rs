@@ -35,14 +35,27 @@ fn fields_named_for_it_are_set_once_and_then_left_alone() -> Result<()> {
         deployment["spec"]["template"]["spec"]["containers"][0]["image"].clone()
     };
     let deployment = kubectl.get(&["deployment", "web", "-n", stack])?;
-    assert_eq!(image(&deployment), "registry.example.org/left-alone:0.1.7", "applied at creation");
+    assert_eq!(
+        image(&deployment),
+        "registry.example.org/left-alone:0.1.7",
+        "applied at creation"
+    );
     assert_eq!(deployment["spec"]["replicas"], 1);
 
     kubectl.run(["scale", "deployment", "web", "--replicas=2", "-n", stack])?;
-    kubectl.run(["set", "image", "deployment/web", "main=registry.example.org/hot:fix", "-n", stack])?;
+    kubectl.run([
+        "set",
+        "image",
+        "deployment/web",
+        "main=registry.example.org/hot:fix",
+        "-n",
+        stack,
+    ])?;
     let patch = r#"{"data":{"level":"high","other":"by hand"}}"#;
     kubectl.run(["patch", "configmap", "flags", "-n", stack, "-p", patch])?;
-    let change = format!("{WEB}{MAP}").replace("0.1.7", "0.1.8").replace("port: 80", "port: 81");
+    let change = format!("{WEB}{MAP}")
+        .replace("0.1.7", "0.1.8")
+        .replace("port: 80", "port: 81");
     project.write("k8s/app.yaml", &change)?;
     // Who set `other` by hand owns it now: taking it back is said by name (R6.1).
     let adopt = ["--adopt", "configmap/left-alone/flags"];
@@ -52,9 +65,15 @@ fn fields_named_for_it_are_set_once_and_then_left_alone() -> Result<()> {
     assert_eq!(deployment["spec"]["replicas"], 2);
     let map = kubectl.get(&["configmap", "flags", "-n", stack])?;
     assert_eq!(map["data"]["level"], "high");
-    assert_eq!(map["data"]["other"], "one", "what is not named is declared, and so restored");
+    assert_eq!(
+        map["data"]["other"], "one",
+        "what is not named is declared, and so restored"
+    );
     let service = kubectl.get(&["service", "web", "-n", stack])?;
-    assert_eq!(service["spec"]["ports"][0]["port"], 81, "the rest of the change is deployed");
+    assert_eq!(
+        service["spec"]["ports"][0]["port"], 81,
+        "the rest of the change is deployed"
+    );
     project.expect(0, "plan --detailed-exitcode")?;
     Ok(())
 }

@@ -19,17 +19,27 @@ fn a_selector_tells_what_is_imported() -> Result<()> {
     kubectl.run(["create", "namespace", home])?;
     for name in ["mine", "mine-too", "other"] {
         kubectl.run(["create", "configmap", name, "-n", home])?;
-        let label = if name == "other" { "app=other" } else { "app=rooms" };
+        let label = if name == "other" {
+            "app=other"
+        } else {
+            "app=rooms"
+        };
         kubectl.run(["label", "configmap", name, "-n", home, label])?;
     }
     let uids = kubectl.uids(home, KINDS)?;
     let project = project(cluster, "labelled", "dev: {}", &config_map("mine"))?;
     let line = format!("import --namespace {home}");
     let output = project.expect_with(0, &line, &["--from", "selector=app in (rooms)"])?;
-    with_filters(&[], || insta::assert_snapshot!("import_selector", output.transcript()));
+    with_filters(&[], || {
+        insta::assert_snapshot!("import_selector", output.transcript());
+    });
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
     let map = kubectl.get(&["configmap", "mine", "-n", home])?;
-    assert_eq!(map["metadata"]["annotations"], serde_json::Value::Null, "not even a stamp");
+    assert_eq!(
+        map["metadata"]["annotations"],
+        serde_json::Value::Null,
+        "not even a stamp"
+    );
     // What was recorded and is not declared is pruned by the next `up`; the rest stays.
     project.expect(0, "down")?;
     let left = kubectl.uids(home, KINDS)?;
@@ -44,8 +54,15 @@ fn packed(text: &str) -> Result<String> {
     let path = dir.path().join("release.json");
     std::fs::write(&path, text)?;
     let script = "gzip -c \"$1\" | base64 -w0";
-    let output = Command::new("sh").args(["-c", script, "sh"]).arg(&path).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(&path)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).context("base64 is ASCII")
 }
 
@@ -80,10 +97,17 @@ fn a_helm_release_is_taken_over() -> Result<()> {
     kubectl.run(["create", "namespace", home])?;
     let helm = "labels: { app.kubernetes.io/managed-by: Helm }, annotations: { meta.helm.sh/release-name: rooms, meta.helm.sh/release-namespace: import-of-helm }";
     let map = |name: &str, more: &str| {
-        format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name}, {more} }}\ndata: {{ a: b }}\n")
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name}, {more} }}\ndata: {{ a: b }}\n"
+        )
     };
     let manifest = format!("{}{}", map("rooms", ""), map("rooms-extra", ""));
-    let live = format!("{}{}{}", map("rooms", helm), map("rooms-extra", helm), map("stranger", "labels: {}"));
+    let live = format!(
+        "{}{}{}",
+        map("rooms", helm),
+        map("rooms-extra", helm),
+        map("stranger", "labels: {}")
+    );
     kubectl.create_in(home, &live)?;
     kubectl.create(&release("rooms", home, 7, &manifest)?)?;
     let uids = kubectl.uids(home, KINDS)?;
@@ -91,16 +115,33 @@ fn a_helm_release_is_taken_over() -> Result<()> {
     let project = project(cluster, home, "dev: {}", &declared)?;
     // Without an import, the objects are Helm's, and the way on is named.
     let blocked = project.expect(3, "plan")?;
-    assert!(blocked.stdout.contains("--from helm=rooms"), "{}", blocked.transcript());
+    assert!(
+        blocked.stdout.contains("--from helm=rooms"),
+        "{}",
+        blocked.transcript()
+    );
     let output = project.expect(0, &format!("import --namespace {home} --from helm=rooms"))?;
-    with_filters(&[], || insta::assert_snapshot!("import_helm", output.transcript()));
+    with_filters(&[], || {
+        insta::assert_snapshot!("import_helm", output.transcript());
+    });
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
     project.expect(0, "up")?;
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
     let missing = project.expect(1, &format!("import --namespace {home} --from helm=no-such"))?;
-    assert!(missing.stderr.contains("no-such"), "{}", missing.transcript());
+    assert!(
+        missing.stderr.contains("no-such"),
+        "{}",
+        missing.transcript()
+    );
     project.expect(0, "down")?;
-    let left: Vec<String> = kubectl.uids(home, KINDS)?.into_iter().map(|(name, _)| name).collect();
-    assert_eq!(left, ["ConfigMap/stranger", "Secret/sh.helm.release.v1.rooms.v7"]);
+    let left: Vec<String> = kubectl
+        .uids(home, KINDS)?
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(
+        left,
+        ["ConfigMap/stranger", "Secret/sh.helm.release.v1.rooms.v7"]
+    );
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! R2.3: protection is the union of program, record and live object.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 use underpin_tests::{Kubectl, Stack, shared, with_filters};
 
@@ -14,7 +14,10 @@ fn protected(name: &str) -> String {
 }
 
 fn two(project: &Stack, second: &str) -> Result<()> {
-    project.write("k8s/app.yaml", &format!("{}---\n{second}", config_map("first")))
+    project.write(
+        "k8s/app.yaml",
+        &format!("{}---\n{second}", config_map("first")),
+    )
 }
 
 /// R2.3: set and deployed, then removed from the manifest together with the object: kept. Lifted by
@@ -32,13 +35,20 @@ fn removing_a_protection_from_the_manifest_alone_keeps_it() -> Result<()> {
     two(&project, &config_map("ledger"))?;
     project.expect(0, "up")?;
     let live = kubectl.get(&["configmap", "ledger", "-n", stack])?;
-    assert_eq!(live["metadata"]["annotations"]["helm.sh/resource-policy"], Value::Null);
+    assert_eq!(
+        live["metadata"]["annotations"]["helm.sh/resource-policy"],
+        Value::Null
+    );
     project.write("k8s/app.yaml", &config_map("first"))?;
     let kept = project.expect(0, "up")?;
-    with_filters(&[], || insta::assert_snapshot!("protection_kept", kept.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("protection_kept", kept.stdout);
+    });
     assert_eq!(kubectl.uid(&["configmap", "ledger", "-n", stack])?, uid);
     let down = project.expect(0, "down")?;
-    with_filters(&[], || insta::assert_snapshot!("protection_down", down.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("protection_down", down.stdout);
+    });
     assert_eq!(kubectl.uid(&["configmap", "ledger", "-n", stack])?, uid);
     let accept = format!("UP106:configmap/{stack}/ledger");
     let reason = "copied to the archive";
@@ -72,7 +82,9 @@ fn a_protection_in_the_new_manifest_alone_counts_at_once() -> Result<()> {
     let keep = format!("{recreate}, underpin.dev/protect: keep");
     project.write("k8s/app.yaml", &job("2", &keep))?;
     let blocked = project.expect(3, "up --wait=false")?;
-    with_filters(&[], || insta::assert_snapshot!("protection_declared", blocked.stdout));
+    with_filters(&[], || {
+        insta::assert_snapshot!("protection_declared", blocked.stdout);
+    });
     assert_eq!(kubectl.uid(&["job", "migrate", "-n", stack])?, uid);
     // Without it, the same change replaces the Job: the test would see that.
     project.write("k8s/app.yaml", &job("2", recreate))?;

@@ -15,7 +15,7 @@ fn namespace(name: &str) -> String {
 fn strangers(namespace: &str) -> String {
     let map = |name: &str, metadata: &str| {
         format!(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name}, namespace: {namespace}, {metadata} }}\n---\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name}, namespace: {namespace}, {metadata} }}\ndata: {{ a: b }}\n---\n"
         )
     };
     [
@@ -26,7 +26,9 @@ fn strangers(namespace: &str) -> String {
         ),
         map(
             "of-argo",
-            "annotations: { argocd.argoproj.io/tracking-id: \"shop:/ConfigMap:rooms/of-argo\" }",
+            &format!(
+                "annotations: {{ argocd.argoproj.io/tracking-id: \"shop:/ConfigMap:{namespace}/of-argo\" }}"
+            ),
         ),
         map(
             "of-flux",
@@ -50,22 +52,42 @@ fn a_renamed_namespace_is_blocked_with_all_that_would_die() -> Result<()> {
     project.expect(0, "up -e dev")?;
     kubectl.create(&strangers(stack))?;
     kubectl.run(["create", "configmap", "rooms-likeclaw-us", "-n", stack])?;
-    project.expect_with(0, &format!("import -e likeclaw-us --namespace {stack}"), &[])?;
+    project.expect_with(
+        0,
+        &format!("import -e likeclaw-us --namespace {stack}"),
+        &[],
+    )?;
     let uids = kubectl.uids(stack, KINDS)?;
     let uid = kubectl.uid(&["namespace", stack])?;
     assert_eq!(uids.len(), 7);
 
     project.write("k8s/app.yaml", &manifests(new))?;
     let planned = project.expect(3, "plan -e dev")?;
-    with_filters(&[], || insta::assert_snapshot!("rename_plan", planned.transcript()));
-    for owner in
-        ["wize-rooms-api/likeclaw-us", "wize-rooms-api/dev", "Helm", "Argo CD", "Flux", "kapp", "kubectl"]
-    {
-        assert!(planned.stdout.contains(owner), "{owner}\n{}", planned.transcript());
+    with_filters(&[], || {
+        insta::assert_snapshot!("rename_plan", planned.transcript());
+    });
+    for owner in [
+        "wize-rooms-api/likeclaw-us",
+        "wize-rooms-api/dev",
+        "Helm",
+        "Argo CD",
+        "Flux",
+        "kapp",
+        "kubectl",
+    ] {
+        assert!(
+            planned.stdout.contains(owner),
+            "{owner}\n{}",
+            planned.transcript()
+        );
     }
     for (name, _) in &uids {
         let object = name.replace("ConfigMap/", &format!("configmap/{stack}/"));
-        assert!(planned.stdout.contains(&object), "{object}\n{}", planned.transcript());
+        assert!(
+            planned.stdout.contains(&object),
+            "{object}\n{}",
+            planned.transcript()
+        );
     }
     project.expect(3, "up -e dev")?;
     assert_eq!(kubectl.uids(stack, KINDS)?, uids);
@@ -90,14 +112,24 @@ fn an_imported_namespace_outlives_a_rename() -> Result<()> {
     let manifests = |name: &str| namespace(name) + &config_map("rooms");
     let project = project(cluster, stack, "dev: {}", &manifests(home))?;
     project.expect(0, &format!("import -e dev --namespace {home}"))?;
-    let (uids, uid) = (kubectl.uids(home, KINDS)?, kubectl.uid(&["namespace", home])?);
+    let (uids, uid) = (
+        kubectl.uids(home, KINDS)?,
+        kubectl.uid(&["namespace", home])?,
+    );
     project.write("k8s/app.yaml", &manifests("rename-import-new"))?;
     let output = project.expect(3, "up -e dev")?;
-    with_filters(&[], || insta::assert_snapshot!("rename_import", output.transcript()));
+    with_filters(&[], || {
+        insta::assert_snapshot!("rename_import", output.transcript());
+    });
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
     assert_eq!(kubectl.uid(&["namespace", home])?, uid);
     // Accepted by name, the rest goes on, and the namespace stays as long as anything is in it.
-    let flags = ["--accept", "UP101:namespace/rename-import", "--reason", "to see"];
+    let flags = [
+        "--accept",
+        "UP101:namespace/rename-import",
+        "--reason",
+        "to see",
+    ];
     project.run_with("up -e dev", &flags)?;
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
     assert_eq!(kubectl.uid(&["namespace", home])?, uid);
@@ -118,14 +150,25 @@ fn a_further_namespace_goes_only_when_it_is_empty() -> Result<()> {
     let uid = kubectl.uid(&["configmap", "stranger", "-n", further])?;
     project.write("k8s/app.yaml", &config_map("rooms"))?;
     let planned = project.expect(3, "up -e dev")?;
-    assert!(planned.stdout.contains("UP101 namespace/further-jobs"), "{}", planned.transcript());
+    assert!(
+        planned.stdout.contains("UP101 namespace/further-jobs"),
+        "{}",
+        planned.transcript()
+    );
     assert_eq!(kubectl.uid(&["configmap", "stranger", "-n", further])?, uid);
     kubectl.run(["delete", "configmap", "stranger", "-n", further])?;
     project.expect(0, "up -e dev")?;
     assert_eq!(kubectl.find(&["namespace", further])?, None);
-    assert!(kubectl.find(&["configmap", "rooms", "-n", stack])?.is_some());
+    assert!(
+        kubectl
+            .find(&["configmap", "rooms", "-n", stack])?
+            .is_some()
+    );
     // A stack file is not needed for what is recorded: the derivation may change meanwhile.
-    project.write("underpin.yaml", &stack_file(stack, "dev: { namespace: changed }"))?;
+    project.write(
+        "underpin.yaml",
+        &stack_file(stack, "dev: { namespace: changed }"),
+    )?;
     project.expect(0, "down -e dev")?;
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     Ok(())

@@ -40,7 +40,10 @@ pub(crate) fn project(
     manifests: &str,
 ) -> Result<Stack> {
     let file = stack_file(stack, environments);
-    Stack::new(cluster, &[("underpin.yaml", &file), ("k8s/app.yaml", manifests)])
+    Stack::new(
+        cluster,
+        &[("underpin.yaml", &file), ("k8s/app.yaml", manifests)],
+    )
 }
 
 /// A ConfigMap, as a manifest without a namespace of its own.

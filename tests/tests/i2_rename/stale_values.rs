@@ -39,10 +39,17 @@ fn check(stack: &str, subject: &str, manifest: &str) -> Result<String> {
     project.write("k8s/more.yaml", &manifest.replace("NAMESPACE", &computed))?;
     let planned = project.expect(3, "plan -e dev")?;
     let finding = format!("UP108 {subject}");
-    assert!(planned.stdout.contains(&finding), "{finding}\n{}", planned.transcript());
+    assert!(
+        planned.stdout.contains(&finding),
+        "{finding}\n{}",
+        planned.transcript()
+    );
     let place = "k8s/more.yaml:";
     assert!(planned.stdout.contains(place), "{}", planned.transcript());
-    project.write("k8s/more.yaml", &manifest.replace("NAMESPACE", "${namespace}"))?;
+    project.write(
+        "k8s/more.yaml",
+        &manifest.replace("NAMESPACE", "${namespace}"),
+    )?;
     let right = project.run("plan -e dev")?;
     assert!(!right.stdout.contains("UP108"), "{}", right.transcript());
     assert_eq!(right.code, Some(0), "{}", right.transcript());
@@ -67,8 +74,13 @@ metadata:
 spec: { selector: { app: web }, ports: [{ port: 80 }] }
 ";
     let text = check(stack, &format!("service/{stack}/public"), manifest)?;
-    with_filters(&[], || insta::assert_snapshot!("stale_upstream", text));
-    assert!(!text.contains("import gzip"), "bodies are not quoted (R3.6): {text}");
+    with_filters(&[], || {
+        insta::assert_snapshot!("stale_upstream", text);
+    });
+    assert!(
+        !text.contains("import gzip"),
+        "bodies are not quoted (R3.6): {text}"
+    );
     Ok(())
 }
 
@@ -88,7 +100,9 @@ spec: { targetRef: { apiVersion: apps/v1, kind: Deployment, name: web } }
     let stack = "stale-vertical";
     let subject = format!("verticalpodautoscaler.autoscaling.k8s.io/{stack}-dev/web");
     let text = check(stack, &subject, vertical)?;
-    with_filters(&[], || insta::assert_snapshot!("stale_vertical", text));
+    with_filters(&[], || {
+        insta::assert_snapshot!("stale_vertical", text);
+    });
     let horizontal = "\
 apiVersion: autoscaling/v1
 kind: HorizontalPodAutoscaler

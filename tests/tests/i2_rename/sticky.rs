@@ -45,13 +45,20 @@ fn check(stack: &str, before: &str, after: &str, fresh: &str) -> Result<String> 
 fn a_new_parent_moves_nothing() -> Result<()> {
     let after = "us: { context: elsewhere }, dev: { parent: us }";
     let text = check("sticky-parent", "dev: {}", after, "sticky-parent-dev")?;
-    with_filters(&[], || insta::assert_snapshot!("sticky_parent", text));
+    with_filters(&[], || {
+        insta::assert_snapshot!("sticky_parent", text);
+    });
     Ok(())
 }
 
 #[test]
 fn another_base_name_moves_nothing() -> Result<()> {
-    check("sticky-base", "dev: {}", "dev: { namespace: other-base }", "other-base")?;
+    check(
+        "sticky-base",
+        "dev: {}",
+        "dev: { namespace: other-base }",
+        "other-base",
+    )?;
     let after = "us: { context: elsewhere }, dev: { parent: us, namespace: third-base }";
     check("sticky-both", "dev: {}", after, "third-base-dev")?;
     Ok(())
@@ -75,6 +82,10 @@ fn an_imported_place_is_kept() -> Result<()> {
     assert_eq!(kubectl.find(&["namespace", "sticky-import-dev"])?, None);
     // What the first `up` stamped is settled: nothing is pending.
     let planned = project.expect(0, "plan -e dev --detailed-exitcode")?;
-    assert!(planned.stdout.contains("would be sticky-import-dev"), "{}", planned.transcript());
+    assert!(
+        planned.stdout.contains("would be sticky-import-dev"),
+        "{}",
+        planned.transcript()
+    );
     Ok(())
 }

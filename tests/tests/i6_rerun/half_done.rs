@@ -103,10 +103,10 @@ fn the_claim_is_written_and_the_objects_are_missing() -> Result<()> {
 fn the_objects_are_there_and_the_final_claim_is_not() -> Result<()> {
     let name = "not-final";
     let scene = Scene::new(name, &application(name))?;
-    scene.killed(Action::KillAfter, |request| request.path.ends_with("/services/web") || request.path.ends_with("/services"))?;
-    let uid = scene.kubectl.uid(&["-n", name, "service", "web"])?;
+    scene.killed(Action::KillAfter, |request| request.path.ends_with("/deployments/web"))?;
+    let uid = scene.kubectl.uid(&["-n", name, "deployment", "web"])?;
     scene.check("claim_not_final")?;
-    assert_eq!(scene.kubectl.uid(&["-n", name, "service", "web"])?, uid, "it was made twice");
+    assert_eq!(scene.kubectl.uid(&["-n", name, "deployment", "web"])?, uid, "it was made twice");
     Ok(())
 }
 
@@ -146,7 +146,7 @@ fn the_namespace_is_terminating() -> Result<()> {
         let said = |condition: &Value| condition["type"] == "NamespaceFinalizersRemaining" && condition["status"] == "True";
         Ok(conditions.iter().any(said).then_some(()))
     })?;
-    let plan = scene.project.run("plan")?;
+    let plan = scene.project.expect(1, "plan")?;
     assert!(plan.stdout.contains("UP602"), "{}", plan.transcript());
     assert!(plan.stdout.contains("example.org/holds"), "{}", plan.transcript());
     with_filters(&[], || insta::assert_snapshot!("namespace_terminating", findings(&plan)));

@@ -7,7 +7,7 @@ use serde_json::Value;
 use underpin_tests::{Kubectl, Project, shared};
 
 /// Rounds of both at once.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 6;
 
 fn map(name: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name} }}\ndata: {{ a: b }}\n")
@@ -23,10 +23,8 @@ fn a_teardown_never_takes_a_neighbour_that_comes_up() -> Result<()> {
     let kubeconfig = cluster.kubeconfig();
     let comes = Project::with_environment("neighbour-comes", &kubeconfig, &map("comes"), home)?;
     let goes = Project::with_environment("neighbour-goes", &kubeconfig, &map("goes"), home)?;
-    let mut both_ways = [0; 2];
     for round in 0..ROUNDS {
         goes.expect(0, "up --yes --wait=false")?;
-        let before = kubectl.uid(&["namespace", "neighbours"])?;
         let (up, down) = thread::scope(|scope| {
             let up = scope.spawn(|| comes.run("up --yes"));
             let down = scope.spawn(|| goes.run("down --yes"));
@@ -41,8 +39,6 @@ fn a_teardown_never_takes_a_neighbour_that_comes_up() -> Result<()> {
             comes.expect(0, "up --yes").with_context(told)?;
         }
         check_there(&kubectl).with_context(told)?;
-        let kept = kubectl.uid(&["namespace", "neighbours"])? == before;
-        both_ways[usize::from(kept)] += 1;
         comes.expect(0, "down --yes")?;
         // What the first kept for the second is given back by whoever is last.
         goes.run("down --yes --kept")?;

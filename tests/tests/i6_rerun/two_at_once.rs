@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use underpin_tests::{Action, Kubectl, Project, Proxy, SHORT_LEASE, eventually, shared, with_filters};
+use underpin_tests::{Action, Kubectl, Project, Proxy, RequestInfo, SHORT_LEASE, eventually, shared, with_filters};
 
 use super::LIMIT;
 
@@ -51,7 +51,8 @@ fn the_second_leaves_or_waits() -> Result<()> {
     Ok(())
 }
 
-/// R6.5, R6.7: the lock of a dead run is waited out, its holder named, and taken over; `down` too.
+/// R6.5, R6.7: the lock of a dead run is waited out, its holder named, and taken over; by `down`
+/// too.
 #[test]
 fn a_dead_holder_is_taken_over() -> Result<()> {
     let cluster = shared()?;
@@ -59,9 +60,13 @@ fn a_dead_holder_is_taken_over() -> Result<()> {
     let project = Project::new("dead", &proxy.kubeconfig(), MAP)?;
     for command in ["up", "down"] {
         project.declare(&MAP.replace("a: b", &format!("a: {command}")))?;
-        let holder = hold(&proxy, &project, &format!("--lease {SHORT_LEASE}"))?;
+        proxy.policy(|request| match request.mutation {
+            Some(_) if applies(request) => Action::KillBefore,
+            _ => Action::Pass,
+        });
+        let holder = project.spawn(&format!("up --yes --lease {SHORT_LEASE}"))?;
         let process = format!("process {}", holder.id()?);
-        underpin_tests::kill(holder.id()?)?;
+        proxy.victim(holder.id()?);
         assert_eq!(holder.wait()?.code, None);
         proxy.policy(|_| Action::Pass);
         let next = project.expect(0, &format!("{command} --yes"))?;
@@ -69,6 +74,11 @@ fn a_dead_holder_is_taken_over() -> Result<()> {
     }
     assert_eq!(kubectl.find(&["namespace", "dead"])?, None);
     Ok(())
+}
+
+/// Whether it creates or changes the one object.
+fn applies(request: &RequestInfo) -> bool {
+    request.path.ends_with("/configmaps/app")
 }
 
 /// R6.5: started together again and again, both end well and the environment is as declared.

@@ -306,26 +306,35 @@ impl ClaimStore {
     }
 
     /// Deletes a claim that still has the `resourceVersion` it was read with. That it is gone
-    /// already is success.
+    /// already is success. Shards go first, while the lock keeps others from writing shards of this
+    /// name; a head never refers to one that is gone.
     pub async fn remove(&self, name: &str, claim: &Claim) -> Result<(), ClusterError> {
-        let Some(head) = self.head(name).await? else {
+        let Some(mut head) = self.head(name).await? else {
             return Ok(());
         };
+        let mut version = claim.resource_version.clone();
+        let shards = stored::shard_names(name, &head.data)
+            .map_err(|error| self.stored_error("delete", name, &error))?;
+        if !shards.is_empty() {
+            let mut bare = claim.clone();
+            bare.entries.clear();
+            version = self.save(name, &bare).await?.resource_version;
+            let Some(emptied) = self.head(name).await? else {
+                return Ok(());
+            };
+            head = emptied;
+        }
+        // What stays behind belongs to nobody and harms nobody.
+        let _ = self.sweep(name, &head).await;
         self.cluster
             .delete(
                 &config_map_kind(),
                 &self.key(name),
                 &head.uid,
-                &claim.resource_version,
+                &version,
                 Propagation::Background,
             )
             .await?;
-        let nothing = Head {
-            data: BTreeMap::new(),
-            ..head
-        };
-        // The claim is gone: shards left behind belong to nobody and harm nobody.
-        let _ = self.sweep(name, &nothing).await;
         Ok(())
     }
 

@@ -166,10 +166,13 @@ impl LockGuard {
         claim.lock = None;
         // Before the lock is gone: only its holder may sweep. Shards of a write still to come are
         // written, and swept after, by that write.
-        let swept = self.inner.store.sweep(&self.inner.name, &state.head).await;
+        self.inner.check_not_lost()?;
+        if !self.inner.lease().remaining().is_zero() {
+            // Past the lease the head may be another's, and what it refers to no garbage. What is
+            // left behind harms nobody and the next release takes it along.
+            let _ = self.inner.store.sweep(&self.inner.name, &state.head).await;
+        }
         self.inner.write(&mut state, claim).await?;
-        // Garbage left behind harms nobody and the next release takes it along.
-        drop(swept);
         Ok(state.claim.clone())
     }
 

@@ -152,7 +152,6 @@ fn evidence(context: &Context<'_>, step: &Step, homes: &[String]) -> Vec<Evidenc
 
 fn help(context: &Context<'_>, step: &Step, homes: &[String]) -> Vec<String> {
     let name = &step.key.name;
-    let environment = &context.plan.environment;
     let mut help = Vec::new();
     if renamed_to(context, step).is_some() {
         help.push(format!(
@@ -162,9 +161,6 @@ fn help(context: &Context<'_>, step: &Step, homes: &[String]) -> Vec<String> {
             "or write ${namespace} there: it always names the place where the environment lives"
                 .to_owned(),
         );
-        help.push(format!(
-            "to move on purpose, object by object: underpin migrate -e {environment}"
-        ));
     } else {
         help.push(format!("keep namespace {name} declared until it is empty"));
     }

@@ -4,7 +4,9 @@ use underpin_model::{
     Action, Code, Depth, Evidence, FieldPath, Finding, GroupKind, Object, ObjectKey, Severity,
 };
 
-use crate::{Context, context::evidence_of, rules::Rule, simulate::Cause, wording::accept};
+use crate::{
+    Context, Purpose, context::evidence_of, rules::Rule, simulate::Cause, wording::accept,
+};
 
 /// The rule's code.
 pub const CODE: Code = Code(103);
@@ -198,10 +200,12 @@ fn help(context: &Context<'_>, key: &ObjectKey) -> Vec<String> {
             volume.name
         ));
     }
-    help.push(format!(
-        "to keep the {} too, go on declaring it",
-        key.kind.kind
-    ));
+    if context.plan.purpose == Purpose::Up {
+        help.push(format!(
+            "to keep the {} too, go on declaring it",
+            key.kind.kind
+        ));
+    }
     help.push(accept(CODE, &key.subject()));
     help
 }

@@ -71,11 +71,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             .push(evidence_of(context, object, format!("belongs to {owner}")));
     }
     finding.help = vec![
-        format!(
-            "to live apart: underpin migrate -e {}",
-            context.plan.environment
-        ),
-        "until then, restrict who may delete namespaces".to_owned(),
+        "restrict who may delete namespaces; a fresh environment can live apart: give it a \
+         `parent:`, or a `namespace:` of its own"
+            .to_owned(),
     ];
     vec![finding]
 }

@@ -1,13 +1,17 @@
 #![doc = include_str!("docs/UP601.md")]
 
+use serde_json::Value;
 use underpin_model::{Code, Evidence, FieldPath, Finding, ObjectKey, Severity};
 
 use crate::{
-    Context, FieldConflict,
+    Context, FieldConflict, FieldExpression,
     context::evidence_of,
     rules::Rule,
     wording::{count, list},
 };
+
+/// Characters of a value shown.
+const VALUE_SHOWN: usize = 80;
 
 /// The rule's code.
 pub const CODE: Code = Code(601);
@@ -56,7 +60,10 @@ fn finding(context: &Context<'_>, key: &ObjectKey, conflicts: &[FieldConflict]) 
 }
 
 fn evidence(context: &Context<'_>, key: &ObjectKey, conflict: &FieldConflict) -> Evidence {
-    let note = format!("owned by {}", conflict.manager);
+    let note = match values(context, key, conflict) {
+        Some(values) => format!("owned by {}: {values}", conflict.manager),
+        None => format!("owned by {}", conflict.manager),
+    };
     // The server writes `.spec.replicas`.
     let path = FieldPath::new(conflict.field.trim_start_matches('.'));
     match context.step(key).and_then(|step| step.desired.as_ref()) {
@@ -66,4 +73,29 @@ fn evidence(context: &Context<'_>, key: &ObjectKey, conflict: &FieldConflict) ->
             ..evidence_of(context, key, note)
         },
     }
+}
+
+/// Both sides of a conflict about a single value, where it can be told; never a Secret's.
+fn values(context: &Context<'_>, key: &ObjectKey, conflict: &FieldConflict) -> Option<String> {
+    if key.kind.is("", "Secret") {
+        return None;
+    }
+    // The server writes `.spec.containers[name="web"].image`.
+    let path = conflict.field.trim_start_matches('.').replace("=\"", "=");
+    let path: FieldExpression = path.replace("\"]", "]").parse().ok()?;
+    let desired = context.step(key)?.desired.as_ref()?;
+    let live = path.get(&context.before.get(key)?.value)?;
+    let declared = path.get(&desired.value)?;
+    let single = |value: &Value| !value.is_object() && !value.is_array();
+    (single(live) && single(declared)).then(|| {
+        let live = shortened(&live.to_string());
+        format!("{live} live, {} declared", shortened(&declared.to_string()))
+    })
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= VALUE_SHOWN {
+        return text.to_owned();
+    }
+    text.chars().take(VALUE_SHOWN).chain(['…']).collect()
 }

@@ -28,6 +28,7 @@ pub const RULE: Rule = Rule {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = namespace(context).into_iter().collect();
     if let Some(claim) = context.claim {
+        findings.extend(locked(context, claim));
         findings.extend(intended(context, claim));
     }
     findings
@@ -95,7 +96,7 @@ fn empty_home(context: &Context<'_>, key: &ObjectKey) -> Option<Finding> {
         claim
             .entries
             .values()
-            .filter(|entry| !entry.key.is_namespace())
+            .filter(|entry| entry.key.namespace.as_deref() == Some(key.name.as_str()))
             .count()
     });
     // A claim that records the place and nothing in it has nothing left to do there.
@@ -118,6 +119,26 @@ fn empty_home(context: &Context<'_>, key: &ObjectKey) -> Option<Finding> {
         message,
         "this run goes on from there; nothing has to be cleaned up",
     ))
+}
+
+/// A lock: whose, and what becomes of it. Whether its holder lives is not to be seen at one glance.
+fn locked(context: &Context<'_>, claim: &Claim) -> Option<Finding> {
+    let lock = claim.lock.as_ref()?;
+    let message = format!(
+        "a run has held the lock since {}, by its own clock last renewed at {}: {}; it is at work, \
+         or it died",
+        lock.acquired, lock.renewed, lock.who
+    );
+    let way = format!(
+        "`up` and `down` wait for it, and take over once they have seen it unrenewed for {} s",
+        lock.lease_seconds
+    );
+    let key = ObjectKey::of_namespace(context.home());
+    let mut finding = note(context, &key, message, &way);
+    finding.evidence.clear();
+    finding.subject = context.environment_name();
+    finding.step = None;
+    Some(finding)
 }
 
 /// Entries that were intended and never confirmed, told in two lists.

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 use underpin_model::{
-    BUILTIN_KINDS, Claim, ClaimId, Depth, Entry, EntryState, GroupKind, LogicalKey,
+    BUILTIN_KINDS, Claim, ClaimId, Depth, Entry, EntryState, GroupKind, Lock, LogicalKey,
     NamespaceProvenance, Object, ObjectKey, Origin, Place, Placement, ResourceKind, Unread, World,
 };
 use underpin_plan::{
@@ -203,6 +203,13 @@ fn claim(compact: &Value) -> Claim {
             shared: compact["shared"] == true,
         });
     }
+    claim.lock = text(compact, "lock").map(|who| Lock {
+        holder: "0123".to_owned(),
+        who: who.to_owned(),
+        acquired: "2026-01-01T00:00:00Z".to_owned(),
+        renewed: "2026-01-01T00:00:30Z".to_owned(),
+        lease_seconds: 60,
+    });
     for entry in list(compact, "entries") {
         let form = entry.as_str().or_else(|| text(entry, "o")).unwrap();
         let (api_version, key) = identity(form);

@@ -1,10 +1,12 @@
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use underpin_model::{Finding, Place, Severity};
 use underpin_plan::{rules::up102, sort_findings};
 use underpin_source::{
     Diagnostic,
-    manifests::{read, render as render_manifests},
+    manifests::{Variable, read, render as render_manifests},
     stack::Stack,
 };
 
@@ -33,7 +35,7 @@ pub(crate) struct CheckArgs {
     /// Exit with 7 when there are warnings.
     #[arg(long)]
     strict: bool,
-    /// Output for people or for programs.
+    /// Output for people (text) or for programs (json).
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
 }
@@ -84,8 +86,11 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
 /// What is wrong with a stack's manifests, in each of its environments. Secrets need no value here.
 fn check_stack(stack: &Stack) -> Vec<Diagnostic> {
     let (documents, mut diagnostics) = read(stack, Some(String::new()));
-    for name in stack.file.spec.environments.keys() {
-        let (variables, _) = stack.variables(name, "namespace", &|_| Some("secret".to_owned()));
+    for (name, environment) in &stack.file.spec.environments {
+        let (mut variables, _) = stack.variables(name, "namespace", &|_| None);
+        for secret in environment.secrets.keys() {
+            variables.insert(secret, Variable::secret("secret"));
+        }
         let (_, found) = render_manifests(&documents, &variables);
         diagnostics.extend(found);
     }
@@ -128,9 +133,20 @@ fn stack_files(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, CommandError> 
             ));
         }
     }
+    let mut files: Vec<Utf8PathBuf> = files.iter().map(|file| plain(file)).collect();
     files.sort();
-    files.dedup();
+    // The same file by two names would collide with itself.
+    let mut seen = BTreeSet::new();
+    files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.into())));
     Ok(files)
+}
+
+/// A path as people write it: `underpin.yaml`, not `./underpin.yaml`.
+fn plain(path: &Utf8Path) -> Utf8PathBuf {
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_str().is_empty() => rest.to_owned(),
+        _ => path.to_owned(),
+    }
 }
 
 fn search(

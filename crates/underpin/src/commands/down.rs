@@ -1,7 +1,8 @@
 use clap::Args;
-use underpin_deploy::{Observer, Outcome, Planned, Stop};
+use underpin_deploy::{DeployError, Observer, Outcome, Planned, Stop};
+use underpin_plan::Environment;
 
-use super::{consent, finish};
+use super::{consent, finish, write};
 use crate::{
     Exit,
     cli::{AcceptArgs, RunArgs, TargetArgs},
@@ -42,8 +43,22 @@ pub(crate) async fn down(args: DownArgs) -> Result<Exit, CommandError> {
     let format = args.target.output;
     let progress = Progress::new(format);
     let work = run(&args, &deployment, &progress, &stop, format);
-    let outcome = within_deadline(&args.run, work).await?;
+    let outcome = match within_deadline(&args.run, work).await {
+        // Torn down before, by this command: running it again is no error.
+        Err(CommandError::Deploy(DeployError::NothingRecorded(_))) => {
+            return nothing_recorded(&deployment.environment, format);
+        }
+        ended => ended?,
+    };
     finish("down", format, &outcome, &args.accept)
+}
+
+fn nothing_recorded(environment: &Environment, format: Format) -> Result<Exit, CommandError> {
+    write(&match format {
+        Format::Text => render::text::nothing_recorded(environment),
+        Format::Json => render::json::nothing_recorded(environment),
+    })?;
+    Ok(Exit::Done)
 }
 
 async fn run(

@@ -11,7 +11,7 @@ pub(crate) struct ExplainArgs {
     /// The rule, such as UP101; all rules are listed without it.
     #[arg(value_name = "CODE")]
     code: Option<Code>,
-    /// Output for people or for programs.
+    /// Output for people (text) or for programs (json).
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
 }

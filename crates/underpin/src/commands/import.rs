@@ -40,7 +40,11 @@ fn source(text: &str) -> Result<ImportFrom, String> {
         }
         Some(("selector", selector)) => LabelSelector::parse(selector)
             .map(ImportFrom::Selector)
-            .ok_or_else(|| format!("`{selector}` is not a label selector; write app=wallet, or tier in (web, api)")),
+            .ok_or_else(|| {
+                format!(
+                    "`{selector}` is not a label selector; write app=wallet, or tier in (web, api)"
+                )
+            }),
         _ => Err("write manifests, helm=RELEASE or selector=LABELS".to_owned()),
     }
 }

@@ -40,6 +40,15 @@ pub(crate) fn plan<'a>(command: &str, exit: Exit, judged: impl Into<Judged<'a>>)
     text(&plan_document(command, exit, judged.into()))
 }
 
+/// A teardown of what is not there.
+pub(crate) fn nothing_recorded(environment: &Environment) -> String {
+    let mut document = head("down", Exit::Done);
+    document["stack"] = json!(environment.stack);
+    document["environment"] = json!(environment.name);
+    document["result"] = json!({"outcome": "nothing-recorded"});
+    text(&document)
+}
+
 /// A plan and what came of it.
 pub(crate) fn outcome(command: &str, exit: Exit, judged: Judged<'_>, ended: Ended<'_>) -> String {
     let mut document = plan_document(command, exit, judged);
@@ -111,6 +120,7 @@ fn kept(kept: &KeptNamespace) -> Value {
             "created": occupant.created,
         })).collect::<Vec<_>>(),
         "homeOf": kept.occupancy.placed,
+        "expectedBy": kept.occupancy.expecting,
         "unread": kept.occupancy.unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

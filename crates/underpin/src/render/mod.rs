@@ -1,8 +1,10 @@
 //! Renderers are leaves: they turn results into text or JSON and decide nothing.
 
-mod judged;
 pub(crate) mod json;
+mod judged;
 mod style;
+#[cfg(test)]
+mod tests;
 pub(crate) mod text;
 
 pub(crate) use judged::{Ended, Judged, ended};

@@ -45,7 +45,8 @@ fn finding(finding: &Finding) -> String {
 
 fn cascade(group: &CascadeGroup) -> String {
     let count = counted(group.objects.len(), "object");
-    let mut text = format!("    would take along, of {}: {count}\n", group.owner);
+    let whose = if group.owner.is_claimed() { "of " } else { "" };
+    let mut text = format!("    would take along, {whose}{}: {count}\n", group.owner);
     for object in group.objects.iter().take(CASCADE_SHOWN) {
         text.push_str(&format!("      {object}\n"));
     }

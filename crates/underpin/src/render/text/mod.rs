@@ -12,6 +12,7 @@ pub(crate) use run::outcome;
 pub(crate) use status::status;
 
 use underpin_model::Finding;
+use underpin_plan::Environment;
 use underpin_source::Diagnostic;
 
 use super::style::{self, BOLD, paint};
@@ -29,6 +30,15 @@ pub(crate) fn error(error: &CommandError) -> String {
     text
 }
 
+/// A teardown of what is not there.
+pub(crate) fn nothing_recorded(environment: &Environment) -> String {
+    format!(
+        "nothing is recorded for {} in this cluster; there is nothing to tear down\n\
+         `underpin status` shows what is recorded, `underpin import` records what is there\n",
+        environment.display_name()
+    )
+}
+
 /// What `check` found.
 pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Finding]) -> String {
     let mut text: String = diagnostics.iter().map(one_diagnostic).collect();
@@ -43,7 +53,10 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     } else {
         found.join(", ")
     };
-    text.push_str(&format!("{} checked: {found}\n", counted(files, "stack file")));
+    text.push_str(&format!(
+        "{} checked: {found}\n",
+        counted(files, "stack file")
+    ));
     text
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, Step};
-use underpin_plan::{Problem, Purpose};
+use underpin_plan::{Plan, Problem, Purpose};
 
 use super::{counted, findings::findings};
 use crate::render::{
@@ -43,7 +43,7 @@ pub(crate) fn plan<'a>(judged: impl Into<Judged<'a>>) -> String {
     if !steps.is_empty() {
         text.push_str(&format!("\n{steps}"));
     }
-    text.push_str(&format!("\n{}\n", totals(&plan.steps)));
+    text.push_str(&format!("\n{}\n", totals(plan)));
     if !judged.world.unread.is_empty() {
         text.push_str("\nnot read completely (what depends on it is unknown):\n");
         for unread in &judged.world.unread {
@@ -121,21 +121,24 @@ fn short(value: &Value) -> String {
     format!("{head}…")
 }
 
-fn totals(steps: &[Step]) -> String {
+fn totals(plan: &Plan) -> String {
     let count = |name: &str| {
-        steps
+        plan.steps
             .iter()
             .filter(|step| step.action.name() == name)
             .count()
     };
-    let parts: Vec<String> = ["create", "update", "replace", "adopt", "delete", "keep"]
+    let names = ["create", "update", "replace", "adopt", "delete", "keep"];
+    let parts: Vec<String> = names
         .iter()
-        .filter(|name| count(name) > 0)
-        .map(|name| format!("{} to {name}", count(name)))
+        .map(|name| (*name, count(name)))
+        .chain([("forget", plan.dropped.len())])
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} to {name}"))
         .collect();
     match parts.as_slice() {
         [] => "nothing declared, nothing recorded".to_owned(),
-        [kept] if count("keep") > 0 => format!("nothing to change, {kept}"),
+        [kept] if kept.ends_with("keep") => format!("nothing to change, {kept}"),
         parts => parts.join(", "),
     }
 }
@@ -146,7 +149,15 @@ fn one_problem(problem: &Problem) -> String {
         .as_ref()
         .map(|place| format!("{place}: "))
         .unwrap_or_default();
-    let mut text = format!("{place}{} {}\n", style::error("error:"), problem.message);
+    // Some messages begin with the object, some are about one of its fields.
+    let key = problem.key.to_string();
+    let subject = if problem.message.contains(&key) {
+        String::new()
+    } else {
+        format!("{key}: ")
+    };
+    let error = style::error("error:");
+    let mut text = format!("{place}{error} {subject}{}\n", problem.message);
     if let Some(help) = &problem.help {
         text.push_str(&format!("    {} {help}\n", paint(BOLD, "help:")));
     }

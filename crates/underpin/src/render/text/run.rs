@@ -70,12 +70,16 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
         None if summary.is_complete() => format!("{command} done: {done}\n"),
         None => format!("{command} incomplete: {done} made, {} left\n", left.len()),
     });
+    if summary.is_complete() {
+        // A namespace that is still being deleted was told of above.
+        return text;
+    }
     for key in left {
         text.push_str(&format!("    left: {key}\n"));
     }
     if summary.stopped.is_some() {
         text.push_str("run the same command again to continue\n");
-    } else if !summary.is_complete() {
+    } else {
         text.push_str("remove the cause and run the same command again\n");
     }
     text

@@ -17,12 +17,12 @@ pub(crate) fn status(status: &Status, kept_only: bool) -> String {
             .filter(|one| one.claim.retired.is_none())
         {
             let claim = &one.claim;
-            let home = claim
-                .placement
-                .as_ref()
-                .map_or("nowhere yet", |p| p.namespace.as_str());
+            let home = match &claim.placement {
+                Some(placement) => format!("in namespace {}", placement.namespace),
+                None => "has no namespace yet".to_owned(),
+            };
             text.push_str(&format!(
-                "{} in namespace {home}: {}\n",
+                "{} {home}: {}\n",
                 claim.display_name(),
                 counted(claim.entries.len(), "object")
             ));
@@ -47,6 +47,12 @@ pub(crate) fn status(status: &Status, kept_only: bool) -> String {
                     "    last: {command} at {at} by {}: {}\n",
                     last.who, last.outcome
                 ));
+                for one in &last.accepted {
+                    text.push_str(&format!(
+                        "        accepted {}:{}: {}\n",
+                        one.code, one.subject, one.reason
+                    ));
+                }
             }
         }
     }
@@ -74,6 +80,9 @@ fn kept(kept: &KeptNamespace) -> String {
     for environment in &kept.occupancy.placed {
         text.push_str(&format!("    home of {environment}\n"));
     }
+    for environment in &kept.occupancy.expecting {
+        text.push_str(&format!("    place of objects to come of {environment}\n"));
+    }
     for occupant in kept.occupancy.occupants.iter().take(OCCUPANTS_SHOWN) {
         let since = occupant.created.as_deref().unwrap_or("unknown");
         text.push_str(&format!(
@@ -83,7 +92,7 @@ fn kept(kept: &KeptNamespace) -> String {
     }
     if kept.occupancy.occupants.len() > OCCUPANTS_SHOWN {
         let more = kept.occupancy.occupants.len() - OCCUPANTS_SHOWN;
-        text.push_str(&format!("    … {more} more\n"));
+        text.push_str(&format!("    … {more} more (--output json shows all)\n"));
     }
     for unread in &kept.occupancy.unread {
         text.push_str(&format!("    could not be counted: {unread}\n"));

@@ -1,0 +1,20 @@
+//! The command line as a stranger meets it: exit code, standard output and standard error of every
+//! command, without a cluster.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests: a failure is a panic, and its output is for whoever reads it"
+)]
+
+mod check;
+mod documents;
+mod examples;
+mod exit_codes;
+mod explain;
+mod harness;
+mod help;
+mod streams;
+mod target;
+mod usage;
