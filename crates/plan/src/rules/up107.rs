@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use underpin_model::{
     Action, Code, Finding, Object, ObjectKey, Reference, Relation, Severity, Strength, Unread,
+    builtin_kind,
 };
 
 use crate::{
@@ -100,7 +102,7 @@ fn judge(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> Option<F
     match need.fate {
         Fate::Stays => None,
         Fate::Dies => Some(taken_away(context, target, need)),
-        Fate::Missing if !need.introduced.is_empty() => Some(newly_missing(target, need)),
+        Fate::Missing if !need.introduced.is_empty() => Some(newly_missing(context, target, need)),
         Fate::Missing => already_missing(context, target, need),
         Fate::Unknown(unread) => unknown(context, target, need, unread),
     }
@@ -135,8 +137,50 @@ fn taken_away(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> Fin
     finding
 }
 
-fn newly_missing(target: &ObjectKey, need: &Need<'_>) -> Finding {
+/// A custom resource beside the missing object that names it: whoever reconciles that resource may
+/// well be the one who makes the object. Secrets and ConfigMaps only; nothing else is made so.
+fn promised_by<'c>(context: &'c Context<'_>, target: &'c ObjectKey) -> Option<&'c Object> {
+    if !target.kind.is("", "Secret") && !target.kind.is("", "ConfigMap") {
+        return None;
+    }
+    let namespace = target.namespace.as_deref()?;
+    context
+        .simulation
+        .after
+        .in_namespace(namespace)
+        .find(|object| {
+            let kind = &object.key.kind;
+            builtin_kind(&kind.group, &kind.kind).is_none()
+                && object
+                    .at("/spec")
+                    .is_some_and(|spec| holds_text(spec, &target.name))
+        })
+}
+
+fn holds_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(found) => found == text,
+        Value::Array(items) => items.iter().any(|item| holds_text(item, text)),
+        Value::Object(map) => map.values().any(|item| holds_text(item, text)),
+        _ => false,
+    }
+}
+
+fn newly_missing(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> Finding {
     let all = &need.introduced;
+    if let Some(promise) = promised_by(context, target) {
+        let message = format!(
+            "{target} does not exist yet, and {} it: {}; {} names it and may be what makes it",
+            needers(all),
+            referrers(all),
+            promise.key
+        );
+        let mut finding = finding(target, Severity::Warn, message, all);
+        finding.help = vec![format!(
+            "if nothing makes {target}, its pods wait for ever: declare it in the stack"
+        )];
+        return finding;
+    }
     let message = format!(
         "{target} does not exist and is not declared, and this plan makes {} need it",
         referrers(all)
@@ -150,6 +194,10 @@ fn newly_missing(target: &ObjectKey, need: &Need<'_>) -> Finding {
         finding
             .help
             .push("if it may be absent, mark the reference `optional: true`".to_owned());
+        finding.help.push(
+            "if an operator makes it from a resource that does not name it, accept this once"
+                .to_owned(),
+        );
     }
     finding.help.push(accept(CODE, &target.subject()));
     finding
