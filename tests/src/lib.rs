@@ -29,7 +29,7 @@ pub use project::{Project, SHORT_LEASE};
 pub use proxy::{Action, Proxy, Record, RequestInfo};
 pub use stack::Stack;
 pub use transcript::{filters, with_filters};
-pub use underpin::{Running, Underpin, write_files};
+pub use underpin::{Running, Underpin, program, write_files};
 pub use underpin_testenv::kubelet::{Capacity, OUTCOME};
 pub use underpin_testenv::{ControlPlane, Kubeconfig, Options, kill};
 

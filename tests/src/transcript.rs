@@ -3,7 +3,7 @@
 use insta::Settings;
 
 /// Patterns that hold for every run.
-const ALWAYS: [(&str, &str); 8] = [
+const ALWAYS: [(&str, &str); 9] = [
     (
         r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         "[uid]",
@@ -17,6 +17,7 @@ const ALWAYS: [(&str, &str); 8] = [
         r"\(context (\w+), v\d+\.\d+\.\d+[^)]*\)",
         "(context $1, [version])",
     ),
+    (r"\bprocess \d+\b", "process [id]"),
     (r"(127\.0\.0\.1|localhost):\d{4,5}", "[address]"),
     (
         r#"resourceVersion("?: ?"?)\d+"#,

@@ -160,7 +160,7 @@ pub fn write_files(dir: &Path, files: &[(&str, &str)]) -> Result<()> {
 }
 
 /// The program's path; built once per process unless the environment names it.
-fn program() -> Result<&'static Path> {
+pub fn program() -> Result<&'static Path> {
     BUILT
         .get_or_init(|| find().map_err(|error| format!("{error:#}")))
         .as_deref()

@@ -1,7 +1,7 @@
 //! Which kinds the cluster serves: two calls where the server aggregates them, else one for each
 //! group and version.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -18,6 +18,11 @@ const ACCEPT_AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=
      application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 /// Group versions read from one server; more is no cluster but a mistake.
 const VERSION_LIMIT: usize = 5_000;
+
+/// How often a version that is named and not known is asked for again.
+const SETTLE_LIMIT: usize = 10;
+/// Pause before that.
+const SETTLE_PAUSE: Duration = Duration::from_millis(300);
 
 /// One version of a group, with what it serves.
 struct GroupVersion {
@@ -77,7 +82,7 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         for (position, (group, version)) in open.iter().take(VERSION_LIMIT).cloned().enumerate() {
             let cluster = self.clone();
-            tasks.spawn(async move { (position, cluster.group_version(&group, &version).await) });
+            tasks.spawn(async move { (position, cluster.settled_version(&group, &version).await) });
         }
         let mut answers = BTreeMap::new();
         while let Some(joined) = tasks.join_next().await {
@@ -87,17 +92,36 @@ impl Cluster {
         }
         for (position, (group, version)) in open.into_iter().enumerate() {
             match answers.remove(&position) {
-                Some(Ok(resources)) => learned.versions.push(GroupVersion {
+                Some(Ok(Some(resources))) => learned.versions.push(GroupVersion {
                     group,
                     version,
                     resources,
                 }),
-                Some(Err(ClusterError::NoMatch { .. } | ClusterError::NotFound { .. }))
-                    if !self.still_names(&group, &version).await => {}
+                Some(Ok(None)) => {}
                 Some(Err(error)) => learned.fail(group, error.to_string()),
                 None => learned.fail(group, format!("version {version} was not read")),
             }
         }
+    }
+
+    /// The resources of a group version, or none if it is no longer there. A server that names a
+    /// version and does not know it is about to add it or to forget it: both take a moment.
+    async fn settled_version(
+        &self,
+        group: &str,
+        version: &str,
+    ) -> Result<Option<Vec<Resource>>, ClusterError> {
+        for _ in 0..SETTLE_LIMIT {
+            match self.group_version(group, version).await {
+                Err(ClusterError::NoMatch { .. } | ClusterError::NotFound { .. }) => {}
+                other => return other.map(Some),
+            }
+            if !self.still_names(group, version).await {
+                return Ok(None);
+            }
+            tokio::time::sleep(SETTLE_PAUSE).await;
+        }
+        self.group_version(group, version).await.map(Some)
     }
 
     /// Whether the server still names a version that it could not describe; yes where it does not

@@ -32,7 +32,7 @@ const SETTLE_POLL: Duration = Duration::from_millis(500);
 /// deletions leave behind for a moment is nobody's reason to keep a namespace.
 const SETTLE_LEAST: Duration = Duration::from_secs(10);
 /// How often it is asked anew which kinds there are, because one went while it was counted.
-const DISCOVERIES: usize = 3;
+const DISCOVERIES: usize = 5;
 /// Lists in flight at once while counting.
 const IN_FLIGHT: usize = 16;
 
@@ -311,6 +311,9 @@ async fn list_all(
         let lists = list_kinds(&tools.timed()?, kinds.values(), namespace).await;
         let withdrawn = |(_, list): &(_, List)| matches!(list, List::Withdrawn(_));
         if discovery < DISCOVERIES && lists.iter().any(withdrawn) {
+            if let Some(reason) = tools.stop.sleep(SETTLE_POLL).await {
+                return Err(reason);
+            }
             continue;
         }
         left.kinds = kinds;

@@ -200,8 +200,9 @@ impl Shared {
         let named = timeout(VICTIM_LIMIT, victim.wait_for(Option::is_some)).await??;
         let process = named.ok_or_else(|| cut("no victim named"))?;
         drop(named);
-        kill(process)?;
+        // First, for whoever waits for the process may ask at once.
         lock(&self.state).killed = true;
+        kill(process)?;
         Ok(())
     }
 

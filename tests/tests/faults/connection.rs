@@ -9,12 +9,15 @@ use underpin_tests::{Kubeconfig, Project, shared, with_filters};
 use super::manifest;
 
 #[track_caller]
-fn check(snapshot: &str, project: &Project, command: &str) {
-    let output = project.run(command).unwrap();
+fn check(snapshot: &str, project: &Project, command: &str) -> Result<()> {
+    let output = project.run(command)?;
     assert_eq!(output.code, Some(1), "{}", output.transcript());
     assert_eq!(output.stdout, "");
     let folder = project.path().display().to_string();
-    with_filters(&[(&folder, "[dir]")], || insta::assert_snapshot!(snapshot, output.stderr));
+    with_filters(&[(&folder, "[dir]")], || {
+        insta::assert_snapshot!(snapshot, output.stderr);
+    });
+    Ok(())
 }
 
 #[test]
@@ -25,8 +28,8 @@ fn nobody_listens_at_the_address() -> Result<()> {
     let kubeconfig = dir.path().join("kubeconfig");
     Kubeconfig::plain(&format!("http://{address}")).write(&kubeconfig)?;
     let project = Project::new("nobody", &kubeconfig, &manifest())?;
-    check("connection_refused", &project, "plan");
-    check("connection_refused_up", &project, "up --yes");
+    check("connection_refused", &project, "plan")?;
+    check("connection_refused_up", &project, "up --yes")?;
     Ok(())
 }
 
@@ -36,12 +39,24 @@ fn there_is_no_kubeconfig() -> Result<()> {
     let project = Project::new("none", &dir.path().join("missing"), &manifest())?;
     let output = project.run("plan")?;
     assert_eq!(output.code, Some(1));
-    assert!(output.stderr.contains("kubeconfig"), "{}", output.transcript());
-    assert!(output.stderr.contains("missing"), "it names the file\n{}", output.transcript());
+    assert!(
+        output.stderr.contains("kubeconfig"),
+        "{}",
+        output.transcript()
+    );
+    assert!(
+        output.stderr.contains("missing"),
+        "it names the file\n{}",
+        output.transcript()
+    );
     fs::write(dir.path().join("missing"), "clusters: {")?;
     let output = project.run("plan")?;
     assert_eq!(output.code, Some(1));
-    assert!(output.stderr.contains("cannot read kubeconfig"), "{}", output.transcript());
+    assert!(
+        output.stderr.contains("cannot read kubeconfig"),
+        "{}",
+        output.transcript()
+    );
     Ok(())
 }
 
@@ -49,14 +64,14 @@ fn there_is_no_kubeconfig() -> Result<()> {
 fn the_context_is_unknown_or_another_than_the_stack_names() -> Result<()> {
     let cluster = shared()?;
     let project = Project::new("unknown-context", &cluster.kubeconfig(), &manifest())?;
-    check("unknown_context", &project, "plan --context production");
+    check("unknown_context", &project, "plan --context production")?;
     let pinned = Project::with_environment(
         "pinned-context",
         &cluster.kubeconfig(),
         &manifest(),
         "{ namespace: pinned-context, context: production }",
     )?;
-    check("context_mismatch", &pinned, "up --yes --context test");
+    check("context_mismatch", &pinned, "up --yes --context test")?;
     Ok(())
 }
 
@@ -69,12 +84,20 @@ fn the_credentials_are_not_accepted() -> Result<()> {
     // The server and its authority, and a token that it never gave.
     let text: String = valid
         .lines()
-        .filter(|line| !line.contains("client-certificate-data") && !line.contains("client-key-data"))
+        .filter(|line| {
+            !line.contains("client-certificate-data") && !line.contains("client-key-data")
+        })
         .map(|line| format!("{line}\n"))
         .collect();
-    fs::write(&kubeconfig, text.replace("user: {}", "user: { token: expired }"))?;
+    fs::write(
+        &kubeconfig,
+        text.replace("user: {}", "user: { token: expired }"),
+    )?;
     let config: String = fs::read_to_string(&kubeconfig)?;
-    anyhow::ensure!(config != valid, "the kubeconfig holds its certificate in another way:\n{config}");
+    anyhow::ensure!(
+        config != valid,
+        "the kubeconfig holds its certificate in another way:\n{config}"
+    );
     let project = Project::new("unauthorized", &kubeconfig, &manifest())?;
     let output = project.run("plan")?;
     assert_eq!(output.code, Some(1), "{}", output.transcript());

@@ -4,16 +4,15 @@ use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-use underpin_tests::{Project, shared};
+use underpin_tests::{Project, program, shared};
 
 use super::manifest;
 
 /// The program as the harness would call it, for outputs that the harness does not offer.
 fn shell(project: &Project, line: &str) -> Result<std::process::Output> {
-    let program = std::env::var_os("UNDERPIN_BIN").context("cargo xtask test names the program")?;
     Command::new("sh")
         .args(["-c", line])
-        .env("UNDERPIN", program)
+        .env("UNDERPIN", program()?)
         .env("KUBECONFIG", shared()?.kubeconfig())
         .current_dir(project.path())
         .stdin(Stdio::null())

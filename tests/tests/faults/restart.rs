@@ -18,13 +18,19 @@ fn a_run_lives_through_a_restart_of_the_server_or_is_continued() -> Result<()> {
     // Away before it starts: said so, nothing else.
     cluster.stop_apiserver();
     let refused = project.expect(1, "up --yes")?;
-    assert!(refused.stderr.contains("cannot reach"), "{}", refused.transcript());
+    assert!(
+        refused.stderr.contains("cannot reach"),
+        "{}",
+        refused.transcript()
+    );
     cluster.restart_apiserver()?;
     drop(proxy);
 
     // Away as soon as the namespace is there, back a little later.
     let running = project.spawn("up --yes --wait=false")?;
-    eventually("it has begun", LIMIT, || Ok(kubectl.find(&["namespace", "restart"])?))?;
+    eventually("it has begun", LIMIT, || {
+        kubectl.find(&["namespace", "restart"])
+    })?;
     cluster.stop_apiserver();
     cluster.restart_apiserver()?;
     let output = running.wait()?;
@@ -32,7 +38,12 @@ fn a_run_lives_through_a_restart_of_the_server_or_is_continued() -> Result<()> {
         assert_eq!(output.code, Some(1), "{}", output.transcript());
         project.expect(0, "up --yes --wait=false")?;
     }
-    for object in ["configmap/app", "secret/password", "deployment/web", "service/web"] {
+    for object in [
+        "configmap/app",
+        "secret/password",
+        "deployment/web",
+        "service/web",
+    ] {
         kubectl.uid(&["-n", "restart", object])?;
     }
     project.expect(0, "plan --detailed-exitcode")?;

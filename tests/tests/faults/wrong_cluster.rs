@@ -13,13 +13,27 @@ fn a_pinned_cluster_is_the_only_one() -> Result<()> {
     let uid = kubectl.uid(&["namespace", "kube-system"])?;
     let other = "00000000-0000-0000-0000-000000000000";
     let pinned = |uid: &str| format!("{{ namespace: pinned-cluster, cluster: \"{uid}\" }}");
-    let wrong = Project::with_environment("pinned-cluster", &proxy.kubeconfig(), &manifest(), &pinned(other))?;
+    let wrong = Project::with_environment(
+        "pinned-cluster",
+        &proxy.kubeconfig(),
+        &manifest(),
+        &pinned(other),
+    )?;
     for command in ["plan", "up --yes", "down --yes"] {
         let output = wrong.expect(1, command)?;
-        assert!(output.stderr.contains(other) && output.stderr.contains(&uid), "{}", output.transcript());
+        assert!(
+            output.stderr.contains(other) && output.stderr.contains(&uid),
+            "{}",
+            output.transcript()
+        );
     }
     assert_eq!(proxy.mutations(), []);
-    let right = Project::with_environment("pinned-cluster", &proxy.kubeconfig(), &manifest(), &pinned(&uid))?;
+    let right = Project::with_environment(
+        "pinned-cluster",
+        &proxy.kubeconfig(),
+        &manifest(),
+        &pinned(&uid),
+    )?;
     right.expect(0, "up --yes --wait=false")?;
     Ok(())
 }
@@ -37,14 +51,29 @@ fn a_claim_of_another_cluster_is_refused() -> Result<()> {
     let moved = text.replace(&uid, "00000000-0000-0000-0000-000000000000");
     assert_ne!(text, moved);
     let patch = serde_json::json!({"data": {"claim": moved}}).to_string();
-    kubectl.run(["-n", "underpin-system", "patch", "configmap", "restored.test", "--type=merge", "-p", &patch])?;
+    kubectl.run([
+        "-n",
+        "underpin-system",
+        "patch",
+        "configmap",
+        "restored.test",
+        "--type=merge",
+        "-p",
+        &patch,
+    ])?;
     proxy.clear();
     for command in ["plan", "up --yes", "down --yes"] {
         let output = project.expect(1, command)?;
-        assert!(output.stderr.contains("another cluster"), "{}", output.transcript());
+        assert!(
+            output.stderr.contains("another cluster"),
+            "{}",
+            output.transcript()
+        );
     }
     assert_eq!(proxy.mutations(), []);
     let refused = project.run("up --yes")?;
-    with_filters(&[], || insta::assert_snapshot!("claim_of_another_cluster", refused.stderr));
+    with_filters(&[], || {
+        insta::assert_snapshot!("claim_of_another_cluster", refused.stderr);
+    });
     Ok(())
 }

@@ -16,7 +16,11 @@ const MAPS: usize = 220;
 const SLOW: Duration = Duration::from_millis(60);
 
 fn maps() -> String {
-    let one = |n| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: map-{n:03} }}\ndata: {{ n: \"{n}\" }}\n");
+    let one = |n| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: map-{n:03} }}\ndata: {{ n: \"{n}\" }}\n"
+        )
+    };
     (0..MAPS).map(one).collect::<Vec<_>>().join("---\n")
 }
 
@@ -31,15 +35,31 @@ fn slow(proxy: &Proxy) {
 fn check_nothing_in_flight(proxy: &Proxy, end: Timestamp) {
     for record in proxy.records() {
         assert!(record.at <= end, "begun after the end: {record:?}");
-        assert!(record.delivered.is_some(), "still open at the end: {record:?}");
+        assert!(
+            record.delivered.is_some(),
+            "still open at the end: {record:?}"
+        );
     }
 }
 
 /// The stopped run said what is done and what is left, and left no lock; another run does the rest.
-fn check_continues(kubectl: &Kubectl, proxy: &Proxy, project: &Project, stopped: &Output) -> Result<()> {
+fn check_continues(
+    kubectl: &Kubectl,
+    proxy: &Proxy,
+    project: &Project,
+    stopped: &Output,
+) -> Result<()> {
     let there = maps_there(kubectl, project.name())?;
-    ensure!(there < MAPS, "it was not stopped in the middle\n{}", stopped.transcript());
-    let left = stopped.stdout.lines().filter(|line| line.trim().starts_with("left: configmap/")).count();
+    ensure!(
+        there < MAPS,
+        "it was not stopped in the middle\n{}",
+        stopped.transcript()
+    );
+    let left = stopped
+        .stdout
+        .lines()
+        .filter(|line| line.trim().starts_with("left: configmap/"))
+        .count();
     assert_eq!(left, MAPS - there, "{}", stopped.transcript());
     proxy.policy(|_| Action::Pass);
     // A lock left behind would make this leave with 5.
@@ -51,7 +71,14 @@ fn check_continues(kubectl: &Kubectl, proxy: &Proxy, project: &Project, stopped:
 fn maps_there(kubectl: &Kubectl, namespace: &str) -> Result<usize> {
     let list = kubectl.get(&["configmaps", "-n", namespace])?;
     let items = list["items"].as_array().context("a list")?;
-    Ok(items.iter().filter(|map| map["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("map-"))).count())
+    Ok(items
+        .iter()
+        .filter(|map| {
+            map["metadata"]["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("map-"))
+        })
+        .count())
 }
 
 /// R6.3
@@ -84,8 +111,17 @@ fn a_hanging_server_does_not_hold_a_run_beyond_its_deadline() -> Result<()> {
         });
         let begin = Timestamp::now();
         let output = project.run("up --yes --deadline 6 --lease 8")?;
-        assert!(Timestamp::now().duration_since(begin).as_secs() < 6, "{}", output.transcript());
-        assert_eq!(output.code, Some(4), "from write {hangs_from}: {}", output.transcript());
+        assert!(
+            Timestamp::now().duration_since(begin).as_secs() < 6,
+            "{}",
+            output.transcript()
+        );
+        assert_eq!(
+            output.code,
+            Some(4),
+            "from write {hangs_from}: {}",
+            output.transcript()
+        );
         proxy.policy(|_| Action::Pass);
         project.expect(0, "up --yes")?;
     }
@@ -107,7 +143,13 @@ fn waiting_for_a_lock_ends_with_the_deadline_and_when_interrupted() -> Result<()
         project.spawn("up --yes")?
     };
     eventually("the holder applies", LIMIT, || {
-        Ok(proxy.records().iter().any(|record| record.request.mutation.is_some() && record.request.path.contains("/map-")).then_some(()))
+        Ok(proxy
+            .records()
+            .iter()
+            .any(|record| {
+                record.request.mutation.is_some() && record.request.path.contains("/map-")
+            })
+            .then_some(()))
     })?;
     let second = project.through(&other.kubeconfig())?;
     let begin = Timestamp::now();
@@ -119,7 +161,16 @@ fn waiting_for_a_lock_ends_with_the_deadline_and_when_interrupted() -> Result<()
     other.clear();
     let waiting = second.spawn(["up", "--yes"])?;
     eventually("it looks at the lock again and again", LIMIT, || {
-        let looks = other.records().iter().filter(|record| record.request.path.contains("/namespaces/underpin-system/configmaps/")).count();
+        let looks = other
+            .records()
+            .iter()
+            .filter(|record| {
+                record
+                    .request
+                    .path
+                    .contains("/namespaces/underpin-system/configmaps/")
+            })
+            .count();
         Ok((looks > 3).then_some(()))
     })?;
     interrupt(waiting.id()?)?;
@@ -147,13 +198,28 @@ fn an_interrupted_run_finishes_what_is_in_flight_and_continues_later() -> Result
     assert_eq!(output.code, Some(4), "{}", output.transcript());
     check_nothing_in_flight(&proxy, end);
     let first_line = output.stdout.lines().next().unwrap_or_default().to_owned();
-    with_filters(&[], || insta::assert_snapshot!("interrupted_stderr_end", output.stderr.lines().filter(|line| line.contains("stopping")).collect::<String>()));
-    assert!(first_line.contains("interrupted"), "{}", output.transcript());
+    with_filters(&[], || {
+        insta::assert_snapshot!(
+            "interrupted_stderr_end",
+            output
+                .stderr
+                .lines()
+                .filter(|line| line.contains("stopping"))
+                .collect::<String>()
+        );
+    });
+    assert!(
+        first_line.contains("interrupted"),
+        "{}",
+        output.transcript()
+    );
     check_continues(&kubectl, &proxy, &project, &output)
 }
 
 fn interrupt(process: u32) -> Result<()> {
-    let status = Command::new("kill").args(["-INT", &process.to_string()]).status()?;
+    let status = Command::new("kill")
+        .args(["-INT", &process.to_string()])
+        .status()?;
     ensure!(status.success(), "kill -INT {process}");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use underpin_tests::{Kubectl, Project, Proxy, shared};
 
-use super::fixtures::{application, ingress};
+use super::fixtures::{application, ingress, sorted_progress};
 
 /// I6, R6.1, R6.4: what killed every re-run of the old deployer is adopted by ours, unattended.
 #[test]
@@ -21,16 +21,38 @@ fn what_an_interrupted_install_left_is_adopted_without_a_human() -> Result<()> {
     // Run again, it dies of what it made itself, and never comes to the application.
     let again = kubectl.with_input(create, &format!("{infrastructure}---\n{app}"))?;
     assert_eq!(again.code, Some(1));
-    assert_eq!(again.stderr.matches("AlreadyExists").count(), 6, "{}", again.transcript());
+    assert_eq!(
+        again.stderr.matches("AlreadyExists").count(),
+        6,
+        "{}",
+        again.transcript()
+    );
     // (kubectl goes on past each error; the old deployer raised at the first.)
-    kubectl.run(["-n", suffix, "delete", "configmap/web", "deployment/web", "service/web"])?;
+    kubectl.run([
+        "-n",
+        suffix,
+        "delete",
+        "configmap/web",
+        "deployment/web",
+        "service/web",
+    ])?;
 
     let ingress_uid = uids(&kubectl, suffix)?;
     let proxy = Proxy::start(cluster)?;
-    let project = Project::new(suffix, &proxy.kubeconfig(), &format!("{infrastructure}---\n{app}"))?;
+    let project = Project::new(
+        suffix,
+        &proxy.kubeconfig(),
+        &format!("{infrastructure}---\n{app}"),
+    )?;
     let up = project.expect(0, "up --yes --wait=false")?;
-    underpin_tests::with_filters(&[], || insta::assert_snapshot!("adopted", up.transcript()));
-    assert_eq!(uids(&kubectl, suffix)?, ingress_uid, "nothing was made anew");
+    underpin_tests::with_filters(&[], || {
+        insta::assert_snapshot!("adopted", sorted_progress(&up.transcript()));
+    });
+    assert_eq!(
+        uids(&kubectl, suffix)?,
+        ingress_uid,
+        "nothing was made anew"
+    );
     kubectl.get(&["-n", suffix, "deployment", "web"])?;
 
     // R6.1: the second run writes nothing.
@@ -40,7 +62,8 @@ fn what_an_interrupted_install_left_is_adopted_without_a_human() -> Result<()> {
 
     // What was adopted is ours in full: a field that the manifest drops really goes.
     let fields = format!("deployment/caddy-{suffix}");
-    let dropped = ingress(suffix, 1).replace("          env: [{ name: LEVEL, value: debug }]\n", "");
+    let dropped =
+        ingress(suffix, 1).replace("          env: [{ name: LEVEL, value: debug }]\n", "");
     assert_ne!(dropped, ingress(suffix, 1));
     project.declare(&format!("{dropped}---\n{app}"))?;
     project.expect(0, "up --yes --wait=false")?;
@@ -64,9 +87,15 @@ fn a_conflicting_value_is_shown_and_needs_adopt() -> Result<()> {
     let project = Project::new(suffix, &proxy.kubeconfig(), &manifest)?;
 
     let blocked = project.expect(3, "up --yes --wait=false")?;
-    underpin_tests::with_filters(&[], || insta::assert_snapshot!("conflict", blocked.transcript()));
+    underpin_tests::with_filters(&[], || {
+        insta::assert_snapshot!("conflict", blocked.transcript());
+    });
     assert!(blocked.stdout.contains("UP601"), "{}", blocked.transcript());
-    assert_eq!(proxy.mutations(), [], "nothing is changed while a finding blocks");
+    assert_eq!(
+        proxy.mutations(),
+        [],
+        "nothing is changed while a finding blocks"
+    );
 
     let subject = blocked
         .stdout

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use underpin_tests::{Action, Kubectl, Project, Proxy, shared, with_filters};
 
-use super::fixtures::{application, ingress};
+use super::fixtures::{application, ingress, sorted_progress};
 
 /// R6.4: the ingress is refused while it is applied; the application is deployed all the same, and
 /// what needs the refused part is left out and named.
@@ -20,12 +20,17 @@ fn a_failed_ingress_leaves_the_application_deployed() -> Result<()> {
         _ => Action::Pass,
     });
     let output = project.expect(1, "up --yes --wait=false")?;
-    with_filters(&[], || insta::assert_snapshot!("partial", sorted_progress(&output.transcript())));
+    with_filters(&[], || {
+        insta::assert_snapshot!("partial", sorted_progress(&output.transcript()));
+    });
     kubectl.get(&["-n", suffix, "deployment", "web"])?;
     kubectl.get(&["-n", suffix, "service", "web"])?;
     let home = format!("caddy-system-{suffix}");
     let deployment = format!("caddy-{suffix}");
-    assert_eq!(kubectl.find(&["-n", &home, "deployment", &deployment])?, None);
+    assert_eq!(
+        kubectl.find(&["-n", &home, "deployment", &deployment])?,
+        None
+    );
     assert!(
         output.stderr.contains(&format!("skipped deployment.apps/{home}/{deployment}: it needs serviceaccount/{home}/{deployment}, which failed")),
         "{}",
@@ -35,22 +40,11 @@ fn a_failed_ingress_leaves_the_application_deployed() -> Result<()> {
     // The cause gone, the next run does only the rest.
     proxy.policy(|_| Action::Pass);
     let again = project.expect(0, "up --yes --wait=false")?;
-    assert!(!again.stderr.contains("deployment.apps/partial/web"), "{}", again.transcript());
+    assert!(
+        !again.stderr.contains("deployment.apps/partial/web"),
+        "{}",
+        again.transcript()
+    );
     kubectl.get(&["-n", &home, "deployment", &deployment])?;
     Ok(())
-}
-
-/// Objects of one wave end in any order.
-fn sorted_progress(text: &str) -> String {
-    let mut lines: Vec<&str> = text.lines().collect();
-    let is_step = |line: &str| {
-        ["  created ", "  adopted ", "  FAILED ", "skipped ", "  skipped "].iter().any(|start| line.starts_with(start))
-    };
-    let mut start = 0;
-    while start < lines.len() {
-        let length = lines[start..].iter().take_while(|line| is_step(line)).count();
-        lines[start..start + length].sort_unstable();
-        start += length.max(1);
-    }
-    lines.join("\n")
 }

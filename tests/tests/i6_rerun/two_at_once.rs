@@ -4,7 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use underpin_tests::{Action, Kubectl, Project, Proxy, RequestInfo, SHORT_LEASE, eventually, shared, with_filters};
+use underpin_tests::{
+    Action, Kubectl, Project, Proxy, RequestInfo, SHORT_LEASE, eventually, shared, with_filters,
+};
 
 use super::LIMIT;
 
@@ -13,7 +15,9 @@ const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app }\ndat
 /// Starts a run that has taken the lock and now stands still.
 fn hold(proxy: &Proxy, project: &Project, flags: &str) -> Result<underpin_tests::Running> {
     proxy.policy(|request| match request.mutation {
-        Some(_) if request.path.ends_with("/configmaps/app") => Action::Delay(Duration::from_secs(8)),
+        Some(_) if request.path.ends_with("/configmaps/app") => {
+            Action::Delay(Duration::from_secs(8))
+        }
         _ => Action::Pass,
     });
     let running = project.spawn(&format!("up --yes {flags}"))?;
@@ -39,12 +43,18 @@ fn the_second_leaves_or_waits() -> Result<()> {
     assert_eq!(busy.code, Some(5), "{}", busy.transcript());
     let process = format!("process {}", holder.id()?);
     assert!(busy.stderr.contains(&process), "{}", busy.transcript());
-    with_filters(&[(&process, "process [id]")], || insta::assert_snapshot!("busy", busy.transcript()));
+    with_filters(&[(&process, "process [id]")], || {
+        insta::assert_snapshot!("busy", busy.transcript());
+    });
     let status = second.run(["status"])?;
     assert!(status.stdout.contains(&process), "{}", status.transcript());
     let waited = second.run(["up", "--yes"])?;
     assert_eq!(waited.code, Some(0), "{}", waited.transcript());
-    assert!(waited.stdout.contains("up to date"), "{}", waited.transcript());
+    assert!(
+        waited.stdout.contains("up to date"),
+        "{}",
+        waited.transcript()
+    );
     assert_eq!(other.mutations(), [], "there was nothing left to do");
     let first = holder.wait()?;
     assert_eq!(first.code, Some(0), "{}", first.transcript());
@@ -91,8 +101,12 @@ fn started_together_both_end_well() -> Result<()> {
         let value = format!("v{round}");
         project.declare(&MAP.replace("a: b", &format!("a: {value}")))?;
         let outputs = thread::scope(|scope| {
-            let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| project.run("up --yes"))).collect();
-            runs.into_iter().map(|run| run.join().map_err(|_| anyhow!("panic"))?).collect::<Result<Vec<_>>>()
+            let runs: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| project.run("up --yes")))
+                .collect();
+            runs.into_iter()
+                .map(|run| run.join().map_err(|_| anyhow!("panic"))?)
+                .collect::<Result<Vec<_>>>()
         })?;
         for output in &outputs {
             assert_eq!(output.code, Some(0), "{}", output.transcript());

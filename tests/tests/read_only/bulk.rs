@@ -16,9 +16,13 @@ const MARGIN: usize = 70;
 fn manifest() -> String {
     let mut documents = Vec::new();
     for n in 0..EACH {
-        documents.push(format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: map-{n} }}\ndata: {{ a: b }}\n"));
+        documents.push(format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: map-{n} }}\ndata: {{ a: b }}\n"
+        ));
         documents.push(format!("apiVersion: v1\nkind: Secret\nmetadata: {{ name: secret-{n} }}\nstringData: {{ a: b }}\n"));
-        documents.push(format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{ name: account-{n} }}\n"));
+        documents.push(format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{ name: account-{n} }}\n"
+        ));
         documents.push(format!("apiVersion: v1\nkind: Service\nmetadata: {{ name: service-{n} }}\nspec: {{ selector: {{ app: a }}, ports: [{{ port: 80 }}] }}\n"));
         documents.push(format!("apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{ name: role-{n} }}\nrules: []\n"));
     }
@@ -26,7 +30,11 @@ fn manifest() -> String {
 }
 
 fn foreign(from: usize, to: usize) -> String {
-    let one = |n| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: foreign-{n}, namespace: foreign }}\ndata: {{ a: b }}\n");
+    let one = |n| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: foreign-{n}, namespace: foreign }}\ndata: {{ a: b }}\n"
+        )
+    };
     (from..to).map(one).collect::<Vec<_>>().join("---\n")
 }
 
@@ -49,11 +57,20 @@ fn the_number_of_calls_does_not_grow_with_what_others_have() -> Result<()> {
         proxy.clear();
         project.expect(0, "plan")?;
         let records = proxy.records();
-        let dry_runs = records.iter().filter(|record| record.request.method != "GET").count();
+        let dry_runs = records
+            .iter()
+            .filter(|record| record.request.method != "GET")
+            .count();
         counts.push((records.len() - dry_runs, dry_runs));
     }
-    ensure!(counts[0] == counts[1], "(reads, dry runs) with few and many: {counts:?}");
-    let kinds = kubectl.run(["api-resources", "--verbs=list", "-o", "name"])?.lines().count();
+    ensure!(
+        counts[0] == counts[1],
+        "(reads, dry runs) with few and many: {counts:?}"
+    );
+    let kinds = kubectl
+        .run(["api-resources", "--verbs=list", "-o", "name"])?
+        .lines()
+        .count();
     let (reads, dry_runs) = counts[0];
     assert!(reads <= kinds + MARGIN, "{reads} reads for {kinds} kinds");
     // The namespace is one object more.

@@ -7,8 +7,14 @@ use underpin_tests::{Action, Kubectl, Project, Proxy, SHORT_LEASE, shared};
 const STACK: &str = include_str!("stack.yaml");
 
 /// Every way to look, and to be turned away.
-const LOOKS: [&str; 6] =
-    ["plan", "plan --detailed-exitcode --output json", "status", "status --kept", "check .", "up"];
+const LOOKS: [&str; 6] = [
+    "plan",
+    "plan --detailed-exitcode --output json",
+    "status",
+    "status --kept",
+    "check .",
+    "up",
+];
 
 struct Scene {
     proxy: Proxy,
@@ -21,23 +27,31 @@ impl Scene {
         let cluster = shared()?;
         let proxy = Proxy::start(cluster)?;
         let project = Project::new(name, &proxy.kubeconfig(), &STACK.replace("SUFFIX", name))?;
-        Ok(Self { proxy, project, kubectl: Kubectl::new(cluster) })
+        Ok(Self {
+            proxy,
+            project,
+            kubectl: Kubectl::new(cluster),
+        })
     }
 
     /// Looks in all ways and asserts that nothing was sent that could change anything, and that
     /// something was sent at all.
     #[track_caller]
-    fn check_looks(&self, situation: &str) {
+    fn check_looks(&self, situation: &str) -> Result<()> {
         for look in LOOKS {
             self.proxy.clear();
-            let output = self.project.run(look).unwrap();
+            let output = self.project.run(look)?;
             let told = || format!("{situation}: {look}\n{}", output.transcript());
             assert_eq!(self.proxy.mutations(), [], "{}", told());
             for record in self.proxy.records() {
                 let request = record.request;
                 let dry = request.query.split('&').any(|pair| pair == "dryRun=All");
                 let asks = request.method == "POST" && request.path.ends_with("reviews");
-                assert!(request.method == "GET" || dry || asks, "{request:?}\n{}", told());
+                assert!(
+                    request.method == "GET" || dry || asks,
+                    "{request:?}\n{}",
+                    told()
+                );
             }
             let silent = look.starts_with("check");
             assert_eq!(self.proxy.records().is_empty(), silent, "{}", told());
@@ -47,6 +61,7 @@ impl Scene {
                 assert!(matches!(output.code, Some(1 | 3 | 5)), "{}", told());
             }
         }
+        Ok(())
     }
 }
 
@@ -54,10 +69,13 @@ impl Scene {
 #[test]
 fn looking_changes_nothing_in_any_situation() -> Result<()> {
     let scene = Scene::new("looks")?;
-    scene.check_looks("nothing there");
+    scene.check_looks("nothing there")?;
     let dry_runs = |scene: &Scene| {
         let records = scene.proxy.records();
-        records.iter().filter(|record| record.request.query.contains("dryRun=All")).count()
+        records
+            .iter()
+            .filter(|record| record.request.query.contains("dryRun=All"))
+            .count()
     };
 
     // Killed in the middle: lock held by the dead, intents recorded.
@@ -66,43 +84,58 @@ fn looking_changes_nothing_in_any_situation() -> Result<()> {
         Some(_) if request.path.ends_with("/deployments/web") => Action::KillAfter,
         _ => Action::Pass,
     });
-    let running = scene.project.spawn(&format!("up --yes --wait=false --lease {SHORT_LEASE}"))?;
+    let running = scene
+        .project
+        .spawn(&format!("up --yes --wait=false --lease {SHORT_LEASE}"))?;
     scene.proxy.victim(running.id()?);
     assert_eq!(running.wait()?.code, None);
     scene.proxy.policy(|_| Action::Pass);
     // `up` would take over the lock of the dead; it is not given consent and does not come to it.
-    scene.check_looks("half done, lock held by the dead");
+    scene.check_looks("half done, lock held by the dead")?;
 
     scene.project.expect(0, "up --yes --wait=false")?;
-    scene.check_looks("settled");
+    scene.check_looks("settled")?;
     scene.project.run("plan")?;
 
-    let changed = STACK.replace("SUFFIX", "looks").replace("greeting: hello", "greeting: changed");
+    let changed = STACK
+        .replace("SUFFIX", "looks")
+        .replace("greeting: hello", "greeting: changed");
     scene.project.declare(&changed)?;
-    scene.check_looks("changes pending");
+    scene.check_looks("changes pending")?;
     scene.proxy.clear();
     scene.project.expect(6, "plan --detailed-exitcode")?;
     assert!(dry_runs(&scene) > 0, "the plan asks the server");
 
     // A field conflict blocks; a foreign object too.
     let patch = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app, namespace: looks }\ndata: { greeting: theirs }\n";
-    scene.kubectl.run(["-n", "looks", "delete", "configmap", "app"])?;
+    scene
+        .kubectl
+        .run(["-n", "looks", "delete", "configmap", "app"])?;
     scene.kubectl.apply("somebody", patch)?;
-    scene.check_looks("blocked by another's value");
+    scene.check_looks("blocked by another's value")?;
     scene.project.expect(3, "up --yes")?;
 
     // Right of dry run refused: it degrades, and says so.
-    scene.proxy.policy(|request| match request.query.contains("dryRun=All") {
-        true => Action::FORBIDDEN,
-        false => Action::Pass,
+    scene.proxy.policy(|request| {
+        if request.query.contains("dryRun=All") {
+            Action::FORBIDDEN
+        } else {
+            Action::Pass
+        }
     });
-    scene.check_looks("no right to dry-run");
+    scene.check_looks("no right to dry-run")?;
     let plan = scene.project.run("plan")?;
-    assert!(plan.stdout.contains("not server-validated"), "{}", plan.transcript());
+    assert!(
+        plan.stdout.contains("not server-validated"),
+        "{}",
+        plan.transcript()
+    );
     scene.proxy.policy(|_| Action::Pass);
 
-    scene.kubectl.run(["delete", "namespace", "looks", "--wait=false"])?;
-    scene.check_looks("namespace terminating or gone");
+    scene
+        .kubectl
+        .run(["delete", "namespace", "looks", "--wait=false"])?;
+    scene.check_looks("namespace terminating or gone")?;
     Ok(())
 }
 

@@ -16,6 +16,9 @@ const STACKS: u64 = 5;
 /// At each so-many-th point the run dies before its write has an effect, else right after.
 const BEFORE_EVERY: u64 = 8;
 
+/// Writes that only the first run in a cluster makes, for the place of claims and its key, and
+/// renewals of the lock, which come with time.
+const ONCE: u64 = 4;
 /// Writes that a run may need beyond those of the run that was counted.
 const SURPLUS: u64 = 2;
 
@@ -185,8 +188,18 @@ fn through_points(stack: u64, reference: &Reference) -> Result<[u64; 3]> {
     let mut died = [0; 3];
     for n in (1..=POINTS).filter(|n| n % STACKS == stack) {
         let phases = [
-            ("first up", BEFORE, up(), Some((&reference.first, &reference.claimed_first))),
-            ("update", AFTER, up(), Some((&reference.updated, &reference.claimed_updated))),
+            (
+                "first up",
+                BEFORE,
+                up(),
+                Some((&reference.first, &reference.claimed_first)),
+            ),
+            (
+                "update",
+                AFTER,
+                up(),
+                Some((&reference.updated, &reference.claimed_updated)),
+            ),
             ("down", AFTER, down(), None),
         ];
         for (phase, (what, text, command, expect)) in phases.into_iter().enumerate() {
@@ -230,7 +243,7 @@ fn killed_at_any_write_the_next_run_comes_to_the_same_end() -> Result<()> {
     for phase in 0..3 {
         let deaths: u64 = died.iter().map(|died| died[phase]).sum();
         assert!(
-            deaths >= reference.writes[phase].min(POINTS),
+            deaths + ONCE >= reference.writes[phase].min(POINTS),
             "{deaths} deaths in phase {phase}"
         );
     }
