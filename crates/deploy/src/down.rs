@@ -107,6 +107,16 @@ async fn teardown(
             planned = plan_teardown(deployment, observer, reclaim_imported) => planned?,
             reason = stop.stopped() => return Err(DeployError::Stopped(reason)),
         };
+        let kept = planned
+            .claim
+            .as_ref()
+            .is_some_and(|claim| claim.retired.is_some());
+        if reclaim_imported && !kept {
+            // Asked for leftovers, never for a living environment.
+            return Err(DeployError::NotRetired(
+                deployment.environment.display_name(),
+            ));
+        }
         session::refuse_unused(&planned.verdict)?;
         if planned.verdict.is_blocked() {
             return Ok(Outcome::Refused(Box::new(planned)));
@@ -210,11 +220,7 @@ async fn removals(
             .update(|claim| crate::record::removed(claim, &gone))
             .await?;
     }
-    let objection = match recheck::objection(deployment, planned).await {
-        Ok(objection) => objection,
-        Err(error) => Some(format!("it could not be judged again: {error}")),
-    };
-    if let Some(why) = objection {
+    if let Some(why) = recheck::objection(deployment, planned).await {
         for step in plan
             .steps
             .iter()

@@ -85,6 +85,11 @@ pub enum DeployError {
     /// There is nothing recorded for the environment.
     #[error("nothing is recorded for {0} in this cluster; there is nothing to tear down")]
     NothingRecorded(String),
+    /// `--kept` of an environment that was never torn down.
+    #[error(
+        "{0} was not torn down, so nothing of it was kept; --kept deletes only what a former `down` kept"
+    )]
+    NotRetired(String),
     /// The operating system gave no random bytes; identities cannot be drawn without.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandomness(String),

@@ -13,6 +13,7 @@
 
 mod apply;
 mod closing;
+mod count;
 mod deployment;
 mod down;
 mod dry_run;
@@ -20,6 +21,7 @@ mod error;
 mod helm;
 mod import;
 mod kinds;
+mod mark;
 mod namespace;
 mod observe;
 mod planning;

@@ -6,7 +6,7 @@ use underpin_cluster::ReadRequest;
 use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
 use underpin_plan::{
     Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
-    judge, plan_up, prepare, resolve_placement,
+    judge, naming::derive_namespace, plan_up, prepare, resolve_placement,
 };
 use underpin_source::manifests::{Variable, Variables, render};
 
@@ -62,6 +62,23 @@ impl Planned {
     }
 }
 
+/// The namespaces that this environment has to do with: its home, those of declared objects, and
+/// those of recorded ones.
+async fn namespaces_of_interest(deployment: &Deployment) -> Result<Vec<String>, DeployError> {
+    let expected = derive_namespace(&deployment.environment.derivation())?;
+    let recorded = deployment.store.load(&deployment.claim_name()?).await?;
+    let home = recorded
+        .as_ref()
+        .and_then(|claim| claim.placement.as_ref())
+        .map_or(expected, |placement| placement.namespace.clone());
+    // What is wrong with the files is told later, once the placement is known for certain.
+    let (declared, _) = render(&deployment.documents, &variables(deployment, &home));
+    let mut interest = BTreeSet::from([home]);
+    interest.extend(declared.iter().filter_map(|object| lies_in(&object.key)));
+    interest.extend(recorded.iter().flat_map(recorded_in));
+    Ok(interest.into_iter().collect())
+}
+
 /// Plans an `up`.
 pub async fn plan(
     deployment: &Deployment,
@@ -69,19 +86,7 @@ pub async fn plan(
 ) -> Result<Planned, DeployError> {
     observer.event(Event::Reading);
     let environment = &deployment.environment;
-    let expected = underpin_plan::naming::derive_namespace(&environment.derivation())?;
-    let recorded = deployment.store.load(&deployment.claim_name()?).await?;
-    let home = recorded
-        .as_ref()
-        .and_then(|claim| claim.placement.as_ref())
-        .map_or(expected, |placement| placement.namespace.clone());
-    // What is wrong with the files is told below, once the placement is known for certain.
-    let (declared, _) = render(&deployment.documents, &variables(deployment, &home));
-    let mut interest = BTreeSet::from([home]);
-    interest.extend(declared.iter().filter_map(|object| lies_in(&object.key)));
-    interest.extend(recorded.iter().flat_map(recorded_in));
-    let interest: Vec<String> = interest.into_iter().collect();
-    let world = read(deployment, &interest).await?;
+    let world = read(deployment, &namespaces_of_interest(deployment).await?).await?;
     let ownership = Ownership::of(&world);
     let claim = session::claim_of(deployment, &world)?;
     let placement = resolve_placement(&environment.derivation(), claim.as_ref(), &world)?;

@@ -11,9 +11,16 @@ use underpin_plan::{Case, Ownership, Plan, judge};
 
 use crate::{DeployError, Deployment, Planned, planning, session};
 
-/// Why the removals of a plan may not happen any more; `None` if they may. Namespaces are left out:
-/// each is counted afresh on its own.
-pub(crate) async fn objection(
+/// Why the removals of a plan may not happen any more; `None` if they may. What cannot be judged
+/// again may not. Namespaces are left out: each is counted afresh on its own.
+pub(crate) async fn objection(deployment: &Deployment, planned: &Planned) -> Option<String> {
+    match judged_again(deployment, planned).await {
+        Ok(objection) => objection,
+        Err(error) => Some(format!("it could not be judged again: {error}")),
+    }
+}
+
+async fn judged_again(
     deployment: &Deployment,
     planned: &Planned,
 ) -> Result<Option<String>, DeployError> {

@@ -5,13 +5,8 @@ use std::{sync::Arc, time::Duration};
 use underpin_model::{GroupKind, LogicalKey, Step};
 
 use crate::{
-    Deployment, Observer, Planned, StepResult, Summary,
-    closing::Ended,
-    kinds::Kinds,
-    namespace::{self, NamespaceRemoval},
-    record, remove,
-    tools::Tools,
-    waves,
+    Deployment, Observer, Planned, StepResult, Summary, closing::Ended, count::NamespaceRemoval,
+    kinds::Kinds, namespace, record, remove, tools::Tools, waves,
 };
 
 /// What removals need besides the shared tools.

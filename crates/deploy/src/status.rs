@@ -1,5 +1,7 @@
 //! `status`: what is recorded, what of it is there, and what was kept.
 
+use std::collections::BTreeSet;
+
 use underpin_model::{Claim, Object, ObjectKey, World};
 use underpin_plan::{Occupancy, Ownership, occupancy};
 
@@ -57,7 +59,7 @@ pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
         context: world.cluster.context.clone(),
         kept: claims
             .iter()
-            .filter_map(|claim| kept(&world, &ownership, claim))
+            .flat_map(|claim| kept(&world, &ownership, claim))
             .collect(),
         claims: claims
             .into_iter()
@@ -66,22 +68,30 @@ pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
     })
 }
 
-fn kept(world: &World, ownership: &Ownership, claim: &Claim) -> Option<KeptNamespace> {
-    let retired = claim.retired.as_ref()?;
-    let namespace = claim.placement.as_ref()?.namespace.clone();
-    world.get(&ObjectKey::of_namespace(namespace.clone()))?;
-    Some(KeptNamespace {
-        environment: claim.display_name(),
-        since: retired.at.clone(),
-        occupancy: occupancy(
-            world,
-            ownership,
-            &namespace,
-            Some(&claim.id),
-            |_: &Object| false,
-        ),
-        namespace,
-    })
+/// The namespaces of a retired environment that are still there: its home, and those it declared.
+fn kept(world: &World, ownership: &Ownership, claim: &Claim) -> Vec<KeptNamespace> {
+    let Some(retired) = &claim.retired else {
+        return Vec::new();
+    };
+    let home = claim.placement.iter().map(|placement| &placement.namespace);
+    let declared = claim
+        .entries
+        .values()
+        .filter(|entry| entry.key.is_namespace());
+    let names: BTreeSet<&String> = home.chain(declared.map(|entry| &entry.key.name)).collect();
+    let there = names.into_iter().filter(|name| {
+        world
+            .get(&ObjectKey::of_namespace((*name).clone()))
+            .is_some()
+    });
+    there
+        .map(|name| KeptNamespace {
+            environment: claim.display_name(),
+            since: retired.at.clone(),
+            occupancy: occupancy(world, ownership, name, Some(&claim.id), |_: &Object| false),
+            namespace: name.clone(),
+        })
+        .collect()
 }
 
 fn claim_status(world: &World, claim: &Claim) -> ClaimStatus {

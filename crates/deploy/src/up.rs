@@ -14,7 +14,7 @@ use crate::{
     DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
     apply::apply_step,
     closing::{Ended, finish},
-    namespace, planning, recheck, record,
+    mark, planning, recheck, record,
     removal::{Removal, remove_wave},
     session::{self, Locked, lock},
     tools::Tools,
@@ -164,7 +164,7 @@ impl Run<'_> {
                 record::applied(claim, &plan.steps, &unchanged, &self.fingerprints);
             })
             .await?;
-        let failed = namespace::mark(&self.tools, &self.planned.world, &plan.steps).await?;
+        let failed = mark::mark(&self.tools, &self.planned.world, &plan.steps).await?;
         for message in failed {
             // Unmarked, a neighbour's `down` could delete the namespace under us.
             let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
@@ -311,9 +311,6 @@ impl Run<'_> {
         if !self.summary.failures.is_empty() || !waves::failed(&self.summary.results).is_empty() {
             return Some("something failed before; nothing is removed".to_owned());
         }
-        match recheck::objection(self.deployment, self.planned).await {
-            Ok(objection) => objection,
-            Err(error) => Some(format!("it could not be judged again: {error}")),
-        }
+        recheck::objection(self.deployment, self.planned).await
     }
 }

@@ -96,6 +96,11 @@ fn deploy_help(error: &DeployError) -> Option<String> {
         DeployError::UnusedAcceptance(_) => {
             "run `underpin plan` and copy code and subject from the finding".into()
         }
+        DeployError::NotRetired(_) => {
+            "`underpin status --kept` lists what was kept; `underpin down` tears the environment \
+             down"
+                .into()
+        }
         DeployError::UnknownAdoption(_) => {
             "run `underpin plan` and copy the object as it is written there".into()
         }

@@ -24,6 +24,15 @@ fn a_foreign_object_keeps_a_namespace_until_it_goes() -> Result<()> {
         &[("underpin.yaml", &stack_file(stack)), ("app.yaml", MAP)],
     )?;
     project.expect(0, "up -e production")?;
+    // Asked for leftovers of a living environment, nothing dies.
+    let living = kubectl.uid(&["configmap", "app", "-n", stack])?;
+    let refused = project.expect(1, "down -e production --kept")?;
+    assert!(
+        refused.stderr.contains("was not torn down"),
+        "{}",
+        refused.transcript()
+    );
+    assert_eq!(kubectl.uid(&["configmap", "app", "-n", stack])?, living);
     kubectl.run([
         "create",
         "configmap",
