@@ -19,8 +19,6 @@ pub(crate) const SUITE: &str = "bookworm";
 pub(crate) const KUBECTL_SUITE: &str = "trixie";
 /// The package that has it there.
 pub(crate) const KUBECTL_PACKAGE: &str = "kubectl";
-/// Where Debian is when neither the machine nor the user says.
-const DEFAULT_MIRROR: &str = "http://deb.debian.org/debian";
 /// Names another archive than the machine's own.
 const MIRROR_VARIABLE: &str = "DEBIAN_MIRROR";
 /// Keys of the archive, from the package debian-archive-keyring.
@@ -30,7 +28,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// unpacked in; the source's files are in `WORK/source`, the newer kubectl, if it came, in
 /// `WORK/kubectl`.
 pub(crate) fn fetch(steps: &Steps, work: &Path) -> Result<PathBuf> {
-    let mirror = mirror();
+    let mirror = mirror()?;
     let apt = Apt::new(work, SUITE, &mirror)?;
     apt.update(steps).with_context(|| {
         format!("{mirror} is no archive with {SUITE}; {MIRROR_VARIABLE} names another")
@@ -60,13 +58,13 @@ pub(crate) fn fetch(steps: &Steps, work: &Path) -> Result<PathBuf> {
     Ok(unpacked)
 }
 
-/// `$DEBIAN_MIRROR`, else the Debian archive of the machine's apt sources, else the public one.
-fn mirror() -> String {
+/// `$DEBIAN_MIRROR`, else the Debian archive of the machine's apt sources.
+fn mirror() -> Result<String> {
     if let Some(mirror) = env::var(MIRROR_VARIABLE)
         .ok()
         .filter(|value| !value.is_empty())
     {
-        return mirror;
+        return Ok(mirror);
     }
     // One line per index that apt is configured for, whatever the syntax of the sources.
     let output = Command::new("apt-get")
@@ -78,7 +76,9 @@ fn mirror() -> String {
         .arg("Created-By: Packages")
         .output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    choose(&text.unwrap_or_default()).unwrap_or_else(|| DEFAULT_MIRROR.to_owned())
+    choose(&text.unwrap_or_default()).with_context(|| {
+        format!("apt knows no Debian archive here; name one with {MIRROR_VARIABLE}")
+    })
 }
 
 /// The archive to take from apt's targets: Debian's main component, best of the wanted release.
