@@ -198,6 +198,11 @@ fn dependencies(
             }
         }
         needs.remove(&member);
+        // A namespace that is there holds nobody up: who may not change it may still work in it.
+        needs.retain(|&need| {
+            let step = &steps[need];
+            !(step.key.is_namespace() && step.action.applies() && step.before.is_some())
+        });
         edges.insert(member, needs);
     }
     edges

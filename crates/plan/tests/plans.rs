@@ -558,3 +558,27 @@ fn teardown_ends_with_the_namespace() {
     assert!(plan.steps.last().unwrap().key.is_namespace());
     assert!(plan.steps[0].wave < plan.steps[1].wave);
 }
+
+/// R6.4: what lies in a namespace waits for its creation, and not for a change of one that is there.
+#[test]
+fn only_a_namespace_that_is_created_is_required() {
+    for (world, requires) in [(json!([]), true), (json!([HOME]), false)] {
+        let plan = Scene::new(&json!({
+            "environment": {"of": "wallet/production"},
+            "world": world, "declared": [HOME, APP],
+        }))
+        .plan();
+        let app = plan
+            .steps
+            .iter()
+            .find(|step| step.key.name == "app")
+            .unwrap();
+        let home = plan
+            .steps
+            .iter()
+            .find(|step| step.key.is_namespace())
+            .unwrap();
+        assert_eq!(app.requires.contains(&home.key), requires);
+        assert!(home.wave < app.wave);
+    }
+}
