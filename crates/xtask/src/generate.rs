@@ -17,6 +17,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let stale = apply(&root, &files()?, args.check)?;
+    // Made by `cargo xtask schema`, which needs the network: only checked here.
+    crate::schema::check()?;
     for path in &stale {
         let line = format!(
             "{} is out of date; run: cargo xtask generate",

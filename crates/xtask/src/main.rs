@@ -1,7 +1,15 @@
 //! Developer chores: `cargo xtask --help`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "developer chores run in real time"
+)]
+
 mod control_plane;
 mod generate;
+mod protobuf;
+mod schema;
+mod soak;
 mod test;
 
 use std::io::{self, Write};
@@ -17,6 +25,12 @@ enum Task {
     ControlPlane(control_plane::Task),
     /// Write the generated files, or check that they are up to date.
     Generate(generate::Args),
+    /// Make the table of the binary form of Kubernetes' own kinds.
+    Protobuf(protobuf::Args),
+    /// Make the table of how the fields of Kubernetes' own kinds merge, or compare a server to it.
+    Schema(schema::Args),
+    /// Play random stacks on the sandbox, killing every run at every write.
+    Soak(soak::Args),
     /// Run all tests, end-to-end tests included; builds what they need first.
     Test(test::Args),
 }
@@ -25,6 +39,9 @@ fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::ControlPlane(task) => control_plane::run(task),
         Task::Generate(args) => generate::run(&args),
+        Task::Protobuf(args) => protobuf::run(&args),
+        Task::Schema(args) => schema::run(&args),
+        Task::Soak(args) => soak::run(&args),
         Task::Test(args) => test::run(&args),
     };
     result.unwrap_or_else(|error| {
