@@ -2,10 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kube::Client;
+use http::{Request, Response};
+use kube::{Client, client::Body};
+use tower::{BoxError, Service};
 
 use crate::{
-    ClusterError,
+    ClusterError, Host,
     transport::{Call, Reply, Transport},
 };
 
@@ -15,6 +17,7 @@ pub struct Cluster {
     transport: Arc<Transport>,
     context: Arc<str>,
     timeout: Duration,
+    host: Arc<dyn Host>,
 }
 
 /// Names cluster and user, nothing of the credentials.
@@ -29,17 +32,44 @@ impl std::fmt::Debug for Cluster {
 }
 
 impl Cluster {
+    /// A cluster whose API server is a service in this process. Every request that is sent reaches
+    /// the service exactly once: what is repeated is repeated by this crate, within its bounds.
+    ///
+    /// Must be called within a tokio runtime: the requests pass through a task of it, which ends
+    /// with the last clone of the cluster.
+    pub fn over_service<S, B>(
+        service: S,
+        context: &str,
+        server: String,
+        user: String,
+        timeout: Duration,
+        host: Arc<dyn Host>,
+    ) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        // The default namespace is never used: every path is written out.
+        let client = Client::new(service, "default");
+        Self::new(client, context, server, user, timeout, host)
+    }
+
     pub(crate) fn new(
         client: Client,
         context: &str,
         server: String,
         user: String,
         timeout: Duration,
+        host: Arc<dyn Host>,
     ) -> Self {
         Self {
             transport: Arc::new(Transport::new(client, server, user)),
             context: context.into(),
             timeout,
+            host,
         }
     }
 
@@ -61,6 +91,11 @@ impl Cluster {
     /// The time limit of each request, repetitions included.
     pub fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// The machine that the run takes its wall clock and its randomness from.
+    pub fn host(&self) -> &dyn Host {
+        self.host.as_ref()
     }
 
     /// The same cluster with another time limit.

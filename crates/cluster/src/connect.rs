@@ -3,6 +3,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 
-use crate::{Cluster, ClusterError, transport::chain};
+use crate::{Cluster, ClusterError, SystemHost, transport::chain};
 
 /// Longest time to establish a connection; requests have their own limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,6 +70,7 @@ async fn build(
         server,
         user,
         request_timeout,
+        Arc::new(SystemHost),
     ))
 }
 
@@ -261,7 +263,7 @@ contexts: [{name: two, context: {cluster: c, user: u}}, {name: one, context: {cl
     #[tokio::test]
     async fn a_server_that_is_not_there_is_reported_at_once() {
         let cluster = connect(KUBECONFIG, Some("two")).await.unwrap();
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         let error = cluster.identity().await.unwrap_err();
         assert!(
             matches!(error, ClusterError::Unreachable { .. }),

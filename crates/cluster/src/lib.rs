@@ -17,6 +17,7 @@ mod connect;
 mod create;
 mod discovery;
 mod error;
+mod host;
 mod identity;
 mod limiter;
 mod list;
@@ -38,5 +39,9 @@ pub use act::Act;
 pub use cluster::Cluster;
 pub use connect::ConnectOptions;
 pub use error::{Cause, ClusterError, ConflictKind, FieldConflict};
+pub use host::{Host, SystemHost};
+/// The bodies of requests and answers, for a service that is the API server of
+/// [`Cluster::over_service`].
+pub use kube::client::Body;
 pub use objects::{Applied, ApplyOptions, Deletion, Precondition, Propagation};
 pub use read::{ReadRequest, is_ambient};

@@ -12,10 +12,10 @@ use std::{
 };
 
 use http::{Method, Request, Response};
-use kube::{Client, client::Body};
+use kube::client::Body;
 use serde_json::{Value, json};
 
-use crate::Cluster;
+use crate::{Cluster, Host, SystemHost};
 
 /// Time limit of requests in tests.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +42,14 @@ pub(crate) enum Answer {
 
 /// A cluster whose answers a function gives.
 pub(crate) fn cluster(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Cluster {
+    cluster_on(Arc::new(SystemHost), handler)
+}
+
+/// The same for a run on this host.
+pub(crate) fn cluster_on(
+    host: Arc<dyn Host>,
+    handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+) -> Cluster {
     let handler = Arc::new(handler);
     let service = tower::service_fn(move |request: Request<Body>| {
         let handler = Arc::clone(&handler);
@@ -59,9 +67,9 @@ pub(crate) fn cluster(handler: impl Fn(&Seen) -> Answer + Send + Sync + 'static)
             respond(handler(&seen))
         }
     });
-    let client = Client::new(service, "default");
     let server = "http://mock".to_owned();
-    Cluster::new(client, "mock", server, "tester".to_owned(), TIMEOUT)
+    let user = "tester".to_owned();
+    Cluster::over_service(service, "mock", server, user, TIMEOUT, host)
 }
 
 fn respond(answer: Answer) -> Result<Response<Body>, io::Error> {
@@ -107,6 +115,12 @@ impl Store {
     pub(crate) fn cluster(&self) -> Cluster {
         let store = self.clone();
         cluster(move |seen| store.answer(seen))
+    }
+
+    /// The same for a run on this host.
+    pub(crate) fn cluster_on(&self, host: Arc<dyn Host>) -> Cluster {
+        let store = self.clone();
+        cluster_on(host, move |seen| store.answer(seen))
     }
 
     /// Loses the answers of the next mutations.

@@ -3,17 +3,25 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use underpin_cluster::{ApplyOptions, ClusterError, ConflictKind, Precondition};
+use underpin_cluster::{Applied, ApplyOptions, ClusterError, ConflictKind, Precondition};
 use underpin_model::{Action, ClaimId, Object, ResourceKind, Stamp, Step};
-use underpin_plan::without_co_owned;
+use underpin_plan::{FieldConflict, without_co_owned};
 
-use crate::{StepResult, StopReason, remove, tools::Tools, waves::StepEnd};
+use crate::{
+    StepResult, StopReason, dry_run::field_conflicts, remove, tools::Tools, waves::StepEnd,
+};
 
 /// How often one object is read again and decided again after it changed underfoot.
 const ATTEMPTS: usize = 4;
 
 /// Carries out one create, update, adopt or replace step.
-pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> StepEnd<Object> {
+/// `accepted` are the conflicts that the plan takes over.
+pub(crate) async fn apply_step(
+    tools: Tools,
+    kind: ResourceKind,
+    step: Step,
+    accepted: Vec<FieldConflict>,
+) -> StepEnd<Object> {
     let Some(desired) = step.desired.clone() else {
         return Ok((StepResult::Failed("nothing to apply".to_owned()), None));
     };
@@ -29,24 +37,19 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
         }
     }
     for _ in 0..ATTEMPTS {
-        let options = ApplyOptions {
-            dry_run: false,
-            force: step.force,
-            precondition: expected
-                .clone()
-                .map_or(Precondition::CreateOnly, Precondition::Uid),
-            timeout: tools.time()?,
-        };
+        let precondition = expected
+            .clone()
+            .map_or(Precondition::CreateOnly, Precondition::Uid);
         let sent = match &expected {
-            Some(uid) if step.action == Action::Adopt => {
-                match as_adoption(&tools, &kind, &step, uid).await? {
+            Some(uid) if step.action == Action::Adopt || !accepted.is_empty() => {
+                match at_its_version(&tools, &kind, &step, uid).await? {
                     Ok(sent) => sent,
                     Err(why) => return Ok((StepResult::Failed(why), None)),
                 }
             }
             _ => desired.clone(),
         };
-        match tools.cluster.apply(&kind, &sent, &options).await {
+        match send(&tools, &kind, &sent, precondition, &accepted).await? {
             Ok(applied) => {
                 let object = clean_managed_fields(&tools, &kind, applied.object).await?;
                 return Ok((StepResult::Done, Some(object)));
@@ -55,7 +58,8 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
                 kind: ConflictKind::FieldManagers(conflicts),
                 ..
             }) => {
-                return Ok((StepResult::Failed(taken_fields(&conflicts)), None));
+                let conflicts = field_conflicts(conflicts);
+                return Ok((StepResult::Failed(would_take(&conflicts, &accepted)), None));
             }
             Err(error) if error.is_conflict() => {
                 match again(&tools, &kind, &step, &desired).await? {
@@ -70,10 +74,46 @@ pub(crate) async fn apply_step(tools: Tools, kind: ResourceKind, step: Step) -> 
     Ok((StepResult::Failed(why), None))
 }
 
-/// The object as it is sent to adopt another: with the version of a fresh read, or why not. All
-/// environments apply under one field manager, so of two that adopt at once the later would take
-/// the earlier one's fields away without any conflict.
-async fn as_adoption(
+/// Applies without force, and if nothing stands in the way but what the plan takes over, with
+/// force. Who owns what may have changed since the plan, and force would take it all: `sent`
+/// carries the version that it was read with, so that both requests are about the same state.
+async fn send(
+    tools: &Tools,
+    kind: &ResourceKind,
+    sent: &Object,
+    precondition: Precondition,
+    accepted: &[FieldConflict],
+) -> Result<Result<Applied, ClusterError>, StopReason> {
+    let mut options = ApplyOptions {
+        dry_run: false,
+        force: false,
+        precondition,
+        timeout: tools.time()?,
+    };
+    match tools.cluster.apply(kind, sent, &options).await {
+        Err(ClusterError::Conflict {
+            kind: ConflictKind::FieldManagers(conflicts),
+            ..
+        }) if are_accepted(&conflicts, accepted) => {}
+        other => return Ok(other),
+    }
+    options.force = true;
+    options.timeout = tools.time()?;
+    Ok(tools.cluster.apply(kind, sent, &options).await)
+}
+
+fn are_accepted(conflicts: &[underpin_cluster::FieldConflict], accepted: &[FieldConflict]) -> bool {
+    conflicts.iter().all(|conflict| {
+        accepted
+            .iter()
+            .any(|one| one.manager == conflict.manager && one.field == conflict.field)
+    })
+}
+
+/// The object as it is sent to take over what another has written: with the version of a fresh
+/// read, or why not. All environments apply under one field manager, so of two that adopt at once
+/// the later would take the earlier one's fields away without any conflict.
+async fn at_its_version(
     tools: &Tools,
     kind: &ResourceKind,
     step: &Step,
@@ -148,9 +188,11 @@ fn stamp_of(desired: &Object, claim: &ClaimId) -> Option<Stamp> {
     desired.stamp().filter(|stamp| stamp.claim == *claim)
 }
 
-fn taken_fields(conflicts: &[underpin_cluster::FieldConflict]) -> String {
+/// Says which fields an apply would have taken from whom, without what was agreed to.
+fn would_take(conflicts: &[FieldConflict], accepted: &[FieldConflict]) -> String {
     let mut fields: Vec<String> = conflicts
         .iter()
+        .filter(|conflict| !accepted.contains(conflict))
         .map(|conflict| format!("{} ({})", conflict.field, conflict.manager))
         .collect();
     fields.sort();

@@ -1,14 +1,10 @@
 //! Counts what is left in a namespace, right before its deletion.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use underpin_cluster::{Cluster, ClusterError, claims::ClaimStore, is_ambient};
-use underpin_model::{GroupKind, Object, ResourceKind, Unread, World};
+use underpin_model::{Claim, ClaimIndex, GroupKind, Object, ResourceKind, Unread, World};
 use underpin_plan::{Occupancy, Ownership, occupancy};
 use underpin_refs::{Presence, presence};
 
@@ -29,6 +25,8 @@ const IN_FLIGHT: usize = 16;
 pub(crate) struct NamespaceRemoval {
     pub(crate) store: ClaimStore,
     pub(crate) world: Arc<World>,
+    /// The index of the world's claims.
+    pub(crate) claims: Arc<ClaimIndex>,
     pub(crate) kind: ResourceKind,
     pub(crate) patience: Duration,
 }
@@ -58,12 +56,17 @@ pub(crate) async fn settled_count(
 /// Whether an object goes by itself: it is being deleted, or everything that it was made for is
 /// gone and a controller collects it. `uids` are those of all objects that are there; `before` is
 /// the world in which what it was made for still was.
-fn goes_by_itself(object: &Object, uids: &BTreeSet<&str>, before: &World) -> bool {
+fn goes_by_itself(
+    object: &Object,
+    uids: &BTreeSet<&str>,
+    before: &World,
+    claims: &ClaimIndex,
+) -> bool {
     if object.is_terminating() {
         return true;
     }
     let endpoints = object.key.kind.is("", "Endpoints");
-    if endpoints && matches!(presence(object, before), Presence::Derived(_)) {
+    if endpoints && matches!(presence(object, before, claims), Presence::Derived(_)) {
         // They name their Service by their own name alone.
         return true;
     }
@@ -101,14 +104,9 @@ async fn count(
     }
     let ownership = Ownership::of(&left);
     // Our own objects that finalizers still hold are going; the namespace waits for them.
-    let own = left
-        .claims
-        .iter()
-        .find(|claim| claim.id == tools.claim)
-        .cloned();
-    let going = |object: &Object| {
-        object.is_terminating() && own.as_ref().is_some_and(|claim| claim.owns(object))
-    };
+    let ours = |claim: &Claim| claim.id == tools.claim;
+    let going =
+        |object: &Object| object.is_terminating() && ownership.claims_of(&left, object).any(ours);
     let counted = occupancy(&left, &ownership, namespace, Some(&tools.claim), going);
     let cluster_wide = |object: &&Object| object.key.namespace.is_none();
     let uids: BTreeSet<&str> = left
@@ -120,8 +118,9 @@ async fn count(
         && counted.placed.is_empty()
         && counted.expecting.is_empty()
         && counted.occupants.iter().all(|occupant| {
-            left.get(&occupant.key)
-                .is_some_and(|object| goes_by_itself(object, &uids, &removal.world))
+            left.get(&occupant.key).is_some_and(|object| {
+                goes_by_itself(object, &uids, &removal.world, &removal.claims)
+            })
         });
     Ok(Ok((counted, settles)))
 }
@@ -253,7 +252,12 @@ mod tests {
         let mut before = World::default();
         before.insert(named("Service", "web", &json!({"uid": "service"})));
         let uids = BTreeSet::from(["there"]);
-        assert_eq!(goes_by_itself(left, &uids, &before), expect, "{}", left.key);
+        assert_eq!(
+            goes_by_itself(left, &uids, &before, &ClaimIndex::default()),
+            expect,
+            "{}",
+            left.key
+        );
     }
 
     /// R1.4, R1.5: only what the deleted objects leave behind for a moment is waited for.

@@ -6,21 +6,20 @@ use underpin_cluster::lock::LockGuard;
 use underpin_model::{
     Action, Claim, KeepReason, NamespaceProvenance, ObjectKey, Retirement, World,
 };
-use underpin_plan::{Case, Identity, Ownership, judge, plan_down};
+use underpin_plan::{Case, Identity, Ownership, Recorded, judge, plan_down};
 
 use crate::{
     DeployError, Deployment, Event, Observer, Outcome, Planned, StepResult, Stop, Summary,
+    agreement::{Agreement, agree},
     closing::{Ended, finish},
+    host::time_of_day,
     kinds::Kinds,
     planning, recheck,
     removal::{Removal, remove_wave},
-    session::{self, Locked, lock},
+    session,
     tools::Tools,
     waves,
 };
-
-/// How often the plan is made again because the claim changed before it could be locked.
-const ATTEMPTS: usize = 5;
 
 /// Plans the teardown of an environment. Changes nothing.
 pub async fn plan_teardown(
@@ -56,7 +55,7 @@ fn planned_teardown(
         plan: &plan,
         ownership: &ownership,
         acceptances,
-        recorded: &[],
+        recorded: &Recorded::default(),
     });
     let kinds = Kinds::new(&world, std::iter::empty());
     let identity = Identity {
@@ -102,47 +101,47 @@ async fn teardown(
     confirm: impl Fn(&Planned) -> bool,
     reclaim_imported: bool,
 ) -> Result<Outcome, DeployError> {
-    for _ in 0..ATTEMPTS {
-        let planned = tokio::select! {
-            planned = plan_teardown(deployment, observer, reclaim_imported) => planned?,
-            reason = stop.stopped() => return Err(DeployError::Stopped(reason)),
-        };
-        let kept = planned
-            .claim
-            .as_ref()
-            .is_some_and(|claim| claim.retired.is_some());
-        if reclaim_imported && !kept {
-            // Asked for leftovers, never for a living environment.
-            return Err(DeployError::NotRetired(
-                deployment.environment.display_name(),
-            ));
-        }
-        session::refuse_unused(&planned.verdict)?;
-        if planned.verdict.is_blocked() {
-            return Ok(Outcome::Refused(Box::new(planned)));
-        }
-        let (retired, locked) = (is_retired_already(&planned), planned.is_locked());
-        // Of another run, dead or alive, only its lock is left: it is waited for, or put out, but
-        // not without consent.
-        if retired && !(locked && confirm(&planned)) {
-            return Ok(Outcome::Settled(Box::new(planned)));
-        }
-        if !retired && !confirm(&planned) {
-            return Err(DeployError::NotConfirmed);
-        }
-        let id = planned.identity.claim.clone();
-        let uid = &planned.world.cluster.uid;
-        match lock(deployment, planned.claim.as_ref(), &id, uid, observer, stop).await? {
-            Locked::Held(guard) => {
-                let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
-                return Ok(Outcome::Ran(Box::new(planned), summary));
-            }
-            Locked::Changed => observer.event(Event::Note(
-                "the environment changed while it was planned; planning again".to_owned(),
-            )),
+    let plan = || plan_in_time(deployment, observer, stop, reclaim_imported);
+    match agree(
+        deployment,
+        observer,
+        stop,
+        confirm,
+        plan,
+        is_retired_already,
+    )
+    .await?
+    {
+        Agreement::Ended(outcome) => Ok(outcome),
+        Agreement::Held(planned, guard) => {
+            let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
+            Ok(Outcome::Ran(planned, summary))
         }
     }
-    Err(DeployError::Unsettled(ATTEMPTS))
+}
+
+/// Planning only reads, so it may be cut off at the deadline or by an interrupt.
+async fn plan_in_time(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    reclaim_imported: bool,
+) -> Result<Planned, DeployError> {
+    let planned = tokio::select! {
+        planned = plan_teardown(deployment, observer, reclaim_imported) => planned?,
+        reason = stop.stopped() => return Err(DeployError::Stopped(reason)),
+    };
+    let kept = planned
+        .claim
+        .as_ref()
+        .is_some_and(|claim| claim.retired.is_some());
+    if reclaim_imported && !kept {
+        // Asked for leftovers, never for a living environment.
+        return Err(DeployError::NotRetired(
+            deployment.environment.display_name(),
+        ));
+    }
+    Ok(planned)
 }
 
 /// Whether a former `down` did all that can be done: what is left is kept for the same reasons.
@@ -188,9 +187,7 @@ async fn carry_out(
         .map(|(name, why)| format!("{name}: {why}"))
         .collect();
     let retirement = Retirement {
-        at: jiff::Timestamp::now()
-            .strftime("%Y-%m-%dT%H:%M:%SZ")
-            .to_string(),
+        at: time_of_day(deployment.cluster.host()),
         kept_because: why.join("; "),
     };
     guard
@@ -281,8 +278,9 @@ fn nothing_is_left(claim: &Claim, planned: &Planned, summary: &Summary) -> bool 
     let other_kept = summary.kept.keys().any(|name| {
         name != placement
             && claim
-                .entry_at(&ObjectKey::of_namespace(name.clone()))
-                .is_some_and(|(_, e)| e.created)
+                .entries
+                .values()
+                .any(|entry| entry.created && entry.key == ObjectKey::of_namespace(name.clone()))
     });
     let placement_kept = summary.kept.contains_key(placement) && responsible;
     entries == 0 && !placement_kept && !other_kept

@@ -1,28 +1,31 @@
 //! Asks the server what each apply would do, without doing it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, task::JoinSet};
-use underpin_cluster::{ApplyOptions, Cause, ClusterError, ConflictKind, Precondition};
+use underpin_cluster::{ApplyOptions, Cause, Cluster, ClusterError, ConflictKind, Precondition};
 use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, World};
 use underpin_plan::{FieldConflict, MergeOutcome, Prepared, Situation};
 use underpin_refs::is_deployer_manager;
 
-use crate::{Deployment, kinds::Kinds};
+use crate::{Deployment, Event, Observer, kinds::Kinds, unchanged::Unchanged};
 
 /// Dry runs in flight at once.
 const IN_FLIGHT: usize = 16;
 
-/// What the server said of every object that can be asked about, and the objects whose conflicts
-/// are settled by taking fields over: those that are adopted by name, and our own ones on which a
-/// former deployer still owns fields.
+/// What the server said of every object that can be asked about.
 #[derive(Debug, Default)]
 pub(crate) struct DryRuns {
     pub(crate) outcomes: BTreeMap<ObjectKey, MergeOutcome>,
-    pub(crate) forced: BTreeSet<ObjectKey>,
+    /// Conflicts that are settled by taking the fields over: on objects that are adopted by name,
+    /// and on our own ones where a former deployer still owns fields.
+    pub(crate) taken: BTreeMap<ObjectKey, Vec<FieldConflict>>,
+}
+
+/// What the server said of one object, and the conflicts that are settled by taking over.
+struct Answer {
+    outcome: MergeOutcome,
+    taken: Vec<FieldConflict>,
 }
 
 struct Question {
@@ -33,16 +36,24 @@ struct Question {
     adopt: bool,
 }
 
-/// Asks about all prepared objects, in parallel.
+/// Asks about all prepared objects, in parallel; not about those that are provably left as they
+/// are.
 pub(crate) async fn dry_runs(
     deployment: &Deployment,
     world: &World,
     kinds: &Kinds,
     prepared: &[Prepared],
+    observer: &dyn Observer,
 ) -> DryRuns {
     let mut found = DryRuns::default();
     let mut questions = Vec::new();
+    let mut unchanged = Unchanged::new(world);
     for one in prepared {
+        if let Some(live) = unchanged.proven(one) {
+            let outcome = MergeOutcome::Merged(live.clone());
+            found.outcomes.insert(one.desired.key.clone(), outcome);
+            continue;
+        }
         match question(world, kinds, one) {
             Ok(Some(question)) => questions.push(question),
             Ok(None) => {}
@@ -53,6 +64,7 @@ pub(crate) async fn dry_runs(
             }
         }
     }
+    observer.event(Event::DryRuns(questions.len()));
     let slots = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut tasks = JoinSet::new();
     for question in questions {
@@ -60,19 +72,19 @@ pub(crate) async fn dry_runs(
         let timeout = deployment.settings.request_timeout;
         tasks.spawn(async move {
             let _slot = slots.acquire().await;
-            let (outcome, forced) = ask(&cluster, &question, timeout).await;
-            (question.desired.key, outcome, forced)
+            let answer = ask(&cluster, &question, timeout).await;
+            (question.desired.key, answer)
         });
     }
     while let Some(answer) = tasks.join_next().await {
         // A task that panicked leaves its object without an outcome: not validated.
-        let Ok((key, outcome, forced)) = answer else {
+        let Ok((key, answer)) = answer else {
             continue;
         };
-        if forced {
-            found.forced.insert(key.clone());
+        if !answer.taken.is_empty() {
+            found.taken.insert(key.clone(), answer.taken);
         }
-        found.outcomes.insert(key, outcome);
+        found.outcomes.insert(key, answer.outcome);
     }
     found
 }
@@ -112,49 +124,61 @@ fn question(world: &World, kinds: &Kinds, one: &Prepared) -> Result<Option<Quest
     }))
 }
 
-async fn ask(
-    cluster: &underpin_cluster::Cluster,
-    question: &Question,
-    timeout: std::time::Duration,
-) -> (MergeOutcome, bool) {
+/// Asks without force first: only so the server tells whose fields an apply would take.
+async fn ask(cluster: &Cluster, question: &Question, timeout: Duration) -> Answer {
     let mut options = ApplyOptions {
         dry_run: true,
-        force: question.adopt,
+        force: false,
         precondition: question.precondition.clone(),
         timeout,
     };
     let creates = options.precondition == Precondition::CreateOnly;
-    match cluster
-        .apply(&question.kind, &question.desired, &options)
-        .await
-    {
-        Ok(_) if creates => (MergeOutcome::Creatable, false),
-        Ok(applied) => (MergeOutcome::Merged(applied.object), question.adopt),
+    let (kind, desired) = (&question.kind, &question.desired);
+    let conflicts = match cluster.apply(kind, desired, &options).await {
+        Ok(_) if creates => return Answer::of(MergeOutcome::Creatable),
+        Ok(applied) => return Answer::of(MergeOutcome::Merged(applied.object)),
         Err(ClusterError::Conflict {
             kind: ConflictKind::FieldManagers(conflicts),
             ..
-        }) => {
-            let former = question.ours
-                && conflicts
-                    .iter()
-                    .all(|conflict| is_deployer_manager(&conflict.manager));
-            if former {
-                options.force = true;
-                if let Ok(applied) = cluster
-                    .apply(&question.kind, &question.desired, &options)
-                    .await
-                {
-                    return (MergeOutcome::Merged(applied.object), true);
-                }
-            }
-            let conflicts = conflicts.into_iter().map(|conflict| FieldConflict {
-                manager: conflict.manager,
-                field: conflict.field,
-            });
-            (MergeOutcome::Conflicts(conflicts.collect()), false)
-        }
-        Err(error) => (refusal(&error), false),
+        }) => field_conflicts(conflicts),
+        Err(error) => return Answer::of(refusal(&error)),
+    };
+    let former = question.ours
+        && conflicts
+            .iter()
+            .all(|conflict| is_deployer_manager(&conflict.manager));
+    if !question.adopt && !former {
+        return Answer::of(MergeOutcome::Conflicts(conflicts));
     }
+    options.force = true;
+    match cluster.apply(kind, desired, &options).await {
+        Ok(applied) => Answer {
+            outcome: MergeOutcome::Merged(applied.object),
+            taken: conflicts,
+        },
+        Err(error) if question.adopt => Answer::of(refusal(&error)),
+        Err(_) => Answer::of(MergeOutcome::Conflicts(conflicts)),
+    }
+}
+
+impl Answer {
+    fn of(outcome: MergeOutcome) -> Self {
+        Self {
+            outcome,
+            taken: Vec::new(),
+        }
+    }
+}
+
+/// Conflicts as plans speak of them.
+pub(crate) fn field_conflicts(
+    conflicts: Vec<underpin_cluster::FieldConflict>,
+) -> Vec<FieldConflict> {
+    let conflicts = conflicts.into_iter().map(|conflict| FieldConflict {
+        manager: conflict.manager,
+        field: conflict.field,
+    });
+    conflicts.collect()
 }
 
 /// Longest that the server says of one field before the object it quotes is left out.

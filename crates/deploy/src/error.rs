@@ -93,6 +93,17 @@ pub enum DeployError {
     /// The operating system gave no random bytes; identities cannot be drawn without.
     #[error("the operating system gave no random bytes: {0}")]
     NoRandomness(String),
+    /// `import` met objects that other environments have recorded.
+    #[error(
+        "{environment} cannot take what other environments have recorded: {}",
+        .taken.join("; ")
+    )]
+    ImportTaken {
+        /// `stack/environment`.
+        environment: String,
+        /// Each object, and whose it is.
+        taken: Vec<String>,
+    },
     /// What `import` was asked for does not fit what is there.
     #[error("{0}")]
     Import(String),

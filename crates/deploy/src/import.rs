@@ -11,14 +11,13 @@ use underpin_refs::{Presence, presence, protections};
 use underpin_source::manifests::render;
 
 use crate::{
-    DeployError, Deployment, Event, Observer, Stop, helm,
+    DeployError, Deployment, Event, Observer, Stop,
+    agreement::ATTEMPTS,
+    helm,
     kinds::placed,
     planning,
     session::{self, Locked, lock},
 };
-
-/// How often the import is planned again because the claim changed before it could be locked.
-const ATTEMPTS: usize = 5;
 
 /// What to import.
 #[derive(Clone, Debug)]
@@ -74,7 +73,7 @@ pub async fn import(
         };
         let ownership = Ownership::of(&world);
         let claim = session::claim_of(deployment, &world)?;
-        let keys = told(deployment, request, &world)?;
+        let keys = told(deployment, request, &world, &ownership)?;
         let (mut imported, objects) = compare(
             deployment,
             request,
@@ -93,7 +92,7 @@ pub async fn import(
         if !confirm(&imported) {
             return Err(DeployError::NotConfirmed);
         }
-        let id = planning::identity(claim.as_ref())?.claim;
+        let id = planning::identity(deployment.cluster.host(), claim.as_ref())?.claim;
         let uid = &world.cluster.uid;
         let Locked::Held(guard) =
             lock(deployment, claim.as_ref(), &id, uid, observer, stop).await?
@@ -135,6 +134,7 @@ fn told(
     deployment: &Deployment,
     request: &Import,
     world: &World,
+    ownership: &Ownership,
 ) -> Result<BTreeSet<ObjectKey>, DeployError> {
     match &request.from {
         ImportFrom::Manifests => {
@@ -151,7 +151,8 @@ fn told(
         ImportFrom::Selector(selector) => Ok(world
             .in_namespace(&request.namespace)
             .filter(|object| {
-                selector.matches(&object.labels()) && presence(object, world) == Presence::Counts
+                selector.matches(&object.labels())
+                    && presence(object, world, ownership.claims()) == Presence::Counts
             })
             .map(|object| object.key.clone())
             .collect()),
@@ -195,7 +196,8 @@ fn compare(
             imported.missing.push(key);
             continue;
         };
-        if claim.is_some_and(|claim| claim.owns(object)) {
+        let ours = |owner: &Claim| claim.is_some_and(|claim| claim.id == owner.id);
+        if ownership.claims_of(world, object).any(ours) {
             imported.already.push(key);
             continue;
         }
@@ -217,11 +219,10 @@ fn compare(
     if taken.is_empty() {
         return Ok((imported, objects));
     }
-    let environment = deployment.environment.display_name();
-    Err(DeployError::Import(format!(
-        "{environment} cannot take what other environments have recorded: {}",
-        taken.join("; ")
-    )))
+    Err(DeployError::ImportTaken {
+        environment: deployment.environment.display_name(),
+        taken,
+    })
 }
 
 fn placement(

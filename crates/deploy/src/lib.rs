@@ -11,6 +11,7 @@
 //! - an object is created or changed only after the claim records the intent;
 //! - a destructive call re-reads what it destroys and carries its uid and resourceVersion.
 
+mod agreement;
 mod apply;
 mod closing;
 mod count;
@@ -19,13 +20,13 @@ mod down;
 mod dry_run;
 mod error;
 mod helm;
+mod host;
 mod import;
 mod kinds;
 mod mark;
 mod namespace;
 mod observe;
 mod planning;
-mod random;
 mod recheck;
 mod record;
 mod removal;
@@ -35,9 +36,17 @@ mod session;
 mod status;
 mod stop;
 mod tools;
+mod unchanged;
 mod up;
 mod wait;
 mod waves;
+
+#[cfg(test)]
+mod apply_tests;
+#[cfg(test)]
+mod dry_run_tests;
+#[cfg(test)]
+mod mock;
 
 pub use deployment::{Deployment, Settings};
 pub use down::{down, plan_teardown, reclaim_kept};

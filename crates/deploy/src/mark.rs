@@ -60,7 +60,8 @@ async fn mark_one(
     let Some(uid) = live.as_ref().and_then(Object::uid) else {
         return Ok(Ok(()));
     };
-    let value = mark_value(&tools.claim);
+    // Another value at each run, so that the Namespace's resourceVersion changes each time.
+    let value = format!("{}/{}", tools.claim, tools.guard.holder());
     let marked = tools
         .timed()?
         .annotate_namespace(name, uid, names::LAST_UP_ANNOTATION, &value)
@@ -82,11 +83,6 @@ fn holders(world: &World, own: &ClaimId, namespace: &str) -> Vec<String> {
     };
     let claims = world.claims.iter().filter(holds);
     claims.map(Claim::display_name).collect()
-}
-
-/// Different at each call, so that the Namespace's resourceVersion changes each time.
-fn mark_value(claim: &ClaimId) -> String {
-    format!("{claim}/{}", jiff::Timestamp::now().as_nanosecond())
 }
 
 #[cfg(test)]

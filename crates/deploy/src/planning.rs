@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use underpin_cluster::ReadRequest;
+use underpin_cluster::{Host, ReadRequest};
 use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
 use underpin_plan::{
     Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
@@ -11,8 +11,8 @@ use underpin_plan::{
 use underpin_source::manifests::{Variable, Variables, render};
 
 use crate::{
-    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, kinds::Kinds,
-    random::random, session,
+    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, host::random, kinds::Kinds,
+    session,
 };
 
 /// A plan with everything it was made from.
@@ -95,7 +95,7 @@ pub async fn plan(
     if !diagnostics.is_empty() {
         return Err(DeployError::Declared(diagnostics));
     }
-    let identity = identity(claim.as_ref())?;
+    let identity = identity(deployment.cluster.host(), claim.as_ref())?;
     let preparation = prepare(
         environment,
         &identity,
@@ -107,8 +107,7 @@ pub async fn plan(
     refuse_unknown_adoptions(deployment, &preparation)?;
     let terminating: Vec<ObjectKey> = preparation.terminating().cloned().collect();
     let kinds = Kinds::new(&world, declared.iter());
-    observer.event(Event::DryRuns(preparation.objects.len()));
-    let answers = dry_runs(deployment, &world, &kinds, &preparation.objects).await;
+    let answers = dry_runs(deployment, &world, &kinds, &preparation.objects, observer).await;
     let fingerprints = Fingerprints::new(deployment.store.fingerprint_key().await.unwrap_or(None));
     let input = UpInput {
         environment,
@@ -120,8 +119,9 @@ pub async fn plan(
     };
     let mut plan = plan_up(&input, preparation);
     for step in &mut plan.steps {
-        step.force |= answers.forced.contains(&step.key);
+        step.force |= answers.taken.contains_key(&step.key);
     }
+    plan.taken = answers.taken;
     let recorded = helm::recorded(&world, &plan.placement.placement.namespace);
     let verdict = judge(Case {
         environment: Some(environment),
@@ -203,10 +203,10 @@ pub(crate) fn variables(deployment: &Deployment, namespace: &str) -> Variables {
 }
 
 /// The recorded identity, or a fresh one.
-pub(crate) fn identity(claim: Option<&Claim>) -> Result<Identity, DeployError> {
+pub(crate) fn identity(host: &dyn Host, claim: Option<&Claim>) -> Result<Identity, DeployError> {
     let mut identity = Identity {
-        claim: ClaimId(hexadecimal(&random::<16>()?)),
-        seed: random::<16>()?,
+        claim: ClaimId(hexadecimal(&random::<16>(host)?)),
+        seed: random::<16>(host)?,
     };
     if let Some(claim) = claim {
         identity.claim = claim.id.clone();

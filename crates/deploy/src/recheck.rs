@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{Action, Finding, Step};
-use underpin_plan::{Case, Ownership, Plan, judge};
+use underpin_plan::{Case, Ownership, Plan, Recorded, judge, recorded_keys};
 
 use crate::{DeployError, Deployment, Planned, planning, session};
 
@@ -51,6 +51,8 @@ async fn judged_again(
         placement: planned.plan.placement.clone(),
         steps,
         conflicts: BTreeMap::new(),
+        taken: BTreeMap::new(),
+        recorded: recorded_keys(claim.as_ref()),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: Vec::new(),
@@ -62,7 +64,7 @@ async fn judged_again(
         plan: &plan,
         ownership: &Ownership::of(&world),
         acceptances: &deployment.acceptances,
-        recorded: &[],
+        recorded: &Recorded::default(),
     });
     let blocking = verdict.findings.iter().find(|finding| finding.blocks());
     Ok(blocking.map(sentence))

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use underpin_model::{GroupKind, LogicalKey, Step};
+use underpin_model::{ClaimIndex, GroupKind, LogicalKey, Step};
 
 use crate::{
     Deployment, Observer, Planned, StepResult, Summary, closing::Ended, count::NamespaceRemoval,
@@ -25,9 +25,11 @@ impl Removal {
         };
         let kind = planned.kinds.get(&GroupKind::core("Namespace")).cloned();
         let world = Arc::new(planned.world.clone());
+        let claims = Arc::new(ClaimIndex::of(&world.claims));
         let namespaces = kind.map(|kind| NamespaceRemoval {
             store: deployment.store.clone(),
             world,
+            claims,
             kind,
             patience,
         });

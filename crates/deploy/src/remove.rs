@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use underpin_cluster::{ClusterError, Deletion, Propagation};
 use underpin_model::{Object, ObjectKey, ResourceKind, Step};
 use underpin_refs::protections;
@@ -131,7 +132,7 @@ pub(crate) async fn await_gone(
     going: &Going<'_>,
     patience: Duration,
 ) -> StepEnd<()> {
-    let end = std::time::Instant::now() + patience;
+    let end = Instant::now() + patience;
     loop {
         match tools.timed()?.get(going.kind, going.key).await {
             Ok(Some(live)) if live.uid() == going.uid => {}
@@ -139,7 +140,7 @@ pub(crate) async fn await_gone(
             Err(error) if error.is_transient() => {}
             Err(error) => return Ok((StepResult::Failed(error.to_string()), None)),
         }
-        if std::time::Instant::now() >= end {
+        if Instant::now() >= end {
             let held = match going.finalizers.join(", ") {
                 held if held.is_empty() => "nothing that it names".to_owned(),
                 held => held,

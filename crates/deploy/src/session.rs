@@ -6,7 +6,10 @@ use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
 use underpin_model::{Claim, ClaimId, GroupKind, World};
 use underpin_plan::{Acceptances, hexadecimal};
 
-use crate::{DeployError, Deployment, Event, Observer, Stop, random::random};
+use crate::{
+    DeployError, Deployment, Event, Observer, Stop,
+    host::{random, time_of_day},
+};
 
 /// The environment's claim in a world that was read. An error when claims could not be read, or
 /// another environment's claim has the same name: neither may pass for "no claim".
@@ -94,7 +97,7 @@ pub(crate) async fn lock(
         observer.event(Event::LockHeld(lock.clone()));
     }
     let request = LockRequest {
-        holder: hexadecimal(&random::<8>()?),
+        holder: hexadecimal(&random::<8>(deployment.cluster.host())?),
         who: deployment.settings.who.clone(),
         lease: deployment.settings.lease,
         // A lock that is taken between plan and lock is seen, and waited for, by the next plan.
@@ -151,9 +154,7 @@ pub(crate) fn history(
     acceptances: &Acceptances,
 ) -> underpin_model::HistoryRecord {
     underpin_model::HistoryRecord {
-        at: jiff::Timestamp::now()
-            .strftime("%Y-%m-%dT%H:%M:%SZ")
-            .to_string(),
+        at: time_of_day(deployment.cluster.host()),
         who: deployment.settings.who.clone(),
         command: command.to_owned(),
         outcome,

@@ -1,8 +1,8 @@
 //! Stopping: a deadline or an interrupt ends a run between two requests, never within one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// Least time a request is given: with less left before the deadline, none is sent.
 const LEAST_REQUEST_TIME: Duration = Duration::from_secs(1);
@@ -102,8 +102,8 @@ mod tests {
     use super::*;
 
     /// R6.3
-    #[test]
-    fn no_request_outlives_deadline_or_lease() {
+    #[tokio::test(start_paused = true)]
+    async fn no_request_outlives_deadline_or_lease() {
         let (_sender, receiver) = watch::channel(false);
         let long = Duration::from_secs(30);
         let free = Stop::new(None, receiver.clone());

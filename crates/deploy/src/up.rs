@@ -1,28 +1,23 @@
 //! `up`: brings an environment to what is declared.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
 use underpin_model::{Action, Object, ObjectKey, Step};
 use underpin_plan::Fingerprints;
 
 use crate::{
     DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
+    agreement::{Agreement, agree},
     apply::apply_step,
     closing::{Ended, finish},
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
-    session::{self, Locked, lock},
     tools::Tools,
     wait, waves,
 };
 
-/// How often the plan is made again because the claim changed before it could be locked.
-const ATTEMPTS: usize = 5;
 /// Between two looks at objects that are being deleted and are to be created anew.
 const TERMINATING_POLL: Duration = Duration::from_secs(1);
 
@@ -33,41 +28,15 @@ pub async fn up(
     stop: &Stop,
     confirm: impl Fn(&Planned) -> bool,
 ) -> Result<Outcome, DeployError> {
-    for _ in 0..ATTEMPTS {
-        let planned = plan_when_gone(deployment, observer, stop).await?;
-        session::refuse_unused(&planned.verdict)?;
-        if !planned.plan.problems.is_empty() || planned.verdict.is_blocked() {
-            return Ok(Outcome::Refused(Box::new(planned)));
-        }
-        let (settled, locked) = (planned.is_settled(), planned.is_locked());
-        // Of another run, dead or alive, only its lock is left: it is waited for, or put out, but
-        // not without consent.
-        if settled && !(locked && confirm(&planned)) {
-            return Ok(Outcome::Settled(Box::new(planned)));
-        }
-        if !settled && !confirm(&planned) {
-            return Err(DeployError::NotConfirmed);
-        }
-        let cluster_uid = &planned.world.cluster.uid;
-        let locked = lock(
-            deployment,
-            planned.claim.as_ref(),
-            &planned.identity.claim,
-            cluster_uid,
-            observer,
-            stop,
-        );
-        match locked.await? {
-            Locked::Held(guard) => {
-                let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
-                return Ok(Outcome::Ran(Box::new(planned), summary));
-            }
-            Locked::Changed => observer.event(Event::Note(
-                "the environment changed while it was planned; planning again".to_owned(),
-            )),
+    let plan = || plan_when_gone(deployment, observer, stop);
+    let settled = Planned::is_settled;
+    match agree(deployment, observer, stop, confirm, plan, settled).await? {
+        Agreement::Ended(outcome) => Ok(outcome),
+        Agreement::Held(planned, guard) => {
+            let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
+            Ok(Outcome::Ran(planned, summary))
         }
     }
-    Err(DeployError::Unsettled(ATTEMPTS))
 }
 
 /// Plans, and while declared objects are still being deleted, waits for them to go and plans again.
@@ -201,12 +170,19 @@ impl Run<'_> {
                     self.tools.clone(),
                     planned.kinds.get(&step.key.kind).cloned(),
                 );
+                let accepted = planned.plan.taken.get(&step.key).cloned();
                 async move {
                     let Some(kind) = kind else {
                         let why = "the cluster does not serve its kind".to_owned();
                         return Ok((StepResult::Failed(why), None));
                     };
-                    let (result, object) = apply_step(tools.clone(), kind.clone(), step).await?;
+                    let (result, object) = apply_step(
+                        tools.clone(),
+                        kind.clone(),
+                        step,
+                        accepted.unwrap_or_default(),
+                    )
+                    .await?;
                     let Some(object) = object else {
                         return Ok((result, None));
                     };

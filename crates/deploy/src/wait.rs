@@ -1,12 +1,9 @@
 //! Waits until applied objects are ready, by the few signs that each built-in kind gives.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::Value;
+use tokio::time::Instant;
 use underpin_model::{Object, ObjectKey, ResourceKind, Step};
 
 use crate::{Event, Failure, Observer, StopReason, kinds::Kinds, tools::Tools};

@@ -251,18 +251,10 @@ impl Claim {
         format!("{}/{}", self.stack, self.environment)
     }
 
-    /// The entry of a live identity.
-    pub fn entry_at(&self, key: &ObjectKey) -> Option<(&LogicalKey, &Entry)> {
-        self.entries.iter().find(|(_, entry)| entry.key == *key)
-    }
-
-    /// Whether the live `object` is this claim's own: recorded with this uid, or recorded and
-    /// stamped. A record whose uid differs and whose stamp is missing is somebody else's object
-    /// under a name that was once ours.
-    pub fn owns(&self, object: &Object) -> bool {
-        let Some((_, entry)) = self.entry_at(&object.key) else {
-            return false;
-        };
+    /// Whether the live `object` is the very one that `entry`, one of this claim's, is about:
+    /// recorded with this uid, or recorded and stamped. A record whose uid differs and whose stamp
+    /// is missing is somebody else's object under a name that was once ours.
+    pub fn owns_as(&self, entry: &Entry, object: &Object) -> bool {
         let same_uid = entry.uid.is_some() && entry.uid.as_deref() == object.uid();
         same_uid || self.stamped(object, entry)
     }
@@ -334,7 +326,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Depth, GroupKind, Origin, names};
+    use crate::{ClaimIndex, Depth, GroupKind, Origin, names};
 
     fn claim_with_entry(uid: Option<&str>) -> Claim {
         let mut claim = Claim::new(ClaimId("c1".into()), "wallet", "production", "cluster");
@@ -369,7 +361,9 @@ mod tests {
 
     #[track_caller]
     fn check(recorded: Option<&str>, object: &Object, expect: bool) {
-        assert_eq!(claim_with_entry(recorded).owns(object), expect);
+        let claims = [claim_with_entry(recorded)];
+        let index = ClaimIndex::of(&claims);
+        assert_eq!(index.owners(&claims, object).count(), usize::from(expect));
     }
 
     #[test]

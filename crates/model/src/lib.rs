@@ -6,6 +6,7 @@
 //! Invariant: nothing here does I/O, reads a clock or knows a kind's fields.
 
 mod claim;
+mod claim_index;
 mod evidence;
 mod finding;
 mod key;
@@ -23,6 +24,7 @@ pub use claim::{
     AcceptedFinding, Claim, ClaimId, Entry, EntryState, HistoryRecord, Lock, NamespaceProvenance,
     Placement, Retirement, Stamp, StampError,
 };
+pub use claim_index::ClaimIndex;
 pub use evidence::Evidence;
 pub use finding::{CascadeGroup, Code, Finding, ParseCodeError, Severity};
 pub use key::{GroupKind, LogicalKey, ObjectKey, ParseKeyError};

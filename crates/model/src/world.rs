@@ -181,9 +181,4 @@ impl World {
             .iter()
             .find(|claim| claim.stack == stack && claim.environment == environment)
     }
-
-    /// The claim that records an object as its own, with the live identity agreeing.
-    pub fn claim_of(&self, object: &Object) -> Option<&Claim> {
-        self.claims.iter().find(|claim| claim.owns(object))
-    }
 }

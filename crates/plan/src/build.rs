@@ -10,7 +10,7 @@ use underpin_refs::protection_from_key;
 
 use crate::{
     Acceptances, Environment, Fingerprints, Preparation, Prepared, Problem, ResolvedPlacement,
-    Situation, diff, order, ownership::entry_owns,
+    Situation, diff, order,
 };
 
 /// What the server says an apply would do, asked by dry run.
@@ -63,6 +63,12 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Conflicting fields by object, for objects that are not adopted by name.
     pub conflicts: BTreeMap<ObjectKey, Vec<FieldConflict>>,
+    /// Conflicting fields by object that the plan takes over, as others own them now: of objects
+    /// that are adopted by name, and what a former deployer left on our own. Of no other field, and
+    /// from no other manager, may anything be taken.
+    pub taken: BTreeMap<ObjectKey, Vec<FieldConflict>>,
+    /// Every object that the claim records, there or not.
+    pub recorded: BTreeSet<ObjectKey>,
     /// Nonces of the entries that the plan's objects have or will have.
     pub nonces: BTreeMap<LogicalKey, String>,
     /// Recorded entries that are not this environment's any more and are dropped from the claim.
@@ -119,6 +125,12 @@ pub struct UpInput<'a> {
     pub acceptances: &'a Acceptances,
 }
 
+/// Every object that a claim records.
+pub fn recorded_keys(claim: Option<&Claim>) -> BTreeSet<ObjectKey> {
+    let entries = claim.into_iter().flat_map(|claim| claim.entries.values());
+    entries.map(|entry| entry.key.clone()).collect()
+}
+
 /// Builds the plan of an `up`.
 pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
     let mut plan = Plan {
@@ -128,6 +140,8 @@ pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
         placement: preparation.placement,
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
+        taken: BTreeMap::new(),
+        recorded: recorded_keys(input.claim),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: preparation.problems,
@@ -443,7 +457,7 @@ pub(crate) fn removal_step(
         "already gone".clone_into(&mut step.reason);
         return Ok(step);
     };
-    if !entry_owns(claim, entry, live) {
+    if !claim.owns_as(entry, live) {
         return Err(format!(
             "{} was replaced by somebody else (uid {}); left alone",
             entry.key,

@@ -38,7 +38,10 @@ pub(crate) fn victims<'c>(context: &'c Context<'_>, root: &ObjectKey) -> BTreeSe
 }
 
 fn is_ambient(context: &Context<'_>, object: &Object) -> bool {
-    matches!(presence(object, context.before), Presence::Ambient(_))
+    matches!(
+        presence(object, context.before, context.ownership.claims()),
+        Presence::Ambient(_)
+    )
 }
 
 /// Objects grouped by owner, groups and objects sorted.

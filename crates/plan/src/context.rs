@@ -6,7 +6,7 @@ use underpin_model::{Claim, ClaimId, Evidence, FieldPath, ObjectKey, Step, World
 use underpin_refs::ReferenceIndex;
 
 use crate::{
-    Acceptances, Case, Environment, Ownership, Plan, RecordedObject, Simulation, simulate::simulate,
+    Acceptances, Case, Environment, Ownership, Plan, Recorded, Simulation, simulate::simulate,
 };
 
 /// What rules look at. Rules are pure functions over this.
@@ -29,8 +29,8 @@ pub struct Context<'a> {
     pub references_after: ReferenceIndex,
     /// What was accepted by name.
     pub acceptances: &'a Acceptances,
-    /// Objects as another tool's state records them.
-    pub recorded: &'a [RecordedObject],
+    /// Objects as other tools' states record them.
+    pub recorded: &'a Recorded,
     /// The plan's steps by object; the first where there are several.
     pub steps: BTreeMap<&'a ObjectKey, &'a Step>,
     /// Objects that controllers make in the world before.

@@ -2,9 +2,7 @@
 
 use underpin_model::{Claim, Finding, Severity, World};
 
-use crate::{
-    Acceptance, Acceptances, Context, Environment, Ownership, Plan, RecordedObject, rules,
-};
+use crate::{Acceptance, Acceptances, Context, Environment, Ownership, Plan, Recorded, rules};
 
 /// What the rules say of a plan.
 #[derive(Debug)]
@@ -44,8 +42,8 @@ pub struct Case<'a> {
     pub ownership: &'a Ownership,
     /// What was accepted by name.
     pub acceptances: &'a Acceptances,
-    /// Objects as another tool's state records them.
-    pub recorded: &'a [RecordedObject],
+    /// Objects as other tools' states record them.
+    pub recorded: &'a Recorded,
 }
 
 /// Judges a plan.

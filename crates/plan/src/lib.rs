@@ -35,7 +35,9 @@ mod teardown;
 mod wording;
 
 pub use accept::{Acceptance, AcceptanceError, Acceptances};
-pub use build::{FieldConflict, MergeOutcome, Plan, Purpose, UpInput, is_long_lived, plan_up};
+pub use build::{
+    FieldConflict, MergeOutcome, Plan, Purpose, UpInput, is_long_lived, plan_up, recorded_keys,
+};
 pub use context::Context;
 pub use diff::changes;
 pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields, Problem};
@@ -47,7 +49,7 @@ pub use occupancy::{Occupancy, Occupant, occupancy, placed_in};
 pub use ownership::{LOST_CLAIM, Ownership};
 pub use placement::{ResolvedPlacement, resolve_placement};
 pub use prepare::{Preparation, Prepared, Situation, prepare};
-pub use recorded::RecordedObject;
+pub use recorded::{Recorded, RecordedObject, UnreadRecord};
 pub use redact::redacted;
 pub use simulate::{Cause, Simulation, simulate};
 pub use teardown::plan_down;

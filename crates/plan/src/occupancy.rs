@@ -96,7 +96,9 @@ pub fn occupancy(
 ) -> Occupancy {
     let occupants = world
         .in_namespace(namespace)
-        .filter(|object| !leaves(object) && presence(object, world) == Presence::Counts)
+        .filter(|object| {
+            !leaves(object) && presence(object, world, ownership.claims()) == Presence::Counts
+        })
         .map(|object| Occupant {
             key: object.key.clone(),
             owner: ownership.owner(world, object),

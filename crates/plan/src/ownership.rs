@@ -1,8 +1,6 @@
 //! Whose every object of a world is: claims first, then other tools, then managers.
 
-use std::collections::BTreeMap;
-
-use underpin_model::{Claim, Entry, LogicalKey, Object, ObjectKey, Owner, World, names};
+use underpin_model::{Claim, ClaimIndex, Object, ObjectKey, Owner, World, names};
 
 /// Longest chain of controllers that is followed to the top: pod, replica set, deployment, and
 /// some operators above.
@@ -15,22 +13,20 @@ pub const LOST_CLAIM: &str = "a lost claim of";
 /// Owners of a world's objects, looked up without a scan of all claims.
 #[derive(Debug, Default)]
 pub struct Ownership {
-    /// Entries by the live identity that they record: the position in `World::claims`, and the
-    /// entry's own key.
-    recorded: BTreeMap<ObjectKey, Vec<(usize, LogicalKey)>>,
+    claims: ClaimIndex,
 }
 
 impl Ownership {
     /// Indexes the claims of a world.
     pub fn of(world: &World) -> Self {
-        let mut recorded: BTreeMap<ObjectKey, Vec<(usize, LogicalKey)>> = BTreeMap::new();
-        for (position, claim) in world.claims.iter().enumerate() {
-            for (logical, entry) in &claim.entries {
-                let places = recorded.entry(entry.key.clone()).or_default();
-                places.push((position, logical.clone()));
-            }
+        Self {
+            claims: ClaimIndex::of(&world.claims),
         }
-        Self { recorded }
+    }
+
+    /// The index of the world's claims.
+    pub fn claims(&self) -> &ClaimIndex {
+        &self.claims
     }
 
     /// Every claim that owns the live object itself: recorded, with uid or stamp agreeing. More
@@ -40,12 +36,7 @@ impl Ownership {
         world: &'w World,
         object: &'a Object,
     ) -> impl Iterator<Item = &'w Claim> + use<'a, 'w> {
-        let places = self.recorded.get(&object.key).into_iter().flatten();
-        places.filter_map(move |(position, logical)| {
-            let claim = world.claims.get(*position)?;
-            let entry = claim.entries.get(logical)?;
-            entry_owns(claim, entry, object).then_some(claim)
-        })
+        self.claims.owners(&world.claims, object)
     }
 
     /// The claim that owns the live object itself.
@@ -71,13 +62,6 @@ impl Ownership {
             weaker => stamped_owner(world, at).unwrap_or(weaker),
         }
     }
-}
-
-/// Whether an entry of a claim is about this very object, and not about another one that has taken
-/// its name: the uid agrees, or the stamp does.
-pub(crate) fn entry_owns(claim: &Claim, entry: &Entry, object: &Object) -> bool {
-    let same_uid = entry.uid.is_some() && entry.uid.as_deref() == object.uid();
-    same_uid || claim.stamped(object, entry)
 }
 
 /// A claim as an owner.

@@ -15,7 +15,7 @@ use crate::{
     fingerprint::hexadecimal,
     left_alone::{FieldExpression, annotated_paths, leave_alone, leave_replicas},
     naming::NamingError,
-    ownership::{claim_owner, entry_owns},
+    ownership::claim_owner,
     placement::resolve_placement,
 };
 
@@ -341,9 +341,7 @@ impl Settler<'_> {
             return false;
         };
         let entries = self.entries.get(&live.key).into_iter().flatten();
-        entries
-            .into_iter()
-            .any(|entry| entry_owns(claim, entry, live))
+        entries.into_iter().any(|entry| claim.owns_as(entry, live))
     }
 
     fn created_namespace(&self, live: &Object) -> bool {

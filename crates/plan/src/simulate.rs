@@ -14,6 +14,10 @@ use underpin_model::{Action, GroupKind, Object, ObjectKey, Step, World};
 
 use crate::{Plan, order::defined_kind};
 
+/// Longest chain of owners that is followed down: deployment, replica set, pod, and some operators
+/// above.
+const CHAIN_LIMIT: usize = 10;
+
 /// Why an object dies.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
@@ -51,6 +55,9 @@ pub struct Simulation {
     pub after: World,
     /// Every object that dies, live or just applied, and why. Replaced ones are in `after` again.
     pub deaths: BTreeMap<ObjectKey, Cause>,
+    /// Objects that were made for something which an earlier run of this environment deleted, and
+    /// that Kubernetes is about to collect: no doing of this plan, and nothing to count on.
+    pub collected: BTreeSet<ObjectKey>,
     /// Objects that controllers will make in the world after.
     pub expected: BTreeSet<ObjectKey>,
     /// What each dying object takes along at once.
@@ -80,6 +87,11 @@ impl Simulation {
 
 /// Applies every step and follows every cascade.
 pub fn simulate(before: &World, plan: &Plan) -> Simulation {
+    let collected = collected(before, &plan.recorded);
+    let mut after = before.clone();
+    for key in &collected {
+        after.remove(key);
+    }
     let mut deaths = BTreeMap::new();
     let replaced = plan
         .steps
@@ -88,8 +100,7 @@ pub fn simulate(before: &World, plan: &Plan) -> Simulation {
     let roots = replaced
         .map(|step| (step.key.clone(), Cause::Replaced))
         .collect();
-    kill(before, roots, &mut deaths);
-    let mut after = before.clone();
+    kill(&after, roots, &mut deaths);
     for key in deaths.keys() {
         after.remove(key);
     }
@@ -135,9 +146,55 @@ pub fn simulate(before: &World, plan: &Plan) -> Simulation {
     Simulation {
         after,
         deaths,
+        collected,
         expected,
         below,
     }
+}
+
+/// What is left of objects under recorded names that are gone: the pods of a Deployment that a run
+/// deleted before it was killed. Only where every owner is known to be gone: an owner that is not
+/// recorded here may have been made while the world was read.
+fn collected(world: &World, recorded: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectKey> {
+    let mut waiting: Vec<&Object> = world
+        .objects()
+        .filter(|object| !object.owner_references().is_empty())
+        .collect();
+    let mut collected = BTreeSet::new();
+    for _ in 0..CHAIN_LIMIT {
+        let before = collected.len();
+        waiting.retain(|object| {
+            let owners = object.owner_references();
+            let gone = owners.iter().all(|owner| {
+                let key = ObjectKey {
+                    kind: owner.kind.clone(),
+                    namespace: match world.is_namespaced(&owner.kind) {
+                        Some(false) => None,
+                        _ => object.key.namespace.clone(),
+                    },
+                    name: owner.name.clone(),
+                };
+                match world.get(&key) {
+                    Some(there) if there.uid() == Some(owner.uid.as_str()) => {
+                        collected.contains(&key)
+                    }
+                    Some(_) => recorded.contains(&key),
+                    None => {
+                        recorded.contains(&key)
+                            && world.unread(&key.kind, key.namespace.as_deref()).is_none()
+                    }
+                }
+            });
+            if gone {
+                collected.insert(object.key.clone());
+            }
+            !gone
+        });
+        if collected.len() == before {
+            break;
+        }
+    }
+    collected
 }
 
 /// The object as a step leaves it, with the declared origin: what the server merged is still to be

@@ -7,8 +7,11 @@ use underpin_model::{
 };
 
 use crate::{
-    Acceptances, Ownership, Plan, Purpose, ResolvedPlacement, build::removal_step,
-    occupancy::occupancy, order, ownership::entry_owns, simulate::simulate,
+    Acceptances, Ownership, Plan, Purpose, ResolvedPlacement,
+    build::{recorded_keys, removal_step},
+    occupancy::occupancy,
+    order,
+    simulate::{Simulation, simulate},
 };
 
 /// Builds the plan of a `down`. `reclaim_imported` is what `down --kept` asks for: a namespace that
@@ -33,6 +36,8 @@ pub fn plan_down(
         },
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
+        taken: BTreeMap::new(),
+        recorded: recorded_keys(Some(claim)),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: Vec::new(),
@@ -60,7 +65,7 @@ pub fn plan_down(
             }
         }
     }
-    let deaths = simulate(world, &plan).deaths;
+    let simulation = simulate(world, &plan);
     for (logical, entry, ours) in namespaces(claim, reclaim_imported) {
         let step = namespace_step(
             claim,
@@ -68,7 +73,7 @@ pub fn plan_down(
             ownership,
             acceptances,
             (logical, entry, ours),
-            &deaths,
+            &simulation,
         );
         plan.steps.push(step);
     }
@@ -140,7 +145,7 @@ fn namespace_step(
     ownership: &Ownership,
     acceptances: &Acceptances,
     (logical, entry, ours): (LogicalKey, Entry, Result<(), String>),
-    deaths: &BTreeMap<ObjectKey, crate::simulate::Cause>,
+    simulation: &Simulation,
 ) -> Step {
     let name = entry.key.name.clone();
     let live = world.get(&entry.key);
@@ -162,13 +167,13 @@ fn namespace_step(
         return step;
     };
     let counted = occupancy(world, ownership, &name, Some(&claim.id), |object| {
-        deaths.contains_key(&object.key)
+        simulation.deaths.contains_key(&object.key) || simulation.collected.contains(&object.key)
     });
     let tool = underpin_refs::tool_owner(live);
     if let Err(why) = ours {
         let counted = counted.summary();
         step.keep(KeepReason::InUse(format!("{why}; {counted}")));
-    } else if !entry_owns(claim, &entry, live) {
+    } else if !claim.owns_as(&entry, live) {
         // Also where a run stopped before it created the namespace, and another made it since.
         let why = match entry.uid {
             Some(_) => "it was made anew by somebody else",

@@ -1,7 +1,7 @@
 //! Whether an object counts as occupying its namespace.
 
 use serde_json::Value;
-use underpin_model::{Depth, GroupKind, Object, ObjectKey, World, canonical_group};
+use underpin_model::{ClaimIndex, Depth, GroupKind, Object, ObjectKey, World, canonical_group};
 
 /// Why an object does not count as occupying its namespace. When in doubt it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +34,15 @@ const AMBIENT_CONFIG_MAPS: &[(&str, &str)] = &[
 
 /// Whether `object` occupies its namespace. Reads the world for the Service of an Endpoints object
 /// and for owners.
-pub fn presence(object: &Object, world: &World) -> Presence {
-    ambient(object, world).map_or_else(
+/// `claims` indexes the world's claims.
+pub fn presence(object: &Object, world: &World, claims: &ClaimIndex) -> Presence {
+    ambient(object, world, claims).map_or_else(
         || derived(object, world).map_or(Presence::Counts, Presence::Derived),
         Presence::Ambient,
     )
 }
 
-fn ambient(object: &Object, world: &World) -> Option<&'static str> {
+fn ambient(object: &Object, world: &World, claims: &ClaimIndex) -> Option<&'static str> {
     let kind = &object.key.kind;
     let name = object.key.name.as_str();
     match (canonical_group(&kind.group, &kind.kind), kind.kind.as_str()) {
@@ -58,7 +59,7 @@ fn ambient(object: &Object, world: &World) -> Option<&'static str> {
         ("", "Event") => Some("a record of what happened"),
         ("metrics.k8s.io", _) => Some("a measurement"),
         ("coordination.k8s.io", "Lease") => {
-            is_lease_of_nobody(object, world).then_some("a lease that nobody holds")
+            is_lease_of_nobody(object, world, claims).then_some("a lease that nobody holds")
         }
         _ => None,
     }
@@ -100,11 +101,12 @@ fn is_token_of(object: &Object, account: &str) -> bool {
 }
 
 /// A lease without holder. Who only read its metadata cannot tell, and the lease counts.
-fn is_lease_of_nobody(object: &Object, world: &World) -> bool {
+fn is_lease_of_nobody(object: &Object, world: &World, claims: &ClaimIndex) -> bool {
     if object.depth == Depth::Metadata || !object.owner_references().is_empty() {
         return false;
     }
-    let claimed = crate::tool_owner(object).is_claimed() || world.claim_of(object).is_some();
+    let claimed = crate::tool_owner(object).is_claimed()
+        || claims.owners(&world.claims, object).next().is_some();
     let holder = object.at("/spec/holderIdentity").and_then(Value::as_str);
     !claimed && holder.unwrap_or_default().is_empty()
 }

@@ -10,6 +10,7 @@ mod common;
 
 use common::{metadata_of, object, world};
 use serde_json::{Value, json};
+use underpin_model::ClaimIndex;
 use underpin_refs::{Presence, presence};
 
 fn named(api_version: &str, kind: &str, name: &str, more: Value) -> Value {
@@ -45,7 +46,7 @@ fn check(value: Value, expect: char) {
 
 #[track_caller]
 fn check_object(object: &underpin_model::Object, expect: char) {
-    let found = match presence(object, &surroundings()) {
+    let found = match presence(object, &surroundings(), &ClaimIndex::default()) {
         Presence::Counts => 'c',
         Presence::Ambient(_) => 'a',
         Presence::Derived(_) => 'd',

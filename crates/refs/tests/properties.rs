@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use common::object;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use underpin_model::{Object, ObjectKey, Reference, Target, World};
+use underpin_model::{ClaimIndex, Object, ObjectKey, Reference, Target, World};
 use underpin_refs::{
     ReferenceIndex, generated, pod_labels, presence, protections, references, service_hosts,
     tool_owner,
@@ -160,7 +160,7 @@ proptest! {
                 prop_assert!(!key.name.is_empty());
             }
         }
-        let _ = (generated(&object), pod_labels(&object), presence(&object, &world));
+        let _ = (generated(&object), pod_labels(&object), presence(&object, &world, &ClaimIndex::default()));
         let _ = (protections(&object), tool_owner(&object));
     }
 

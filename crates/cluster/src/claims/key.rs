@@ -27,7 +27,7 @@ impl ClaimStore {
             return Ok(key);
         }
         let mut key = [0; LENGTH];
-        getrandom::fill(&mut key).map_err(|error| {
+        self.cluster.host().random(&mut key).map_err(|error| {
             self.key_error(format!("the system has no random numbers: {error}"))
         })?;
         let value = json!({

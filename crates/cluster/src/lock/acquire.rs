@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 use underpin_model::{Claim, Lock};
 
 use super::{LockGuard, guard::Lease};
 use crate::{
-    ClusterError,
+    ClusterError, Host,
     claims::{ClaimStore, Head},
 };
 
@@ -47,8 +46,8 @@ impl LockRequest {
             .max(1)
     }
 
-    fn lock(&self) -> Lock {
-        let now = Timestamp::now().to_string();
+    fn lock(&self, host: &dyn Host) -> Lock {
+        let now = host.now().to_string();
         Lock {
             holder: self.holder.clone(),
             who: self.who.clone(),
@@ -71,7 +70,7 @@ pub async fn acquire(
     exists: bool,
     request: &LockRequest,
 ) -> Result<Acquired, ClusterError> {
-    let lock = request.lock();
+    let lock = request.lock(store.cluster().host());
     if !exists {
         return create(store, name, claim, lock).await;
     }
@@ -90,7 +89,7 @@ async fn create(
     lock: Lock,
 ) -> Result<Acquired, ClusterError> {
     claim.lock = Some(lock.clone());
-    let lease = Lease::starting_now(&lock);
+    let lease = Lease::starting_now(&lock, store.cluster().host());
     match store.create_head(name, &claim).await {
         Ok((claim, head)) => Ok(held(store, name, claim, head, lease)),
         Err(error) if error.is_already_exists() => Ok(Acquired::Changed),
@@ -105,7 +104,7 @@ async fn take(
     lock: Lock,
     request: &LockRequest,
 ) -> Result<Acquired, ClusterError> {
-    let lease = Lease::starting_now(&lock);
+    let lease = Lease::starting_now(&lock, store.cluster().host());
     let outcome = store
         .patch_lock(name, &claim.resource_version, Some(&lock))
         .await;

@@ -2,10 +2,10 @@
 
 use std::{
     sync::{Arc, Mutex as StdMutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::{Mutex, watch},
     task::JoinHandle,
@@ -14,7 +14,7 @@ use tokio::{
 use underpin_model::{Claim, Lock};
 
 use crate::{
-    ClusterError,
+    ClusterError, Host,
     claims::{ClaimStore, Head},
 };
 
@@ -48,29 +48,31 @@ pub enum LockError {
 pub(super) struct Lease {
     length: Duration,
     since: Instant,
-    since_wall: SystemTime,
+    since_wall: Timestamp,
 }
 
 impl Lease {
     /// To be taken before the write that it stands for is sent.
-    pub(super) fn starting_now(lock: &Lock) -> Self {
+    pub(super) fn starting_now(lock: &Lock, host: &dyn Host) -> Self {
         Self {
             length: Duration::from_secs(u64::from(lock.lease_seconds)),
             since: Instant::now(),
-            since_wall: SystemTime::now(),
+            since_wall: host.now(),
         }
     }
 
-    fn renewed_now(self) -> Self {
+    fn renewed_now(self, host: &dyn Host) -> Self {
         Self {
             since: Instant::now(),
-            since_wall: SystemTime::now(),
+            since_wall: host.now(),
             ..self
         }
     }
 
-    fn remaining(self) -> Duration {
-        let wall = self.since_wall.elapsed().unwrap_or_default();
+    fn remaining(self, host: &dyn Host) -> Duration {
+        // A clock that was set back tells nothing.
+        let wall = host.now().duration_since(self.since_wall);
+        let wall = Duration::try_from(wall).unwrap_or_default();
         self.length.saturating_sub(self.since.elapsed().max(wall))
     }
 }
@@ -87,6 +89,7 @@ pub struct LockGuard {
 struct Inner {
     store: ClaimStore,
     name: String,
+    holder: String,
     /// Serialises updates and renewals.
     state: Mutex<State>,
     lease: StdMutex<Lease>,
@@ -112,12 +115,18 @@ impl LockGuard {
         let inner = Arc::new(Inner {
             store,
             name: name.to_owned(),
+            holder: claim.lock.iter().map(|lock| lock.holder.as_str()).collect(),
             state: Mutex::new(State { claim, head }),
             lease: StdMutex::new(lease),
             lost: watch::Sender::new(None),
         });
         let renewer = tokio::spawn(renew(Arc::clone(&inner)));
         Self { inner, renewer }
+    }
+
+    /// The holder's own name, unique per run; see [`super::LockRequest::holder`].
+    pub fn holder(&self) -> &str {
+        &self.inner.holder
     }
 
     /// The claim as it was last written.
@@ -132,7 +141,7 @@ impl LockGuard {
         let mut state = self.inner.state.lock().await;
         let mut claim = state.claim.clone();
         change(&mut claim);
-        claim.lock = renewed(&state.claim);
+        claim.lock = self.inner.renewed(&state.claim);
         self.inner.write(&mut state, claim).await?;
         Ok(state.claim.clone())
     }
@@ -147,7 +156,7 @@ impl LockGuard {
         if self.is_lost() {
             return Duration::ZERO;
         }
-        self.inner.lease().remaining()
+        self.inner.remaining()
     }
 
     /// Waits until the lock is lost.
@@ -167,7 +176,7 @@ impl LockGuard {
         // Before the lock is gone: only its holder may sweep. Shards of a write still to come are
         // written, and swept after, by that write.
         self.inner.check_not_lost()?;
-        if !self.inner.lease().remaining().is_zero() {
+        if !self.inner.remaining().is_zero() {
             // Past the lease the head may be another's, and what it refers to no garbage. What is
             // left behind harms nobody and the next release takes it along.
             let _ = self.inner.store.sweep(&self.inner.name, &state.head).await;
@@ -207,6 +216,20 @@ impl Inner {
         *self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long the lock is surely ours.
+    fn remaining(&self) -> Duration {
+        self.lease().remaining(self.store.cluster().host())
+    }
+
+    /// The lock of a claim, renewed now.
+    fn renewed(&self, claim: &Claim) -> Option<Lock> {
+        let now = self.store.cluster().host().now();
+        claim.lock.clone().map(|lock| Lock {
+            renewed: after(&lock.renewed, now).to_string(),
+            ..lock
+        })
+    }
+
     fn check_not_lost(&self) -> Result<(), LockError> {
         match &*self.lost.borrow() {
             None => Ok(()),
@@ -236,7 +259,8 @@ impl Inner {
         self.check_not_lost()?;
         loop {
             let lease = self.lease();
-            let renewed = lease.renewed_now();
+            let host = self.store.cluster().host();
+            let renewed = lease.renewed_now(host);
             let error = match self.try_write(state, &claim, lease).await {
                 Ok(written) => {
                     *state = written;
@@ -251,10 +275,10 @@ impl Inner {
             if !error.is_transient() {
                 return Err(LockError::Cluster(error));
             }
-            if lease.remaining().is_zero() {
+            if lease.remaining(host).is_zero() {
                 return Err(self.lose(&format!("it could not be renewed in time: {error}")));
             }
-            tokio::time::sleep(RETRY_PAUSE.min(lease.remaining())).await;
+            tokio::time::sleep(RETRY_PAUSE.min(lease.remaining(host))).await;
         }
     }
 
@@ -264,7 +288,8 @@ impl Inner {
         claim: &Claim,
         lease: Lease,
     ) -> Result<State, ClusterError> {
-        let limit = self.store.cluster().timeout().min(lease.remaining());
+        let host = self.store.cluster().host();
+        let limit = self.store.cluster().timeout().min(lease.remaining(host));
         let store = self.store.with_timeout(limit.max(SHORTEST_WRITE));
         let only_lock = Claim {
             lock: claim.lock.clone(),
@@ -290,13 +315,13 @@ async fn renew(inner: Arc<Inner>) {
         tokio::time::sleep(interval).await;
         let mut state = inner.state.lock().await;
         let mut claim = state.claim.clone();
-        claim.lock = renewed(&claim);
+        claim.lock = inner.renewed(&claim);
         match inner.write(&mut state, claim).await {
             Ok(()) => {}
             Err(LockError::Lost { .. }) => return,
             // Refused for now; somebody may set it right before the lease runs out.
             Err(LockError::Cluster(error)) => {
-                if inner.lease().remaining().is_zero() {
+                if inner.remaining().is_zero() {
                     inner.lose(&format!("it could not be renewed in time: {error}"));
                     return;
                 }
@@ -305,10 +330,11 @@ async fn renew(inner: Arc<Inner>) {
     }
 }
 
-/// The lock of a claim, renewed now.
-fn renewed(claim: &Claim) -> Option<Lock> {
-    claim.lock.clone().map(|lock| Lock {
-        renewed: Timestamp::now().to_string(),
-        ..lock
-    })
+/// The time of a renewal: now, or where the clock stood still or was set back, the least time after
+/// the last one. Whoever watches must see it change.
+fn after(last: &str, now: Timestamp) -> Timestamp {
+    let last: Option<Timestamp> = last.parse().ok();
+    last.filter(|last| *last >= now)
+        .and_then(|last| last.checked_add(SignedDuration::from_nanos(1)).ok())
+        .unwrap_or(now)
 }

@@ -1,12 +1,16 @@
 //! The lock against a mock API server, in paused time.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use serde_json::json;
 use underpin_model::{Claim, ClaimId};
 
 use super::{Acquired, LockError, LockGuard, LockRequest, acquire};
-use crate::{claims::ClaimStore, mock::Store};
+use crate::{Host, claims::ClaimStore, mock::Store};
 
 const NAME: &str = "wallet.production";
 const LEASE: Duration = Duration::from_secs(40);
@@ -259,4 +263,64 @@ async fn removal_takes_the_claim_and_the_lock() {
     store.edit(NAME, |claim| claim["data"]["lock"] = "{}".into());
     let error = guard.release_and_remove().await.unwrap_err();
     assert!(matches!(error, LockError::Lost { .. }), "{error:?}");
+}
+
+/// A clock that is set by hand.
+#[derive(Debug, Default)]
+struct HandSet(Mutex<Timestamp>);
+
+impl HandSet {
+    fn advance(&self, by: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_add(by).unwrap();
+    }
+}
+
+impl Host for HandSet {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+
+    fn random(&self, _: &mut [u8]) -> Result<(), String> {
+        Err("none here".into())
+    }
+}
+
+fn start_on(host: &Arc<HandSet>) -> ClaimStore {
+    let cluster = Store::default().cluster_on(host.clone());
+    ClaimStore::new(cluster, "underpin-system")
+}
+
+/// The monotonic clock of a machine that sleeps stands still.
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_through_its_lease_knows() {
+    let host = Arc::new(HandSet::default());
+    let guard = first(&start_on(&host)).await;
+    assert_eq!(guard.remaining(), LEASE);
+    host.advance(LEASE / 2);
+    assert_eq!(guard.remaining(), LEASE / 2);
+    host.advance(LEASE);
+    assert_eq!(guard.remaining(), Duration::ZERO);
+}
+
+/// A wall clock that stands still does not make the holder look dead.
+#[tokio::test(start_paused = true)]
+async fn renewals_are_seen_whatever_the_wall_clock_says() {
+    let host = Arc::new(HandSet::default());
+    let claims = start_on(&host);
+    let guard = first(&claims).await;
+    let outcome = again(&claims, "two", 500).await;
+    assert!(matches!(outcome, Acquired::Busy(_)), "{outcome:?}");
+    assert!(!guard.is_lost());
+    assert_eq!(guard.holder(), "one");
+}
+
+/// What ends with a run is all of it: nothing goes on sending.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_was_dropped_sends_nothing_more() {
+    let (store, claims) = start();
+    drop(first(&claims).await);
+    store.take_log();
+    tokio::time::sleep(LEASE * 3).await;
+    assert_eq!(store.take_log(), [""; 0]);
 }

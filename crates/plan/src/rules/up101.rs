@@ -88,7 +88,7 @@ fn counted<'c>(context: &'c Context<'_>, namespace: &ObjectKey) -> Vec<&'c Objec
     let victims = cascade::victims(context, namespace);
     let counts = |key: &&&ObjectKey| match context.before.get(key) {
         None => true,
-        Some(object) => match presence(object, context.before) {
+        Some(object) => match presence(object, context.before, context.ownership.claims()) {
             Presence::Counts => true,
             Presence::Derived(_) => controller_of(context.before, object)
                 .is_some_and(|controller| victims.contains(&controller.key)),

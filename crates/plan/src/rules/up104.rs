@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use underpin_model::{Action, Code, Evidence, FieldPath, Finding, KeepReason, Object, Severity};
+use underpin_model::{
+    Action, Code, Evidence, FieldPath, Finding, KeepReason, Object, ObjectKey, Severity,
+};
 use underpin_refs::{Protection, protections};
 
-use crate::{Context, RecordedObject, rules::Rule, wording::accept};
+use crate::{Context, RecordedObject, UnreadRecord, rules::Rule, wording::accept};
 
 /// The rule's code.
 pub const CODE: Code = Code(104);
@@ -21,11 +23,66 @@ pub const RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    context
-        .recorded
-        .iter()
+    let known = context.recorded.objects.iter();
+    let mut findings: Vec<Finding> = known
         .filter_map(|recorded| judge(context, recorded))
-        .collect()
+        .collect();
+    if !context.recorded.unread.is_empty() {
+        let unknown = |object| unread(context, object);
+        findings.extend(context.before.objects().filter_map(unknown));
+    }
+    findings
+}
+
+/// What is to be said of an object that belongs to a unit whose record could not be read.
+fn unread(context: &Context<'_>, live: &Object) -> Option<Finding> {
+    let mut records = context.recorded.unread.iter();
+    let (record, unit) = records.find_map(|record| Some((record, record.unit_of(live)?)))?;
+    let declared = context
+        .step(&live.key)
+        .and_then(|step| step.desired.as_ref());
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let mut keys = Vec::new();
+    for (object, place) in [(Some(live), "live object"), (declared, "manifest")] {
+        let Some(object) = object else { continue };
+        for protection in protections(object) {
+            if protection.tool == record.tool && protection.from_delete {
+                evidence.push(standing(object, &protection, place));
+                keys.push(protection.key);
+            }
+        }
+    }
+    let key = keys.first()?;
+    let relied = reliance(context, &live.key, &keys);
+    let severity = severity_of(relied.as_ref());
+    let relied = relied.map_or_else(String::new, |how| format!("; {how}"));
+    let UnreadRecord { tool, reason, .. } = record;
+    let message = format!(
+        "{} carries {key}, and whether {tool} {unit} records it could not be read ({reason}): \
+         {tool} reads its own record when it deletes{relied}",
+        live.key
+    );
+    let subject = live.key.subject();
+    let mut finding = Finding::new(CODE, severity, subject.clone(), message);
+    finding.unknown = true;
+    finding.evidence = evidence;
+    finding.step = context.step(&live.key).map(|step| step.key.clone());
+    finding.help = vec![format!(
+        "let {tool}'s record in namespace {} be read, and mend it if it is damaged",
+        record.namespace
+    )];
+    if severity == Severity::Block {
+        finding.help.push(accept(CODE, &subject));
+    }
+    Some(finding)
+}
+
+fn severity_of(relied: Option<&String>) -> Severity {
+    if relied.is_some() {
+        Severity::Block
+    } else {
+        Severity::Warn
+    }
 }
 
 fn judge(context: &Context<'_>, recorded: &RecordedObject) -> Option<Finding> {
@@ -48,12 +105,8 @@ fn judge(context: &Context<'_>, recorded: &RecordedObject) -> Option<Finding> {
         }
     }
     let key = missing.first()?;
-    let relied = reliance(context, recorded, &missing);
-    let severity = if relied.is_some() {
-        Severity::Block
-    } else {
-        Severity::Warn
-    };
+    let relied = reliance(context, &recorded.key, &missing);
+    let severity = severity_of(relied.as_ref());
     let RecordedObject { tool, unit, .. } = recorded;
     let relied = relied.map_or_else(String::new, |how| format!("; {how}"));
     let message = format!(
@@ -80,15 +133,11 @@ fn is_missing(protection: &Protection, recorded: &RecordedObject) -> bool {
 }
 
 /// How this plan relies on the protection that does not hold, if it does.
-fn reliance(
-    context: &Context<'_>,
-    recorded: &RecordedObject,
-    missing: &[String],
-) -> Option<String> {
-    if context.simulation.deaths.contains_key(&recorded.key) {
+fn reliance(context: &Context<'_>, key: &ObjectKey, missing: &[String]) -> Option<String> {
+    if context.simulation.deaths.contains_key(key) {
         return Some("this plan deletes it".to_owned());
     }
-    match &context.step(&recorded.key)?.action {
+    match &context.step(key)?.action {
         Action::Keep(KeepReason::Protected(key)) if missing.contains(key) => {
             Some("this plan lets go of it and counts on that key to keep it".to_owned())
         }

@@ -160,7 +160,12 @@ fn taken_along(
     let mut standing = union(context, &object.key, None, recorded);
     standing
         .retain(|Standing { protection, .. }| protection.from_delete && !protection.cascading_only);
-    if standing.is_empty() || matches!(presence(object, context.before), Presence::Derived(_)) {
+    if standing.is_empty()
+        || matches!(
+            presence(object, context.before, context.ownership.claims()),
+            Presence::Derived(_)
+        )
+    {
         return None;
     }
     let root = root_of(context, &object.key);

@@ -36,7 +36,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     let theirs: Vec<&ObjectKey> = context
         .before
         .in_namespace(home)
-        .filter(|object| presence(object, context.before) == Presence::Counts)
+        .filter(|object| {
+            presence(object, context.before, context.ownership.claims()) == Presence::Counts
+        })
         .map(|object| (object, context.ownership.owner(context.before, object)))
         .filter(|(_, owner)| owner.is_claimed() && *owner != own)
         .map(|(object, _)| &object.key)

@@ -8,7 +8,6 @@ use underpin_refs::{Presence, presence};
 use crate::{
     Context, Purpose,
     context::evidence_of,
-    ownership::entry_owns,
     rules::Rule,
     wording::{count, list},
 };
@@ -68,7 +67,9 @@ fn retired(context: &Context<'_>) -> bool {
 }
 
 fn is_empty(context: &Context<'_>, namespace: &str) -> bool {
-    let counts = |object: &Object| presence(object, context.before) == Presence::Counts;
+    let counts = |object: &Object| {
+        presence(object, context.before, context.ownership.claims()) == Presence::Counts
+    };
     !context.before.in_namespace(namespace).any(counts)
 }
 
@@ -147,7 +148,7 @@ fn intended(context: &Context<'_>, claim: &Claim) -> Vec<Finding> {
     let mut made = Vec::new();
     for entry in claim.entries.values().filter(|entry| is_open(entry)) {
         match context.before.get(&entry.key) {
-            Some(live) if entry_owns(claim, entry, live) => made.push(&entry.key),
+            Some(live) if claim.owns_as(entry, live) => made.push(&entry.key),
             Some(_) => {} // somebody else's under that name: the plan's own step says so
             None => {
                 let namespace = entry.key.namespace.as_deref();

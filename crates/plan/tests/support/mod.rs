@@ -14,8 +14,8 @@ use underpin_model::{
 };
 use underpin_plan::{
     Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
-    MergeOutcome, Ownership, Plan, Preparation, RecordedObject, UpInput, Verdict, judge, plan_down,
-    plan_up, prepare,
+    MergeOutcome, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord, UpInput,
+    Verdict, judge, plan_down, plan_up, prepare,
 };
 
 /// One situation: what is there, what is recorded, what is asked for.
@@ -31,7 +31,7 @@ pub(crate) struct Scene {
     /// What was accepted.
     pub(crate) acceptances: Acceptances,
     /// What other tools record.
-    pub(crate) recorded: Vec<RecordedObject>,
+    pub(crate) recorded: Recorded,
     /// Whether the environment is torn down.
     pub(crate) down: bool,
 }
@@ -323,6 +323,12 @@ impl Scene {
         world.claims = list(compact, "claims").map(claim).collect();
         let accepted = list(compact, "accept").map(|one| one.as_str().unwrap().parse().unwrap());
         let outcomes = compact["outcomes"].as_object().cloned().unwrap_or_default();
+        let unrecorded = list(compact, "unrecorded").map(|one| UnreadRecord {
+            tool: "Helm",
+            unit: text(one, "unit").map(str::to_owned),
+            namespace: text(one, "namespace").unwrap().to_owned(),
+            reason: text(one, "reason").unwrap().to_owned(),
+        });
         let recorded = list(compact, "recorded").map(|one| RecordedObject {
             key: identity(text(one, "o").unwrap()).1,
             tool: if text(one, "tool") == Some("Helm") {
@@ -342,7 +348,10 @@ impl Scene {
             declared,
             outcomes: outcomes.into_iter().collect(),
             acceptances: Acceptances::new(accepted, "tested"),
-            recorded: recorded.collect(),
+            recorded: Recorded {
+                objects: recorded.collect(),
+                unread: unrecorded.collect(),
+            },
             down: compact["down"] == true,
         }
     }

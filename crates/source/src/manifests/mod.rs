@@ -9,6 +9,6 @@ mod render;
 mod walk;
 
 pub use crate::substitute::{Variable, Variables};
-pub use read::{Documents, STANDARD_INPUT, read, read_paths};
+pub use read::{Documents, STANDARD_INPUT, read, read_paths, read_text_as};
 pub(crate) use render::objects_of_text;
 pub use render::{render, uses_variable};

@@ -71,6 +71,17 @@ pub fn read(stack: &Stack, stdin: Option<String>) -> (Documents, Vec<Diagnostic>
     (reader.documents, reader.diagnostics)
 }
 
+/// Reads one text as the only source; `name` is what places call it.
+pub fn read_text_as(name: &str, text: &str, substitute: bool) -> (Documents, Vec<Diagnostic>) {
+    let mut reader = Reader::default();
+    let documents = reader.text(name, text);
+    reader.documents.sources.push(SourceDocuments {
+        documents,
+        substitute,
+    });
+    (reader.documents, reader.diagnostics)
+}
+
 /// Reads files and folders without a stack, and without substitution.
 pub fn read_paths(paths: &[Utf8PathBuf]) -> (Documents, Vec<Diagnostic>) {
     let mut reader = Reader::default();
