@@ -36,7 +36,9 @@ enum Command {
     Down(commands::down::DownArgs),
     Import(commands::import::ImportArgs),
     Status(commands::status::StatusArgs),
+    Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
+    Demo(commands::demo::DemoArgs),
 }
 
 /// Which stack, which environment, which cluster.
@@ -54,15 +56,20 @@ pub(crate) struct TargetArgs {
     /// The kubeconfig file, instead of KUBECONFIG and the home directory's.
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<Utf8PathBuf>,
-    /// A value for `${NAME}` in the manifests; overrides the stack file.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
-    pub(crate) variables: Vec<(String, String)>,
     /// Time limit of each request to the API server, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) request_timeout: u64,
     /// Output for people (text) or for programs (json).
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
+}
+
+/// What the manifests leave open; only for commands that read them.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct VariableArgs {
+    /// A value for `${NAME}` in the manifests; overrides the stack file.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 /// What is accepted by name.
@@ -192,11 +199,10 @@ pub fn run() -> ExitCode {
             source,
         }),
     };
-    let exit = ended.unwrap_or_else(|error| {
+    ended.unwrap_or_else(|error| {
         report(name, format, &error);
-        error.exit()
-    });
-    exit.into()
+        error.exit().into()
+    })
 }
 
 /// Tells an error: for people on standard error, for programs as the one document.
@@ -213,16 +219,20 @@ fn report(command: &str, format: Format, error: &CommandError) {
 }
 
 impl Command {
-    async fn run(self) -> Result<Exit, CommandError> {
-        match self {
+    async fn run(self) -> Result<ExitCode, CommandError> {
+        let exit: Exit = match self {
             Self::Check(args) => commands::check::check(&args),
             Self::Plan(args) => commands::plan::plan(args).await,
             Self::Up(args) => commands::up::up(args).await,
             Self::Down(args) => commands::down::down(args).await,
             Self::Import(args) => commands::import::import(args).await,
             Self::Status(args) => commands::status::status(args).await,
+            // Its exit code may be another program's.
+            Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),
-        }
+            Self::Demo(args) => commands::demo::demo(args).await,
+        }?;
+        Ok(exit.into())
     }
 
     fn format(&self) -> Format {
@@ -233,7 +243,10 @@ impl Command {
             Self::Down(args) => args.target.output,
             Self::Import(args) => args.target.output,
             Self::Status(args) => args.target.output,
+            Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
+            // Other programs' words are for people.
+            Self::Demo(_) => Format::Text,
         }
     }
 
@@ -245,7 +258,9 @@ impl Command {
             Self::Down(_) => "down",
             Self::Import(_) => "import",
             Self::Status(_) => "status",
+            Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",
+            Self::Demo(_) => "demo",
         }
     }
 }

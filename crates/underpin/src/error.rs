@@ -104,6 +104,12 @@ fn deploy_help(error: &DeployError) -> Option<String> {
         DeployError::UnknownAdoption(_) => {
             "run `underpin plan` and copy the object as it is written there".into()
         }
+        DeployError::ImportTaken { .. } => {
+            "an object has one owner: take these out of this stack's manifests, or choose the \
+             others with --from selector=LABELS; `underpin status` in the other stack lists what \
+             it owns"
+                .into()
+        }
         DeployError::NotConfirmed => "pass --yes to go ahead without being asked".into(),
         DeployError::ClaimsUnread { .. } => {
             "without its claims Underpin cannot know whose anything is; grant `list` and `get` on \

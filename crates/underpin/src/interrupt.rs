@@ -20,6 +20,22 @@ pub(crate) fn flag() -> watch::Receiver<bool> {
     receiver
 }
 
+/// What asks the program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Ctrl-C; at a terminal it reaches every program of the group by itself.
+    Interrupt,
+    /// SIGTERM; it reaches this program alone.
+    Terminate,
+}
+
+/// Ends at the first signal, from the moment on when this is called.
+pub(crate) fn stopped() -> impl Future<Output = Signal> {
+    let stopped = tokio::spawn(signal());
+    // It neither panics nor is aborted.
+    async { stopped.await.unwrap_or(Signal::Terminate) }
+}
+
 #[expect(
     clippy::exit,
     reason = "the user asked twice; waiting for tasks is what they do not want"
@@ -29,7 +45,7 @@ fn quit() {
 }
 
 #[cfg(unix)]
-async fn signal() {
+async fn signal() -> Signal {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = async {
         match signal(SignalKind::terminate()) {
@@ -40,12 +56,13 @@ async fn signal() {
         }
     };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
+        _ = tokio::signal::ctrl_c() => Signal::Interrupt,
+        () = terminate => Signal::Terminate,
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() {
+async fn signal() -> Signal {
     let _ = tokio::signal::ctrl_c().await;
+    Signal::Interrupt
 }

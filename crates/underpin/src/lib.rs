@@ -3,14 +3,18 @@
 //! Invariant: nothing here decides what is safe; `underpin-plan` does. Only `output` writes to
 //! standard output and standard error.
 
+mod child;
 mod cli;
 mod commands;
+mod demo;
 mod error;
 mod exit;
 mod interrupt;
+mod kubeconfig_file;
 mod output;
 mod progress;
 mod render;
+mod seed;
 mod setup;
 
 pub use cli::{Cli, run};

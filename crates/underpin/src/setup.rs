@@ -3,9 +3,10 @@
 use std::{
     collections::BTreeSet,
     io::{ErrorKind, IsTerminal as _, Read as _},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use tokio::time::Instant;
 use underpin_cluster::{Cluster, ConnectOptions, claims::ClaimStore};
 use underpin_deploy::{Deployment, Settings, Stop};
 use underpin_model::{FieldPath, names};
@@ -16,7 +17,7 @@ use underpin_source::{
 };
 
 use crate::{
-    cli::{AcceptArgs, RunArgs, TargetArgs},
+    cli::{AcceptArgs, RunArgs, TargetArgs, VariableArgs},
     error::CommandError,
     interrupt, output,
 };
@@ -118,8 +119,8 @@ pub(crate) struct Extras<'a> {
     pub(crate) accept: Option<&'a AcceptArgs>,
     pub(crate) run: Option<&'a RunArgs>,
     pub(crate) adopt: BTreeSet<String>,
-    /// Whether the manifests matter; `down` and `status` do without.
-    pub(crate) manifests: bool,
+    /// What is left open in the manifests, where these matter; `down` and `status` do without.
+    pub(crate) manifests: Option<&'a VariableArgs>,
     /// The command, for lock and history.
     pub(crate) command: &'static str,
 }
@@ -132,32 +133,10 @@ pub(crate) async fn deployment(
     let stack = load_stack(&target.file)?;
     let name = choose_environment(&stack, target.environment.as_deref())?;
     let context = context(&stack, &name, target)?;
-    let (mut variables, mut diagnostics) = if extras.manifests {
-        stack.variables(&name, "", &|variable| std::env::var(variable).ok())
-    } else {
-        (Variables::default(), Vec::new())
+    let (documents, variables) = match extras.manifests {
+        Some(open) => manifests(&stack, &name, open)?,
+        None => (Documents::default(), Variables::default()),
     };
-    for (name, value) in &target.variables {
-        variables.insert(name, Variable::text(value));
-    }
-    let documents = if extras.manifests {
-        let (documents, more) = read(&stack, standard_input(&stack)?);
-        diagnostics.extend(more);
-        documents
-    } else {
-        Documents::default()
-    };
-    if !diagnostics.is_empty() {
-        diagnostics.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
-        let summary = "the declared files have errors".to_owned();
-        return Err(CommandError::Declared {
-            summary,
-            diagnostics,
-        });
-    }
-    if extras.manifests {
-        refuse_unused_variables(&documents, target)?;
-    }
     let request_timeout = Duration::from_secs(target.request_timeout);
     let options = ConnectOptions {
         kubeconfig: target.kubeconfig.clone().map(Into::into),
@@ -185,10 +164,35 @@ pub(crate) async fn deployment(
     })
 }
 
+/// The manifests of a stack, and the values of its variables in an environment.
+fn manifests(
+    stack: &Stack,
+    environment: &str,
+    open: &VariableArgs,
+) -> Result<(Documents, Variables), CommandError> {
+    let from_process = |variable: &str| std::env::var(variable).ok();
+    let (mut variables, mut diagnostics) = stack.variables(environment, "", &from_process);
+    for (name, value) in &open.variables {
+        variables.insert(name, Variable::text(value));
+    }
+    let (documents, more) = read(stack, standard_input(stack)?);
+    diagnostics.extend(more);
+    if !diagnostics.is_empty() {
+        diagnostics.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
+        let summary = "the declared files have errors".to_owned();
+        return Err(CommandError::Declared {
+            summary,
+            diagnostics,
+        });
+    }
+    refuse_unused_variables(&documents, open)?;
+    Ok((documents, variables))
+}
+
 /// A variable that is set by hand and used nowhere is a slip of the pen, and the manifests would
 /// silently keep the value they have.
-fn refuse_unused_variables(documents: &Documents, target: &TargetArgs) -> Result<(), CommandError> {
-    match target
+fn refuse_unused_variables(documents: &Documents, open: &VariableArgs) -> Result<(), CommandError> {
+    match open
         .variables
         .iter()
         .find(|(name, _)| !uses_variable(documents, name))

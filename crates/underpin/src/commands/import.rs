@@ -5,7 +5,7 @@ use underpin_model::LabelSelector;
 use super::{consent, write};
 use crate::{
     Exit,
-    cli::{RunArgs, TargetArgs, given},
+    cli::{RunArgs, TargetArgs, VariableArgs, given},
     error::CommandError,
     output::Format,
     progress::Progress,
@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct ImportArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
+    #[command(flatten)]
+    pub(crate) variables: VariableArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     /// The namespace the environment lives in.
@@ -51,9 +53,16 @@ fn source(text: &str) -> Result<ImportFrom, String> {
 
 pub(crate) async fn import(args: ImportArgs) -> Result<Exit, CommandError> {
     let stop = setup::stop(&args.run);
+    let manifests = matches!(args.from, ImportFrom::Manifests).then_some(&args.variables);
+    if manifests.is_none() && !args.variables.variables.is_empty() {
+        return Err(CommandError::usage(
+            "--var is about manifests, and this import does not read them",
+            "leave it out, or import --from manifests",
+        ));
+    }
     let extras = Extras {
         run: Some(&args.run),
-        manifests: matches!(args.from, ImportFrom::Manifests),
+        manifests,
         command: "import",
         ..Extras::default()
     };

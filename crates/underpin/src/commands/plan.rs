@@ -4,7 +4,7 @@ use underpin_model::{Action, KeepReason};
 use super::{refuse_unused, verdict_exit, write};
 use crate::{
     Exit,
-    cli::{AcceptArgs, TargetArgs},
+    cli::{AcceptArgs, TargetArgs, VariableArgs},
     error::CommandError,
     output::Format,
     progress::Progress,
@@ -21,6 +21,8 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     #[command(flatten)]
+    pub(crate) variables: VariableArgs,
+    #[command(flatten)]
     pub(crate) accept: AcceptArgs,
     /// Take over conflicting fields of this object, such as configmap/wallet/app; may be repeated.
     #[arg(long = "adopt", value_name = "SUBJECT")]
@@ -34,7 +36,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, CommandError> {
     let extras = Extras {
         accept: Some(&args.accept),
         adopt: args.adopt.iter().cloned().collect(),
-        manifests: true,
+        manifests: Some(&args.variables),
         command: "plan",
         ..Extras::default()
     };

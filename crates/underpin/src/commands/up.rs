@@ -4,7 +4,7 @@ use underpin_deploy::Planned;
 use super::{consent, finish};
 use crate::{
     Exit,
-    cli::{AcceptArgs, RunArgs, TargetArgs},
+    cli::{AcceptArgs, RunArgs, TargetArgs, VariableArgs},
     error::CommandError,
     progress::Progress,
     render,
@@ -20,6 +20,8 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     #[command(flatten)]
+    pub(crate) variables: VariableArgs,
+    #[command(flatten)]
     pub(crate) accept: AcceptArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
@@ -34,7 +36,7 @@ pub(crate) async fn up(args: UpArgs) -> Result<Exit, CommandError> {
         accept: Some(&args.accept),
         run: Some(&args.run),
         adopt: args.adopt.iter().cloned().collect(),
-        manifests: true,
+        manifests: Some(&args.variables),
         command: "up",
     };
     let deployment = within_deadline(&args.run, deployment(&args.target, extras)).await?;

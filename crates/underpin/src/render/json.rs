@@ -8,7 +8,7 @@ use underpin_plan::{Environment, Plan, Problem, Purpose, rules::Rule};
 use underpin_source::Diagnostic;
 
 use super::{Ended, Judged};
-use crate::{Exit, error::CommandError};
+use crate::{Exit, commands::sandbox::Running, error::CommandError};
 
 /// A command that failed.
 pub(crate) fn error(command: &str, error: &CommandError) -> String {
@@ -127,6 +127,19 @@ fn kept(kept: &KeptNamespace) -> Value {
 
 fn keys(keys: &[ObjectKey]) -> Value {
     keys.iter().map(ToString::to_string).collect()
+}
+
+/// A sandbox that has begun to run.
+pub(crate) fn sandbox(running: &Running) -> String {
+    let mut document = head("sandbox", Exit::Done);
+    document["server"] = json!(running.address);
+    document["kubeconfig"] = json!(running.kubeconfig);
+    document["contexts"] = running
+        .contexts()
+        .map(|(context, user)| json!({"name": context, "user": user}))
+        .collect();
+    document["nodes"] = json!(running.nodes);
+    text(&document)
 }
 
 /// Rules.

@@ -2,7 +2,7 @@
 
 pub(crate) mod json;
 mod judged;
-mod style;
+pub(crate) mod style;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;

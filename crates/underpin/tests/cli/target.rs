@@ -114,6 +114,11 @@ fn kubeconfigs_and_contexts() {
 fn variables_that_no_manifest_uses() {
     let run = underpin("shop", "plan -e production --var domian=shop.example.com");
     check("variable_unused", 1, run);
+    let run = underpin(
+        "shop",
+        "import -e production --namespace shop --from selector=app=shop --var level=debug",
+    );
+    check("variable_without_manifests", 1, run);
     // One that is used gets as far as the cluster.
     let run = underpin(
         "shop",

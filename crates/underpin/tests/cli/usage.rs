@@ -41,6 +41,8 @@ fn values_that_cannot_be_meant() {
         &["plan", "--var", "namespace=x"],
         "it follows from stack and environment",
     );
+    check(&["down", "--var", "a=x"], "unexpected argument '--var'");
+    check(&["status", "--var", "a=x"], "unexpected argument '--var'");
     check(&["plan", "--environment", ""], "it is empty");
     check(&["plan", "--context", ""], "it is empty");
     check(&["plan", "--request-timeout", "0"], "0 is not in 1..=300");

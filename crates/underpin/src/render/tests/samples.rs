@@ -29,12 +29,14 @@ impl Sample {
         };
         Self {
             plan: Plan {
+                recorded: [].into(),
                 purpose,
                 stack: "shop".into(),
                 environment: "production".into(),
                 placement: placement(NamespaceProvenance::Created),
                 steps,
                 conflicts: [].into(),
+                taken: [].into(),
                 nonces: [].into(),
                 dropped: [].into(),
                 problems: Vec::new(),

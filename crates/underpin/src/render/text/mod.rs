@@ -4,11 +4,13 @@ mod findings;
 mod import;
 mod plan;
 mod run;
+mod sandbox;
 mod status;
 
 pub(crate) use import::{import_plan, imported};
 pub(crate) use plan::plan;
 pub(crate) use run::outcome;
+pub(crate) use sandbox::sandbox;
 pub(crate) use status::status;
 
 use underpin_model::Finding;
