@@ -1,5 +1,7 @@
 //! kubectl as a process: the second opinion on what the cluster holds.
 
+mod objects;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +10,8 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use underpin_testenv::ControlPlane;
+
+use crate::ControlPlane;
 
 /// Says that kubectl shall not wait for ever for a server that is away.
 const REQUEST_TIMEOUT: &str = "--request-timeout=30s";
@@ -76,10 +79,19 @@ impl Kubectl {
     /// Speaks to `control_plane` as its administrator.
     pub fn new(control_plane: &ControlPlane) -> Self {
         Self {
-            program: control_plane.components().kubectl.clone(),
+            program: control_plane.kubectl().to_owned(),
             kubeconfig: control_plane.kubeconfig(),
             cache: control_plane.dir().join("kubectl-cache"),
         }
+    }
+
+    /// Speaks to whatever `kubeconfig` names, and remembers what it discovers in `cache`.
+    pub fn with(kubeconfig: &Path, cache: &Path) -> Result<Self> {
+        Ok(Self {
+            program: underpin_testenv::kubectl::find()?,
+            kubeconfig: kubeconfig.to_owned(),
+            cache: cache.to_owned(),
+        })
     }
 
     /// The same kubectl with another kubeconfig (of a [`crate::Proxy`], or another user).

@@ -1,37 +1,41 @@
-//! The harness of the end-to-end tests: a real control plane, kubectl, a recording proxy that
-//! breaks things on order, and the program under test as a process.
+//! The harness of the end-to-end tests: a cluster, kubectl, a recording proxy that breaks things
+//! on order, and the program under test as a process.
 //!
 //! ```text
-//! test ── Underpin (process) ── Proxy ── kube-apiserver
+//! test ── Underpin (process) ── Proxy ── kube-apiserver, or a sandbox served by this process
 //!   └──── Kubectl ──────────────────────────┘
 //! ```
 //!
-//! * [`shared`] is one control plane for all tests of a test binary; each test takes a
-//!   [`Namespace`] or names of its own. [`fresh`] starts another, for tests that stop or break
-//!   it.
+//! * The cluster is a real control plane, or with `UNDERPIN_TEST_CLUSTER=sandbox` a sandbox. No
+//!   test knows which: what holds of one must hold of the other.
+//! * [`shared`] is one cluster for all tests of a test binary; each test takes a [`Namespace`] or
+//!   names of its own. [`fresh`] starts another, for tests that stop or break it.
 //! * Nothing survives the test process, however it ends.
 //! * A missing component fails the test with the command that builds it; nothing is skipped.
 //! * The program is the one that `$UNDERPIN_BIN` names (`cargo xtask test` sets it), else it is
 //!   built once per test process by `cargo build --package underpin`.
 //! * Calls block. Write plain `#[test]` functions that return [`anyhow::Result`].
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "drives real processes in real time"
+)]
+
 mod cluster;
 mod kubectl;
-mod project;
 mod proxy;
 mod stack;
 mod transcript;
 mod underpin;
 
-pub use cluster::{Namespace, fresh, fresh_with, shared};
+pub use cluster::{ControlPlane, Namespace, fresh, shared};
 pub use kubectl::{Kubectl, Output};
-pub use project::{Project, SHORT_LEASE};
 pub use proxy::{Action, Proxy, Record, RequestInfo};
-pub use stack::Stack;
+pub use stack::{SHORT_LEASE, Stack};
 pub use transcript::{filters, with_filters};
 pub use underpin::{Running, Underpin, program, write_files};
-pub use underpin_testenv::kubelet::{Capacity, OUTCOME};
-pub use underpin_testenv::{ControlPlane, Kubeconfig, Options, kill};
+pub use underpin_testenv::kubelet::OUTCOME;
+pub use underpin_testenv::{Kubeconfig, kill};
 
 use std::thread;
 use std::time::{Duration, Instant};

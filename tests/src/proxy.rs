@@ -16,7 +16,9 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use underpin_testenv::{ControlPlane, Kubeconfig, api};
+use underpin_testenv::{Kubeconfig, api};
+
+use crate::ControlPlane;
 
 pub use record::{Record, RequestInfo};
 use serve::Shared;

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
-use underpin_testenv::ControlPlane;
 
-use crate::{Kubectl, Output, Underpin, write_files};
+use crate::{Output, Running, Underpin, write_files};
 
-/// Options of every run that changes something: no question, and no waiting for others' locks
-/// longer than a test may take.
-const RUN: [&str; 3] = ["--yes", "--lock-wait", "60"];
+/// The lease of runs whose death a test waits out, in seconds: the shortest there is.
+pub const SHORT_LEASE: &str = "4";
 
-/// A temporary folder with a stack file and what it names, and the program called in it.
+/// The file of a stack that has one environment and one manifest.
+const MANIFEST: &str = "app.yaml";
+
+/// A temporary folder with a stack file and what it names, and the program called in it, by the
+/// same person on the same machine whoever runs the test.
+///
+/// Lines are command lines, such as `up --yes -e production`, and are split at white space.
 #[derive(Debug)]
 pub struct Stack {
     dir: TempDir,
@@ -22,13 +25,35 @@ pub struct Stack {
 
 impl Stack {
     /// A folder with `files`, each a relative path and its text.
-    pub fn new(control_plane: &ControlPlane, files: &[(&str, &str)]) -> Result<Self> {
+    pub fn new(kubeconfig: &Path, files: &[(&str, &str)]) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("underpin-stack-")
             .tempdir()?;
         write_files(dir.path(), files)?;
-        let program = Underpin::new(dir.path(), &control_plane.kubeconfig())?;
+        let program = program(dir.path(), kubeconfig)?;
         Ok(Self { dir, program })
+    }
+
+    /// A stack `name` of one environment, `test`, so that none has to be named. It lives in a
+    /// namespace of the stack's name, with `manifest` as its objects.
+    pub fn single(name: &str, kubeconfig: &Path, manifest: &str) -> Result<Self> {
+        let environment = format!("{{ namespace: {name} }}");
+        Self::with_environment(name, kubeconfig, manifest, &environment)
+    }
+
+    /// The same with `environment` as the environment's declaration in the stack file (YAML flow).
+    pub fn with_environment(
+        name: &str,
+        kubeconfig: &Path,
+        manifest: &str,
+        environment: &str,
+    ) -> Result<Self> {
+        let file = format!(
+            "apiVersion: underpin.dev/v1\nkind: Stack\nmetadata: {{ name: {name} }}\nspec:\n  \
+             sources: [{{ manifests: {MANIFEST} }}]\n  environments:\n    test: {environment}\n"
+        );
+        let files = [("underpin.yaml", file.as_str()), (MANIFEST, manifest)];
+        Self::new(kubeconfig, &files)
     }
 
     /// The folder.
@@ -41,27 +66,28 @@ impl Stack {
         write_files(self.path(), &[(name, text)])
     }
 
-    /// The program, for anything that the other calls do not cover.
-    pub fn program(&self) -> &Underpin {
-        &self.program
+    /// Replaces the objects of a stack of one manifest.
+    pub fn declare(&self, manifest: &str) -> Result<()> {
+        self.write(MANIFEST, manifest)
     }
 
-    /// Runs a command line, such as `plan -e production`; any exit code is an answer.
+    /// The program on the same files through another kubeconfig.
+    pub fn through(&self, kubeconfig: &Path) -> Result<Underpin> {
+        program(self.path(), kubeconfig)
+    }
+
+    /// Runs the program to its end; any exit code is an answer.
     pub fn run(&self, line: &str) -> Result<Output> {
         self.run_with(line, &[])
     }
 
     /// Like [`Stack::run`], with further arguments that may hold white space.
     pub fn run_with(&self, line: &str, further: &[&str]) -> Result<Output> {
-        let mut args: Vec<&str> = line.split_whitespace().collect();
-        args.extend(further);
-        if matches!(args.first(), Some(&("up" | "down" | "import"))) {
-            args.extend(RUN);
-        }
-        self.program.run(args)
+        let words = line.split_whitespace();
+        self.program.run(words.chain(further.iter().copied()))
     }
 
-    /// Runs a command line and fails, with all that it wrote, unless it ends with `code`.
+    /// Runs the program and fails, with all that it wrote, unless it ends with `code`.
     pub fn expect(&self, code: i32, line: &str) -> Result<Output> {
         self.expect_with(code, line, &[])
     }
@@ -71,76 +97,20 @@ impl Stack {
         let output = self.run_with(line, further)?;
         ensure!(
             output.code == Some(code),
-            "underpin {line} {further:?}: expected exit code {code}\n{}",
+            "`underpin {line}` {further:?} should exit with {code}\n{}",
             output.transcript()
         );
         Ok(output)
     }
+
+    /// Starts the program and returns at once.
+    pub fn spawn(&self, line: &str) -> Result<Running> {
+        self.program.spawn(line.split_whitespace())
+    }
 }
 
-impl Kubectl {
-    /// `kubectl create -f -`, as a deployer without claims does. Fails unless everything is new.
-    pub fn create(&self, text: &str) -> Result<()> {
-        let output = self.with_input(["create", "--validate=false", "-f", "-"], text)?;
-        ensure!(
-            output.code == Some(0),
-            "kubectl create\n{}",
-            output.transcript()
-        );
-        Ok(())
-    }
-
-    /// The same into a namespace, for objects that name none.
-    pub fn create_in(&self, namespace: &str, text: &str) -> Result<()> {
-        let args = ["create", "--validate=false", "-n", namespace, "-f", "-"];
-        let output = self.with_input(args, text)?;
-        ensure!(
-            output.code == Some(0),
-            "kubectl create\n{}",
-            output.transcript()
-        );
-        Ok(())
-    }
-
-    /// `CODE:subject reason` of what was accepted, oldest first, as the stored claim
-    /// `stack.environment` has it in its history.
-    pub fn accepted(&self, claim: &str) -> Result<Vec<String>> {
-        let map = self.get(&["configmap", claim, "-n", "underpin-system"])?;
-        let data = map["data"].as_object().context("a claim has data")?;
-        let texts = data.values().filter_map(Value::as_str);
-        let parts: Vec<Value> = texts
-            .filter_map(|text| serde_json::from_str(text).ok())
-            .collect();
-        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
-        let records = parts.iter().flat_map(|part| list(&part["history"]));
-        let accepted = records.flat_map(|record| list(&record["accepted"]));
-        let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
-        Ok(accepted
-            .map(|one| {
-                let (code, subject) = (text(&one, "code"), text(&one, "subject"));
-                format!("{code}:{subject} {}", text(&one, "reason"))
-            })
-            .collect())
-    }
-
-    /// `kind/name → uid` of the objects of some kinds in a namespace, sorted; what Kubernetes puts
-    /// into every namespace is left out.
-    pub fn uids(&self, namespace: &str, kinds: &str) -> Result<Vec<(String, String)>> {
-        let columns = "custom-columns=KIND:.kind,NAME:.metadata.name,UID:.metadata.uid";
-        let args = ["get", kinds, "-n", namespace, "--no-headers", "-o", columns];
-        let text = self.run(args)?;
-        let mut uids: Vec<(String, String)> = text
-            .lines()
-            .filter_map(|line| {
-                let mut words = line.split_whitespace();
-                let (kind, name, uid) = (words.next()?, words.next()?, words.next()?);
-                Some((format!("{kind}/{name}"), uid.to_owned()))
-            })
-            .filter(|(name, _)| {
-                name != "ConfigMap/kube-root-ca.crt" && !name.starts_with("Secret/default-token-")
-            })
-            .collect();
-        uids.sort();
-        Ok(uids)
-    }
+fn program(dir: &Path, kubeconfig: &Path) -> Result<Underpin> {
+    Ok(Underpin::new(dir, kubeconfig)?
+        .env("USER", "tester")
+        .env("HOSTNAME", "testhost"))
 }

@@ -7,6 +7,12 @@
 //! * [`Components`] finds the programs; [`build`] makes them from Debian's packages.
 //! * [`ControlPlane`] starts, breaks and stops an instance; it cannot outlive its owner.
 //! * [`kubelet`] plays the nodes.
+//! * [`kubectl`] finds the client, also where no control plane is built.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "drives real processes in real time"
+)]
 
 pub mod api;
 pub mod build;
@@ -15,6 +21,7 @@ mod components;
 mod control_plane;
 mod flags;
 mod kubeconfig;
+pub mod kubectl;
 pub mod kubelet;
 mod pki;
 mod ports;

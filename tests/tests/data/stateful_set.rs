@@ -36,20 +36,20 @@ fn the_claim_of_a_stateful_set_keeps_its_namespace() -> Result<()> {
     let kubectl = Kubectl::new(cluster);
     let stack = "stateful";
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[
             ("underpin.yaml", &stack_file(stack)),
             ("app.yaml", DATABASE),
         ],
     )?;
-    project.expect(0, "up --wait=false")?;
+    project.expect(0, "up --yes --wait=false")?;
     let claim = ["persistentvolumeclaim", "data-database-0", "-n", stack];
     let uid = eventually("the claim is made", LIMIT, || {
         Ok(kubectl
             .find(&claim)?
             .map(|claim| claim["metadata"]["uid"].clone()))
     })?;
-    let down = project.expect(0, "down")?;
+    let down = project.expect(0, "down --yes")?;
     with_filters(&[], || {
         insta::assert_snapshot!("stateful_down", down.stdout);
     });
@@ -66,7 +66,7 @@ fn the_claim_of_a_stateful_set_keeps_its_namespace() -> Result<()> {
         "{}",
         status.transcript()
     );
-    project.expect(0, "down --kept")?;
+    project.expect(0, "down --yes --kept")?;
     assert_eq!(kubectl.uid(&claim)?, uid.as_str().unwrap_or_default());
     kubectl.run([
         "delete",
@@ -75,7 +75,7 @@ fn the_claim_of_a_stateful_set_keeps_its_namespace() -> Result<()> {
         "-n",
         stack,
     ])?;
-    project.expect(0, "down --kept")?;
+    project.expect(0, "down --yes --kept")?;
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     Ok(())
 }

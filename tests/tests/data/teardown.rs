@@ -15,12 +15,12 @@ fn a_volume_that_would_be_reclaimed_blocks() -> Result<()> {
     let kinds = "configmaps,persistentvolumeclaims";
     let uids = kubectl.uids(stack, kinds)?;
     assert_eq!(uids.len(), 3);
-    let down = project.expect(3, "down")?;
+    let down = project.expect(3, "down --yes")?;
     with_filters(&[], || {
         insta::assert_snapshot!("down_blocked", down.transcript());
     });
     project.write("app.yaml", REST.trim_end_matches("---\n"))?;
-    let pruning = project.expect(3, "up")?;
+    let pruning = project.expect(3, "up --yes")?;
     assert!(
         pruning
             .stdout
@@ -37,7 +37,7 @@ fn a_volume_that_would_be_reclaimed_blocks() -> Result<()> {
         down.transcript()
     );
     kubectl.run(["patch", "pv", stack, "-p", patch])?;
-    project.expect(0, "up")?;
+    project.expect(0, "up --yes")?;
     assert_eq!(
         kubectl.find(&["persistentvolumeclaim", "data", "-n", stack])?,
         None
@@ -54,7 +54,7 @@ fn a_retained_volume_outlives_its_environment() -> Result<()> {
     let stack = "data-retained";
     let project = bound(cluster, stack, "Retain")?;
     let uid = kubectl.uid(&["persistentvolume", stack])?;
-    project.expect(0, "down")?;
+    project.expect(0, "down --yes")?;
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     assert_eq!(kubectl.uid(&["persistentvolume", stack])?, uid);
     Ok(())
@@ -76,9 +76,9 @@ fn an_accepted_loss_is_on_record() -> Result<()> {
         "--reason",
         "no",
     ];
-    project.expect_with(1, "down", &wrong)?;
+    project.expect_with(1, "down --yes", &wrong)?;
     let no_reason = project.run_with(
-        "down",
+        "down --yes",
         &["--accept", "UP103:persistentvolumeclaim/data-accepted/data"],
     )?;
     assert_eq!(no_reason.code, Some(2), "{}", no_reason.transcript());
@@ -94,7 +94,7 @@ fn an_accepted_loss_is_on_record() -> Result<()> {
         "--reason",
         "the test data is not needed",
     ];
-    project.expect_with(0, "down", &flags)?;
+    project.expect_with(0, "down --yes", &flags)?;
     assert_eq!(
         kubectl.find(&["persistentvolumeclaim", "data", "-n", stack])?,
         None

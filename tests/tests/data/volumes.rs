@@ -55,10 +55,10 @@ pub(crate) fn bound(cluster: &ControlPlane, stack: &str, policy: &str) -> Result
     let manifests = format!("{REST}{}", claim(stack));
     let file = stack_file(stack);
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[("underpin.yaml", &file), ("app.yaml", &manifests)],
     )?;
-    project.expect(0, "up")?;
+    project.expect(0, "up --yes")?;
     await_bound(&kubectl, stack, "data")?;
     Ok(project)
 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::net::TcpListener;
 
 use anyhow::Result;
-use underpin_tests::{Kubeconfig, Project, shared, with_filters};
+use underpin_tests::{Kubeconfig, Stack, shared, with_filters};
 
 use super::manifest;
 
 #[track_caller]
-fn check(snapshot: &str, project: &Project, command: &str) -> Result<()> {
+fn check(snapshot: &str, project: &Stack, command: &str) -> Result<()> {
     let output = project.run(command)?;
     assert_eq!(output.code, Some(1), "{}", output.transcript());
     assert_eq!(output.stdout, "");
@@ -27,7 +27,7 @@ fn nobody_listens_at_the_address() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let kubeconfig = dir.path().join("kubeconfig");
     Kubeconfig::plain(&format!("http://{address}")).write(&kubeconfig)?;
-    let project = Project::new("nobody", &kubeconfig, &manifest())?;
+    let project = Stack::single("nobody", &kubeconfig, &manifest())?;
     check("connection_refused", &project, "plan")?;
     check("connection_refused_up", &project, "up --yes")?;
     Ok(())
@@ -36,7 +36,7 @@ fn nobody_listens_at_the_address() -> Result<()> {
 #[test]
 fn there_is_no_kubeconfig() -> Result<()> {
     let dir = tempfile::tempdir()?;
-    let project = Project::new("none", &dir.path().join("missing"), &manifest())?;
+    let project = Stack::single("none", &dir.path().join("missing"), &manifest())?;
     let output = project.run("plan")?;
     assert_eq!(output.code, Some(1));
     assert!(
@@ -63,9 +63,9 @@ fn there_is_no_kubeconfig() -> Result<()> {
 #[test]
 fn the_context_is_unknown_or_another_than_the_stack_names() -> Result<()> {
     let cluster = shared()?;
-    let project = Project::new("unknown-context", &cluster.kubeconfig(), &manifest())?;
+    let project = Stack::single("unknown-context", &cluster.kubeconfig(), &manifest())?;
     check("unknown_context", &project, "plan --context production")?;
-    let pinned = Project::with_environment(
+    let pinned = Stack::with_environment(
         "pinned-context",
         &cluster.kubeconfig(),
         &manifest(),
@@ -80,25 +80,10 @@ fn the_credentials_are_not_accepted() -> Result<()> {
     let cluster = shared()?;
     let dir = tempfile::tempdir()?;
     let kubeconfig = dir.path().join("kubeconfig");
-    let valid = fs::read_to_string(cluster.kubeconfig())?;
     // The server and its authority, and a token that it never gave.
-    let text: String = valid
-        .lines()
-        .filter(|line| {
-            !line.contains("client-certificate-data") && !line.contains("client-key-data")
-        })
-        .map(|line| format!("{line}\n"))
-        .collect();
-    fs::write(
-        &kubeconfig,
-        text.replace("user: {}", "user: { token: expired }"),
-    )?;
-    let config: String = fs::read_to_string(&kubeconfig)?;
-    anyhow::ensure!(
-        config != valid,
-        "the kubeconfig holds its certificate in another way:\n{config}"
-    );
-    let project = Project::new("unauthorized", &kubeconfig, &manifest())?;
+    let stranger = cluster.admin().clone().token("expired");
+    stranger.write(&kubeconfig)?;
+    let project = Stack::single("unauthorized", &kubeconfig, &manifest())?;
     let output = project.run("plan")?;
     assert_eq!(output.code, Some(1), "{}", output.transcript());
     assert!(

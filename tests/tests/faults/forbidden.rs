@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use underpin_tests::{Action, Kubectl, Project, Proxy, RequestInfo, shared, with_filters};
+use underpin_tests::{Action, Kubectl, Proxy, RequestInfo, Stack, shared, with_filters};
 
 use super::manifest;
 
@@ -27,7 +27,7 @@ fn forbid_secrets(proxy: &Proxy) {
 fn an_uncountable_namespace_is_kept() -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
-    let project = Project::new("uncountable", &proxy.kubeconfig(), &manifest())?;
+    let project = Stack::single("uncountable", &proxy.kubeconfig(), &manifest())?;
     project.expect(0, "up --yes --wait=false")?;
     let uid = kubectl.uid(&["namespace", "uncountable"])?;
     forbid_secrets(&proxy);
@@ -57,7 +57,7 @@ fn an_uncountable_namespace_is_kept() -> Result<()> {
 fn a_namespace_that_becomes_uncountable_is_kept() -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
-    let project = Project::new("uncountable-late", &proxy.kubeconfig(), &manifest())?;
+    let project = Stack::single("uncountable-late", &proxy.kubeconfig(), &manifest())?;
     project.expect(0, "up --yes --wait=false")?;
     let uid = kubectl.uid(&["namespace", "uncountable-late"])?;
     let deleting = AtomicBool::new(false);
@@ -90,7 +90,7 @@ fn a_deploy_goes_on() -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: only }\ndata: { a: b }\n";
-    let project = Project::new("unrelated", &proxy.kubeconfig(), map)?;
+    let project = Stack::single("unrelated", &proxy.kubeconfig(), map)?;
     forbid_secrets(&proxy);
     let up = project.expect(0, "up --yes")?;
     kubectl.uid(&["-n", "unrelated", "configmap", "only"])?;
@@ -116,8 +116,8 @@ fn a_user_without_the_right_to_write_is_told_which() -> Result<()> {
     ])?;
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("kubeconfig");
-    cluster.user("looker", None)?.write(&file)?;
-    let project = Project::new("looker", &file, &manifest())?;
+    cluster.user("looker")?.write(&file)?;
+    let project = Stack::single("looker", &file, &manifest())?;
     let output = project.run("up --yes")?;
     assert!(
         matches!(output.code, Some(1 | 3)),

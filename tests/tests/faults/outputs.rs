@@ -4,12 +4,12 @@ use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
-use underpin_tests::{Project, program, shared};
+use underpin_tests::{Stack, program, shared};
 
 use super::manifest;
 
 /// The program as the harness would call it, for outputs that the harness does not offer.
-fn shell(project: &Project, line: &str) -> Result<std::process::Output> {
+fn shell(project: &Stack, line: &str) -> Result<std::process::Output> {
     Command::new("sh")
         .args(["-c", line])
         .env("UNDERPIN", program()?)
@@ -22,7 +22,7 @@ fn shell(project: &Project, line: &str) -> Result<std::process::Output> {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() -> Result<()> {
-    let project = Project::new("pipe", &shared()?.kubeconfig(), &manifest())?;
+    let project = Stack::single("pipe", &shared()?.kubeconfig(), &manifest())?;
     let line = r#"{ "$UNDERPIN" plan; echo "exit: $?" >&2; } | head -1 >/dev/null"#;
     let output = shell(&project, line)?;
     let told = String::from_utf8_lossy(&output.stderr);
@@ -35,7 +35,7 @@ fn a_reader_that_has_seen_enough_is_no_error() -> Result<()> {
 
 #[test]
 fn a_result_that_cannot_be_written_is_an_error() -> Result<()> {
-    let project = Project::new("full", &shared()?.kubeconfig(), &manifest())?;
+    let project = Stack::single("full", &shared()?.kubeconfig(), &manifest())?;
     // Always full.
     OpenOptions::new().write(true).open("/dev/full")?;
     let output = shell(&project, r#""$UNDERPIN" plan >/dev/full"#)?;
@@ -48,7 +48,7 @@ fn a_result_that_cannot_be_written_is_an_error() -> Result<()> {
 
 #[test]
 fn a_closed_standard_error_hides_nothing_else() -> Result<()> {
-    let project = Project::new("closed", &shared()?.kubeconfig(), &manifest())?;
+    let project = Stack::single("closed", &shared()?.kubeconfig(), &manifest())?;
     let output = shell(&project, r#""$UNDERPIN" up --yes --wait=false 2>&-"#)?;
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8_lossy(&output.stdout).contains("up done"));

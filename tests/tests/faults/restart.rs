@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use underpin_tests::{Kubectl, Project, Proxy, eventually, fresh};
+use underpin_tests::{Kubectl, Proxy, Stack, eventually, fresh};
 
 use super::manifest;
 
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 fn a_run_lives_through_a_restart_of_the_server_or_is_continued() -> Result<()> {
     let cluster = fresh()?;
     let (proxy, kubectl) = (Proxy::start(&cluster)?, Kubectl::new(&cluster));
-    let project = Project::new("restart", &cluster.kubeconfig(), &manifest())?;
+    let project = Stack::single("restart", &cluster.kubeconfig(), &manifest())?;
     // Away before it starts: said so, nothing else.
     cluster.stop_apiserver();
     let refused = project.expect(1, "up --yes")?;

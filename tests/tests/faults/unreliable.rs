@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Result;
-use underpin_tests::{Action, Kubectl, Project, Proxy, shared};
+use underpin_tests::{Action, Kubectl, Proxy, Stack, shared};
 
 use super::manifest;
 
@@ -19,7 +19,7 @@ const RUNS: usize = 8;
 fn check(name: &str, action: Action, runs: usize) -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
-    let project = Project::new(name, &proxy.kubeconfig(), &manifest())?;
+    let project = Stack::single(name, &proxy.kubeconfig(), &manifest())?;
     let calls = AtomicU64::new(0);
     proxy.policy(move |_| {
         let call = calls.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! R2.8: another cluster than the one that is meant.
 
 use anyhow::{Context, Result};
-use underpin_tests::{Kubectl, Project, Proxy, shared, with_filters};
+use underpin_tests::{Kubectl, Proxy, Stack, shared, with_filters};
 
 use super::manifest;
 
@@ -13,7 +13,7 @@ fn a_pinned_cluster_is_the_only_one() -> Result<()> {
     let uid = kubectl.uid(&["namespace", "kube-system"])?;
     let other = "00000000-0000-0000-0000-000000000000";
     let pinned = |uid: &str| format!("{{ namespace: pinned-cluster, cluster: \"{uid}\" }}");
-    let wrong = Project::with_environment(
+    let wrong = Stack::with_environment(
         "pinned-cluster",
         &proxy.kubeconfig(),
         &manifest(),
@@ -28,7 +28,7 @@ fn a_pinned_cluster_is_the_only_one() -> Result<()> {
         );
     }
     assert_eq!(proxy.mutations(), []);
-    let right = Project::with_environment(
+    let right = Stack::with_environment(
         "pinned-cluster",
         &proxy.kubeconfig(),
         &manifest(),
@@ -43,7 +43,7 @@ fn a_pinned_cluster_is_the_only_one() -> Result<()> {
 fn a_claim_of_another_cluster_is_refused() -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
-    let project = Project::new("restored", &proxy.kubeconfig(), &manifest())?;
+    let project = Stack::single("restored", &proxy.kubeconfig(), &manifest())?;
     project.expect(0, "up --yes --wait=false")?;
     let uid = kubectl.uid(&["namespace", "kube-system"])?;
     let claim = kubectl.get(&["-n", "underpin-system", "configmap", "restored.test"])?;

@@ -149,7 +149,7 @@ fn a_user_has_the_rights_of_its_bindings_and_no_others() -> Result<()> {
         "--user=viewer",
     ])?;
     let file = cluster.dir().join("viewer.kubeconfig");
-    cluster.user("viewer", None)?.write(&file)?;
+    cluster.user("viewer")?.write(&file)?;
     let viewer = admin.with_kubeconfig(&file);
     eventually("the binding counts", LIMIT, || {
         Ok(viewer.run(["get", "configmaps", "-A"]).ok())

@@ -119,7 +119,7 @@ fn check_kill(first: &str, second: &str, action: Action, effect: bool) -> Result
         |name: &str| format!("apiVersion: v1\nkind: Namespace\nmetadata: {{ name: {name} }}\n");
     let file = proxy.path().join("two.yaml");
     std::fs::write(&file, format!("{}---\n{}", list(first), list(second)))?;
-    let mut child = Command::new(&cluster.components().kubectl)
+    let mut child = Command::new(cluster.kubectl())
         .arg("--kubeconfig")
         .arg(proxy.kubeconfig())
         .args(["create", "--validate=false", "-f"])
@@ -156,7 +156,7 @@ fn watches_stream_through() -> Result<()> {
     let cluster = shared()?;
     let proxy = Proxy::start(cluster)?;
     let output = proxy.path().join("watch");
-    let mut child = Command::new(&cluster.components().kubectl)
+    let mut child = Command::new(cluster.kubectl())
         .arg("--kubeconfig")
         .arg(proxy.kubeconfig())
         .args(["get", "namespaces", "--watch", "-o", "name"])

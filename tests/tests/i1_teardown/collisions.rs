@@ -46,7 +46,7 @@ fn check(first: &Side, second: &Side, namespace: &str) -> Result<(Output, Output
     let cluster = shared()?;
     let kubectl = Kubectl::new(cluster);
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[
             ("one/underpin.yaml", &first.file()),
             ("one/app.yaml", MAP),
@@ -57,7 +57,7 @@ fn check(first: &Side, second: &Side, namespace: &str) -> Result<(Output, Output
     let checked = project.expect(3, "check .")?;
     project.expect(
         0,
-        &format!("up -f one/underpin.yaml -e {}", first.environment),
+        &format!("up --yes -f one/underpin.yaml -e {}", first.environment),
     )?;
     let uids = kubectl.uids(namespace, "configmaps")?;
     assert_eq!(uids.len(), 1);
@@ -67,7 +67,7 @@ fn check(first: &Side, second: &Side, namespace: &str) -> Result<(Output, Output
     )?;
     project.expect(
         3,
-        &format!("up -f two/underpin.yaml -e {}", second.environment),
+        &format!("up --yes -f two/underpin.yaml -e {}", second.environment),
     )?;
     assert_eq!(kubectl.uids(namespace, "configmaps")?, uids);
     for output in [&checked, &planned] {
@@ -77,7 +77,7 @@ fn check(first: &Side, second: &Side, namespace: &str) -> Result<(Output, Output
     }
     project.expect(
         0,
-        &format!("down -f one/underpin.yaml -e {}", first.environment),
+        &format!("down --yes -f one/underpin.yaml -e {}", first.environment),
     )?;
     Ok((checked, planned))
 }
@@ -134,7 +134,7 @@ fn sharing_on_purpose_is_allowed() -> Result<()> {
         |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: {name} }}\n");
     let production = "production: { namespace: on-purpose, shared: true }";
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[
             ("one/underpin.yaml", &stack_file("purpose-one", production)),
             ("one/app.yaml", &map("one")),
@@ -143,21 +143,21 @@ fn sharing_on_purpose_is_allowed() -> Result<()> {
         ],
     )?;
     project.expect(0, "check .")?;
-    project.expect(0, "up -f one/underpin.yaml")?;
-    project.expect(0, "up -f two/underpin.yaml")?;
+    project.expect(0, "up --yes -f one/underpin.yaml")?;
+    project.expect(0, "up --yes -f two/underpin.yaml")?;
     let two = kubectl.uid(&["configmap", "two", "-n", "on-purpose"])?;
     // The first created the namespace, and the second still lives there.
-    project.expect(0, "down -f one/underpin.yaml")?;
+    project.expect(0, "down --yes -f one/underpin.yaml")?;
     assert_eq!(kubectl.uid(&["configmap", "two", "-n", "on-purpose"])?, two);
     assert_eq!(
         kubectl.find(&["configmap", "one", "-n", "on-purpose"])?,
         None
     );
-    project.expect(0, "down -f two/underpin.yaml")?;
+    project.expect(0, "down --yes -f two/underpin.yaml")?;
     // Now it is empty, and who created it may delete it (R1.5).
     let status = project.expect(0, "status -f one/underpin.yaml --kept")?;
     assert!(status.stdout.contains("empty"), "{}", status.transcript());
-    project.expect(0, "down -f one/underpin.yaml --kept")?;
+    project.expect(0, "down --yes -f one/underpin.yaml --kept")?;
     assert_eq!(kubectl.find(&["namespace", "on-purpose"])?, None);
     Ok(())
 }
@@ -176,13 +176,13 @@ fn one_cluster_scoped_name_for_two_environments_is_refused() -> Result<()> {
     };
     let environments = "production: {}, tenant: { parent: production }";
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[
             ("underpin.yaml", &stack_file("one-role", environments)),
             ("app.yaml", &role("one-role-reader")),
         ],
     )?;
-    project.expect(0, "up -e production")?;
+    project.expect(0, "up --yes -e production")?;
     let uid = kubectl.uid(&["clusterrole", "one-role-reader"])?;
     let refused = project.expect(3, "plan -e tenant")?;
     with_filters(&[], || {
@@ -193,11 +193,11 @@ fn one_cluster_scoped_name_for_two_environments_is_refused() -> Result<()> {
         "{}",
         refused.transcript()
     );
-    project.expect(3, "up -e tenant")?;
+    project.expect(3, "up --yes -e tenant")?;
     project.write("app.yaml", &role("one-role-reader-${environment}"))?;
-    project.expect(0, "up -e tenant")?;
+    project.expect(0, "up --yes -e tenant")?;
     assert_eq!(kubectl.uid(&["clusterrole", "one-role-reader"])?, uid);
-    project.expect(0, "down -e tenant")?;
+    project.expect(0, "down --yes -e tenant")?;
     assert_eq!(
         kubectl.find(&["clusterrole", "one-role-reader-tenant"])?,
         None

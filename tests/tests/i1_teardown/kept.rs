@@ -20,13 +20,13 @@ fn a_foreign_object_keeps_a_namespace_until_it_goes() -> Result<()> {
     let kubectl = Kubectl::new(cluster);
     let stack = "kept-by-a-stranger";
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[("underpin.yaml", &stack_file(stack)), ("app.yaml", MAP)],
     )?;
-    project.expect(0, "up -e production")?;
+    project.expect(0, "up --yes -e production")?;
     // Asked for leftovers of a living environment, nothing dies.
     let living = kubectl.uid(&["configmap", "app", "-n", stack])?;
-    let refused = project.expect(1, "down -e production --kept")?;
+    let refused = project.expect(1, "down --yes -e production --kept")?;
     assert!(
         refused.stderr.contains("was not torn down"),
         "{}",
@@ -43,7 +43,7 @@ fn a_foreign_object_keeps_a_namespace_until_it_goes() -> Result<()> {
     ])?;
     let stranger = kubectl.uid(&["configmap", "notes", "-n", stack])?;
 
-    let down = project.expect(0, "down -e production")?;
+    let down = project.expect(0, "down --yes -e production")?;
     with_filters(&[], || {
         insta::assert_snapshot!("kept_down", down.stdout);
     });
@@ -54,7 +54,7 @@ fn a_foreign_object_keeps_a_namespace_until_it_goes() -> Result<()> {
         insta::assert_snapshot!("kept_status", status.stdout);
     });
 
-    let early = project.expect(0, "down -e production --kept")?;
+    let early = project.expect(0, "down --yes -e production --kept")?;
     with_filters(&[], || {
         insta::assert_snapshot!("kept_early", early.stdout);
     });
@@ -65,7 +65,7 @@ fn a_foreign_object_keeps_a_namespace_until_it_goes() -> Result<()> {
     with_filters(&[], || {
         insta::assert_snapshot!("kept_status_empty", status.stdout);
     });
-    let kept = project.expect(0, "down -e production --kept")?;
+    let kept = project.expect(0, "down --yes -e production --kept")?;
     with_filters(&[], || {
         insta::assert_snapshot!("kept_deleted", kept.stdout);
     });
@@ -89,11 +89,11 @@ fn a_namespace_that_was_there_before_outlives_the_environment() -> Result<()> {
     kubectl.run(["create", "namespace", stack])?;
     let uid = kubectl.uid(&["namespace", stack])?;
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[("underpin.yaml", &stack_file(stack)), ("app.yaml", MAP)],
     )?;
-    project.expect(0, "up -e production")?;
-    let down = project.expect(0, "down -e production")?;
+    project.expect(0, "up --yes -e production")?;
+    let down = project.expect(0, "down --yes -e production")?;
     with_filters(&[], || {
         insta::assert_snapshot!("there_before", down.stdout);
     });
@@ -110,13 +110,13 @@ fn a_kept_namespace_is_lived_in_again() -> Result<()> {
     let kubectl = Kubectl::new(cluster);
     let stack = "moved-back-in";
     let project = Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[("underpin.yaml", &stack_file(stack)), ("app.yaml", MAP)],
     )?;
-    project.expect(0, "up -e production")?;
+    project.expect(0, "up --yes -e production")?;
     kubectl.run(["create", "configmap", "notes", "-n", stack])?;
-    project.expect(0, "down -e production")?;
-    project.expect(0, "up -e production")?;
+    project.expect(0, "down --yes -e production")?;
+    project.expect(0, "up --yes -e production")?;
     assert!(kubectl.find(&["configmap", "app", "-n", stack])?.is_some());
     let status = project.expect(0, "status --kept")?;
     assert!(
@@ -125,7 +125,7 @@ fn a_kept_namespace_is_lived_in_again() -> Result<()> {
         status.transcript()
     );
     kubectl.run(["delete", "configmap", "notes", "-n", stack])?;
-    project.expect(0, "down -e production")?;
+    project.expect(0, "down --yes -e production")?;
     assert_eq!(
         kubectl.find(&["namespace", stack])?,
         None,

@@ -18,7 +18,7 @@ fn a_teardown_of_a_child_takes_its_own_namespace_and_nothing_else() -> Result<()
         child => format!("{stack}-{child}"),
     };
     for environment in crate::wallet::environments() {
-        let output = project.expect(0, &format!("up -e {environment} --wait=false"))?;
+        let output = project.expect(0, &format!("up --yes -e {environment} --wait=false"))?;
         assert!(
             output
                 .stderr
@@ -37,7 +37,7 @@ fn a_teardown_of_a_child_takes_its_own_namespace_and_nothing_else() -> Result<()
             uids,
         ));
     }
-    let output = project.expect(0, "down -e caddy-test")?;
+    let output = project.expect(0, "down --yes -e caddy-test")?;
     with_filters(&[], || {
         insta::assert_snapshot!("down_own_namespace", output.stdout);
     });
@@ -60,7 +60,7 @@ fn a_teardown_of_a_child_takes_its_own_namespace_and_nothing_else() -> Result<()
         status.transcript()
     );
     // The parent goes as cleanly, with children left.
-    project.expect(0, &format!("down -e {PARENT}"))?;
+    project.expect(0, &format!("down --yes -e {PARENT}"))?;
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     assert_eq!(kubectl.uids(&home("gl-pay"), KINDS)?, before[1].2);
     Ok(())
@@ -80,15 +80,18 @@ fn check(stack: &str, environment: &str, parent: Option<&str>, expect: &str) -> 
          environments: {{ \"{environment}\": {{ {parent} }}, production: {{ context: elsewhere }} }}\n"
     );
     let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: where }\n";
-    let project = Stack::new(cluster, &[("underpin.yaml", &file), ("map.yaml", map)])?;
-    project.expect(0, &format!("up -e {environment}"))?;
+    let project = Stack::new(
+        &cluster.kubeconfig(),
+        &[("underpin.yaml", &file), ("map.yaml", map)],
+    )?;
+    project.expect(0, &format!("up --yes -e {environment}"))?;
     assert!(
         kubectl
             .find(&["configmap", "where", "-n", expect])?
             .is_some(),
         "{expect}"
     );
-    project.expect(0, &format!("down -e {environment}"))?;
+    project.expect(0, &format!("down --yes -e {environment}"))?;
     assert_eq!(kubectl.find(&["namespace", expect])?, None);
     Ok(())
 }

@@ -18,7 +18,10 @@ fn a_teardown_in_a_shared_namespace_leaves_every_sibling() -> Result<()> {
     let before = kubectl.uids(stack, KINDS)?;
     let project = project(cluster, stack)?;
     for environment in environments() {
-        let output = project.expect(0, &format!("import -e {environment} --namespace {stack}"))?;
+        let output = project.expect(
+            0,
+            &format!("import --yes -e {environment} --namespace {stack}"),
+        )?;
         if environment == "caddy-test" {
             with_filters(&[], || {
                 insta::assert_snapshot!("import", output.transcript());
@@ -35,7 +38,7 @@ fn a_teardown_in_a_shared_namespace_leaves_every_sibling() -> Result<()> {
     let plan = project.expect(0, "plan -e gl-pay")?;
     assert!(plan.stdout.contains("UP112"), "{}", plan.transcript());
 
-    let output = project.expect(0, "down -e caddy-test")?;
+    let output = project.expect(0, "down --yes -e caddy-test")?;
     with_filters(&[], || {
         insta::assert_snapshot!("down", output.stdout);
     });
@@ -56,14 +59,14 @@ fn a_teardown_in_a_shared_namespace_leaves_every_sibling() -> Result<()> {
         assert!(status.stdout.contains(&name), "{}", status.transcript());
         assert!(output.stdout.contains(&name), "{}", output.transcript());
     }
-    let again = project.expect(0, "down -e caddy-test")?;
+    let again = project.expect(0, "down --yes -e caddy-test")?;
     with_filters(&[], || {
         insta::assert_snapshot!("down_again", again.stdout);
     });
     assert_eq!(kubectl.uids(stack, KINDS)?, siblings);
 
     // The siblings still deploy, in place.
-    project.expect(0, "up -e payhey --wait=false")?;
+    project.expect(0, "up --yes -e payhey --wait=false")?;
     assert_eq!(kubectl.uids(stack, KINDS)?, siblings);
     Ok(())
 }
@@ -76,7 +79,7 @@ fn one_object_is_imported_by_one_environment() -> Result<()> {
     let stack = "wallet-taken";
     deploy_like_before(&kubectl, stack)?;
     let project = project(cluster, stack)?;
-    project.expect(0, &format!("import -e rulex --namespace {stack}"))?;
+    project.expect(0, &format!("import --yes -e rulex --namespace {stack}"))?;
     let everything = "app in (wallet-rulex, wallet-payhey)";
     kubectl.run([
         "label",
@@ -94,7 +97,7 @@ fn one_object_is_imported_by_one_environment() -> Result<()> {
         "wallet-payhey",
         "app=wallet-payhey",
     ])?;
-    let line = format!("import -e payhey --namespace {stack}");
+    let line = format!("import --yes -e payhey --namespace {stack}");
     let refused = project.expect_with(1, &line, &["--from", &format!("selector={everything}")])?;
     with_filters(&[], || {
         insta::assert_snapshot!("import_taken", refused.transcript());

@@ -38,7 +38,7 @@ pub(crate) fn stack_file(stack: &str) -> String {
 pub(crate) fn project(cluster: &ControlPlane, stack: &str) -> Result<Stack> {
     let file = stack_file(stack);
     Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[("underpin.yaml", &file), ("wallet.yaml", MANIFESTS)],
     )
 }

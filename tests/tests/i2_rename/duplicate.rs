@@ -24,17 +24,17 @@ fn a_second_copy_is_not_deployed_beside_the_first() -> Result<()> {
     with_filters(&[], || {
         insta::assert_snapshot!("duplicate", planned.stdout);
     });
-    project.expect(3, "up -e dev")?;
+    project.expect(3, "up --yes -e dev")?;
     assert_eq!(kubectl.find(&["namespace", "unclaimed-rooms-dev"])?, None);
 
-    project.expect(0, &format!("import -e dev --namespace {stack}"))?;
+    project.expect(0, &format!("import --yes -e dev --namespace {stack}"))?;
     let planned = project.expect(0, "plan -e dev")?;
     assert!(
         !planned.stdout.contains("UP111"),
         "{}",
         planned.transcript()
     );
-    project.expect(0, "up -e dev --wait=false")?;
+    project.expect(0, "up --yes -e dev --wait=false")?;
     assert_eq!(kubectl.uids(stack, kinds)?, uids);
     assert_eq!(kubectl.find(&["namespace", "unclaimed-rooms-dev"])?, None);
     Ok(())
@@ -54,7 +54,7 @@ fn a_second_copy_on_purpose_is_accepted_by_name() -> Result<()> {
     let project = project(cluster, stack, environments, WEB)?;
     let accept = format!("UP111:namespace/{stack}");
     let flags = ["--accept", &accept, "--reason", "a rehearsal"];
-    project.expect_with(0, "up -e dev --wait=false", &flags)?;
+    project.expect_with(0, "up --yes -e dev --wait=false", &flags)?;
     assert_eq!(
         kubectl
             .uids("twice-on-purpose-dev", "deployments.apps,services")?

@@ -30,7 +30,7 @@ fn fields_named_for_it_are_set_once_and_then_left_alone() -> Result<()> {
     let stack = "left-alone";
     let project = project(cluster, stack, "dev: {}", &format!("{WEB}{MAP}"))?;
     project.write("underpin.yaml", &stack_file(stack))?;
-    project.expect(0, "up --wait=false")?;
+    project.expect(0, "up --yes --wait=false")?;
     let image = |deployment: &Value| {
         deployment["spec"]["template"]["spec"]["containers"][0]["image"].clone()
     };
@@ -59,7 +59,7 @@ fn fields_named_for_it_are_set_once_and_then_left_alone() -> Result<()> {
     project.write("k8s/app.yaml", &change)?;
     // Who set `other` by hand owns it now: taking it back is said by name (R6.1).
     let adopt = ["--adopt", "configmap/left-alone/flags"];
-    project.expect_with(0, "up --wait=false", &adopt)?;
+    project.expect_with(0, "up --yes --wait=false", &adopt)?;
     let deployment = kubectl.get(&["deployment", "web", "-n", stack])?;
     assert_eq!(image(&deployment), "registry.example.org/hot:fix");
     assert_eq!(deployment["spec"]["replicas"], 2);

@@ -28,7 +28,7 @@ fn a_selector_tells_what_is_imported() -> Result<()> {
     }
     let uids = kubectl.uids(home, KINDS)?;
     let project = project(cluster, "labelled", "dev: {}", &config_map("mine"))?;
-    let line = format!("import --namespace {home}");
+    let line = format!("import --yes --namespace {home}");
     let output = project.expect_with(0, &line, &["--from", "selector=app in (rooms)"])?;
     with_filters(&[], || {
         insta::assert_snapshot!("import_selector", output.transcript());
@@ -41,7 +41,7 @@ fn a_selector_tells_what_is_imported() -> Result<()> {
         "not even a stamp"
     );
     // What was recorded and is not declared is pruned by the next `up`; the rest stays.
-    project.expect(0, "down")?;
+    project.expect(0, "down --yes")?;
     let left = kubectl.uids(home, KINDS)?;
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(left[0].0, "ConfigMap/other");
@@ -120,20 +120,26 @@ fn a_helm_release_is_taken_over() -> Result<()> {
         "{}",
         blocked.transcript()
     );
-    let output = project.expect(0, &format!("import --namespace {home} --from helm=rooms"))?;
+    let output = project.expect(
+        0,
+        &format!("import --yes --namespace {home} --from helm=rooms"),
+    )?;
     with_filters(&[], || {
         insta::assert_snapshot!("import_helm", output.transcript());
     });
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
-    project.expect(0, "up")?;
+    project.expect(0, "up --yes")?;
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
-    let missing = project.expect(1, &format!("import --namespace {home} --from helm=no-such"))?;
+    let missing = project.expect(
+        1,
+        &format!("import --yes --namespace {home} --from helm=no-such"),
+    )?;
     assert!(
         missing.stderr.contains("no-such"),
         "{}",
         missing.transcript()
     );
-    project.expect(0, "down")?;
+    project.expect(0, "down --yes")?;
     let left: Vec<String> = kubectl
         .uids(home, KINDS)?
         .into_iter()

@@ -49,12 +49,12 @@ fn a_renamed_namespace_is_blocked_with_all_that_would_die() -> Result<()> {
     let environments = "dev: {}, likeclaw-us: { namespace: elsewhere }";
     let manifests = |name: &str| namespace(name) + &config_map("rooms-${environment}");
     let project = project(cluster, stack, environments, &manifests(stack))?;
-    project.expect(0, "up -e dev")?;
+    project.expect(0, "up --yes -e dev")?;
     kubectl.create(&strangers(stack))?;
     kubectl.run(["create", "configmap", "rooms-likeclaw-us", "-n", stack])?;
     project.expect_with(
         0,
-        &format!("import -e likeclaw-us --namespace {stack}"),
+        &format!("import --yes -e likeclaw-us --namespace {stack}"),
         &[],
     )?;
     let uids = kubectl.uids(stack, KINDS)?;
@@ -89,14 +89,14 @@ fn a_renamed_namespace_is_blocked_with_all_that_would_die() -> Result<()> {
             planned.transcript()
         );
     }
-    project.expect(3, "up -e dev")?;
+    project.expect(3, "up --yes -e dev")?;
     assert_eq!(kubectl.uids(stack, KINDS)?, uids);
     assert_eq!(kubectl.uid(&["namespace", stack])?, uid);
     assert_eq!(kubectl.find(&["namespace", new])?, None);
 
     // The way out that is offered: `${namespace}` names the place where the environment lives.
     project.write("k8s/app.yaml", &manifests("${namespace}"))?;
-    project.expect(0, "up -e dev")?;
+    project.expect(0, "up --yes -e dev")?;
     assert_eq!(kubectl.uids(stack, KINDS)?, uids);
     Ok(())
 }
@@ -111,13 +111,13 @@ fn an_imported_namespace_outlives_a_rename() -> Result<()> {
     kubectl.run(["create", "configmap", "rooms", "-n", home])?;
     let manifests = |name: &str| namespace(name) + &config_map("rooms");
     let project = project(cluster, stack, "dev: {}", &manifests(home))?;
-    project.expect(0, &format!("import -e dev --namespace {home}"))?;
+    project.expect(0, &format!("import --yes -e dev --namespace {home}"))?;
     let (uids, uid) = (
         kubectl.uids(home, KINDS)?,
         kubectl.uid(&["namespace", home])?,
     );
     project.write("k8s/app.yaml", &manifests("rename-import-new"))?;
-    let output = project.expect(3, "up -e dev")?;
+    let output = project.expect(3, "up --yes -e dev")?;
     with_filters(&[], || {
         insta::assert_snapshot!("rename_import", output.transcript());
     });
@@ -130,7 +130,7 @@ fn an_imported_namespace_outlives_a_rename() -> Result<()> {
         "--reason",
         "to see",
     ];
-    project.run_with("up -e dev", &flags)?;
+    project.run_with("up --yes -e dev", &flags)?;
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
     assert_eq!(kubectl.uid(&["namespace", home])?, uid);
     Ok(())
@@ -145,11 +145,11 @@ fn a_further_namespace_goes_only_when_it_is_empty() -> Result<()> {
     let (stack, further) = ("further-home", "further-jobs");
     let both = namespace(further) + &config_map("rooms");
     let project = project(cluster, stack, "dev: {}", &both)?;
-    project.expect(0, "up -e dev")?;
+    project.expect(0, "up --yes -e dev")?;
     kubectl.run(["create", "configmap", "stranger", "-n", further])?;
     let uid = kubectl.uid(&["configmap", "stranger", "-n", further])?;
     project.write("k8s/app.yaml", &config_map("rooms"))?;
-    let planned = project.expect(3, "up -e dev")?;
+    let planned = project.expect(3, "up --yes -e dev")?;
     assert!(
         planned.stdout.contains("UP101 namespace/further-jobs"),
         "{}",
@@ -157,7 +157,7 @@ fn a_further_namespace_goes_only_when_it_is_empty() -> Result<()> {
     );
     assert_eq!(kubectl.uid(&["configmap", "stranger", "-n", further])?, uid);
     kubectl.run(["delete", "configmap", "stranger", "-n", further])?;
-    project.expect(0, "up -e dev")?;
+    project.expect(0, "up --yes -e dev")?;
     assert_eq!(kubectl.find(&["namespace", further])?, None);
     assert!(
         kubectl
@@ -169,7 +169,7 @@ fn a_further_namespace_goes_only_when_it_is_empty() -> Result<()> {
         "underpin.yaml",
         &stack_file(stack, "dev: { namespace: changed }"),
     )?;
-    project.expect(0, "down -e dev")?;
+    project.expect(0, "down --yes -e dev")?;
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     Ok(())
 }

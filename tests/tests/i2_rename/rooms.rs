@@ -41,7 +41,7 @@ pub(crate) fn project(
 ) -> Result<Stack> {
     let file = stack_file(stack, environments);
     Stack::new(
-        cluster,
+        &cluster.kubeconfig(),
         &[("underpin.yaml", &file), ("k8s/app.yaml", manifests)],
     )
 }

@@ -24,7 +24,7 @@ spec:
 /// An environment that lives in `stack`, while `stack-dev` is what its names derive today.
 fn moved_rule(stack: &str) -> Result<Stack> {
     let project = project(shared()?, stack, "dev: {}", WEB)?;
-    project.expect(0, "up -e dev --wait=false")?;
+    project.expect(0, "up --yes -e dev --wait=false")?;
     let environments = "us: { context: elsewhere }, dev: { parent: us }";
     project.write("underpin.yaml", &stack_file(stack, environments))?;
     Ok(project)

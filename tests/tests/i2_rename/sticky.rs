@@ -14,7 +14,7 @@ fn check(stack: &str, before: &str, after: &str, fresh: &str) -> Result<String> 
     let cluster = shared()?;
     let kubectl = Kubectl::new(cluster);
     let project = project(cluster, stack, before, WEB)?;
-    project.expect(0, "up -e dev")?;
+    project.expect(0, "up --yes -e dev")?;
     let uids = kubectl.uids(stack, KINDS)?;
     let namespace = kubectl.uid(&["namespace", stack])?;
     assert_eq!(uids.len(), 2);
@@ -24,11 +24,11 @@ fn check(stack: &str, before: &str, after: &str, fresh: &str) -> Result<String> 
     let planned = project.expect(0, "plan -e dev --detailed-exitcode")?;
     let note = format!("would be {fresh} if deployed fresh");
     assert!(planned.stdout.contains(&note), "{}", planned.transcript());
-    let deployed = project.expect(0, "up -e dev")?;
+    let deployed = project.expect(0, "up --yes -e dev")?;
     assert!(deployed.stdout.contains(&note), "{}", deployed.transcript());
     // A change of the manifests is deployed as usual, in the old place.
     project.write("k8s/app.yaml", &WEB.replace("0.1.7", "0.1.8"))?;
-    project.expect(0, "up -e dev --wait=false")?;
+    project.expect(0, "up --yes -e dev --wait=false")?;
     assert_eq!(kubectl.uids(stack, KINDS)?, uids);
     assert_eq!(kubectl.uid(&["namespace", stack])?, namespace);
     let deployment = kubectl.get(&["deployment", "web", "-n", stack])?;
@@ -36,7 +36,7 @@ fn check(stack: &str, before: &str, after: &str, fresh: &str) -> Result<String> 
     assert_eq!(image, &format!("registry.example.org/{stack}:0.1.8"));
     assert_eq!(kubectl.find(&["namespace", fresh])?, None);
     // The teardown finds it there, too.
-    project.expect(0, "down -e dev")?;
+    project.expect(0, "down --yes -e dev")?;
     assert_eq!(kubectl.find(&["namespace", stack])?, None);
     Ok(deployed.stdout)
 }
@@ -76,8 +76,8 @@ fn an_imported_place_is_kept() -> Result<()> {
     let uids = kubectl.uids(home, KINDS)?;
     let environments = "us: { context: elsewhere }, dev: { parent: us }";
     let project = project(cluster, stack, environments, WEB)?;
-    project.expect(0, &format!("import -e dev --namespace {home}"))?;
-    project.expect(0, "up -e dev --wait=false")?;
+    project.expect(0, &format!("import --yes -e dev --namespace {home}"))?;
+    project.expect(0, "up --yes -e dev --wait=false")?;
     assert_eq!(kubectl.uids(home, KINDS)?, uids);
     assert_eq!(kubectl.find(&["namespace", "sticky-import-dev"])?, None);
     // What the first `up` stamped is settled: nothing is pending.

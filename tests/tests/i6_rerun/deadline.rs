@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
-use underpin_tests::{Action, Kubectl, Output, Project, Proxy, eventually, shared, with_filters};
+use underpin_tests::{Action, Kubectl, Output, Proxy, Stack, eventually, shared, with_filters};
 
 use super::LIMIT;
 
@@ -46,10 +46,10 @@ fn check_nothing_in_flight(proxy: &Proxy, end: Timestamp) {
 fn check_continues(
     kubectl: &Kubectl,
     proxy: &Proxy,
-    project: &Project,
+    (name, project): (&str, &Stack),
     stopped: &Output,
 ) -> Result<()> {
-    let there = maps_there(kubectl, project.name())?;
+    let there = maps_there(kubectl, name)?;
     ensure!(
         there < MAPS,
         "it was not stopped in the middle\n{}",
@@ -64,7 +64,7 @@ fn check_continues(
     proxy.policy(|_| Action::Pass);
     // A lock left behind would make this leave with 5.
     project.expect(0, "up --yes --lock-wait 0")?;
-    assert_eq!(maps_there(kubectl, project.name())?, MAPS);
+    assert_eq!(maps_there(kubectl, name)?, MAPS);
     Ok(())
 }
 
@@ -86,14 +86,15 @@ fn maps_there(kubectl: &Kubectl, namespace: &str) -> Result<usize> {
 fn a_run_stops_before_its_deadline() -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
-    let project = Project::new("deadline", &proxy.kubeconfig(), &maps())?;
+    let name = "deadline";
+    let project = Stack::single(name, &proxy.kubeconfig(), &maps())?;
     slow(&proxy);
     let begin = Timestamp::now();
     let output = project.expect(4, "up --yes --deadline 10")?;
     let end = Timestamp::now();
     assert!(end.duration_since(begin).as_secs() < 10);
     check_nothing_in_flight(&proxy, end);
-    check_continues(&kubectl, &proxy, &project, &output)
+    check_continues(&kubectl, &proxy, (name, &project), &output)
 }
 
 /// R6.3: one answer that does not come must not hold it beyond the deadline.
@@ -103,7 +104,7 @@ fn a_hanging_server_does_not_hold_a_run_beyond_its_deadline() -> Result<()> {
     let proxy = Proxy::start(cluster)?;
     for hangs_from in [1, 4, 8] {
         let name = format!("hanging-{hangs_from}");
-        let project = Project::new(&name, &proxy.kubeconfig(), &maps())?;
+        let project = Stack::single(&name, &proxy.kubeconfig(), &maps())?;
         proxy.clear();
         proxy.policy(move |request| match request.mutation {
             Some(number) if number >= hangs_from => Action::Delay(Duration::from_secs(30)),
@@ -133,7 +134,7 @@ fn a_hanging_server_does_not_hold_a_run_beyond_its_deadline() -> Result<()> {
 fn waiting_for_a_lock_ends_with_the_deadline_and_when_interrupted() -> Result<()> {
     let cluster = shared()?;
     let (proxy, other) = (Proxy::start(cluster)?, Proxy::start(cluster)?);
-    let project = Project::new("waiting", &proxy.kubeconfig(), &maps())?;
+    let project = Stack::single("waiting", &proxy.kubeconfig(), &maps())?;
     let holder = {
         // Stands still in the middle, holding the lock.
         proxy.policy(|request| match request.mutation {
@@ -186,11 +187,12 @@ fn waiting_for_a_lock_ends_with_the_deadline_and_when_interrupted() -> Result<()
 fn an_interrupted_run_finishes_what_is_in_flight_and_continues_later() -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
-    let project = Project::new("interrupted", &proxy.kubeconfig(), &maps())?;
+    let name = "interrupted";
+    let project = Stack::single(name, &proxy.kubeconfig(), &maps())?;
     slow(&proxy);
     let running = project.spawn("up --yes")?;
     eventually("some objects are there", LIMIT, || {
-        Ok((maps_there(&kubectl, project.name())? > 2).then_some(()))
+        Ok((maps_there(&kubectl, name)? > 2).then_some(()))
     })?;
     interrupt(running.id()?)?;
     let output = running.wait()?;
@@ -213,7 +215,7 @@ fn an_interrupted_run_finishes_what_is_in_flight_and_continues_later() -> Result
         "{}",
         output.transcript()
     );
-    check_continues(&kubectl, &proxy, &project, &output)
+    check_continues(&kubectl, &proxy, (name, &project), &output)
 }
 
 fn interrupt(process: u32) -> Result<()> {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use underpin_tests::{
-    Action, Kubectl, Output, Project, Proxy, RequestInfo, SHORT_LEASE, eventually, shared,
+    Action, Kubectl, Output, Proxy, RequestInfo, SHORT_LEASE, Stack, eventually, shared,
     with_filters,
 };
 
@@ -14,7 +14,7 @@ use super::{
 
 struct Scene {
     proxy: Proxy,
-    project: Project,
+    project: Stack,
     kubectl: Kubectl,
 }
 
@@ -22,7 +22,7 @@ impl Scene {
     fn new(name: &str, manifest: &str) -> Result<Self> {
         let cluster = shared()?;
         let proxy = Proxy::start(cluster)?;
-        let project = Project::new(name, &proxy.kubeconfig(), manifest)?;
+        let project = Stack::single(name, &proxy.kubeconfig(), manifest)?;
         Ok(Self {
             proxy,
             project,

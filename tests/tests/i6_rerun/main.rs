@@ -1,5 +1,10 @@
 //! I6: an interrupted deploy could never be run again.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "drives real processes in real time"
+)]
+
 mod deadline;
 mod fixtures;
 mod half_done;

@@ -1,7 +1,7 @@
 //! The outage: create semantics, interrupted once, can never be run again.
 
 use anyhow::{Context, Result};
-use underpin_tests::{Kubectl, Project, Proxy, shared};
+use underpin_tests::{Kubectl, Proxy, Stack, shared};
 
 use super::fixtures::{application, ingress, sorted_progress};
 
@@ -39,7 +39,7 @@ fn what_an_interrupted_install_left_is_adopted_without_a_human() -> Result<()> {
 
     let ingress_uid = uids(&kubectl, suffix)?;
     let proxy = Proxy::start(cluster)?;
-    let project = Project::new(
+    let project = Stack::single(
         suffix,
         &proxy.kubeconfig(),
         &format!("{infrastructure}---\n{app}"),
@@ -84,7 +84,7 @@ fn a_conflicting_value_is_shown_and_needs_adopt() -> Result<()> {
     assert_eq!(installed.code, Some(0), "{}", installed.transcript());
     let proxy = Proxy::start(cluster)?;
     let manifest = format!("{}---\n{}", ingress(suffix, 1), application(suffix));
-    let project = Project::new(suffix, &proxy.kubeconfig(), &manifest)?;
+    let project = Stack::single(suffix, &proxy.kubeconfig(), &manifest)?;
 
     let blocked = project.expect(3, "up --yes --wait=false")?;
     underpin_tests::with_filters(&[], || {

@@ -1,7 +1,7 @@
 //! R6.4: what fails does not hide or stop what does not need it.
 
 use anyhow::Result;
-use underpin_tests::{Action, Kubectl, Project, Proxy, shared, with_filters};
+use underpin_tests::{Action, Kubectl, Proxy, Stack, shared, with_filters};
 
 use super::fixtures::{application, ingress, sorted_progress};
 
@@ -13,7 +13,7 @@ fn a_failed_ingress_leaves_the_application_deployed() -> Result<()> {
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
     let suffix = "partial";
     let manifest = format!("{}---\n{}", ingress(suffix, 1), application(suffix));
-    let project = Project::new(suffix, &proxy.kubeconfig(), &manifest)?;
+    let project = Stack::single(suffix, &proxy.kubeconfig(), &manifest)?;
     // As an admission policy would: the account that the ingress runs as is refused.
     proxy.policy(|request| match request.mutation {
         Some(_) if request.path.contains("/serviceaccounts/caddy-") => Action::FORBIDDEN,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use underpin_tests::{
-    Action, Kubectl, Project, Proxy, RequestInfo, SHORT_LEASE, eventually, shared, with_filters,
+    Action, Kubectl, Proxy, RequestInfo, SHORT_LEASE, Stack, eventually, shared, with_filters,
 };
 
 use super::LIMIT;
@@ -13,7 +13,7 @@ use super::LIMIT;
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app }\ndata: { a: b }\n";
 
 /// Starts a run that has taken the lock and now stands still.
-fn hold(proxy: &Proxy, project: &Project, flags: &str) -> Result<underpin_tests::Running> {
+fn hold(proxy: &Proxy, project: &Stack, flags: &str) -> Result<underpin_tests::Running> {
     proxy.policy(|request| match request.mutation {
         Some(_) if request.path.ends_with("/configmaps/app") => {
             Action::Delay(Duration::from_secs(8))
@@ -36,7 +36,7 @@ fn hold(proxy: &Proxy, project: &Project, flags: &str) -> Result<underpin_tests:
 fn the_second_leaves_or_waits() -> Result<()> {
     let cluster = shared()?;
     let (proxy, other) = (Proxy::start(cluster)?, Proxy::start(cluster)?);
-    let project = Project::new("both", &proxy.kubeconfig(), MAP)?;
+    let project = Stack::single("both", &proxy.kubeconfig(), MAP)?;
     let holder = hold(&proxy, &project, "")?;
     let second = project.through(&other.kubeconfig())?;
     let busy = second.run(["up", "--yes", "--lock-wait", "0"])?;
@@ -67,7 +67,7 @@ fn the_second_leaves_or_waits() -> Result<()> {
 fn a_dead_holder_is_taken_over() -> Result<()> {
     let cluster = shared()?;
     let (proxy, kubectl) = (Proxy::start(cluster)?, Kubectl::new(cluster));
-    let project = Project::new("dead", &proxy.kubeconfig(), MAP)?;
+    let project = Stack::single("dead", &proxy.kubeconfig(), MAP)?;
     for command in ["up", "down"] {
         project.declare(&MAP.replace("a: b", &format!("a: {command}")))?;
         proxy.policy(|request| match request.mutation {
@@ -96,7 +96,7 @@ fn applies(request: &RequestInfo) -> bool {
 fn started_together_both_end_well() -> Result<()> {
     let cluster = shared()?;
     let kubectl = Kubectl::new(cluster);
-    let project = Project::new("together", &cluster.kubeconfig(), MAP)?;
+    let project = Stack::single("together", &cluster.kubeconfig(), MAP)?;
     for round in 0..6 {
         let value = format!("v{round}");
         project.declare(&MAP.replace("a: b", &format!("a: {value}")))?;

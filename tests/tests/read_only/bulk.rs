@@ -2,7 +2,7 @@
 //! what else lives in the cluster.
 
 use anyhow::{Result, ensure};
-use underpin_tests::{Kubectl, Project, Proxy, fresh};
+use underpin_tests::{Kubectl, Proxy, Stack, fresh};
 
 /// Objects of each kind that the stack has.
 const EACH: usize = 4;
@@ -44,7 +44,7 @@ fn the_number_of_calls_does_not_grow_with_what_others_have() -> Result<()> {
     let cluster = fresh()?;
     let kubectl = Kubectl::new(&cluster);
     let proxy = Proxy::start(&cluster)?;
-    let project = Project::new("bulk", &proxy.kubeconfig(), &manifest())?;
+    let project = Stack::single("bulk", &proxy.kubeconfig(), &manifest())?;
     project.expect(0, "up --yes")?;
     project.declare(&manifest().replace("a: b", "a: c"))?;
     kubectl.run(["create", "namespace", "foreign"])?;

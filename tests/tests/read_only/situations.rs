@@ -1,7 +1,7 @@
 //! Nothing but reads, server-side dry runs and questions about rights, in every situation.
 
 use anyhow::Result;
-use underpin_tests::{Action, Kubectl, Project, Proxy, SHORT_LEASE, shared};
+use underpin_tests::{Action, Kubectl, Proxy, SHORT_LEASE, Stack, shared};
 
 /// A stack with a kind for each sort of answer: definition and instance, Secret, workload.
 const STACK: &str = include_str!("stack.yaml");
@@ -18,7 +18,7 @@ const LOOKS: [&str; 6] = [
 
 struct Scene {
     proxy: Proxy,
-    project: Project,
+    project: Stack,
     kubectl: Kubectl,
 }
 
@@ -26,7 +26,7 @@ impl Scene {
     fn new(name: &str) -> Result<Self> {
         let cluster = shared()?;
         let proxy = Proxy::start(cluster)?;
-        let project = Project::new(name, &proxy.kubeconfig(), &STACK.replace("SUFFIX", name))?;
+        let project = Stack::single(name, &proxy.kubeconfig(), &STACK.replace("SUFFIX", name))?;
         Ok(Self {
             proxy,
             project,

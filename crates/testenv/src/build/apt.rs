@@ -19,6 +19,8 @@ pub(crate) const SUITE: &str = "bookworm";
 pub(crate) const KUBECTL_SUITE: &str = "trixie";
 /// The package that has it there.
 pub(crate) const KUBECTL_PACKAGE: &str = "kubectl";
+/// In the folder that packages are unpacked in: their files.
+const DEBS: &str = "debs";
 /// Names another archive than the machine's own.
 const MIRROR_VARIABLE: &str = "DEBIAN_MIRROR";
 /// Keys of the archive, from the package debian-archive-keyring.
@@ -56,6 +58,19 @@ pub(crate) fn fetch(steps: &Steps, work: &Path) -> Result<PathBuf> {
         steps.say(&format!("no kubectl of {KUBECTL_SUITE}: {error:#}"))?;
     }
     Ok(unpacked)
+}
+
+/// Downloads packages of any one release, for other chores than the control plane, and returns the
+/// folder with their files. `work` keeps apt's state and the logs.
+///
+/// Fails when no archive is known, or the archive has no such release or package.
+pub fn fetch_packages(suite: &'static str, names: &[&str], work: &Path) -> Result<PathBuf> {
+    let steps = Steps::begin(&work.join("log"))?;
+    let apt = Apt::new(work, suite, &mirror()?)?;
+    apt.update(&steps)?;
+    let unpacked = work.join("packages");
+    apt.packages(&steps, names, &unpacked)?;
+    Ok(unpacked.join(DEBS))
 }
 
 /// `$DEBIAN_MIRROR`, else the Debian archive of the machine's apt sources.
@@ -176,7 +191,7 @@ impl Apt {
 
     /// Downloads packages and unpacks them, one over the other, in `to`.
     fn packages(&self, steps: &Steps, names: &[&str], to: &Path) -> Result<()> {
-        let debs = to.join("debs");
+        let debs = to.join(DEBS);
         fs::create_dir_all(&debs).with_context(|| format!("create {}", debs.display()))?;
         let step = format!("apt-download-{}", self.suite);
         steps.run(

@@ -17,6 +17,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::{Components, cache};
+pub use apt::fetch_packages;
+pub(crate) use apt::{KUBECTL_PACKAGE, KUBECTL_SUITE};
 use step::Steps;
 
 /// The version that comes out.
@@ -28,8 +30,8 @@ pub(crate) const RECIPE: &[&str] = &[
     "recipe 1",
     KUBERNETES_VERSION,
     apt::SUITE,
-    apt::KUBECTL_SUITE,
-    apt::KUBECTL_PACKAGE,
+    KUBECTL_SUITE,
+    KUBECTL_PACKAGE,
     compile::GO_PACKAGE,
     source::REFLECT_PACKAGE,
     source::PROTOCOL_DEFAULT,

@@ -141,7 +141,9 @@ fn normalised(object: &Value, stack: &str) -> Result<Value> {
         annotations.remove("deployment.kubernetes.io/revision");
     }
     if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+        // Jobs get their own uid, under one name or (since 1.27) two.
         labels.remove("controller-uid");
+        labels.remove("batch.kubernetes.io/controller-uid");
     }
     metadata.insert("owned".to_owned(), owned);
     let is_job = object["kind"] == "Job";
