@@ -22,6 +22,7 @@ mod identity;
 mod limiter;
 mod list;
 mod objects;
+mod owners;
 mod path;
 mod read;
 mod status;

@@ -19,13 +19,14 @@ const ACCEPT_METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 impl Cluster {
-    /// The metadata of every object of a kind in a namespace: all of them, or an error.
+    /// The metadata of every object of a kind in a namespace, or everywhere: all of them, or an
+    /// error.
     pub async fn list_metadata(
         &self,
         kind: &ResourceKind,
-        namespace: &str,
+        namespace: Option<&str>,
     ) -> Result<Vec<Object>, ClusterError> {
-        self.list(kind, Some(namespace), Depth::Metadata).await
+        self.list(kind, namespace, Depth::Metadata).await
     }
 
     /// Every object of a kind in a namespace, or everywhere: all of them, or an error.
@@ -253,7 +254,7 @@ mod tests {
             assert!(seen.accept.contains("PartialObjectMetadataList"));
             page(&["a"], "")
         });
-        let objects = cluster.list_metadata(&kind(), "a").await.unwrap();
+        let objects = cluster.list_metadata(&kind(), Some("a")).await.unwrap();
         let value = &objects[0].value;
         assert_eq!(value["apiVersion"], "apps/v1");
         assert_eq!(value["kind"], "Deployment");

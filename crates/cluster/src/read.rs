@@ -84,6 +84,7 @@ impl Cluster {
         world.unread.extend(claims_unread);
         let reads = self.read_kinds(&world.kinds, request).await;
         fill(&mut world, reads);
+        world.gone_owners = self.gone_owners(&world, &request.namespaces).await;
         Ok(world)
     }
 

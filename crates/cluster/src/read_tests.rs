@@ -250,3 +250,28 @@ async fn namespaces_of_interest_are_read_one_by_one() {
     assert_eq!((uid("a"), uid("b")), (Some("ns-a".to_owned()), None));
     assert!(world.unread(&GroupKind::core("Namespace"), None).is_some());
 }
+
+/// The owner that is there on the second look was made after its kind was listed.
+#[tokio::test]
+async fn an_owner_is_gone_only_if_a_second_look_does_not_find_it() {
+    let owned = |name: &str, owner: &str, kind: &str| {
+        let mut item = item("a", name, name);
+        item["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "v1", "kind": kind, "name": owner, "uid": owner}]);
+        item
+    };
+    let world = read(cluster(move |seen| match seen.path.as_str() {
+        "/api/v1/configmaps" => list(&json!([
+            owned("one", "gone", "ConfigMap"),
+            owned("two", "late", "ConfigMap"),
+            owned("three", "one", "ConfigMap"),
+            owned("four", "unserved", "Widget"),
+            owned("five", "unread", "Secret"),
+        ])),
+        "/api/v1/namespaces/a/configmaps" => list(&json!([item("a", "late", "late")])),
+        "/api/v1/namespaces/a/secrets" => forbidden("secrets"),
+        _ => serve(seen),
+    }))
+    .await;
+    assert_eq!(Vec::from_iter(&world.gone_owners), ["gone"]);
+}

@@ -201,7 +201,7 @@ async fn list_kinds(
         let (cluster, slots, namespace) = (cluster.clone(), slots.clone(), namespace.to_owned());
         tasks.spawn(async move {
             let _slot = slots.acquire().await;
-            let listed = cluster.list_metadata(&kind, &namespace).await;
+            let listed = cluster.list_metadata(&kind, Some(&namespace)).await;
             (kind.kind, List::of(listed))
         });
     }

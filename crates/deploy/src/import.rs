@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use underpin_cluster::lock::LockGuard;
 use underpin_model::{
     Claim, Entry, EntryState, LabelSelector, LogicalKey, NamespaceProvenance, Object, ObjectKey,
     Owner, Placement, World,
@@ -13,6 +14,7 @@ use underpin_source::manifests::render;
 use crate::{
     DeployError, Deployment, Event, Observer, Stop,
     agreement::ATTEMPTS,
+    contested::contested,
     helm,
     kinds::placed,
     planning,
@@ -83,7 +85,9 @@ pub async fn import(
             keys,
         )?;
         let unplaced = claim.as_ref().is_none_or(|claim| claim.placement.is_none());
-        if imported.found.is_empty() && !unplaced {
+        // Of a killed import, only its lock may be left: it is put out.
+        let locked = claim.as_ref().is_some_and(|claim| claim.lock.is_some());
+        if imported.found.is_empty() && !unplaced && !locked {
             return Ok(imported);
         }
         if imported.found.is_empty() && imported.already.is_empty() {
@@ -99,18 +103,52 @@ pub async fn import(
         else {
             continue;
         };
-        let line = format!("{} recorded", imported.found.len());
-        let history = session::history(deployment, "import", line, &deployment.acceptances);
-        guard
-            .release(|claim| {
-                record(claim, &imported.placement, &objects);
-                claim.record(history);
-            })
-            .await?;
+        write(deployment, guard, &imported, &objects).await?;
         imported.written = true;
         return Ok(imported);
     }
     Err(DeployError::Unsettled(ATTEMPTS))
+}
+
+/// Records the objects, unless others have laid claim to them since they were read.
+async fn write(
+    deployment: &Deployment,
+    guard: LockGuard,
+    imported: &Imported,
+    objects: &[Object],
+) -> Result<(), DeployError> {
+    let before = guard.claim().await;
+    guard
+        .update(|claim| record(claim, &imported.placement, objects))
+        .await?;
+    let taken = objects
+        .iter()
+        .filter(|object| !object.key.is_namespace())
+        .map(|object| (&object.key, object.uid()))
+        .collect();
+    let contested = match contested(deployment, &before.id, &taken).await {
+        Ok(contested) if contested.is_empty() => {
+            let line = format!("{} recorded", imported.found.len());
+            let history = session::history(deployment, "import", line, &deployment.acceptances);
+            guard.release(|claim| claim.record(history)).await?;
+            return Ok(());
+        }
+        contested => contested,
+    };
+    guard
+        .release(|claim| {
+            claim.retired = before.retired;
+            claim.placement = before.placement;
+            claim.entries = before.entries;
+        })
+        .await?;
+    Err(DeployError::ImportTaken {
+        environment: deployment.environment.display_name(),
+        taken: contested?
+            .into_iter()
+            .map(|(key, owner)| format!("{key} is claimed by {owner} since a moment ago"))
+            .collect(),
+    })
 }
 
 fn nothing_found(request: &Import) -> String {

@@ -14,6 +14,7 @@
 mod agreement;
 mod apply;
 mod closing;
+mod contested;
 mod count;
 mod deployment;
 mod down;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{Action, Finding, Step};
-use underpin_plan::{Case, Ownership, Plan, Recorded, judge, recorded_keys};
+use underpin_plan::{Case, Ownership, Plan, Recorded, judge};
 
 use crate::{DeployError, Deployment, Planned, planning, session};
 
@@ -52,7 +52,6 @@ async fn judged_again(
         steps,
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
-        recorded: recorded_keys(claim.as_ref()),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: Vec::new(),

@@ -53,8 +53,9 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
                 });
             entry.key.clone_from(&step.key);
             entry.implicit = matches!(desired.origin, Origin::Recorded(_));
+            // Of what is recorded under a uid, only the apply tells whether it was made anew.
             match step.action {
-                Action::Create | Action::Replace => entry.created = true,
+                Action::Create if entry.uid.is_none() => entry.created = true,
                 Action::Adopt => entry.created = false,
                 _ => {}
             }
@@ -99,7 +100,11 @@ pub(crate) fn applied(
         let Some(entry) = claim.entries.get_mut(&step.logical) else {
             continue;
         };
-        entry.uid = object.uid().map(str::to_owned);
+        let uid = object.uid().map(str::to_owned);
+        if entry.uid.is_some() && entry.uid != uid && step.action != Action::Adopt {
+            entry.created = true;
+        }
+        entry.uid = uid;
         entry.state = EntryState::Applied;
         if let Some(desired) = &step.desired {
             entry.api_version = desired.api_version();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
-use underpin_model::{Claim, ClaimId, GroupKind, World};
+use underpin_model::{Claim, ClaimId, GroupKind, Unread, World};
 use underpin_plan::{Acceptances, hexadecimal};
 
 use crate::{
@@ -18,7 +18,7 @@ pub(crate) fn claim_of(
     world: &World,
 ) -> Result<Option<Claim>, DeployError> {
     let environment = &deployment.environment;
-    check_claims_read(&deployment.claims_namespace, world)?;
+    check_claims_read(&deployment.claims_namespace, &world.unread)?;
     if let Some(claim) = world.claim(&environment.stack, &environment.name) {
         if claim.cluster_uid != world.cluster.uid {
             return Err(DeployError::WrongCluster {
@@ -43,11 +43,14 @@ pub(crate) fn claim_of(
     Ok(None)
 }
 
-/// Refuses a world whose claims were not all read. They are listed in their own namespace by a call
+/// Refuses to go on where claims were not all read. They are listed in their own namespace by a call
 /// of their own: that the ConfigMaps of other namespaces could not be listed says nothing of them.
-pub(crate) fn check_claims_read(claims_namespace: &str, world: &World) -> Result<(), DeployError> {
+pub(crate) fn check_claims_read(
+    claims_namespace: &str,
+    unread: &[Unread],
+) -> Result<(), DeployError> {
     let config_maps = GroupKind::core("ConfigMap");
-    let missed = world.unread.iter().find(|unread| {
+    let missed = unread.iter().find(|unread| {
         unread.kind.as_ref() == Some(&config_maps)
             && unread.namespace.as_deref() == Some(claims_namespace)
     });
@@ -164,20 +167,17 @@ pub(crate) fn history(
 
 #[cfg(test)]
 mod tests {
-    use underpin_model::Unread;
-
     use super::*;
 
     #[track_caller]
     fn check(kind: &str, namespace: Option<&str>, refused: bool) {
-        let mut world = World::default();
-        world.unread.push(Unread {
+        let unread = Unread {
             kind: Some(GroupKind::core(kind)),
             group: String::new(),
             namespace: namespace.map(str::to_owned),
             reason: "forbidden".to_owned(),
-        });
-        let outcome = check_claims_read("underpin-system", &world);
+        };
+        let outcome = check_claims_read("underpin-system", &[unread]);
         assert_eq!(outcome.is_err(), refused, "{kind} {namespace:?}");
     }
 

@@ -47,7 +47,7 @@ pub struct ClaimStatus {
 /// Reads what is recorded for the deployment's stack, in all its environments.
 pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
     let world = planning::read(deployment, &[]).await?;
-    session::check_claims_read(&deployment.claims_namespace, &world)?;
+    session::check_claims_read(&deployment.claims_namespace, &world.unread)?;
     let ownership = Ownership::of(&world);
     let stack = &deployment.environment.stack;
     let claims: Vec<&Claim> = world

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, Object, ObjectKey, Step};
+use underpin_model::{Action, LogicalKey, Object, ObjectKey, Step};
 use underpin_plan::Fingerprints;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     agreement::{Agreement, agree},
     apply::apply_step,
     closing::{Ended, finish},
+    contested::contested,
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
     tools::Tools,
@@ -133,6 +134,9 @@ impl Run<'_> {
                 record::applied(claim, &plan.steps, &unchanged, &self.fingerprints);
             })
             .await?;
+        if self.withdraw_contested().await? {
+            return Ok(());
+        }
         let failed = mark::mark(&self.tools, &self.planned.world, &plan.steps).await?;
         for message in failed {
             // Unmarked, a neighbour's `down` could delete the namespace under us.
@@ -147,6 +151,49 @@ impl Run<'_> {
             self.await_ready().await?;
         }
         self.prune_waves().await
+    }
+
+    /// Leaves alone what another environment has laid claim to since the plan was made: nothing at
+    /// all is applied then, since the plan counted on it.
+    async fn withdraw_contested(&mut self) -> Result<bool, Ended> {
+        let plan = &self.planned.plan;
+        let adopted = plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::Adopt && !step.key.is_namespace());
+        let taken = adopted
+            .map(|step| (&step.key, step.before.as_ref().and_then(Object::uid)))
+            .collect();
+        let failures = match contested(self.deployment, &self.tools.claim, &taken).await {
+            Ok(contested) => contested.into_iter().map(|(key, owner)| Failure {
+                message: format!(
+                    "{owner} has laid claim to it since it was planned; nothing was applied; run \
+                     again to see it planned"
+                ),
+                key,
+            }),
+            Err(error) => {
+                let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
+                let message = format!("whether others lay claim to what is adopted: {error}");
+                self.summary.failures.push(Failure { key, message });
+                return Ok(true);
+            }
+        };
+        self.summary.failures.extend(failures);
+        if self.summary.failures.is_empty() {
+            return Ok(false);
+        }
+        let contested: Vec<LogicalKey> = plan
+            .steps
+            .iter()
+            .filter(|step| self.summary.failures.iter().any(|one| one.key == step.key))
+            .map(|step| step.logical.clone())
+            .collect();
+        self.tools
+            .guard
+            .update(|claim| record::removed(claim, &contested))
+            .await?;
+        Ok(true)
     }
 
     async fn apply_waves(&mut self) -> Result<(), Ended> {

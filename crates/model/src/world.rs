@@ -93,6 +93,10 @@ pub struct World {
     /// Kinds whose cluster-wide list failed, with the namespaces in which they could be read all
     /// the same: an [`Unread`] without a namespace says nothing about these.
     pub partly_read: BTreeMap<GroupKind, BTreeSet<String>>,
+    /// The uids of owners that are gone for certain: looked for once more after everything that
+    /// names them was read, in the namespaces of interest. What has no owner left but these is
+    /// about to be garbage-collected.
+    pub gone_owners: BTreeSet<String>,
     /// Every claim in the claims namespace, sorted by stack and environment.
     pub claims: Vec<Claim>,
     objects: BTreeMap<ObjectKey, Object>,

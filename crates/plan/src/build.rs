@@ -67,8 +67,6 @@ pub struct Plan {
     /// that are adopted by name, and what a former deployer left on our own. Of no other field, and
     /// from no other manager, may anything be taken.
     pub taken: BTreeMap<ObjectKey, Vec<FieldConflict>>,
-    /// Every object that the claim records, there or not.
-    pub recorded: BTreeSet<ObjectKey>,
     /// Nonces of the entries that the plan's objects have or will have.
     pub nonces: BTreeMap<LogicalKey, String>,
     /// Recorded entries that are not this environment's any more and are dropped from the claim.
@@ -125,12 +123,6 @@ pub struct UpInput<'a> {
     pub acceptances: &'a Acceptances,
 }
 
-/// Every object that a claim records.
-pub fn recorded_keys(claim: Option<&Claim>) -> BTreeSet<ObjectKey> {
-    let entries = claim.into_iter().flat_map(|claim| claim.entries.values());
-    entries.map(|entry| entry.key.clone()).collect()
-}
-
 /// Builds the plan of an `up`.
 pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
     let mut plan = Plan {
@@ -141,7 +133,6 @@ pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
-        recorded: recorded_keys(input.claim),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: preparation.problems,

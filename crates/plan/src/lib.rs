@@ -35,9 +35,7 @@ mod teardown;
 mod wording;
 
 pub use accept::{Acceptance, AcceptanceError, Acceptances};
-pub use build::{
-    FieldConflict, MergeOutcome, Plan, Purpose, UpInput, is_long_lived, plan_up, recorded_keys,
-};
+pub use build::{FieldConflict, MergeOutcome, Plan, Purpose, UpInput, is_long_lived, plan_up};
 pub use context::Context;
 pub use diff::changes;
 pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields, Problem};

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
-use underpin_model::{Action, GroupKind, Object, ObjectKey, Step, World};
+use underpin_model::{Action, GroupKind, Object, ObjectKey, OwnerReference, Step, World};
 
 use crate::{Plan, order::defined_kind};
 
@@ -55,8 +55,8 @@ pub struct Simulation {
     pub after: World,
     /// Every object that dies, live or just applied, and why. Replaced ones are in `after` again.
     pub deaths: BTreeMap<ObjectKey, Cause>,
-    /// Objects that were made for something which an earlier run of this environment deleted, and
-    /// that Kubernetes is about to collect: no doing of this plan, and nothing to count on.
+    /// Objects whose owners are gone, such as the pods of what an earlier run deleted: Kubernetes is
+    /// about to collect them. No doing of this plan, and nothing to count on.
     pub collected: BTreeSet<ObjectKey>,
     /// Objects that controllers will make in the world after.
     pub expected: BTreeSet<ObjectKey>,
@@ -87,7 +87,7 @@ impl Simulation {
 
 /// Applies every step and follows every cascade.
 pub fn simulate(before: &World, plan: &Plan) -> Simulation {
-    let collected = collected(before, &plan.recorded);
+    let collected = collected(before);
     let mut after = before.clone();
     for key in &collected {
         after.remove(key);
@@ -152,45 +152,28 @@ pub fn simulate(before: &World, plan: &Plan) -> Simulation {
     }
 }
 
-/// What is left of objects under recorded names that are gone: the pods of a Deployment that a run
-/// deleted before it was killed. Only where every owner is known to be gone: an owner that is not
-/// recorded here may have been made while the world was read.
-fn collected(world: &World, recorded: &BTreeSet<ObjectKey>) -> BTreeSet<ObjectKey> {
-    let mut waiting: Vec<&Object> = world
+/// What is about to be garbage-collected, whatever this plan does: the pods of a Deployment that a
+/// run deleted before it was killed. Only where every owner is gone for certain; one that the world
+/// merely does not hold may have been made while it was read.
+fn collected(world: &World) -> BTreeSet<ObjectKey> {
+    let mut gone = world.gone_owners.clone();
+    let mut waiting: Vec<(&Object, Vec<OwnerReference>)> = world
         .objects()
-        .filter(|object| !object.owner_references().is_empty())
+        .map(|object| (object, object.owner_references()))
+        .filter(|(_, owners)| !owners.is_empty())
         .collect();
     let mut collected = BTreeSet::new();
     for _ in 0..CHAIN_LIMIT {
-        let before = collected.len();
-        waiting.retain(|object| {
-            let owners = object.owner_references();
-            let gone = owners.iter().all(|owner| {
-                let key = ObjectKey {
-                    kind: owner.kind.clone(),
-                    namespace: match world.is_namespaced(&owner.kind) {
-                        Some(false) => None,
-                        _ => object.key.namespace.clone(),
-                    },
-                    name: owner.name.clone(),
-                };
-                match world.get(&key) {
-                    Some(there) if there.uid() == Some(owner.uid.as_str()) => {
-                        collected.contains(&key)
-                    }
-                    Some(_) => recorded.contains(&key),
-                    None => {
-                        recorded.contains(&key)
-                            && world.unread(&key.kind, key.namespace.as_deref()).is_none()
-                    }
-                }
-            });
-            if gone {
+        let known = gone.len();
+        waiting.retain(|(object, owners)| {
+            let is_left = owners.iter().any(|owner| !gone.contains(&owner.uid));
+            if !is_left {
                 collected.insert(object.key.clone());
+                gone.extend(object.uid().map(str::to_owned));
             }
-            !gone
+            is_left
         });
-        if collected.len() == before {
+        if gone.len() == known {
             break;
         }
     }

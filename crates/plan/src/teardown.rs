@@ -8,7 +8,7 @@ use underpin_model::{
 
 use crate::{
     Acceptances, Ownership, Plan, Purpose, ResolvedPlacement,
-    build::{recorded_keys, removal_step},
+    build::removal_step,
     occupancy::occupancy,
     order,
     simulate::{Simulation, simulate},
@@ -37,7 +37,6 @@ pub fn plan_down(
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
-        recorded: recorded_keys(Some(claim)),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: Vec::new(),

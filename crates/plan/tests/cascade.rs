@@ -127,7 +127,6 @@ fn plan(keys: &BTreeSet<ObjectKey>, world: &World) -> Plan {
         steps: keys.iter().map(step).collect(),
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
-        recorded: BTreeSet::new(),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: Vec::new(),

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -24,8 +24,8 @@ pub(crate) type Between = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send
 #[derive(Clone)]
 pub(crate) struct Faulty {
     inner: As,
-    sent: Arc<AtomicU64>,
-    between: Option<(u64, Between)>,
+    sent: Arc<AtomicUsize>,
+    between: Option<(usize, Between)>,
 }
 
 impl Faulty {
@@ -39,7 +39,7 @@ impl Faulty {
     }
 
     /// A way on which somebody acts before the `at`-th request (from 0).
-    pub(crate) fn with(inner: As, at: u64, between: Between) -> Self {
+    pub(crate) fn with(inner: As, at: usize, between: Between) -> Self {
         Self {
             between: Some((at, between)),
             ..Self::new(inner)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::oracle::{CLAIMS_NAMESPACE, Snapshot, StoredClaim, claims, essence, text};
+use crate::oracle::{CLAIMS_NAMESPACE, Id, Snapshot, StoredClaim, claims, essence, text};
 
 /// Kinds that controllers make and name at random, or that follow from others.
 const DERIVED: [&str; 7] = [
@@ -30,22 +30,25 @@ pub fn end(world: &Snapshot) -> End {
         end.insert(id.to_string(), normalised(object));
     }
     for claim in claims(world).filter(|claim| !is_of_nothing(claim, world)) {
-        end.insert(format!("claim {}", claim.name), of_claim(&claim));
+        end.insert(format!("claim {}", claim.name), of_claim(&claim, world));
     }
     end
 }
 
-/// Whether a retired claim is left of nothing but namespaces that are gone by now: whoever waits
-/// for a namespace to go removes it, whoever does not leaves it to the next run.
+/// Whether a retired claim is left of nothing but what is gone by now.
 fn is_of_nothing(claim: &StoredClaim, world: &Snapshot) -> bool {
     let mut entries = claim.entries.as_object().into_iter().flatten();
-    claim.is_retired()
-        && entries.all(|(_, entry)| {
-            text(entry, "/key/kind") == "Namespace"
-                && !world
-                    .keys()
-                    .any(|id| id.kind == "Namespace" && id.name == text(entry, "/key/name"))
-        })
+    claim.is_retired() && entries.all(|(_, entry)| is_gone(entry, world))
+}
+
+/// Whoever waits for what it deletes to go drops its entry, whoever does not leaves that to the
+/// next run.
+fn is_gone(entry: &Value, world: &Snapshot) -> bool {
+    !world.contains_key(&Id {
+        kind: text(entry, "/key/kind").to_owned(),
+        namespace: text(entry, "/key/namespace").to_owned(),
+        name: text(entry, "/key/name").to_owned(),
+    })
 }
 
 /// The differences between two ends, one a line.
@@ -126,9 +129,10 @@ fn owned_fields(object: &Value) -> Vec<Value> {
         .collect()
 }
 
-fn of_claim(stored: &StoredClaim) -> Value {
+fn of_claim(stored: &StoredClaim, world: &Snapshot) -> Value {
     let mut entries = Map::new();
-    for (logical, entry) in stored.entries.as_object().into_iter().flatten() {
+    let stored_entries = stored.entries.as_object().into_iter().flatten();
+    for (logical, entry) in stored_entries.filter(|(_, entry)| !is_gone(entry, world)) {
         let mut entry = entry.clone();
         if let Some(entry) = entry.as_object_mut() {
             entry.remove("nonce");

@@ -1,7 +1,10 @@
 //! Plays a scenario: uninterrupted first, then from every fork with only the recovery, then with
 //! others and faults in between.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::Duration;
 
 use http::Method;
@@ -22,6 +25,8 @@ use crate::{
 const SETTLING: SignedDuration = SignedDuration::from_mins(3);
 /// 2026-01-01T00:00:00Z, when every simulation begins.
 const BEGIN: i64 = 1_767_225_600;
+/// How long a run is held up by another that comes in between: less than a request may take.
+const SIDE_BY_SIDE: Duration = Duration::from_secs(1);
 /// Longest time that a run may take, by its own clock: no run waits for ever.
 const PATIENCE: Duration = Duration::from_hours(2);
 
@@ -77,7 +82,7 @@ struct Episode {
     /// The moments right after each of the run's writes, with the request.
     forks: Vec<(Moment, String)>,
     /// Requests of the run.
-    calls: u64,
+    calls: Vec<String>,
     wrong: Vec<String>,
 }
 
@@ -85,9 +90,9 @@ struct Episode {
 #[derive(Clone)]
 enum Trouble {
     None,
-    Fault(u64, Fault),
+    Fault(usize, Fault),
     /// Before this request of the run, another acts.
-    Other(u64, Other),
+    Other(usize, Other),
 }
 
 #[derive(Clone, Debug)]
@@ -95,7 +100,7 @@ enum Other {
     /// To its end.
     Whole(Operation),
     /// Until its request of that number; it goes on when the first run has ended.
-    Until(Operation, u64),
+    Until(Operation, usize),
 }
 
 /// Plays a scenario.
@@ -144,9 +149,11 @@ pub fn play(scenario: &Scenario, measure: Measure) -> Report {
         }
         if baseline.ended == Ended::Done {
             for _ in 0..measure.faults {
-                let trouble = fault(&mut random, baseline.calls);
+                let trouble = fault(&mut random, baseline.calls.len());
                 let how = match &trouble {
-                    Trouble::Fault(call, fault) => format!(", {fault:?} at request {call}"),
+                    Trouble::Fault(call, fault) => {
+                        format!(", {fault:?} at request {call} ({})", baseline.calls[*call])
+                    }
                     _ => String::new(),
                 };
                 let run = episode(&moment, &scenario, operation, &trouble, draw);
@@ -162,9 +169,14 @@ pub fn play(scenario: &Scenario, measure: Measure) -> Report {
                 report.faults += 1;
             }
             for _ in 0..measure.interleavings {
-                let trouble = other(&mut random, &scenario, operation, baseline.calls);
+                let trouble = other(&mut random, &scenario, operation, baseline.calls.len());
                 let how = match &trouble {
-                    Trouble::Other(call, other) => format!(", {other:?} before request {call}"),
+                    Trouble::Other(call, other) => {
+                        format!(
+                            ", {other:?} before request {call} ({})",
+                            baseline.calls[*call]
+                        )
+                    }
                     _ => String::new(),
                 };
                 let run = episode(&moment, &scenario, operation, &trouble, draw);
@@ -232,13 +244,13 @@ fn settled(mut moment: Moment) -> Moment {
     moment
 }
 
-fn fault(random: &mut Random, calls: u64) -> Trouble {
+fn fault(random: &mut Random, calls: usize) -> Trouble {
     let refusal = |code, reason, retry_after| {
         let mut failure = Failure::new(code, reason, "injected");
         failure.retry_after = retry_after;
         Fault::Answer(failure)
     };
-    let call = random.bits() % calls.max(1);
+    let call = random.below(calls.max(1));
     let fault = match random.below(8) {
         0 => Fault::CutBefore,
         1 => Fault::CutAfter,
@@ -253,8 +265,8 @@ fn fault(random: &mut Random, calls: u64) -> Trouble {
     Trouble::Fault(call, fault)
 }
 
-fn other(random: &mut Random, scenario: &Scenario, first: &Operation, calls: u64) -> Trouble {
-    let call = random.bits() % calls.max(1);
+fn other(random: &mut Random, scenario: &Scenario, first: &Operation, calls: usize) -> Trouble {
+    let call = random.below(calls.max(1));
     let acting = first.environment().unwrap_or_default();
     let environment = random.below(scenario.environments.len());
     let operation = match random.below(10) {
@@ -267,7 +279,7 @@ fn other(random: &mut Random, scenario: &Scenario, first: &Operation, calls: u64
     };
     let partly = operation.environment().is_some() && random.percent(50);
     let other = if partly {
-        Other::Until(operation, random.bits() % calls.max(1))
+        Other::Until(operation, random.below(calls.max(1)))
     } else {
         Other::Whole(operation)
     };
@@ -280,7 +292,7 @@ struct Watcher {
     scenario: Arc<Scenario>,
     /// The environment whose forks are kept.
     followed: String,
-    fault: Option<(u64, Fault)>,
+    fault: Option<(usize, Fault)>,
     seen: Mutex<Seen>,
 }
 
@@ -288,7 +300,7 @@ struct Watcher {
 struct Seen {
     ledger: Ledger,
     forks: Vec<(Moment, String)>,
-    calls: u64,
+    calls: Vec<String>,
     wrong: Vec<String>,
 }
 
@@ -319,9 +331,11 @@ impl Hooks for Shared {
         if environment.id() != self.0.followed {
             return Fault::None;
         }
-        seen.calls += 1;
+        let number = seen.calls.len();
+        seen.calls
+            .push(format!("{} {}", call.request.method, call.request.path));
         match &self.0.fault {
-            Some((at, fault)) if *at + 1 == seen.calls => fault.clone(),
+            Some((at, fault)) if *at == number => fault.clone(),
             _ => Fault::None,
         }
     }
@@ -374,7 +388,7 @@ fn episode(
             ended: Ended::Error(error.to_string()),
             end: from.clone(),
             forks: Vec::new(),
-            calls: 0,
+            calls: Vec::new(),
             wrong: vec![format!("no runtime: {error}")],
         },
     }
@@ -408,6 +422,7 @@ async fn episode_in(
     let sandbox = Sandbox::new(from.state.clone(), Shared(Arc::clone(&watcher)));
     let before = Arc::new(Mutex::new(oracle::snapshot(&from.state)));
     let first_ended = Arc::new(tokio::sync::Notify::new());
+    let overlapped = Arc::new(AtomicBool::new(false));
     let way = sandbox.as_user(User {
         name: environment.id(),
         groups: vec!["system:masters".to_owned()],
@@ -420,6 +435,8 @@ async fn episode_in(
                 watcher: Arc::clone(&watcher),
                 before: Arc::clone(&before),
                 first_ended: Arc::clone(&first_ended),
+                goes_on: Arc::default(),
+                overlapped: Arc::clone(&overlapped),
                 other: other.clone(),
                 draw,
             };
@@ -430,6 +447,10 @@ async fn episode_in(
     let run = actor::run(&sandbox, scenario, operation, way, draw);
     let ended = tokio::time::timeout(PATIENCE, run).await;
     let ended = ended.unwrap_or_else(|_| Ended::Error("it never ends".to_owned()));
+    if let (Operation::Import { .. }, Ended::Done) = (operation, &ended) {
+        let now = oracle::snapshot(&sandbox.state());
+        adopt(&mut watcher.seen().ledger, environment, &now);
+    }
     first_ended.notify_waiters();
     // Whoever was held up goes on and ends.
     tokio::time::sleep(PATIENCE).await;
@@ -439,16 +460,17 @@ async fn episode_in(
     });
     let mut seen = watcher.seen();
     let mut wrong = std::mem::take(&mut seen.wrong);
-    let mut ledger = std::mem::take(&mut seen.ledger);
+    let ledger = std::mem::take(&mut seen.ledger);
     let after = oracle::snapshot(&end.state);
-    if let (Operation::Import { .. }, Ended::Done) = (operation, &ended) {
-        adopt(&mut ledger, environment, &after);
-    }
     let before = before.lock().unwrap_or_else(PoisonError::into_inner);
     let faulted = matches!(trouble, Trouble::Fault(..));
     // Whoever was held up goes on with its own, whatever becomes of the first run.
     let held_up = match trouble {
-        Trouble::Other(_, Other::Until(operation, _)) => operation.environment(),
+        Trouble::Other(_, Other::Until(operation, _) | Other::Whole(operation))
+            if overlapped.load(Ordering::Relaxed) =>
+        {
+            operation.environment()
+        }
         _ => None,
     };
     let held_up = held_up.map(|index| scenario.environments[index].id());
@@ -465,7 +487,7 @@ async fn episode_in(
         ended,
         end,
         forks: std::mem::take(&mut seen.forks),
-        calls: seen.calls,
+        calls: std::mem::take(&mut seen.calls),
         wrong,
     }
 }
@@ -491,6 +513,10 @@ struct Interloper {
     watcher: Arc<Watcher>,
     before: Arc<Mutex<Snapshot>>,
     first_ended: Arc<tokio::sync::Notify>,
+    /// Whether it is at work.
+    goes_on: Arc<AtomicBool>,
+    /// Whether the first run went on while it was at work.
+    overlapped: Arc<AtomicBool>,
     other: Other,
     draw: u64,
 }
@@ -504,33 +530,45 @@ impl Interloper {
     }
 
     async fn act(&self) {
-        match &self.other {
-            Other::Whole(Operation::Foreign(foreign)) => self.somebody(foreign),
-            Other::Whole(operation) => {
-                self.run(operation, None).await;
+        let (operation, until) = match &self.other {
+            Other::Whole(Operation::Foreign(foreign)) => {
+                self.somebody(foreign);
+                self.look();
+                return;
             }
-            Other::Until(operation, at) => {
-                let reached = Arc::new(tokio::sync::Notify::new());
-                let (ended, there) = (Arc::clone(&self.first_ended), Arc::clone(&reached));
-                let wait: Between = Arc::new(move || {
-                    let (ended, there) = (Arc::clone(&ended), Arc::clone(&there));
-                    Box::pin(async move {
-                        there.notify_one();
-                        ended.notified().await;
-                    })
-                });
-                let (this, operation, at) = (self.clone(), operation.clone(), *at);
-                let done = Arc::clone(&reached);
-                tokio::spawn(async move {
-                    this.run(&operation, Some((at, wait))).await;
-                    done.notify_one();
-                });
-                // Two runs of one environment: the second waits for the first one's lock, and the
-                // first one must not wait for the second.
-                let limit = Duration::from_secs(1);
-                let _ = tokio::time::timeout(limit, reached.notified()).await;
-            }
+            Other::Whole(operation) => (operation.clone(), None),
+            Other::Until(operation, at) => (operation.clone(), Some(*at)),
+        };
+        let reached = Arc::new(tokio::sync::Notify::new());
+        let pause = until.map(|at| {
+            let (ended, there) = (Arc::clone(&self.first_ended), Arc::clone(&reached));
+            let wait: Between = Arc::new(move || {
+                let (ended, there) = (Arc::clone(&ended), Arc::clone(&there));
+                Box::pin(async move {
+                    there.notify_one();
+                    ended.notified().await;
+                })
+            });
+            (at, wait)
+        });
+        let (this, done) = (self.clone(), Arc::clone(&reached));
+        self.goes_on.store(true, Ordering::Relaxed);
+        tokio::spawn(async move {
+            this.run(&operation, pause).await;
+            this.goes_on.store(false, Ordering::Relaxed);
+            done.notify_one();
+        });
+        // Not for ever: the second run may wait for the first one's lock, and the request that it
+        // came before has its own limit. Then both go on side by side.
+        let _ = tokio::time::timeout(SIDE_BY_SIDE, reached.notified()).await;
+        if self.goes_on.load(Ordering::Relaxed) {
+            self.overlapped.store(true, Ordering::Relaxed);
         }
+        self.look();
+    }
+
+    /// From here on the first run must leave alone what is there.
+    fn look(&self) {
         let now = oracle::snapshot(&self.sandbox.state());
         *self.before.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
@@ -545,7 +583,7 @@ impl Interloper {
         seen.ledger.made_between(&before, &after, foreign::SOMEBODY);
     }
 
-    async fn run(&self, operation: &Operation, wait: Option<(u64, Between)>) {
+    async fn run(&self, operation: &Operation, wait: Option<(usize, Between)>) {
         let Some(environment) = operation.environment() else {
             return;
         };

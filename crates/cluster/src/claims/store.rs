@@ -343,7 +343,10 @@ impl ClaimStore {
         let kept = stored::shard_names(name, &head.data)
             .map_err(|error| self.stored_error("list", name, &error))?;
         let kind = config_map_kind();
-        let objects = self.cluster.list_metadata(&kind, &self.namespace).await?;
+        let objects = self
+            .cluster
+            .list_metadata(&kind, Some(&self.namespace))
+            .await?;
         for object in objects {
             let ours = object.annotation(NAME_ANNOTATION) == Some(name);
             if !ours || object.key.name == name || kept.contains(&object.key.name) {

@@ -320,6 +320,9 @@ impl Scene {
             serve_of(&mut world, object);
         }
         world.unread = list(compact, "unread").map(unread).collect();
+        world.gone_owners = list(compact, "gone")
+            .map(|owner| format!("uid:{}", identity(owner.as_str().unwrap()).1))
+            .collect();
         world.claims = list(compact, "claims").map(claim).collect();
         let accepted = list(compact, "accept").map(|one| one.as_str().unwrap().parse().unwrap());
         let outcomes = compact["outcomes"].as_object().cloned().unwrap_or_default();

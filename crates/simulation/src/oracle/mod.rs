@@ -7,7 +7,10 @@ mod claims;
 mod needs;
 mod snapshot;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use http::Method;
 use serde_json::Value;
@@ -32,6 +35,9 @@ pub struct Ledger {
     makers: Arc<BTreeMap<String, String>>,
     /// The cluster when an actor last read all claims: what came later may be unknown to it.
     known: BTreeMap<String, State>,
+    /// What went along with a namespace and could not be known to whoever deleted it, by uid: the
+    /// window that is left.
+    unseen: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -58,6 +64,7 @@ impl Ledger {
     /// Forgets what actors know: a new run begins.
     pub fn begin_run(&mut self, actor: &str) {
         self.known.remove(actor);
+        self.unseen.clear();
     }
 }
 
@@ -227,6 +234,17 @@ fn change(
             wrong.push(format!("{target} dies, and {maker:?} made it"));
         }
         wrong.extend(death(ledger, write, target, old));
+        if target.kind == "Namespace" {
+            let within = write
+                .before
+                .iter()
+                .filter(|(id, _)| id.namespace == target.name);
+            let unseen = within
+                .filter(|(_, object)| !was_known(ledger, &actor, object))
+                .map(|(_, object)| uid(object).to_owned());
+            let unseen: Vec<String> = unseen.collect();
+            ledger.unseen.extend(unseen);
+        }
         return wrong;
     }
     let Some(new) = new else { return wrong };
@@ -401,8 +419,7 @@ pub fn judge_end(
             continue;
         }
         match after.get(key) {
-            // Made in a namespace between the last count and its deletion: the window that is left.
-            None if went_along(key, after) && !was_known(ledger, &id, old) => {}
+            None if went_along(key, after) && ledger.unseen.contains(uid(old)) => {}
             None => wrong.push(format!("{key} is gone, and {maker:?} made it")),
             Some(new) if uid(new) != uid(old) => {
                 wrong.push(format!("{key} was replaced, and {maker:?} made it"));
@@ -429,7 +446,7 @@ pub fn judge_end(
         else {
             continue;
         };
-        let recorded = claim.as_ref().is_some_and(|claim| {
+        let recorded = claims(after).any(|claim| {
             let entry = claim.entry(&key.kind, &key.namespace, &key.name);
             entry.is_some_and(|entry| stamp == format!("{}/{}", claim.id(), text(entry, "/nonce")))
         });

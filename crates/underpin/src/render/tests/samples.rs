@@ -29,7 +29,6 @@ impl Sample {
         };
         Self {
             plan: Plan {
-                recorded: [].into(),
                 purpose,
                 stack: "shop".into(),
                 environment: "production".into(),
