@@ -16,6 +16,7 @@ mod apply;
 mod closing;
 mod contested;
 mod count;
+mod definition;
 mod deployment;
 mod down;
 mod dry_run;

@@ -2,16 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use underpin_model::{ClaimIndex, GroupKind, LogicalKey, Step};
+use underpin_model::{ClaimIndex, GroupKind, LogicalKey, Step, World};
+use underpin_plan::defined_kind;
 
 use crate::{
     Deployment, Observer, Planned, StepResult, Summary, closing::Ended, count::NamespaceRemoval,
-    kinds::Kinds, namespace, record, remove, tools::Tools, waves,
+    definition, kinds::Kinds, namespace, record, remove, tools::Tools, waves,
 };
 
 /// What removals need besides the shared tools.
 pub(crate) struct Removal {
     namespaces: Option<NamespaceRemoval>,
+    world: Arc<World>,
     kinds: Kinds,
     patience: Duration,
 }
@@ -28,13 +30,14 @@ impl Removal {
         let claims = Arc::new(ClaimIndex::of(&world.claims));
         let namespaces = kind.map(|kind| NamespaceRemoval {
             store: deployment.store.clone(),
-            world,
+            world: Arc::clone(&world),
             claims,
             kind,
             patience,
         });
         Self {
             namespaces,
+            world,
             kinds: planned.kinds.clone(),
             patience,
         }
@@ -53,7 +56,15 @@ pub(crate) async fn remove_wave(
         let (tools, patience) = (tools.clone(), removal.patience);
         let kind = removal.kinds.get(&step.key.kind).cloned();
         let namespaces = removal.namespaces.clone();
+        let instances = step.before.as_ref().and_then(defined_kind);
+        let instances = instances.and_then(|kind| removal.kinds.get(&kind).cloned());
+        let world = Arc::clone(&removal.world);
         async move {
+            if let (Some(kind), Some(instances)) = (&kind, instances) {
+                let kind = kind.clone();
+                return definition::delete_step(tools, kind, instances, world, step, patience)
+                    .await;
+            }
             match (step.key.is_namespace(), kind, namespaces) {
                 (true, _, Some(namespaces)) => {
                     namespace::delete_step(tools, namespaces, step).await

@@ -244,7 +244,7 @@ fn backends<'s>(
 }
 
 /// The kind that a CustomResourceDefinition defines.
-pub(crate) fn defined_kind(object: &Object) -> Option<GroupKind> {
+pub fn defined_kind(object: &Object) -> Option<GroupKind> {
     object
         .key
         .kind

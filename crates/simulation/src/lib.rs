@@ -9,6 +9,7 @@
 //! Invariant: the oracle shares no code with `plan`, nor with what the sandbox decides.
 
 mod actor;
+mod campaign;
 mod faults;
 mod foreign;
 mod kinds;
@@ -20,7 +21,7 @@ mod scenario;
 mod shrink;
 mod template;
 
+pub use campaign::{Campaign, play_many, reproduction};
 pub use play::{Measure, Report, play};
 pub use scenario::{Environment, Foreign, Operation, Scenario};
-pub use shrink::shrink;
 pub use template::Template;

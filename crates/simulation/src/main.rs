@@ -8,16 +8,11 @@ use std::{
     collections::BTreeSet,
     io::{self, Write as _},
     process::ExitCode,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
     time::{Duration, Instant},
 };
 
 use clap::Parser;
-use underpin_simulation::{Measure, Report, Scenario, play, shrink};
+use underpin_simulation::{Measure, Report, Scenario, play, play_many, reproduction};
 
 /// Plays random scenarios on the sandbox, killing every run at every write.
 #[derive(Parser)]
@@ -81,45 +76,20 @@ fn one(seed: u64, without: &BTreeSet<usize>, measure: Measure) -> io::Result<boo
 
 fn many(args: &Args, measure: Measure) -> io::Result<bool> {
     let end = Instant::now() + Duration::from_secs(args.minutes * 60);
-    let (next, points) = (AtomicU64::new(args.from), AtomicU64::new(0));
-    let total = Mutex::new((Report::default(), Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..args.threads.max(1) {
-            scope.spawn(|| {
-                while points.load(Ordering::Relaxed) < args.points || Instant::now() < end {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let report = play(&Scenario::generate(seed, &BTreeSet::new()), measure);
-                    points.fetch_add(report.points, Ordering::Relaxed);
-                    let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-                    if !report.violations.is_empty() {
-                        total.1.push(seed);
-                    }
-                    total.0.add(report);
-                    if total.1.len() >= 3 {
-                        return;
-                    }
-                }
-            });
-        }
+    let campaign = play_many(args.from, args.threads, measure, |points| {
+        points < args.points || Instant::now() < end
     });
-    let (report, failed) = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut out = io::stdout().lock();
-    let seeds = next.load(Ordering::Relaxed) - args.from;
-    writeln!(out, "{seeds} scenarios from seed {}", args.from)?;
-    tell(&mut out, &report)?;
-    for seed in &failed {
-        let (without, report) = shrink(*seed, &BTreeSet::new(), measure);
-        for violation in &report.violations {
-            writeln!(out, "{violation}")?;
-        }
-        let without: Vec<String> = without.iter().map(ToString::to_string).collect();
-        let without = without.join(",");
-        writeln!(
-            out,
-            "play again: cargo xtask soak --seed {seed} --without {without}"
-        )?;
+    writeln!(
+        out,
+        "{} scenarios from seed {}",
+        campaign.scenarios, args.from
+    )?;
+    tell(&mut out, &campaign.report)?;
+    for seed in &campaign.failed {
+        writeln!(out, "{}", reproduction(*seed, measure))?;
     }
-    Ok(failed.is_empty())
+    Ok(campaign.failed.is_empty())
 }
 
 fn tell(out: &mut impl io::Write, report: &Report) -> io::Result<()> {

@@ -6,16 +6,14 @@ use crate::{Measure, Report, Scenario, play};
 
 /// Leaves out part after part as long as something is still wrong. Returns the parts left out and
 /// what is wrong without them.
-pub fn shrink(seed: u64, without: &BTreeSet<usize>, measure: Measure) -> (BTreeSet<usize>, Report) {
-    let mut out = without.clone();
+pub(crate) fn shrink(seed: u64, measure: Measure) -> (BTreeSet<usize>, Report) {
+    let mut out = BTreeSet::new();
     let scenario = Scenario::generate(seed, &out);
     let parts = scenario.parts;
     let mut report = play(&scenario, measure);
     // The last operations first: what follows the failure is of no interest.
     for part in (0..parts).rev() {
-        if !out.insert(part) {
-            continue;
-        }
+        out.insert(part);
         let smaller = play(&Scenario::generate(seed, &out), measure);
         if smaller.violations.is_empty() {
             out.remove(&part);

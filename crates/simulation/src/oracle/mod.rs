@@ -439,6 +439,10 @@ pub fn judge_end(
         if ledger.maker(object) != Some(&id) || is_going(object) {
             continue;
         }
+        // A namespace may outlive the environment that adopted it.
+        if key.kind == "Namespace" && claim.as_ref().is_none_or(StoredClaim::is_retired) {
+            continue;
+        }
         let Some(stamp) = object
             .pointer("/metadata/annotations")
             .and_then(|all| all.get(STAMP))
