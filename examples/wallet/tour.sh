@@ -1,5 +1,7 @@
 #!/bin/sh
-# A tour on whatever cluster KUBECONFIG names; made for the throwaway one of
+# A tour on whatever cluster KUBECONFIG names; made for a throwaway one:
+#   underpin sandbox -- sh examples/wallet/tour.sh
+# or a real one:
 #   cargo xtask control-plane run -- sh examples/wallet/tour.sh
 set -u
 cd "$(dirname "$0")" || exit 1
