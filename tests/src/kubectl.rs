@@ -11,7 +11,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::ControlPlane;
+use crate::{ControlPlane, Running};
 
 /// Says that kubectl shall not wait for ever for a server that is away.
 const REQUEST_TIMEOUT: &str = "--request-timeout=30s";
@@ -119,16 +119,25 @@ impl Kubectl {
         args: impl IntoIterator<Item = A>,
         input: &str,
     ) -> Result<Output> {
+        let mut command = self.command();
+        command.arg(REQUEST_TIMEOUT).args(args);
+        collect(&mut command, input)
+    }
+
+    /// Starts kubectl, which may take as long as it likes: for watches.
+    pub fn spawn<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Running> {
+        Running::start(self.command().args(args))
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
             .arg("--cache-dir")
             .arg(&self.cache)
-            .arg(REQUEST_TIMEOUT)
-            .args(args)
             .env_remove("KUBECONFIG");
-        collect(&mut command, input)
+        command
     }
 
     /// Server-side apply of YAML or JSON as `manager`. Fails on conflicts.

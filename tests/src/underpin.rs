@@ -67,24 +67,7 @@ impl Underpin {
 
     /// Starts the program and returns at once: for tests that kill it or start two.
     pub fn spawn<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Running> {
-        let outputs = tempfile::Builder::new()
-            .prefix("underpin-out-")
-            .tempdir()
-            .context("temporary folder for outputs")?;
-        let file = |name: &str| {
-            fs::File::create(outputs.path().join(name)).with_context(|| format!("create {name}"))
-        };
-        let child = self
-            .command(args)?
-            .stdin(Stdio::null())
-            .stdout(file("stdout")?)
-            .stderr(file("stderr")?)
-            .spawn()
-            .context("start underpin")?;
-        Ok(Running {
-            child: Some(child),
-            outputs,
-        })
+        Running::start(&mut self.command(args)?)
     }
 
     fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Command> {
@@ -101,7 +84,7 @@ impl Underpin {
     }
 }
 
-/// The program while it runs. Killed when dropped.
+/// A program while it runs. Killed when dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Option<Child>,
@@ -109,6 +92,39 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts `command` with its outputs in files and nothing to read.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let outputs = tempfile::Builder::new()
+            .prefix("underpin-out-")
+            .tempdir()
+            .context("temporary folder for outputs")?;
+        let file = |name: &str| {
+            fs::File::create(outputs.path().join(name)).with_context(|| format!("create {name}"))
+        };
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file("stdout")?)
+            .stderr(file("stderr")?)
+            .spawn()
+            .with_context(|| format!("start {name}"))?;
+        Ok(Self {
+            child: Some(child),
+            outputs,
+        })
+    }
+
+    /// What it has written to its standard output so far.
+    pub fn stdout(&self) -> Result<String> {
+        self.read("stdout")
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        fs::read(self.outputs.path().join(name))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .with_context(|| format!("read {name}"))
+    }
+
     /// Its process id; valid until [`Running::wait`] returns.
     pub fn id(&self) -> Result<u32> {
         self.child
@@ -123,16 +139,11 @@ impl Running {
             .child
             .take()
             .context("the process has been waited for")?;
-        let status = child.wait().context("wait for underpin")?;
-        let read = |name: &str| {
-            fs::read(self.outputs.path().join(name))
-                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-                .with_context(|| format!("read {name}"))
-        };
+        let status = child.wait().context("wait for a program")?;
         Ok(Output {
             code: status.code(),
-            stdout: read("stdout")?,
-            stderr: read("stderr")?,
+            stdout: self.read("stdout")?,
+            stderr: self.read("stderr")?,
         })
     }
 }

@@ -30,4 +30,4 @@ mod process;
 pub use components::{BUILD_COMMAND, Components};
 pub use control_plane::{ControlPlane, Options};
 pub use kubeconfig::Kubeconfig;
-pub use process::{Supervised, kill, run_limited, terminate};
+pub use process::{Supervised, interrupt, kill, run_limited, terminate};

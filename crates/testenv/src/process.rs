@@ -174,6 +174,11 @@ pub fn terminate(pid: u32) -> Result<()> {
     signal(pid, Signal::TERM)
 }
 
+/// Sends SIGINT to a process, as Ctrl-C does. Fails when there is no such process or it is not ours.
+pub fn interrupt(pid: u32) -> Result<()> {
+    signal(pid, Signal::INT)
+}
+
 fn signal(pid: u32, signal: Signal) -> Result<()> {
     let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let Some(target) = raw else {

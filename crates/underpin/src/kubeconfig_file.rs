@@ -1,8 +1,8 @@
 //! The kubeconfig of a sandbox on disk: readable by its owner alone, removed at the end.
 
 use std::{
-    fs, io,
-    io::{ErrorKind, Write as _},
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind, Read as _, Write as _},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,11 +19,13 @@ const MARK: &str = "# Written by `underpin sandbox`, and removed when it ends.\n
 pub(crate) struct KubeconfigFile {
     path: Utf8PathBuf,
     folder: Option<(TempDir, Utf8PathBuf)>,
+    /// Open, and locked, as long as the sandbox runs.
+    _held: File,
 }
 
 impl KubeconfigFile {
     /// Writes it where it was asked for; else, if it is for a command alone, into a temporary
-    /// folder, or into the current one. A file that is not a sandbox's is not overwritten.
+    /// folder, or into the current one. A file is overwritten only if a sandbox left it behind.
     pub(crate) fn write(
         asked: Option<&Utf8Path>,
         temporary: bool,
@@ -43,20 +45,25 @@ impl KubeconfigFile {
             what: format!("cannot write the kubeconfig {path}"),
             source,
         };
-        match fs::read_to_string(&path) {
-            Ok(before) if before.starts_with(MARK) => fs::remove_file(&path).map_err(failed)?,
+        match File::open(&path) {
+            Ok(before) if is_left_behind(&path, &before)? => {
+                fs::remove_file(&path).map_err(failed)?;
+            }
             Ok(_) => return Err(taken(&path)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) if error.kind() == ErrorKind::InvalidData => return Err(taken(&path)),
             Err(error) => return Err(failed(error)),
         }
-        create(&path, content).map_err(failed)?;
+        let held = create(&path, content).map_err(failed)?;
         // For other terminals, whatever folder they are in.
         let path = std::path::absolute(&path)
             .ok()
             .and_then(|path| Utf8PathBuf::try_from(path).ok())
             .unwrap_or(path);
-        Ok(Self { path, folder })
+        Ok(Self {
+            path,
+            folder,
+            _held: held,
+        })
     }
 
     /// Where it is.
@@ -78,6 +85,22 @@ impl KubeconfigFile {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// Whether a sandbox that no longer runs wrote it. One that runs still needs it.
+fn is_left_behind(path: &Utf8Path, mut file: &File) -> Result<bool, CommandError> {
+    let mut start = [0; MARK.len()];
+    if file.read_exact(&mut start).is_err() || start != *MARK.as_bytes() {
+        return Ok(false);
+    }
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(CommandError::usage(
+            format!("{path} belongs to a sandbox that is running"),
+            "end that one, or choose another place with --kubeconfig-out",
+        )),
+        // Where files cannot be locked, none can be held.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(true),
     }
 }
 
@@ -103,7 +126,7 @@ fn temporary_folder() -> Result<(TempDir, Utf8PathBuf), CommandError> {
 }
 
 /// Creates the file with the owner's rights alone, from the first moment on.
-fn create(path: &Utf8Path, content: &str) -> io::Result<()> {
+fn create(path: &Utf8Path, content: &str) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -112,8 +135,12 @@ fn create(path: &Utf8Path, content: &str) -> io::Result<()> {
         options.mode(0o600);
     }
     let mut file = options.open(path)?;
+    // Shared, so that others can read it wherever locks are binding. Not every file system has
+    // locks, and the file serves without.
+    let _ = file.try_lock_shared();
     file.write_all(MARK.as_bytes())?;
-    file.write_all(content.as_bytes())
+    file.write_all(content.as_bytes())?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -121,11 +148,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_file_that_a_sandbox_wrote_is_overwritten() {
+    fn only_a_file_that_a_sandbox_left_behind_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::try_from(folder.path().join("config")).unwrap();
         let file = KubeconfigFile::write(Some(&path), false, "one").unwrap();
         assert_eq!(file.path(), path);
+        let second = KubeconfigFile::write(Some(&path), false, "of another");
+        assert!(second.is_err_and(|error| error.to_string().contains("that is running")));
+        assert!(fs::read_to_string(&path).unwrap().ends_with("one"));
         drop(file);
         let file = KubeconfigFile::write(Some(&path), false, "two").unwrap();
         assert!(fs::read_to_string(&path).unwrap().ends_with("two"));

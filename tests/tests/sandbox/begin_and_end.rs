@@ -1,11 +1,11 @@
 //! What a sandbox begins with, what it leaves, and commands that are run against it.
 
-use std::fs;
+use std::{fs, net::TcpListener};
 
 use anyhow::{Result, ensure};
-use underpin_tests::{Output, Underpin};
+use underpin_tests::{Output, Underpin, eventually};
 
-use crate::served::{Served, folder};
+use crate::served::{START_LIMIT, Served, folder};
 
 const SEED: &str = "apiVersion: apps/v1
 kind: StatefulSet
@@ -62,20 +62,36 @@ fn what_is_seeded_is_there_and_running_whatever_its_order() -> Result<()> {
 }
 
 #[test]
-fn its_kubeconfig_is_private_and_goes_with_it() -> Result<()> {
+fn its_kubeconfig_is_private() -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let served = Served::start(&[], &[])?;
     let path = served.kubeconfig();
     let mode = fs::metadata(&path)?.permissions().mode();
     ensure!(mode & 0o777 == 0o600, "{mode:o}");
-    let (output, _dir) = served.stop()?;
-    ensure!(output.code == Some(0), "{}", output.transcript());
-    ensure!(
-        output.stdout.contains("export KUBECONFIG="),
-        "{}",
-        output.stdout
-    );
-    ensure!(!path.exists());
+    Ok(())
+}
+
+/// Ctrl-C, and what a service manager sends.
+#[test]
+fn it_ends_cleanly_when_it_is_told_to() -> Result<()> {
+    for signal in [underpin_testenv::interrupt, underpin_testenv::terminate] {
+        let served = Served::start(&[], &[])?;
+        let path = served.kubeconfig();
+        // One that watches does not keep it.
+        let watch = served.kubectl.spawn(["get", "configmaps", "-A", "-w"])?;
+        eventually("the watch has begun", START_LIMIT, || {
+            Ok(watch.stdout()?.contains("kube-root-ca.crt").then_some(()))
+        })?;
+        let (output, _dir) = served.stop(signal)?;
+        ensure!(output.code == Some(0), "{}", output.transcript());
+        ensure!(
+            output.stdout.contains("export KUBECONFIG=")
+                && output.stderr.contains("the sandbox has ended"),
+            "{}",
+            output.transcript()
+        );
+        ensure!(!path.exists());
+    }
     Ok(())
 }
 
@@ -98,6 +114,48 @@ fn a_command_runs_against_it_and_lends_its_exit_code() -> Result<()> {
         "{}",
         missing.stderr
     );
+    Ok(())
+}
+
+#[test]
+fn the_kubeconfig_of_one_that_runs_is_left_alone() -> Result<()> {
+    let served = Served::start(&[], &[])?;
+    let path = served.kubeconfig();
+    let before = fs::read_to_string(&path)?;
+    let underpin = Underpin::new(served.dir.path(), &path)?;
+    let second = underpin.run(["sandbox"])?;
+    ensure!(second.code == Some(1), "{}", second.transcript());
+    ensure!(
+        second
+            .stderr
+            .contains("belongs to a sandbox that is running"),
+        "{}",
+        second.stderr
+    );
+    ensure!(fs::read_to_string(&path)? == before);
+    // With a command there is no need for that place.
+    let third = underpin.run(["sandbox", "--", "true"])?;
+    ensure!(third.code == Some(0), "{}", third.transcript());
+    served.expect("get ns default", "Active")?;
+    Ok(())
+}
+
+#[test]
+fn a_kubeconfig_that_was_left_behind_is_replaced() -> Result<()> {
+    let dir = folder(&[])?;
+    let path = dir.path().join("sandbox.kubeconfig");
+    let underpin = Underpin::new(dir.path(), &path)?;
+    let mut seen = String::new();
+    for _ in 0..2 {
+        let running = underpin.spawn(["sandbox"])?;
+        seen = eventually("another kubeconfig", START_LIMIT, || {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            Ok((text.contains("current-context") && text != seen).then_some(text))
+        })?;
+        underpin_tests::kill(running.id()?)?;
+        running.wait()?;
+        ensure!(path.exists(), "killed, it cannot clean up");
+    }
     Ok(())
 }
 
@@ -149,6 +207,14 @@ fn wrong_arguments_are_told() -> Result<()> {
         taken.stderr.contains("was not written by a sandbox"),
         "{}",
         taken.stderr
+    );
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let port = listener.local_addr()?.port().to_string();
+    let used = run(&["--port", &port, "--", "true"], &[])?;
+    ensure!(
+        used.code == Some(1) && used.stderr.contains("choose another with --port"),
+        "{}",
+        used.transcript()
     );
     let twice = run(&["--user", "a", "--user", "a", "--", "true"], &[])?;
     ensure!(twice.code == Some(1), "{}", twice.transcript());

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use underpin_tests::{Kubectl, Output, Running, Underpin, eventually, write_files};
 
 /// How long it may take to begin; the machine may be busy.
-const START_LIMIT: Duration = Duration::from_mins(1);
+pub(crate) const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// The sandbox, its folder and kubectl for it.
 pub(crate) struct Served {
@@ -40,9 +40,9 @@ impl Served {
         self.dir.path().join("sandbox.kubeconfig")
     }
 
-    /// Ends it as a service manager would, and returns what it left, and its folder.
-    pub(crate) fn stop(self) -> Result<(Output, TempDir)> {
-        underpin_testenv::terminate(self.running.id()?)?;
+    /// Ends it by a signal, and returns what it left, and its folder.
+    pub(crate) fn stop(self, signal: fn(u32) -> Result<()>) -> Result<(Output, TempDir)> {
+        signal(self.running.id()?)?;
         Ok((self.running.wait()?, self.dir))
     }
 

@@ -14,8 +14,9 @@ const POINTS: u64 = 40;
 /// On a real control plane one point in so many is tried; no divisor of [`BEFORE_EVERY`], so that
 /// both kinds of death are among them.
 const SPARSE: u64 = 3;
-/// Stacks that die at the same time, each in a namespace of its own.
-const STACKS: usize = 10;
+/// Stacks that die at the same time, each in a namespace of its own. Most of their time they wait
+/// for the leases of the dead.
+const STACKS: usize = 20;
 /// At each so-many-th point the run dies before its write has an effect, else right after.
 const BEFORE_EVERY: u64 = 8;
 
@@ -86,7 +87,9 @@ impl Subject {
         };
         self.proxy.clear();
         self.proxy.at_mutation(n, kill);
-        let running = self.project.spawn(command)?;
+        let running = self
+            .project
+            .spawn(&format!("{command} --lease {SHORT_LEASE}"))?;
         self.proxy.victim(running.id()?);
         let output = running.wait()?;
         let died = self.proxy.has_killed();
@@ -133,13 +136,8 @@ fn manifest(text: &str, stack: &str) -> String {
     text.replace("SUFFIX", stack)
 }
 
-fn up() -> String {
-    format!("up --yes --wait=false --lease {SHORT_LEASE}")
-}
-
-fn down() -> String {
-    format!("down --yes --lease {SHORT_LEASE}")
-}
+const UP: &str = "up --yes --wait=false";
+const DOWN: &str = "down --yes";
 
 fn compare(found: &State, expect: &State) -> Result<()> {
     let keys = |state: &State| state.keys().cloned().collect::<Vec<_>>();
@@ -162,19 +160,19 @@ fn compare(found: &State, expect: &State) -> Result<()> {
 fn reference() -> Result<Reference> {
     let subject = Subject::new("kill-never")?;
     let name = subject.name.as_str();
-    let first_writes = subject.uninterrupted(&up())?;
+    let first_writes = subject.uninterrupted(UP)?;
     let first = subject.state()?;
     let claimed_first = state::settled_claim(&subject.kubectl, name)?;
     subject.declare(AFTER)?;
-    let update_writes = subject.uninterrupted(&up())?;
+    let update_writes = subject.uninterrupted(UP)?;
     let updated = subject.state()?;
     let claimed_updated = state::settled_claim(&subject.kubectl, name)?;
     // R6.1: the second run writes nothing.
     ensure!(
-        subject.uninterrupted(&up())? == 0,
+        subject.uninterrupted(UP)? == 0,
         "the second run changes something"
     );
-    let down_writes = subject.uninterrupted(&down())?;
+    let down_writes = subject.uninterrupted(DOWN)?;
     subject.check_gone("an uninterrupted down")?;
     let writes = [first_writes, update_writes, down_writes];
     Ok(Reference {
@@ -201,25 +199,25 @@ fn through_points(stack: usize, reference: &Reference) -> Result<[usize; 3]> {
             (
                 "first up",
                 BEFORE,
-                up(),
+                UP,
                 Some((&reference.first, &reference.claimed_first)),
             ),
             (
                 "update",
                 AFTER,
-                up(),
+                UP,
                 Some((&reference.updated, &reference.claimed_updated)),
             ),
-            ("down", AFTER, down(), None),
+            ("down", AFTER, DOWN, None),
         ];
         for (phase, (what, text, command, expect)) in phases.into_iter().enumerate() {
             subject.declare(text)?;
             // A renewal of the lock may come on top of what was counted.
             if n > reference.writes[phase] + SURPLUS {
-                subject.uninterrupted(&command)?;
+                subject.uninterrupted(command)?;
                 continue;
             }
-            let (so_many, again) = subject.killed_and_run_again(&command, n)?;
+            let (so_many, again) = subject.killed_and_run_again(command, n)?;
             died[phase] += usize::from(so_many);
             let after = format!("{what}, killed at write {n}, then\n{}", again.transcript());
             match expect {
