@@ -87,7 +87,7 @@ const ALWAYS_THERE: [&str; 21] = [
 
 /// What else the server writes even if it is empty, by the kind in which it does so. Source: the Go
 /// types of the API, fields that are neither pointers nor left out when empty.
-const ALWAYS_THERE_IN: [(&str, &[(&str, Empty)]); 5] = [
+const ALWAYS_THERE_IN: [(&str, &[(&str, Empty)]); 3] = [
     (
         "Event",
         &[
@@ -100,9 +100,7 @@ const ALWAYS_THERE_IN: [(&str, &[(&str, Empty)]); 5] = [
             ("source", Empty::Object),
         ],
     ),
-    ("ClusterRole", &[("rules", Empty::Null)]),
     ("NetworkPolicy", &[("podSelector", Empty::Object)]),
-    ("Role", &[("rules", Empty::Null)]),
     ("StatefulSet", &[("serviceName", Empty::Text)]),
 ];
 
