@@ -25,6 +25,8 @@ pub(crate) fn check(topics: &[Topic], outcome: &Outcome, table: &Table) {
         sum = (sum.0 + line.0, sum.1 + line.1, sum.2 + line.2);
     }
     let _ = writeln!(text, "{:<28} {:>9} {:>9} {:>9}", "all", sum.0, sum.1, sum.2);
+    let identical = sum.2.saturating_sub(outcome.differences.len());
+    let _ = writeln!(text, "{:<28} {:>29}", "identical", identical);
     let _ = writeln!(text, "\naccepted differences, by reason");
     for (reason, count) in table.counts() {
         let _ = writeln!(text, "{reason:<38} {count:>9}");

@@ -216,7 +216,7 @@ fn touch(touched: &mut Vec<(String, String)>, request: &Concrete, answer: &Value
             let asked: Value = serde_json::from_str(&request.body).unwrap_or_default();
             let names = [answer, &asked].map(|object| &object["metadata"]["name"]);
             match names.into_iter().find_map(Value::as_str) {
-                Some(name) if !name.is_empty() && !name.contains('/') => name.to_owned(),
+                Some(name) if !name.is_empty() && !name.contains(['/', '%']) => name.to_owned(),
                 _ => return,
             }
         }

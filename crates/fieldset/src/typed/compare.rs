@@ -85,9 +85,42 @@ const ALWAYS_THERE: [&str; 21] = [
     "updateStrategy",
 ];
 
+/// What else the server writes even if it is empty, by the kind in which it does so. Source: the Go
+/// types of the API, fields that are neither pointers nor left out when empty.
+const ALWAYS_THERE_IN: [(&str, &[(&str, Empty)]); 3] = [
+    (
+        "Event",
+        &[
+            ("eventTime", Empty::Null),
+            ("firstTimestamp", Empty::Null),
+            ("involvedObject", Empty::Object),
+            ("lastTimestamp", Empty::Null),
+            ("reportingComponent", Empty::Text),
+            ("reportingInstance", Empty::Text),
+            ("source", Empty::Object),
+        ],
+    ),
+    ("NetworkPolicy", &[("podSelector", Empty::Object)]),
+    ("StatefulSet", &[("serviceName", Empty::Text)]),
+];
+
+/// The kind whose template the server leaves out if there is none.
+const WITHOUT_TEMPLATE: &str = "ReplicationController";
+
+/// How the server writes what is empty.
+#[derive(Clone, Copy)]
+enum Empty {
+    Null,
+    Object,
+    Text,
+}
+
 /// The one of them that is left out of manifests and yet owned, where the object that holds it
 /// is new: a container's.
 const RESOURCES: &str = "resources";
+
+/// What a container has, and a pod, whose resources are left out, has not.
+const IMAGE: &str = "image";
 
 /// Servers before 1.34 write it as null wherever metadata is, and so it is never added.
 const CREATION_TIMESTAMP: &str = "creationTimestamp";
@@ -97,10 +130,18 @@ const CREATION_TIMESTAMP: &str = "creationTimestamp";
 const CONTAINERS: &str = "containers";
 
 fn run(before: &Value, after: &Value, schema: &KindSchema, always_there: bool) -> Comparison {
+    let kind = match &schema.root {
+        Type::Named(name) if always_there => name.rsplit('.').next().unwrap_or_default(),
+        _ => "",
+    };
+    let mut own = ALWAYS_THERE_IN.iter().filter(|(name, _)| *name == kind);
     let comparing = Comparing {
         schema: &schema.schema,
         always_there,
+        own: own.next().map_or(&[], |(_, fields)| fields),
+        without_template: kind == WITHOUT_TEMPLATE,
         empty: Value::Object(serde_json::Map::new()),
+        no_text: Value::String(String::new()),
     };
     let mut out = Comparison::default();
     comparing.values(Some(before), Some(after), &schema.root, &mut out);
@@ -147,7 +188,11 @@ type Sides<'v> = (Option<&'v Value>, Option<&'v Value>);
 struct Comparing<'s> {
     schema: &'s Schema,
     always_there: bool,
+    /// What else is always there in the kind at hand.
+    own: &'static [(&'static str, Empty)],
+    without_template: bool,
     empty: Value,
+    no_text: Value,
 }
 
 impl<'s> Comparing<'s> {
@@ -234,6 +279,7 @@ impl<'s> Comparing<'s> {
             && !mentioned(old)
             && !mentioned(new)
             && shape.child(RESOURCES).field.is_some()
+            && shape.child(IMAGE).field.is_some()
         {
             visit(RESOURCES, (None, None));
         }
@@ -249,12 +295,12 @@ impl<'s> Comparing<'s> {
     ) {
         let (mut before, mut after) = sides;
         if self.always_there && child.field.is_some() {
-            let empty = match name {
-                CONTAINERS => Some(&Value::Null),
-                _ if ALWAYS_THERE.contains(&name) => Some(&self.empty),
-                _ => None,
-            };
-            if name == CREATION_TIMESTAMP {
+            let empty = self.empty(name);
+            let is_null_when_empty = self
+                .own
+                .iter()
+                .any(|(field, empty)| *field == name && matches!(empty, Empty::Null));
+            if name == CREATION_TIMESTAMP || is_null_when_empty {
                 before = before.filter(|time| !time.is_null());
                 after = after.filter(|time| !time.is_null());
             }
@@ -265,6 +311,23 @@ impl<'s> Comparing<'s> {
         let own = self.values(before, after, child.value, &mut below);
         if own.added || own.modified || own.removed || !below.is_same() {
             out.attach(&PathElement::Field(name.to_owned()), own, below);
+        }
+    }
+
+    /// What the server writes where a declared field is empty; `None` if nothing.
+    fn empty(&self, name: &str) -> Option<&Value> {
+        if name == CONTAINERS {
+            return Some(&Value::Null);
+        }
+        if self.without_template && name == "template" {
+            return None;
+        }
+        let mut own = self.own.iter().filter(|(field, _)| *field == name);
+        match own.next() {
+            Some((_, Empty::Null)) => None,
+            Some((_, Empty::Object)) => Some(&self.empty),
+            Some((_, Empty::Text)) => Some(&self.no_text),
+            None => ALWAYS_THERE.contains(&name).then_some(&self.empty),
         }
     }
 

@@ -88,6 +88,11 @@ impl Causes {
         self.found.is_empty()
     }
 
+    /// Adds one that was found elsewhere.
+    pub(crate) fn push(&mut self, cause: Cause) {
+        self.found.push(cause);
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.found.len()

@@ -270,21 +270,21 @@ fn set_generation(kind: &Kind, old: Option<&Value>, new: &mut Value) {
         || WITH_GENERATION
             .iter()
             .any(|(group, name)| kind.kind.is(group, name));
+    if !counts {
+        // What the client gave a new object stays, and means nothing.
+        return;
+    }
     let generation = match old {
-        _ if !counts => None,
-        None => Some(1),
+        None => 1,
         Some(old) => {
             let before = at(old, "/metadata/generation").as_i64().unwrap_or_default();
             let changed = is_changed(kind, old, new);
-            Some(before + i64::from(changed))
+            before + i64::from(changed)
         }
     };
     let Value::Object(map) = new else { return };
     let metadata = child(map, "metadata");
-    match generation {
-        Some(generation) => metadata.insert("generation".to_owned(), json!(generation)),
-        None => metadata.remove("generation"),
-    };
+    metadata.insert("generation".to_owned(), json!(generation));
 }
 
 fn is_changed(kind: &Kind, old: &Value, new: &Value) -> bool {

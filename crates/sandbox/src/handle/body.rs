@@ -69,7 +69,11 @@ pub(crate) fn object(state: &State, request: &Request, kind: &Kind) -> Result<Va
             .get(field)
             .filter(|given| !given.is_string() && !given.is_null())
         {
-            return Err(unrecognized(&not_a_kind(go_name(other))));
+            return Err(unrecognized(&format!(
+                "json parse error: json: cannot unmarshal {} into Go struct field .{field} of \
+                 type string",
+                go_name(other)
+            )));
         }
     }
     check_kind(state, kind, &value)?;
@@ -101,7 +105,19 @@ pub(crate) fn check_kind(state: &State, kind: &Kind, value: &Value) -> Result<()
     }
     let (group, short) = version.split_once('/').unwrap_or(("", version));
     let known = state.kinds.of(&underpin_model::GroupKind::new(group, name));
-    let why = if known.is_some_and(|known| known.version == short) {
+    // Lists are kinds, too.
+    let listed = match name.strip_suffix("List") {
+        Some("") => version == "v1",
+        Some(item) => {
+            let item = underpin_model::GroupKind::new(group, item);
+            state
+                .kinds
+                .of(&item)
+                .is_some_and(|item| item.version == short)
+        }
+        None => false,
+    };
+    let why = if listed || known.is_some_and(|known| known.version == short) {
         format!(
             "converting ({}.{name}) to ({}.{}): unknown conversion",
             short,
@@ -161,10 +177,19 @@ pub(crate) fn go_error(error: &serde_json::Error, body: &[u8]) -> String {
         .sum::<usize>();
     let at = line_begin + error.column().saturating_sub(1);
     match body.get(at) {
-        Some(byte) => format!(
-            "invalid character {:?} looking for beginning of value",
-            char::from(*byte)
-        ),
+        Some(byte) => {
+            let found = match byte {
+                b'\'' => r"\'".to_owned(),
+                b'"' => "\"".to_owned(),
+                byte => go_quoted(&char::from(*byte).to_string()).replace('"', ""),
+            };
+            let place = if error.to_string().starts_with("trailing characters") {
+                "after top-level value"
+            } else {
+                "looking for beginning of value"
+            };
+            format!("invalid character '{found}' {place}")
+        }
         None => "unexpected end of JSON input".to_owned(),
     }
 }
@@ -181,6 +206,28 @@ fn summary(body: &[u8]) -> String {
     } else {
         let digits: String = begin.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{digits}{more}")
+    }
+}
+
+/// A value as Go's `%v` prints it.
+pub(crate) fn go_printed(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_printed).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Object(fields) => {
+            // Go sorts the keys of what it prints.
+            let fields: std::collections::BTreeMap<_, _> = fields.iter().collect();
+            let fields: Vec<String> = fields
+                .into_iter()
+                .map(|(name, value)| format!("{name}:{}", go_printed(value)))
+                .collect();
+            format!("map[{}]", fields.join(" "))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) fn handle(
     };
     let object = write.decode(&object)?;
     if target.kind.is_review {
-        let object = write.track(state, None, object)?;
+        let mut object = write.track(state, None, object)?;
+        disown_what_is_always_there(&mut object);
         return review(state, &write, &object);
     }
     let dry_run = write.options.dry_run;
@@ -37,6 +38,19 @@ pub(super) fn handle(
         let stored = write.create(state, object, Fields::Untracked)?;
         write.reply(state, 201, stored)
     })
+}
+
+/// A question's author owns what was asked, but neither its frame nor the answer.
+fn disown_what_is_always_there(object: &mut Value) {
+    let Some(fields) = object.pointer_mut("/metadata/managedFields/0/fieldsV1") else {
+        return;
+    };
+    if let Some(fields) = fields.as_object_mut() {
+        fields.remove("f:status");
+    }
+    if let Some(Value::Object(spec)) = fields.get_mut("f:spec") {
+        spec.remove(".");
+    }
 }
 
 fn review(state: &State, write: &Write<'_>, object: &Value) -> Result<Reply, Failure> {

@@ -41,7 +41,10 @@ pub(crate) fn handle(state: &State, request: &Request) -> Option<Reply> {
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let reply = match parts.as_slice() {
         [] => Reply::json(200, roots(state)),
-        ["healthz" | "livez" | "readyz", ..] => text(200, "ok"),
+        ["healthz" | "livez" | "readyz"] | ["healthz" | "livez" | "readyz", "ping"] => {
+            text(200, "ok")
+        }
+        ["healthz" | "livez" | "readyz", ..] => not_there(state),
         ["version"] => Reply::json(200, version()),
         ["api"] => api(state, request),
         ["apis"] => apis(state, request),
@@ -68,6 +71,11 @@ fn text(code: u16, text: &str) -> Reply {
         content_type: "text/plain; charset=utf-8",
         body: ReplyBody::Text(text.to_owned()),
     }
+}
+
+/// What the server says of a path outside of all groups that nothing serves: what there is.
+pub(crate) fn not_there(state: &State) -> Reply {
+    Reply::json(404, roots(state))
 }
 
 /// What the server says of a path that nothing serves.
@@ -248,7 +256,10 @@ fn resources(state: &State, group: &str, version: &str) -> Reply {
     let found =
         versions.and_then(|(_, versions)| versions.iter().find(|(name, _)| name == version));
     let Some((_, kinds)) = found else {
-        return not_found();
+        return match group {
+            "" => Failure::not_served().into(),
+            _ => not_found(),
+        };
     };
     let mut resources = Vec::new();
     for kind in kinds {

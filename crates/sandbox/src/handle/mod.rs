@@ -29,7 +29,7 @@ mod update;
 pub(crate) mod watch;
 mod write;
 
-pub(crate) use body::BODY_LIMIT;
+pub(crate) use body::{BODY_LIMIT, go_error, go_name};
 
 use http::Method;
 
@@ -64,7 +64,10 @@ impl State {
         let target = match route::target(self, &request.path) {
             Ok(target) => target,
             Err(Unrouted::Status(failure)) => return Reply::from(*failure),
-            Err(Unrouted::Text) => return discovery::not_found(),
+            Err(Unrouted::Text) if request.path.starts_with("/api") => {
+                return discovery::not_found();
+            }
+            Err(Unrouted::Text) => return discovery::not_there(self),
         };
         dispatch(self, request, &target).unwrap_or_else(Reply::from)
     }

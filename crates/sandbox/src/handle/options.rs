@@ -170,7 +170,7 @@ fn options_of_body(request: &Request) -> Result<Map<String, Value>, Failure> {
     let kind = kind.unwrap_or_default();
     if !kind.is_empty() && kind != "DeleteOptions" {
         let version = options.get("apiVersion").and_then(Value::as_str);
-        let version = version.unwrap_or("v1");
+        let version = version.unwrap_or("meta.k8s.io/v1");
         return Err(Failure::unexpected(format!(
             "no kind {kind:?} is registered for version {version:?} in scheme \
              \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\""

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::{Cause, Failure, Kind, Reply, Request, State, kind::Scale, object};
 
+/// The group that the form belongs to.
+const GROUP: &str = "autoscaling";
+
 /// Reads or writes the scale of an object.
 pub(super) fn handle(
     state: &mut State,
@@ -72,11 +75,14 @@ fn live(state: &State, target: &Target) -> Result<Arc<Value>, Failure> {
     let found = state.get(&target.kind.kind, &target.namespace, &target.name);
     found.cloned().ok_or_else(|| {
         let kind = &target.kind;
-        let message = format!("{} {:?} not found", kind.resource_of("scale"), target.name);
-        let mut details = json!({"name": target.name, "kind": kind.plural_of("scale")});
-        if !kind.kind.group.is_empty() {
-            details["group"] = json!(kind.kind.group);
-        }
+        let (plural, name) = (kind.plural_of("scale"), &target.name);
+        // Of the core group's controllers, the server says that they are of another.
+        let (resource, group) = match kind.kind.group.as_str() {
+            "" => (format!("{plural}.{GROUP}"), GROUP),
+            group => (kind.resource_of("scale"), group),
+        };
+        let message = format!("{resource} {name:?} not found");
+        let details = json!({"name": name, "kind": plural, "group": group});
         Failure {
             details: Some(Box::new(details)),
             ..Failure::new(404, "NotFound", message)

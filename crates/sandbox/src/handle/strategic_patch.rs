@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 use underpin_fieldset::schema::{KindSchema, ListRelation, Schema, Type};
 
+use super::body::go_printed;
 use crate::Failure;
 
 /// Deepest nesting of a patch.
@@ -195,7 +196,7 @@ impl Patcher<'_> {
         }
         for (item, directive) in patches {
             let Some(wanted) = item.get(key) else {
-                let shown = Value::Object(item.clone());
+                let shown = go_printed(&Value::Object(item.clone()));
                 return Err(Failure::unexpected(format!(
                     "map: {shown} does not contain declared merge key: {key}"
                 )));
@@ -323,7 +324,9 @@ fn directive(patch: &Map<String, Value>) -> Result<Directive, Failure> {
             Some("replace") => Ok(Directive::Replace),
             Some("delete") => Ok(Directive::Delete),
             _ => Err(Failure::unexpected(format!(
-                "Unknown patch type found: {value}"
+                "unknown patch type: {} in map: {}",
+                go_printed(value),
+                go_printed(&Value::Object(patch.clone()))
             ))),
         },
     }
@@ -476,11 +479,11 @@ mod tests {
         );
         check(
             &containers(&json!([{"image": "x"}])),
-            &json!({"": "map: {\"image\":\"x\"} does not contain declared merge key: name"}),
+            &json!({"": "map: map[image:x] does not contain declared merge key: name"}),
         );
         check(
             &json!({"spec": {"$patch": "bogus"}}),
-            &json!({"": "Unknown patch type found: \"bogus\""}),
+            &json!({"": "unknown patch type: bogus in map: map[$patch:bogus]"}),
         );
         check(
             &json!({"spec": {"strategy": {"$retainKeys": [], "type": "Recreate"}}}),

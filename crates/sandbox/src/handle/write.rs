@@ -88,6 +88,7 @@ impl Write<'_> {
     pub(super) fn reset(&self) -> FieldSet {
         let field = match self.target.subresource.as_str() {
             "" if self.kind().has_status => "status",
+            "finalize" => "status",
             "status" => "spec",
             _ => return FieldSet::new(),
         };

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     causes::Causes,
+    path::Path,
     view::{flag, list},
     wire::{self, shape},
 };
@@ -54,6 +55,16 @@ pub(super) fn validate(causes: &mut Causes, kind: &Kind, value: &Value) {
     if let Some(schema) = schema(kind) {
         validate::validate(causes, value, schema);
     }
+}
+
+/// What a schema finds wrong with its own default.
+pub(super) fn validate_default(
+    causes: &mut Causes,
+    path: &Path<'_>,
+    default: &Value,
+    schema: &Value,
+) {
+    validate::within(causes, path, default, schema);
 }
 
 /// The schema of the version in which a kind is served; `None` if everything is preserved.

@@ -3,7 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::{DEPTH_LIMIT, properties};
-use crate::admission::{path::Path, view::flag};
+use crate::admission::{
+    path::Path,
+    view::flag,
+    wire::{self, shape},
+};
 
 /// Drops unknown fields and says which they were. The object's own kind and metadata stay.
 pub(super) fn prune(value: &mut Value, schema: &Value) -> Vec<String> {
@@ -60,6 +64,9 @@ fn value(
     match value {
         Value::Object(map) => {
             let is_resource = flag(schema, "x-kubernetes-embedded-resource");
+            if is_resource {
+                embedded_metadata(map, path, unknown);
+            }
             object(map, schema, Some(path), is_resource, unknown, depth);
         }
         Value::Array(items) if depth <= DEPTH_LIMIT => {
@@ -72,6 +79,20 @@ fn value(
         }
         _ => {}
     }
+}
+
+/// The metadata of an object in an object is metadata, too: what that does not know goes.
+fn embedded_metadata(map: &mut Map<String, Value>, path: &Path<'_>, unknown: &mut Vec<String>) {
+    let Some(metadata @ Value::Object(_)) = map.get_mut("metadata") else {
+        return;
+    };
+    let Some(shape) = shape::shape("meta.ObjectMeta") else {
+        return;
+    };
+    let found = wire::read(shape, metadata);
+    let path = path.child("metadata");
+    unknown.extend(found.unknown.iter().map(|name| format!("{path}.{name}")));
+    *metadata = found.value;
 }
 
 #[cfg(test)]

@@ -19,12 +19,27 @@ pub(super) fn validate(causes: &mut Causes, value: &Value, schema: &Value) {
     list_types(causes, value, schema, None, 0);
 }
 
+/// Checks a part of a schema's own, which messages place somewhere, but do not name.
+pub(super) fn within(causes: &mut Causes, place: &Path<'_>, value: &Value, schema: &Value) {
+    let mut found = Causes::default();
+    check(&mut found, value, schema, None, 0);
+    for mut cause in found.into_inner() {
+        cause.field = match cause.field.as_str() {
+            "" => place.to_string(),
+            below => format!("{place}.{below}"),
+        };
+        causes.push(cause);
+    }
+}
+
 /// A path as messages name it: nothing at the top.
 fn named(path: Option<&Path<'_>>) -> String {
     path.map(Path::to_string).unwrap_or_default()
 }
 
 const TOP: Path<'static> = Path::root("");
+/// What the server calls a path that is none.
+const NOWHERE: Path<'static> = Path::root("<nil>");
 
 fn invalid(causes: &mut Causes, path: Option<&Path<'_>>, value: &Value, what: &str) {
     let detail = format!("{} in body {what}", named(path));
@@ -242,35 +257,30 @@ fn check_combined(
     path: Option<&Path<'_>>,
     depth: usize,
 ) {
-    let holds = |schema: &Value| {
+    let found = |schema: &Value| {
         let mut found = Causes::default();
         check(&mut found, value, schema, path, depth + 1);
-        found.is_empty()
+        found
     };
+    // What concerns several schemas has no place of its own.
     let say = |causes: &mut Causes, what: &str| {
         let detail = format!("\"{}\" {what}", named(path));
-        causes.invalid(path.unwrap_or(&TOP), "", &detail);
+        causes.invalid(&NOWHERE, "", &detail);
     };
-    let all = list(schema, "allOf");
-    let before = causes.len();
-    for schema in all {
-        check(causes, value, schema, path, depth + 1);
-    }
-    if causes.len() > before {
-        say(causes, "must validate all the schemas (allOf)");
-    }
-    let any = list(schema, "anyOf");
-    if !any.is_empty() && !any.iter().any(holds) {
+    let any: Vec<Causes> = list(schema, "anyOf").iter().map(found).collect();
+    if !any.is_empty() && !any.iter().any(Causes::is_empty) {
         say(causes, "must validate at least one schema (anyOf)");
+        add_best(causes, any);
     }
-    let one = list(schema, "oneOf");
-    match one.iter().filter(|schema| holds(schema)).count() {
+    let one: Vec<Causes> = list(schema, "oneOf").iter().map(found).collect();
+    match one.iter().filter(|found| found.is_empty()).count() {
         _ if one.is_empty() => {}
         1 => {}
-        0 => say(
-            causes,
-            "must validate one and only one schema (oneOf). Found none valid",
-        ),
+        0 => {
+            let what = "must validate one and only one schema (oneOf). Found none valid";
+            say(causes, what);
+            add_best(causes, one);
+        }
         more => {
             let what = format!(
                 "must validate one and only one schema (oneOf). Found {more} valid alternatives"
@@ -278,10 +288,35 @@ fn check_combined(
             say(causes, &what);
         }
     }
+    let all: Vec<Causes> = list(schema, "allOf").iter().map(found).collect();
+    let wrong = all.iter().filter(|found| !found.is_empty()).count();
+    let none = if wrong == all.len() {
+        ". None validated"
+    } else {
+        ""
+    };
+    for cause in all.into_iter().flat_map(Causes::into_inner) {
+        causes.push(cause);
+    }
+    if wrong > 0 {
+        say(
+            causes,
+            &format!("must validate all the schemas (allOf){none}"),
+        );
+    }
     if let Some(not) = schema.get("not")
-        && holds(not)
+        && found(not).is_empty()
     {
         say(causes, "must not validate the schema (not)");
+    }
+}
+
+/// What is wrong by the alternative that fits best: the one with the least against it, the first
+/// of those. (The server takes the one in which most checks passed.)
+fn add_best(causes: &mut Causes, alternatives: Vec<Causes>) {
+    let best = alternatives.into_iter().min_by_key(Causes::len);
+    for cause in best.into_iter().flat_map(Causes::into_inner) {
+        causes.push(cause);
     }
 }
 
@@ -415,10 +450,13 @@ mod tests {
         check(
             json!({"type": "object", "oneOf": [{"required": ["a"]}, {"required": ["b"]}]}),
             json!({}),
-            &[(
-                "spec",
-                "Invalid value: \"\": \"spec\" must validate one and only one schema (oneOf). Found none valid",
-            )],
+            &[
+                (
+                    "<nil>",
+                    "Invalid value: \"\": \"spec\" must validate one and only one schema (oneOf). Found none valid",
+                ),
+                ("spec.a", "Required value"),
+            ],
         );
     }
 }

@@ -188,6 +188,35 @@ fn is_standard(name: &str) -> bool {
     matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-")
 }
 
+/// Resources that a quota may name without a domain. Source: Kubernetes documentation, "Resource
+/// Quotas".
+pub(super) fn is_standard_of_quota(name: &str) -> bool {
+    const COUNTED: [&str; 18] = [
+        "configmaps",
+        "cpu",
+        "ephemeral-storage",
+        "limits.cpu",
+        "limits.ephemeral-storage",
+        "limits.memory",
+        "memory",
+        "persistentvolumeclaims",
+        "pods",
+        "replicationcontrollers",
+        "requests.cpu",
+        "requests.ephemeral-storage",
+        "requests.memory",
+        "requests.storage",
+        "resourcequotas",
+        "secrets",
+        "services",
+        "services.loadbalancers",
+    ];
+    COUNTED.contains(&name)
+        || name == "services.nodeports"
+        || name.starts_with("hugepages-")
+        || name.starts_with("requests.hugepages-")
+}
+
 /// A container's limits and requests.
 pub(super) fn resources(causes: &mut Causes, path: &Path<'_>, resources: &Value) {
     let limits_path = path.child("limits");

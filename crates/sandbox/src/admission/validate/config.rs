@@ -1,7 +1,7 @@
 //! ConfigMaps, Secrets, Namespaces, Events, ControllerRevisions.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{metadata, names};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
         path::Path,
         view::{at, entries, field, flag, integer, list, text},
     },
+    handle::{go_error, go_name},
     object,
 };
 
@@ -101,14 +102,15 @@ fn docker(causes: &mut Causes, path: &Path<'_>, data: &Value, key: &str) {
     };
     let bytes = STANDARD.decode(value.as_str().unwrap_or_default());
     let bytes = bytes.unwrap_or_default();
-    if serde_json::from_slice::<Map<String, Value>>(&bytes).is_err() {
-        let detail = if bytes.is_empty() {
-            "unexpected end of JSON input"
-        } else {
-            "invalid character looking for beginning of value"
-        };
-        causes.invalid(&path.key(key), "<secret contents redacted>", detail);
-    }
+    let problem = match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(_) | Value::Null) => return,
+        Ok(other) => format!(
+            "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            go_name(&other)
+        ),
+        Err(error) => go_error(&error, &bytes),
+    };
+    causes.invalid(&path.key(key), "<secret contents redacted>", &problem);
 }
 
 /// What is marked `immutable` stays as it is.

@@ -6,6 +6,7 @@ use super::{common::one_of, names};
 use crate::{
     admission::{
         causes::Causes,
+        custom,
         path::Path,
         view::{at, entries, field, flag, list, present, text},
     },
@@ -199,6 +200,18 @@ fn schema_types(causes: &mut Causes, path: &Path<'_>, schema: &Value, depth: usi
     {
         let detail = "must not be empty if x-kubernetes-list-type is map";
         causes.required(&path.child("x-kubernetes-list-map-keys"), detail);
+    }
+    if let (Some(items), "map") = (
+        present(schema, "items"),
+        text(schema, "x-kubernetes-list-type"),
+    ) && text(items, "type") != "object"
+    {
+        let path = path.child("items");
+        let detail = "must be object if parent array's x-kubernetes-list-type is map";
+        causes.invalid(&path.child("type"), text(items, "type"), detail);
+    }
+    if let Some(default) = present(schema, "default") {
+        custom::validate_default(causes, &path.child("default"), default, schema);
     }
     let properties = path.child("properties");
     for (name, inner) in entries(schema, "properties") {

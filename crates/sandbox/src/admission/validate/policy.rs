@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    common::{amount, amount_or_percent, at_most_all, nano, one_of_if_set},
+    common::{amount, amount_or_percent, at_most_all, is_standard_of_quota, nano, one_of_if_set},
     metadata, names,
 };
 use crate::{
@@ -279,6 +279,10 @@ pub(super) fn resource_quota(causes: &mut Causes, old: Option<&Value>, new: &Val
             name,
             &names::qualified(&name.replace("count/", "count-")),
         );
+        if !name.contains('/') && !is_standard_of_quota(name) {
+            let detail = "must be a standard resource for quota";
+            causes.invalid(&path.key(name), name, detail);
+        }
         amount(causes, &path.key(name), name, value);
     }
     if let Some(old) = old {
