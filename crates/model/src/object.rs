@@ -87,7 +87,16 @@ impl Object {
 
     /// The value at a JSON pointer (RFC 6901), such as `/spec/replicas`.
     pub fn at(&self, pointer: &str) -> Option<&Value> {
-        self.value.pointer(pointer)
+        if pointer.contains('~') {
+            return self.value.pointer(pointer);
+        }
+        // `Value::pointer` copies every token to resolve escapes; this is read very often.
+        let mut tokens = pointer.split('/').skip(1);
+        tokens.try_fold(&*self.value, |at, token| match at {
+            Value::Object(fields) => fields.get(token),
+            Value::Array(items) => items.get(token.parse::<usize>().ok()?),
+            _ => None,
+        })
     }
 
     /// The text at a JSON pointer.

@@ -1,6 +1,11 @@
 //! A resource that the server serves, and the registry of all of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
 
 use underpin_fieldset::schema::KindSchema;
 use underpin_model::GroupKind;
@@ -31,7 +36,7 @@ pub struct Kind {
     /// How its fields merge.
     pub schema: KindSchema,
     /// The definition behind it, of a custom resource.
-    pub definition: Option<Arc<serde_json::Value>>,
+    pub definition: Option<Arc<Value>>,
 }
 
 /// Where a kind keeps what `/scale` shows, as JSON pointers.
@@ -143,6 +148,9 @@ struct Tables {
     /// By group, version and plural. Custom resources come and go with their definitions.
     by_path: BTreeMap<(String, String, String), Arc<Kind>>,
     by_kind: BTreeMap<GroupKind, Arc<Kind>>,
+    /// Discovery documents of these kinds, by path and version, made when first asked for: they
+    /// are large, and every client begins with them.
+    documents: Arc<Mutex<BTreeMap<(&'static str, &'static str), Arc<Value>>>>,
 }
 
 impl Kinds {
@@ -160,6 +168,25 @@ impl Kinds {
         self.tables.by_path.values()
     }
 
+    /// The discovery document of a path and version; `make` is asked if it is not there yet.
+    pub(crate) fn document(
+        &self,
+        of: (&'static str, &'static str),
+        make: impl FnOnce() -> Value,
+    ) -> Arc<Value> {
+        let documents = self.tables.documents.lock();
+        let mut documents = documents.unwrap_or_else(PoisonError::into_inner);
+        let document = documents.entry(of).or_insert_with(|| Arc::new(make()));
+        Arc::clone(document)
+    }
+
+    /// The tables, to be changed: what was made of them holds no more.
+    fn tables(&mut self) -> &mut Tables {
+        let tables = Arc::make_mut(&mut self.tables);
+        tables.documents = Arc::default();
+        tables
+    }
+
     pub(crate) fn insert(&mut self, kind: Kind) {
         let key = (
             kind.kind.group.clone(),
@@ -167,14 +194,14 @@ impl Kinds {
             kind.plural.clone(),
         );
         let kind = Arc::new(kind);
-        let tables = Arc::make_mut(&mut self.tables);
+        let tables = self.tables();
         tables.by_kind.insert(kind.kind.clone(), kind.clone());
         tables.by_path.insert(key, kind);
     }
 
     /// Stops serving every version of a custom resource.
     pub(crate) fn remove(&mut self, group: &str, plural: &str) {
-        let tables = Arc::make_mut(&mut self.tables);
+        let tables = self.tables();
         tables
             .by_path
             .retain(|(at, _, name), _| at != group || name != plural);

@@ -24,7 +24,7 @@ pub struct Reply {
 pub enum ReplyBody {
     /// A JSON document.
     Json(Value),
-    /// An object as it is stored.
+    /// A document that is shared: an object as it is stored, or what discovery says.
     Object(Arc<Value>),
     /// Plain text (`/healthz`).
     Text(String),

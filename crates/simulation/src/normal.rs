@@ -35,10 +35,14 @@ pub fn end(world: &Snapshot) -> End {
     end
 }
 
-/// Whether a retired claim is left of nothing but what is gone by now.
+/// Whether a retired claim is left of nothing but what is gone by now, and a namespace that was
+/// there before.
 fn is_of_nothing(claim: &StoredClaim, world: &Snapshot) -> bool {
+    let was_there = |entry: &Value| {
+        text(entry, "/key/kind") == "Namespace" && entry.get("created") == Some(&json!(false))
+    };
     let mut entries = claim.entries.as_object().into_iter().flatten();
-    claim.is_retired() && entries.all(|(_, entry)| is_gone(entry, world))
+    claim.is_retired() && entries.all(|(_, entry)| is_gone(entry, world) || was_there(entry))
 }
 
 /// Whoever waits for what it deletes to go drops its entry, whoever does not leaves that to the

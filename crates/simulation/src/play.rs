@@ -499,7 +499,8 @@ fn adopt(ledger: &mut Ledger, environment: &Environment, world: &Snapshot) {
         return;
     };
     for (id, object) in world {
-        if claim.entry(&id.kind, &id.namespace, &id.name).is_some() {
+        let recorded = claim.entry(&id.kind, &id.namespace, &id.name).is_some();
+        if recorded && id.kind != "Namespace" {
             ledger.made_by(object, &environment.id());
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use underpin_model::GroupKind;
 
 use super::view::{list, text};
-use crate::{State, object};
+use crate::State;
 
 /// Addresses of Services: this many of 10.96.0.0/16, the first ones left for well-known ones.
 const ADDRESSES: u64 = 65_000;
@@ -130,24 +130,19 @@ fn addresses(state: &mut State, spec: &mut Map<String, Value>) {
 }
 
 fn free_address(state: &mut State) -> String {
-    let taken: BTreeSet<String> = state
-        .objects(&GroupKind::core("Service"))
-        .values()
-        .map(|service| object::text(service, "/spec/clusterIP").to_owned())
-        .collect();
     let address = |number: u64| {
         let number = u32::try_from(FIRST_ADDRESS + number % ADDRESSES).unwrap_or_default();
         Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 96, 0, 0)) + number).to_string()
     };
     let mut number = state.random();
     for _ in 0..DRAWS {
-        if !taken.contains(&address(number)) {
+        if !state.service_addresses.contains(&address(number)) {
             return address(number);
         }
         number = state.random();
     }
     let mut all = (0..ADDRESSES).map(address);
-    all.find(|address| !taken.contains(address))
+    all.find(|address| !state.service_addresses.contains(address))
         .unwrap_or_default()
 }
 

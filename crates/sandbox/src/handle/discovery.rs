@@ -199,7 +199,7 @@ fn aggregated(accept: &str) -> Option<(&'static str, &'static str)> {
 
 fn api(state: &State, request: &Request) -> Reply {
     if let Some(form) = aggregated(&request.accept) {
-        return aggregate(state, form, str::is_empty);
+        return aggregate(state, form, "/api", str::is_empty);
     }
     Reply::json(
         200,
@@ -213,7 +213,7 @@ fn api(state: &State, request: &Request) -> Reply {
 
 fn apis(state: &State, request: &Request) -> Reply {
     if let Some(form) = aggregated(&request.accept) {
-        return aggregate(state, form, |group| !group.is_empty());
+        return aggregate(state, form, "/apis", |group| !group.is_empty());
     }
     let served = served(state);
     let groups = served.iter().filter(|(group, _)| !group.is_empty());
@@ -369,39 +369,42 @@ fn subresources(kind: &Kind) -> Vec<Subresource<'_>> {
 fn aggregate(
     state: &State,
     (api_version, content_type): (&'static str, &'static str),
+    path: &'static str,
     wanted: fn(&str) -> bool,
 ) -> Reply {
-    let served = served(state);
-    let items: Vec<Value> = served
-        .iter()
-        .filter(|(group, _)| wanted(group))
-        .map(|(group, versions)| {
-            let versions: Vec<Value> = versions
-                .iter()
-                .map(|(version, kinds)| {
-                    let resources: Vec<Value> =
-                        kinds.iter().map(|kind| aggregated_resource(kind)).collect();
-                    json!({"version": version, "resources": resources, "freshness": "Current"})
-                })
-                .collect();
-            // The core group has no name.
-            let metadata = if group.is_empty() {
-                json!({"creationTimestamp": null})
-            } else {
-                json!({"name": group, "creationTimestamp": null})
-            };
-            json!({"metadata": metadata, "versions": versions})
-        })
-        .collect();
-    let mut reply = Reply::json(
-        200,
+    let document = state.kinds.document((path, api_version), || {
+        let served = served(state);
+        let groups = served.iter().filter(|(group, _)| wanted(group));
+        let items: Vec<Value> = groups.map(aggregated_group).collect();
         json!({
             "kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {},
             "items": items,
-        }),
-    );
-    reply.content_type = content_type;
-    reply
+        })
+    });
+    Reply {
+        code: 200,
+        headers: Vec::new(),
+        content_type,
+        body: ReplyBody::Object(document),
+    }
+}
+
+fn aggregated_group((group, versions): &(String, Versions<'_>)) -> Value {
+    let versions: Vec<Value> = versions
+        .iter()
+        .map(|(version, kinds)| {
+            let kinds = kinds.iter();
+            let resources: Vec<Value> = kinds.map(|kind| aggregated_resource(kind)).collect();
+            json!({"version": version, "resources": resources, "freshness": "Current"})
+        })
+        .collect();
+    // The core group has no name.
+    let metadata = if group.is_empty() {
+        json!({"creationTimestamp": null})
+    } else {
+        json!({"name": group, "creationTimestamp": null})
+    };
+    json!({"metadata": metadata, "versions": versions})
 }
 
 fn aggregated_resource(kind: &Kind) -> Value {

@@ -28,6 +28,9 @@ const PROTECT: &str = "underpin.dev/protect";
 /// Whose an object is, and by which intent.
 const STAMP: &str = "underpin.dev/claim";
 
+/// Of so many objects of an environment in one namespace, its user must be told.
+const TRACES: usize = 2;
+
 /// What is known of the past: forks along with the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
@@ -188,25 +191,48 @@ fn creation(ledger: &Ledger, write: &Write<'_>, target: &Id, object: &Value) -> 
         wrong.push(format!("{target} is created before the claim records it"));
     }
     let is_workload = matches!(target.kind.as_str(), "Deployment" | "StatefulSet");
-    let legacy = write.before.iter().find(|(id, live)| {
-        is_workload
-            && id.kind == target.kind
-            && id.name == target.name
-            && id.namespace == write.actor.legacy
-            && id.namespace != target.namespace
-            && text(live, "/metadata/labels/deployed-by") == "legacy"
-            && text(live, "/metadata/labels/of") == write.actor.id()
-            && !is_going(live)
-            && ledger.maker(live) != Some(&write.actor.id())
-            && was_known(ledger, &write.actor.id(), live)
-    });
-    if let Some((legacy, _)) = legacy {
+    let traces = traces(ledger, write, claim.as_ref(), &target.namespace);
+    let legacy = traces
+        .iter()
+        .find(|id| is_workload && id.kind == target.kind && id.name == target.name);
+    if let Some(legacy) = legacy.filter(|_| traces.len() >= TRACES) {
         wrong.push(format!("{target} is a duplicate beside {legacy}"));
     }
     if object.get("metadata").is_none() {
         wrong.push(format!("{target} has no metadata"));
     }
     wrong
+}
+
+/// What somebody deployed of the actor's environment elsewhere and the actor could know of, as far
+/// as the claim records the same for `home`.
+fn traces<'w>(
+    ledger: &Ledger,
+    write: &Write<'w>,
+    claim: Option<&StoredClaim>,
+    home: &str,
+) -> Vec<&'w Id> {
+    let actor = write.actor.id();
+    let tells = |id: &&Id| {
+        matches!(
+            id.kind.as_str(),
+            "Deployment" | "StatefulSet" | "Service" | "Job"
+        ) && id.namespace == write.actor.legacy
+            && id.namespace != home
+            && claim.is_some_and(|claim| claim.entry(&id.kind, home, &id.name).is_some())
+    };
+    let is_left = |live: &Value| {
+        text(live, "/metadata/labels/deployed-by") == "legacy"
+            && text(live, "/metadata/labels/of") == actor
+            && !is_going(live)
+            && ledger.maker(live) != Some(&actor)
+            && was_known(ledger, &actor, live)
+    };
+    let found = write
+        .before
+        .iter()
+        .filter(|(id, live)| tells(id) && is_left(live));
+    found.map(|(id, _)| id).collect()
 }
 
 /// Whether an actor could have known of an object when it last read the claims.
@@ -257,15 +283,30 @@ fn change(
             wrong.push(format!("{target} is changed, and it is {other}'s"));
         }
         _ if is_going(old) => {}
-        _ if payload(old) != payload(new) => {
+        _ if !keeps(&payload(new), &payload(old)) => {
             wrong.push(format!(
                 "{target} is somebody else's, and its content changes"
             ));
         }
-        // Nobody's recorded, and in agreement: adopted.
+        // A namespace that was there is lived in, and nobody's to delete.
+        _ if target.kind == "Namespace" => {}
+        // Nobody's recorded, and nothing in it contradicted (R6.1): adopted.
         _ => ledger.made_by(new, &actor),
     }
     wrong
+}
+
+/// Whether everything that was said before is still said: more may be.
+fn keeps(new: &Value, old: &Value) -> bool {
+    match (new, old) {
+        (Value::Object(new), Value::Object(old)) => old
+            .iter()
+            .all(|(name, old)| new.get(name).is_some_and(|new| keeps(new, old))),
+        (Value::Array(new), Value::Array(old)) => {
+            old.iter().all(|old| new.iter().any(|new| keeps(new, old)))
+        }
+        (new, old) => new == old,
+    }
 }
 
 /// What an object says, its metadata and status left out.
@@ -305,6 +346,16 @@ fn words(object: &Value) -> Value {
     }
     if let Some(spec) = words.get_mut("spec").and_then(Value::as_object_mut) {
         spec.remove("volumeName");
+    }
+    words
+}
+
+/// What a namespace says, but for the marks and stamps of those who live in it.
+fn lived_in(namespace: &Value) -> Value {
+    let mut words = words(namespace);
+    let annotations = words.pointer_mut("/metadata/annotations");
+    if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+        annotations.retain(|key, _| !key.starts_with("underpin.dev/") || key == PROTECT);
     }
     words
 }
@@ -424,7 +475,8 @@ pub fn judge_end(
             Some(new) if uid(new) != uid(old) => {
                 wrong.push(format!("{key} was replaced, and {maker:?} made it"));
             }
-            Some(new) if key.kind == "Namespace" && is_only_marked(old, new) => {}
+            // It may be marked, and stamped by those who live in it.
+            Some(new) if key.kind == "Namespace" && keeps(&lived_in(new), &lived_in(old)) => {}
             Some(new) if words(new) != words(old) => {
                 wrong.push(format!("{key} was changed, and {maker:?} made it"));
             }
@@ -437,10 +489,6 @@ pub fn judge_end(
     }
     for (key, object) in after {
         if ledger.maker(object) != Some(&id) || is_going(object) {
-            continue;
-        }
-        // A namespace may outlive the environment that adopted it.
-        if key.kind == "Namespace" && claim.as_ref().is_none_or(StoredClaim::is_retired) {
             continue;
         }
         let Some(stamp) = object

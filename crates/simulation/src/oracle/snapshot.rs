@@ -47,10 +47,11 @@ pub fn snapshot(state: &State) -> Snapshot {
         .collect()
 }
 
-/// A string at a pointer; empty if there is none.
+/// A string at a pointer without escapes; empty if there is none.
 pub fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
-    object
-        .pointer(pointer)
+    let mut names = pointer.split('/').skip(1);
+    names
+        .try_fold(object, |at, name| at.get(name))
         .and_then(Value::as_str)
         .unwrap_or_default()
 }
