@@ -18,7 +18,7 @@ pub enum StopReason {
     Deadline,
     /// The user interrupted.
     Interrupted,
-    /// Another run has taken the lock over.
+    /// Another run has taken the lock over, or may at any moment: it could not be renewed.
     LockLost,
 }
 
@@ -27,7 +27,7 @@ impl std::fmt::Display for StopReason {
         f.write_str(match self {
             Self::Deadline => "the deadline is reached",
             Self::Interrupted => "interrupted",
-            Self::LockLost => "another run has taken over the lock",
+            Self::LockLost => "the lock was lost, or could not be renewed in time",
         })
     }
 }

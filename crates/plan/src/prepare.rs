@@ -10,6 +10,8 @@ use underpin_model::{
     Origin, Owner, Relation, Stamp, Target, World, names,
 };
 
+use underpin_refs::store_string_data;
+
 use crate::{
     Environment, Identity, Ownership, Problem, ResolvedPlacement,
     fingerprint::hexadecimal,
@@ -263,6 +265,7 @@ impl Settler<'_> {
             |entry| entry.nonce.clone(),
         );
         let mut value = (*object.value).clone();
+        store_string_data(&key.kind, &mut value);
         self.write_metadata(&mut value, &key, &nonce);
         if self.autoscaled.contains(&key) {
             leave_replicas(&mut value, live);

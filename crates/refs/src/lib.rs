@@ -4,7 +4,7 @@
 //! what controllers make from it. One module per API group in `kinds`, all listed in one table.
 //!
 //! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
-//! of a Secret are never looked at; malformed fields are skipped, never a panic.
+//! of a Secret are never looked at, only encoded; malformed fields are skipped, never a panic.
 
 mod collector;
 mod field;
@@ -17,6 +17,7 @@ mod pods;
 mod presence;
 mod protection;
 mod references;
+mod secret;
 
 pub use generated::generated;
 pub use host::{HostForm, ServiceHost, service_hosts};
@@ -26,3 +27,4 @@ pub use pods::{pod_labels, pod_template};
 pub use presence::{Presence, presence};
 pub use protection::{Protection, protection_from_key, protections};
 pub use references::references;
+pub use secret::store_string_data;

@@ -25,6 +25,8 @@ use crate::{
 const SETTLING: SignedDuration = SignedDuration::from_mins(3);
 /// 2026-01-01T00:00:00Z, when every simulation begins.
 const BEGIN: i64 = 1_767_225_600;
+/// So many requests, at most, are shortly before another.
+const SHORTLY: usize = 4;
 /// How long a run is held up by another that comes in between: less than a request may take.
 const SIDE_BY_SIDE: Duration = Duration::from_secs(1);
 /// Longest time that a run may take, by its own clock: no run waits for ever.
@@ -149,7 +151,7 @@ pub fn play(scenario: &Scenario, measure: Measure) -> Report {
         }
         if baseline.ended == Ended::Done {
             for _ in 0..measure.faults {
-                let trouble = fault(&mut random, baseline.calls.len());
+                let trouble = fault(&mut random, &baseline.calls);
                 let how = match &trouble {
                     Trouble::Fault(call, fault) => {
                         format!(", {fault:?} at request {call} ({})", baseline.calls[*call])
@@ -169,7 +171,7 @@ pub fn play(scenario: &Scenario, measure: Measure) -> Report {
                 report.faults += 1;
             }
             for _ in 0..measure.interleavings {
-                let trouble = other(&mut random, &scenario, operation, baseline.calls.len());
+                let trouble = other(&mut random, &scenario, operation, &baseline.calls);
                 let how = match &trouble {
                     Trouble::Other(call, other) => {
                         format!(
@@ -244,13 +246,13 @@ fn settled(mut moment: Moment) -> Moment {
     moment
 }
 
-fn fault(random: &mut Random, calls: usize) -> Trouble {
+fn fault(random: &mut Random, calls: &[String]) -> Trouble {
     let refusal = |code, reason, retry_after| {
         let mut failure = Failure::new(code, reason, "injected");
         failure.retry_after = retry_after;
         Fault::Answer(failure)
     };
-    let call = random.below(calls.max(1));
+    let call = moment_of(random, calls);
     let fault = match random.below(8) {
         0 => Fault::CutBefore,
         1 => Fault::CutAfter,
@@ -265,8 +267,21 @@ fn fault(random: &mut Random, calls: usize) -> Trouble {
     Trouble::Fault(call, fault)
 }
 
-fn other(random: &mut Random, scenario: &Scenario, first: &Operation, calls: usize) -> Trouble {
-    let call = random.below(calls.max(1));
+/// One of a run's requests: any, or as often one shortly before a write, where most is at stake.
+fn moment_of(random: &mut Random, calls: &[String]) -> usize {
+    let any = random.below(calls.len().max(1));
+    let writes: Vec<usize> = (0..calls.len())
+        .filter(|call| !calls[*call].starts_with("GET"))
+        .collect();
+    if writes.is_empty() || random.percent(50) {
+        return any;
+    }
+    let write = writes[random.below(writes.len())];
+    write.saturating_sub(random.below(SHORTLY))
+}
+
+fn other(random: &mut Random, scenario: &Scenario, first: &Operation, calls: &[String]) -> Trouble {
+    let call = moment_of(random, calls);
     let acting = first.environment().unwrap_or_default();
     let environment = random.below(scenario.environments.len());
     let operation = match random.below(10) {
@@ -279,7 +294,7 @@ fn other(random: &mut Random, scenario: &Scenario, first: &Operation, calls: usi
     };
     let partly = operation.environment().is_some() && random.percent(50);
     let other = if partly {
-        Other::Until(operation, random.below(calls.max(1)))
+        Other::Until(operation, moment_of(random, calls))
     } else {
         Other::Whole(operation)
     };
