@@ -148,10 +148,13 @@ struct Tables {
     /// By group, version and plural. Custom resources come and go with their definitions.
     by_path: BTreeMap<(String, String, String), Arc<Kind>>,
     by_kind: BTreeMap<GroupKind, Arc<Kind>>,
-    /// Discovery documents of these kinds, by path and version, made when first asked for: they
-    /// are large, and every client begins with them.
-    documents: Arc<Mutex<BTreeMap<(&'static str, &'static str), Arc<Value>>>>,
+    /// Discovery documents of these kinds, made when first asked for: they are large, and every
+    /// client begins with them.
+    documents: Arc<Mutex<Documents>>,
 }
+
+/// Discovery documents by path and version.
+type Documents = BTreeMap<(&'static str, &'static str), Arc<Value>>;
 
 impl Kinds {
     pub(crate) fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Kind>> {

@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "tests: a failure is a panic, and its output is for whoever reads it"
 )]
 

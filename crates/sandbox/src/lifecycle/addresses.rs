@@ -25,9 +25,10 @@ impl ServiceAddresses {
         }
         let address = |service: &Value| object::text(service, "/spec/clusterIP").to_owned();
         let before = change.before.as_deref().map(address).unwrap_or_default();
-        let after = match change.deleted {
-            true => String::new(),
-            false => address(&change.object),
+        let after = if change.deleted {
+            String::new()
+        } else {
+            address(&change.object)
         };
         if before != after {
             let taken = Arc::make_mut(&mut self.taken);
