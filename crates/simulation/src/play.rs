@@ -514,8 +514,7 @@ fn adopt(ledger: &mut Ledger, environment: &Environment, world: &Snapshot) {
         return;
     };
     for (id, object) in world {
-        let recorded = claim.entry(&id.kind, &id.namespace, &id.name).is_some();
-        if recorded && id.kind != "Namespace" {
+        if claim.entry(&id.kind, &id.namespace, &id.name).is_some() {
             ledger.made_by(object, &environment.id());
         }
     }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::snapshot::{Snapshot, text};
+use super::snapshot::{Id, Snapshot, text};
+use crate::scenario::Environment;
 
 /// Where claims live.
 pub const CLAIMS_NAMESPACE: &str = "underpin-system";
@@ -67,6 +68,16 @@ pub fn claim_name(stack: &str, environment: &str) -> String {
 /// A claim by its name, if it is there. Simulated stacks are small: their entries fit its head.
 pub fn claim(world: &Snapshot, name: &str) -> Option<StoredClaim> {
     claims(world).find(|claim| claim.name == name)
+}
+
+/// Whether a teardown has kept a namespace on record: `down --kept` asks for it by name.
+pub(super) fn was_kept(before: &Snapshot, actor: &Environment, target: &Id) -> bool {
+    let claim = claim(before, &claim_name(actor.stack, actor.name));
+    target.kind == "Namespace"
+        && claim.is_some_and(|claim| {
+            let is_home = claim.placement() == Some(&target.name);
+            claim.is_retired() && (is_home || claim.entry(&target.kind, "", &target.name).is_some())
+        })
 }
 
 /// Every stored claim.

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    CLAIMS_NAMESPACE, Id, Ledger, STAMP, Snapshot, claim, claim_name, claims, is_going, text, uid,
+    CLAIMS_NAMESPACE, Id, Ledger, STAMP, Snapshot, claim, claim_name, claims,
+    claims::was_kept,
+    is_going, text, uid,
     words::{keeps, lived_in, words},
 };
 use crate::scenario::Environment;
@@ -30,6 +32,7 @@ pub fn judge_end(
             continue;
         }
         match after.get(key) {
+            None if was_kept(before, actor, key) => {}
             None if went_along(key, after) && ledger.was_unseen(old) => {}
             None => wrong.push(format!("{key} is gone, and {maker:?} made it")),
             Some(new) if uid(new) != uid(old) => {
@@ -49,6 +52,10 @@ pub fn judge_end(
     }
     for (key, object) in after {
         if ledger.maker(object) != Some(&id) || is_going(object) {
+            continue;
+        }
+        // A namespace outlives those who lived in it, and keeps their stamp.
+        if key.kind == "Namespace" {
             continue;
         }
         let Some(stamp) = object

@@ -19,8 +19,6 @@ pub use ledger::{Ledger, observe_read};
 pub use snapshot::{Id, Snapshot, essence, id_of, is_going, snapshot, text, uid};
 pub use write::{Write, judge};
 
-/// Annotation of the mark that `up` leaves on namespaces.
-const MARK: &str = "underpin.dev/last-up";
 /// What protects an object from deletion.
 const PROTECT: &str = "underpin.dev/protect";
 /// Whose an object is, and by which intent.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{MARK, PROTECT, essence};
+use super::{PROTECT, essence};
 
 /// Whether everything that was said before is still said: more may be.
 pub(super) fn keeps(new: &Value, old: &Value) -> bool {
@@ -51,33 +51,15 @@ pub(super) fn words(object: &Value) -> Value {
 /// What a namespace says, but for the marks and stamps of those who live in it.
 pub(super) fn lived_in(namespace: &Value) -> Value {
     let mut words = words(namespace);
-    let annotations = words.pointer_mut("/metadata/annotations");
-    if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+    if let Some(metadata) = words.get_mut("metadata").and_then(Value::as_object_mut)
+        && let Some(annotations) = metadata
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+    {
         annotations.retain(|key, _| !key.starts_with("underpin.dev/") || key == PROTECT);
-    }
-    words
-}
-
-pub(super) fn is_only_marked(old: &Value, new: &Value) -> bool {
-    let unmarked = |object: &Value| {
-        let mut essence = essence(object);
-        let metadata = essence.get_mut("metadata");
-        if let Some(annotations) = metadata.and_then(|all| all.get_mut("annotations")) {
-            if let Some(annotations) = annotations.as_object_mut() {
-                annotations.remove(MARK);
-            }
-            if annotations
-                .as_object()
-                .is_some_and(serde_json::Map::is_empty)
-            {
-                *annotations = Value::Null;
-            }
-        }
-        let none = essence.pointer("/metadata/annotations") == Some(&Value::Null);
-        if none && let Some(metadata) = essence.get_mut("metadata").and_then(Value::as_object_mut) {
+        if annotations.is_empty() {
             metadata.remove("annotations");
         }
-        essence
-    };
-    unmarked(old) == unmarked(new)
+    }
+    words
 }

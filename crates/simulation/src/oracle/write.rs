@@ -6,11 +6,12 @@ use serde_json::Value;
 use underpin_sandbox::Call;
 
 use super::{
-    CLAIMS_NAMESPACE, Id, Ledger, PROTECT, Snapshot, StoredClaim, claim, claim_name, claims, id_of,
-    is_going,
+    CLAIMS_NAMESPACE, Id, Ledger, PROTECT, Snapshot, StoredClaim, claim, claim_name, claims,
+    claims::was_kept,
+    id_of, is_going,
     ledger::was_known,
     needs, text, uid,
-    words::{is_only_marked, keeps, payload},
+    words::{keeps, lived_in, payload},
 };
 use crate::{kinds::KINDS, scenario::Environment};
 
@@ -186,7 +187,7 @@ fn change(
     let is_own = maker.as_ref() == Some(&actor);
     let dies = new.is_none_or(|new| is_going(new) || uid(new) != uid(old)) && !is_going(old);
     if dies {
-        if !is_own {
+        if !is_own && !was_kept(write.before, write.actor, target) {
             wrong.push(format!("{target} dies, and {maker:?} made it"));
         }
         wrong.extend(death(ledger, write, target, old));
@@ -196,7 +197,8 @@ fn change(
         return wrong;
     }
     let Some(new) = new else { return wrong };
-    if target.kind == "Namespace" && is_only_marked(old, new) {
+    // It may be marked, and stamped by those who live in it.
+    if target.kind == "Namespace" && keeps(&lived_in(new), &lived_in(old)) {
         return wrong;
     }
     match maker {
