@@ -3,7 +3,7 @@
 //! Shares no code with `plan` or the sandbox's own rules. It knows the truth that the product has
 //! to find out: who made which object, and which environment declares what.
 //!
-//! [`ledger`] is what is known of the past, [`write`] judges a write, [`end`] the end of a run.
+//! `ledger` is what is known of the past, `write` judges a write, `end` the end of a run.
 
 mod claims;
 mod end;
