@@ -10,7 +10,7 @@ use crate::error::CommandError;
 
 /// One incident on the stage.
 pub(crate) struct Incident {
-    /// As `--incident` names it.
+    /// As the command line names it.
     pub(crate) name: &'static str,
     title: &'static str,
     play: fn() -> stage::Played,
