@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -130,10 +131,24 @@ async fn from_files(
         context: Some(context.clone()),
         ..KubeConfigOptions::default()
     };
-    let config = Config::from_custom_kubeconfig(merged, &options)
+    let says_proxy = merged.clusters.iter().any(|named| {
+        let cluster = named.cluster.as_ref();
+        cluster.is_some_and(|cluster| cluster.proxy_url.is_some())
+    });
+    let mut config = Config::from_custom_kubeconfig(merged, &options)
         .await
         .map_err(|error| bad_context(&context, chain(&error)))?;
+    // A proxy of the environment is not for this machine itself; kubectl sees it the same way.
+    if !says_proxy && config.cluster_url.host().is_some_and(is_loopback) {
+        config.proxy_url = None;
+    }
     Ok((config, context, user))
+}
+
+/// Whether a URL's host is this machine.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The context to use and its user.

@@ -5,23 +5,25 @@
 //! written: of two, at least one sees the other, and leaves it alone. (What is created needs no
 //! such care: of two creations the server refuses one.)
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use underpin_model::{Claim, ClaimId, ObjectKey};
 
 use crate::{DeployError, Deployment, session::check_claims_read};
 
-/// Which of the objects, by key with their uid, other claims have come to record or intend, and
-/// whose they are. Asked after the own claim has been written.
+/// Which of the objects, by key with their uid, other claims record or intend, and whose they are.
+/// Asked after the own claim has been written; each request may take `time`.
 pub(crate) async fn contested(
     deployment: &Deployment,
+    time: Duration,
     own: &ClaimId,
     taken: &BTreeMap<&ObjectKey, Option<&str>>,
 ) -> Result<BTreeMap<ObjectKey, String>, DeployError> {
     if taken.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let (claims, unread) = deployment.store.load_all().await?;
+    let store = deployment.store.with_timeout(time);
+    let (claims, unread) = store.load_all().await?;
     check_claims_read(&deployment.claims_namespace, &unread)?;
     Ok(others(&claims, own, taken))
 }
@@ -32,15 +34,13 @@ fn others(
     taken: &BTreeMap<&ObjectKey, Option<&str>>,
 ) -> BTreeMap<ObjectKey, String> {
     let mut contested = BTreeMap::new();
-    let living = claims
-        .iter()
-        .filter(|claim| claim.id != *own && claim.retired.is_none());
-    for claim in living {
+    for claim in claims.iter().filter(|claim| claim.id != *own) {
         for entry in claim.entries.values() {
-            let same = taken.get(&entry.key).is_some_and(|uid| {
-                // An entry without uid is an intention; one with another uid is about something
-                // that is no more.
-                entry.uid.is_none() || entry.uid.as_deref() == *uid
+            let same = taken.get(&entry.key).is_some_and(|uid| match &entry.uid {
+                // An intention, of a run that is at work or was killed: it may still be carried out.
+                None => claim.lock.is_some(),
+                // One with another uid is about something that is no more.
+                recorded => recorded.as_deref() == *uid,
             });
             if same {
                 contested.insert(entry.key.clone(), claim.display_name());
@@ -52,18 +52,15 @@ fn others(
 
 #[cfg(test)]
 mod tests {
-    use underpin_model::{Entry, EntryState, GroupKind, LogicalKey, Retirement};
+    use underpin_model::{Entry, EntryState, GroupKind, Lock, LogicalKey};
 
     use super::*;
 
     #[track_caller]
-    fn check(id: &str, uid: Option<&str>, retired: bool, expect: bool) {
+    fn check(id: &str, uid: Option<&str>, locked: bool, expect: bool) {
         let key = ObjectKey::namespaced(GroupKind::core("Secret"), "a", "s");
         let mut claim = Claim::new(ClaimId(id.to_owned()), "shop", "production", "cluster");
-        claim.retired = retired.then(|| Retirement {
-            at: String::new(),
-            kept_because: String::new(),
-        });
+        claim.lock = locked.then(lock);
         claim.entries.insert(
             LogicalKey::of(&key, "a"),
             Entry {
@@ -80,15 +77,25 @@ mod tests {
         );
         let taken = BTreeMap::from([(&key, Some("live"))]);
         let found = others(&[claim], &ClaimId("own".to_owned()), &taken);
-        assert_eq!(found.contains_key(&key), expect, "{id} {uid:?} {retired}");
+        assert_eq!(found.contains_key(&key), expect, "{id} {uid:?} {locked}");
+    }
+
+    fn lock() -> Lock {
+        Lock {
+            holder: "1".to_owned(),
+            who: "somebody".to_owned(),
+            acquired: String::new(),
+            renewed: String::new(),
+            lease_seconds: 60,
+        }
     }
 
     #[test]
     fn what_others_record_or_intend_is_theirs() {
         check("other", Some("live"), false, true);
-        check("other", None, false, true);
-        check("other", Some("former"), false, false);
-        check("other", Some("live"), true, false);
-        check("own", Some("live"), false, false);
+        check("other", None, true, true);
+        check("other", None, false, false);
+        check("other", Some("former"), true, false);
+        check("own", Some("live"), true, false);
     }
 }

@@ -88,8 +88,8 @@ async fn count(
     removal: &NamespaceRemoval,
     namespace: &str,
 ) -> Result<Result<(Occupancy, bool), String>, StopReason> {
-    tools.time()?;
-    let (claims, unread) = match removal.store.load_all().await {
+    let store = removal.store.with_timeout(tools.time()?);
+    let (claims, unread) = match store.load_all().await {
         Ok(read) => read,
         Err(error) => return Ok(Err(format!("the claims could not be read: {error}"))),
     };

@@ -85,7 +85,7 @@ pub async fn import(
             keys,
         )?;
         let unplaced = claim.as_ref().is_none_or(|claim| claim.placement.is_none());
-        // Of a killed import, only its lock may be left: it is put out.
+        // Of a killed import, its lock may be left: it is put out.
         let locked = claim.as_ref().is_some_and(|claim| claim.lock.is_some());
         if imported.found.is_empty() && !unplaced && !locked {
             return Ok(imported);
@@ -103,7 +103,10 @@ pub async fn import(
         else {
             continue;
         };
-        write(deployment, guard, &imported, &objects).await?;
+        // A killed import may have recorded these without asking the others.
+        let recorded = imported.already.iter().filter(|_| locked);
+        let recorded: Vec<&Object> = recorded.filter_map(|key| world.get(key)).collect();
+        write(deployment, guard, &imported, &objects, &recorded).await?;
         imported.written = true;
         return Ok(imported);
     }
@@ -116,6 +119,7 @@ async fn write(
     guard: LockGuard,
     imported: &Imported,
     objects: &[Object],
+    recorded: &[&Object],
 ) -> Result<(), DeployError> {
     let before = guard.claim().await;
     guard
@@ -123,10 +127,12 @@ async fn write(
         .await?;
     let taken = objects
         .iter()
+        .chain(recorded.iter().copied())
         .filter(|object| !object.key.is_namespace())
         .map(|object| (&object.key, object.uid()))
         .collect();
-    let contested = match contested(deployment, &before.id, &taken).await {
+    let time = deployment.settings.request_timeout;
+    let contested = match contested(deployment, time, &before.id, &taken).await {
         Ok(contested) if contested.is_empty() => {
             let line = format!("{} recorded", imported.found.len());
             let history = session::history(deployment, "import", line, &deployment.acceptances);
@@ -140,13 +146,16 @@ async fn write(
             claim.retired = before.retired;
             claim.placement = before.placement;
             claim.entries = before.entries;
+            for key in contested.iter().flatten().map(|(key, _)| key) {
+                claim.entries.retain(|_, entry| entry.key != *key);
+            }
         })
         .await?;
     Err(DeployError::ImportTaken {
         environment: deployment.environment.display_name(),
         taken: contested?
             .into_iter()
-            .map(|(key, owner)| format!("{key} is claimed by {owner} since a moment ago"))
+            .map(|(key, owner)| format!("{key} is claimed by {owner}"))
             .collect(),
     })
 }

@@ -24,7 +24,11 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
     let home = ObjectKey::of_namespace(placement.namespace.clone());
     for step in plan.steps.iter().filter(|step| step.key == home) {
         match step.action {
-            Action::Create => placement.provenance = NamespaceProvenance::Created,
+            // Where one is recorded already, it may merely not have been readable: only the apply
+            // tells whether it was made anew.
+            Action::Create if placement.uid.is_none() => {
+                placement.provenance = NamespaceProvenance::Created;
+            }
             // Somebody else was faster: it is not ours to delete, whatever was intended once.
             Action::Adopt => placement.provenance = NamespaceProvenance::Existing,
             _ => {}
@@ -114,7 +118,11 @@ pub(crate) fn applied(
             && let Some(placement) = &mut claim.placement
             && placement.namespace == object.key.name
         {
-            placement.uid = object.uid().map(str::to_owned);
+            let uid = object.uid().map(str::to_owned);
+            if placement.uid.is_some() && placement.uid != uid && step.action != Action::Adopt {
+                placement.provenance = NamespaceProvenance::Created;
+            }
+            placement.uid = uid;
         }
     }
 }

@@ -2,17 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
+use underpin_cluster::claims::ClaimStore;
 use underpin_model::{ClaimIndex, GroupKind, LogicalKey, Step, World};
 use underpin_plan::defined_kind;
 
 use crate::{
-    Deployment, Observer, Planned, StepResult, Summary, closing::Ended, count::NamespaceRemoval,
-    definition, kinds::Kinds, namespace, record, remove, tools::Tools, waves,
+    Deployment, Observer, Planned, StepResult, Summary,
+    closing::Ended,
+    count::NamespaceRemoval,
+    definition::{self, Instances},
+    kinds::Kinds,
+    namespace, record, remove,
+    tools::Tools,
+    waves,
 };
 
 /// What removals need besides the shared tools.
 pub(crate) struct Removal {
     namespaces: Option<NamespaceRemoval>,
+    store: ClaimStore,
     world: Arc<World>,
     kinds: Kinds,
     patience: Duration,
@@ -37,6 +45,7 @@ impl Removal {
         });
         Self {
             namespaces,
+            store: deployment.store.clone(),
             world,
             kinds: planned.kinds.clone(),
             patience,
@@ -56,13 +65,16 @@ pub(crate) async fn remove_wave(
         let (tools, patience) = (tools.clone(), removal.patience);
         let kind = removal.kinds.get(&step.key.kind).cloned();
         let namespaces = removal.namespaces.clone();
-        let instances = step.before.as_ref().and_then(defined_kind);
-        let instances = instances.and_then(|kind| removal.kinds.get(&kind).cloned());
-        let world = Arc::clone(&removal.world);
+        let defined = step.before.as_ref().and_then(defined_kind);
+        let instances = defined.map(|kind| Instances {
+            resource: removal.kinds.get(&kind).cloned(),
+            kind,
+            store: removal.store.clone(),
+            world: Arc::clone(&removal.world),
+        });
         async move {
             if let (Some(kind), Some(instances)) = (&kind, instances) {
-                let kind = kind.clone();
-                return definition::delete_step(tools, kind, instances, world, step, patience)
+                return definition::delete_step(tools, kind.clone(), instances, step, patience)
                     .await;
             }
             match (step.key.is_namespace(), kind, namespaces) {

@@ -164,11 +164,13 @@ impl Run<'_> {
         let taken = adopted
             .map(|step| (&step.key, step.before.as_ref().and_then(Object::uid)))
             .collect();
-        let failures = match contested(self.deployment, &self.tools.claim, &taken).await {
+        let time = self.tools.time()?;
+        let failures = match contested(self.deployment, time, &self.tools.claim, &taken).await {
             Ok(contested) => contested.into_iter().map(|(key, owner)| Failure {
                 message: format!(
-                    "{owner} has laid claim to it since it was planned; nothing was applied; run \
-                     again to see it planned"
+                    "{owner} lays claim to it, by a run that is at work or was cut; nothing was \
+                     applied; bring that to its end (`underpin up` or `down` of {owner}), then run \
+                     again"
                 ),
                 key,
             }),

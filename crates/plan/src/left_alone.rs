@@ -74,6 +74,17 @@ fn bracket(inside: &str) -> Option<(Segment, &str)> {
 }
 
 impl FieldExpression {
+    /// The same expression with its first segment under another name: what is declared as
+    /// `stringData` is applied as `data`.
+    pub(crate) fn under(mut self, name: &str, other: &str) -> Self {
+        if let Some(Segment::Key(first)) = self.0.first_mut()
+            && first == name
+        {
+            other.clone_into(first);
+        }
+        self
+    }
+
     /// The value there, if the object has it.
     pub fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         self.0.iter().try_fold(value, |at, segment| match segment {
@@ -271,6 +282,20 @@ mod tests {
             let mut value = desired();
             leave_replicas(&mut value, live.as_ref());
             assert_eq!(value.pointer("/spec/replicas").cloned(), expect);
+        }
+    }
+
+    #[test]
+    fn a_first_segment_goes_by_another_name() {
+        for (text, expect) in [
+            ("stringData.password", "data.password"),
+            ("stringData[\"a.b\"]", "data[\"a.b\"]"),
+            ("data.password", "data.password"),
+            ("metadata.stringData", "metadata.stringData"),
+        ] {
+            let expression: FieldExpression = text.parse().unwrap();
+            let expect: FieldExpression = expect.parse().unwrap();
+            assert_eq!(expression.under("stringData", "data"), expect, "{text}");
         }
     }
 

@@ -395,7 +395,10 @@ impl Settler<'_> {
         let texts = rules.flat_map(|rule| rule.paths.iter().map(String::as_str));
         let mut expressions = Vec::new();
         for text in texts.chain(annotated_paths(object)) {
-            match text.parse() {
+            match text.parse::<FieldExpression>() {
+                Ok(expression) if object.key.kind.is("", "Secret") => {
+                    expressions.push(expression.under("stringData", "data"));
+                }
                 Ok(expression) => expressions.push(expression),
                 Err(error) => problems.push(Problem {
                     key: object.key.clone(),

@@ -19,6 +19,8 @@ pub struct Ledger {
     makers: Arc<BTreeMap<String, String>>,
     /// The cluster when an actor last read all claims: what came later may be unknown to it.
     known: BTreeMap<String, State>,
+    /// The same when its run read them first: what it planned from.
+    planned_from: BTreeMap<String, State>,
     /// What went along with a namespace and could not be known to whoever deleted it, by uid: the
     /// window that is left.
     unseen: BTreeSet<String>,
@@ -63,6 +65,7 @@ impl Ledger {
     /// Forgets what actors know: a new run begins.
     pub fn begin_run(&mut self, actor: &str) {
         self.known.remove(actor);
+        self.planned_from.remove(actor);
         self.unseen.clear();
     }
 }
@@ -72,13 +75,21 @@ pub fn observe_read(ledger: &mut Ledger, actor: &Environment, call: &Call, state
     let claims = format!("/api/v1/namespaces/{CLAIMS_NAMESPACE}/configmaps");
     if call.request.method == Method::GET && call.request.path == claims {
         ledger.known.insert(actor.id(), state.clone());
+        let first = ledger.planned_from.entry(actor.id());
+        first.or_insert_with(|| state.clone());
     }
+}
+
+/// Whether an object was there when an actor's run began to read.
+pub(super) fn was_planned_from(ledger: &Ledger, actor: &str, object: &Value) -> bool {
+    holds(ledger.planned_from.get(actor), object)
 }
 
 /// Whether an actor could have known of an object when it last read the claims.
 pub(super) fn was_known(ledger: &Ledger, actor: &str, object: &Value) -> bool {
-    ledger
-        .known
-        .get(actor)
-        .is_none_or(|state| state.all().any(|(_, known)| uid(known) == uid(object)))
+    holds(ledger.known.get(actor), object)
+}
+
+fn holds(state: Option<&State>, object: &Value) -> bool {
+    state.is_none_or(|state| state.all().any(|(_, known)| uid(known) == uid(object)))
 }

@@ -9,7 +9,7 @@ use super::{
     CLAIMS_NAMESPACE, Id, Ledger, PROTECT, Snapshot, StoredClaim, claim, claim_name, claims,
     claims::was_kept,
     id_of, is_going,
-    ledger::was_known,
+    ledger::{was_known, was_planned_from},
     needs, text, uid,
     words::{keeps, lived_in, payload},
 };
@@ -38,7 +38,11 @@ pub fn judge(ledger: &mut Ledger, write: &Write<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     let (before, after) = (write.before.get(&target), write.after.get(&target));
     let actor = write.actor.id();
-    if !is_infrastructure(write.actor, &target) {
+    if is_infrastructure(write.actor, &target) {
+        if target.kind != "ConfigMap" && before.is_some() && after.is_none_or(|one| is_going(one)) {
+            wrong.push(format!("{target} dies, and all environments share it"));
+        }
+    } else {
         if !may_write(write.actor, &target) {
             wrong.push(format!("{target} is not declared by {actor}"));
         }
@@ -115,18 +119,23 @@ fn declares(actor: &Environment, target: &Id) -> bool {
     })
 }
 
+fn own_claim(write: &Write<'_>) -> Option<StoredClaim> {
+    let name = claim_name(write.actor.stack, write.actor.name);
+    claim(write.before, &name)
+}
+
+/// Whether the actor's claim records an object, at least as an intention.
+fn is_intended(write: &Write<'_>, target: &Id) -> bool {
+    own_claim(write).is_some_and(|claim| {
+        let entry = claim.entry(&target.kind, &target.namespace, &target.name);
+        entry.is_some()
+    })
+}
+
 fn creation(ledger: &Ledger, write: &Write<'_>, target: &Id, object: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
-    let claim = claim(
-        write.before,
-        &claim_name(write.actor.stack, write.actor.name),
-    );
-    let intended = claim.as_ref().is_some_and(|claim| {
-        claim
-            .entry(&target.kind, &target.namespace, &target.name)
-            .is_some()
-    });
-    if !intended {
+    let claim = own_claim(write);
+    if !is_intended(write, target) {
         wrong.push(format!("{target} is created before the claim records it"));
     }
     let is_workload = matches!(target.kind.as_str(), "Deployment" | "StatefulSet");
@@ -165,7 +174,7 @@ fn traces<'w>(
             && text(live, "/metadata/labels/of") == actor
             && !is_going(live)
             && ledger.maker(live) != Some(&actor)
-            && was_known(ledger, &actor, live)
+            && was_planned_from(ledger, &actor, live)
     };
     let found = write
         .before
@@ -214,6 +223,9 @@ fn change(
         }
         // A namespace that was there is lived in, and nobody's to delete.
         _ if target.kind == "Namespace" => {}
+        _ if !is_intended(write, target) => {
+            wrong.push(format!("{target} is adopted before the claim records it"));
+        }
         // Nobody's recorded, and nothing in it contradicted (R6.1): adopted.
         _ => ledger.made_by(new, &actor),
     }

@@ -91,7 +91,7 @@ impl Stage {
         write_at(&self.folder, name, text)
     }
 
-    /// Deploys manifests as somebody without Underpin did, and lets their pods start.
+    /// Deploys manifests as somebody without Underpin did.
     pub(super) fn deploy(&self, manifests: &str) -> Result<(), CommandError> {
         write_at(&self.root, "legacy.yaml", manifests)?;
         let objects = seed::read(&[self.root.join("legacy.yaml")])?;

@@ -175,12 +175,16 @@ fn build(cluster: &mut Cluster, nodes: &[Node]) {
 
 /// Takes out what would keep an owner that is deleted in the foreground for ever, as it does on a
 /// real server: a cluster-scoped object that blocks while nobody can judge its namespaced owner,
-/// and an object that blocks itself.
+/// and an object that blocks itself. Of such a cluster-scoped object with further owners it is not
+/// known here what a real server does when one of them is orphaned: it names no namespaced ones.
 fn unblock_the_stuck(mut nodes: Vec<Node>) -> Vec<Node> {
     let namespaced: Vec<bool> = nodes.iter().map(|node| node.namespace != 0).collect();
     for (index, node) in nodes.iter_mut().enumerate() {
         let unknown =
             node.namespace == 0 && node.owners.iter().any(|owner| namespaced[owner.owner]);
+        if node.namespace == 0 && node.owners.len() > 1 {
+            node.owners.retain(|owner| !namespaced[owner.owner]);
+        }
         for owner in &mut node.owners {
             owner.blocks &= !unknown && owner.owner != index;
         }
