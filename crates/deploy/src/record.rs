@@ -31,6 +31,11 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
             }
             // Somebody else was faster: it is not ours to delete, whatever was intended once.
             Action::Adopt => placement.provenance = NamespaceProvenance::Existing,
+            Action::Keep(KeepReason::Foreign(_))
+                if placement.provenance == NamespaceProvenance::Created =>
+            {
+                placement.provenance = NamespaceProvenance::Existing;
+            }
             _ => {}
         }
     }
@@ -71,7 +76,16 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
         if let (Some(entry), Some(before)) = (claim.entries.get_mut(&step.logical), &step.before) {
             protect(entry, before);
         }
-        if step.action == Action::Keep(KeepReason::Gone) {
+        let unfounded = match step.action {
+            Action::Keep(KeepReason::Gone) => true,
+            // Intended once, and somebody else was faster.
+            Action::Keep(KeepReason::Foreign(_)) => claim
+                .entries
+                .get(&step.logical)
+                .is_some_and(|entry| entry.uid.is_none()),
+            _ => false,
+        };
+        if unfounded {
             claim.entries.remove(&step.logical);
         }
     }

@@ -242,7 +242,9 @@ impl Settler<'_> {
             .entries
             .get(home)
             .is_some_and(|entries| entries.iter().any(|entry| !entry.implicit));
+        // What is gone is replaced by nothing.
         was_declared
+            && self.world.get(home).is_some()
             && declared
                 .iter()
                 .any(|object| object.key.is_namespace() && !recorded(&object.key))

@@ -348,6 +348,22 @@ fn the_recorded_placement_wins() {
     assert!(!scene.verdict().is_blocked());
 }
 
+/// A home that is gone is made anew, whatever other Namespace is declared now.
+#[test]
+fn a_home_that_is_gone_is_not_renamed() {
+    let scene = Scene::new(&json!({
+        "environment": {"of": "wallet/production"},
+        "world": [],
+        "claims": [{"of": "wallet/production", "home": "wallet", "entries": ["v1 Namespace wallet"]}],
+        "declared": ["v1 Namespace annex", "v1 ConfigMap app"],
+    }));
+    let said = said(&scene.plan());
+    assert!(
+        said.contains(&"create namespace/wallet".to_owned()),
+        "{said:?}"
+    );
+}
+
 /// A fresh environment's namespace is created by it; one that is there, or could not be looked
 /// for, is nobody's to delete.
 #[test]
