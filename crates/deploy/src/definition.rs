@@ -30,7 +30,7 @@ pub(crate) async fn delete_step(
     step: Step,
     patience: Duration,
 ) -> StepEnd<()> {
-    let new = match instances.new(&tools).await? {
+    let new = match instances.unjudged(&tools).await? {
         Ok(new) => new,
         Err(why) => {
             let why = format!("whether there are new objects of its kind: {why}");
@@ -56,7 +56,10 @@ pub(crate) async fn delete_step(
 impl Instances {
     /// Objects that were not there, and not recorded by others, when the plan was judged. The
     /// claims are read first: who records an object makes it afterwards.
-    async fn new(&self, tools: &Tools) -> Result<Result<BTreeSet<ObjectKey>, String>, StopReason> {
+    async fn unjudged(
+        &self,
+        tools: &Tools,
+    ) -> Result<Result<BTreeSet<ObjectKey>, String>, StopReason> {
         let Some(resource) = &self.resource else {
             let kind = &self.kind;
             return Ok(Err(format!("the cluster serves no {kind} to count")));
