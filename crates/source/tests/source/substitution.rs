@@ -225,7 +225,11 @@ proptest! {
         for part in &parts {
             match part {
                 Part::Literal(literal) => {
-                    let literal = literal.replace("${", "$");
+                    // Once is not enough: `${{` would leave another `${`.
+                    let mut literal = literal.clone();
+                    while literal.contains("${") {
+                        literal = literal.replace("${", "$");
+                    }
                     text.push_str(&literal);
                     expect.push_str(&literal);
                 }
