@@ -66,6 +66,13 @@ pub(crate) fn act(state: &mut State, environments: &[Environment], foreign: &For
                 String::new(),
             );
         }
+        Foreign::Widget(environment) => {
+            let widget = json!({
+                "apiVersion": "example.org/v1", "kind": "Widget",
+                "metadata": {"name": "somebodys", "namespace": environments[environment].home},
+            });
+            create(state, &widget);
+        }
         Foreign::RestoreConfigMap(environment) => {
             if let Some(mut backup) = app(state, &environments[environment]) {
                 let path = app_path(&environments[environment]);

@@ -183,6 +183,10 @@ pub fn play(scenario: &Scenario, measure: Measure) -> Report {
                 };
                 let run = episode(&moment, &scenario, operation, &trouble, draw);
                 report.violations.extend(note(&run.wrong, &how));
+                let again = again(&run.end, &scenario, operation, random.bits());
+                report
+                    .violations
+                    .extend(note(&again, &format!("{how}, and run again")));
                 report.interleavings += 1;
             }
         }
@@ -228,6 +232,21 @@ fn recovered(
     let found = normal::end(&oracle::snapshot(&recovery.end.state));
     recovery.wrong.extend(normal::differences(expected, &found));
     recovery.wrong
+}
+
+/// Runs the command once more after others came in between: it may be refused now, and must not
+/// fail halfway.
+fn again(from: &Moment, scenario: &Arc<Scenario>, operation: &Operation, draw: u64) -> Vec<String> {
+    let mut again = episode(from, scenario, operation, &Trouble::None, draw);
+    match &again.ended {
+        // An import refuses with an error, such as when the environment has moved in elsewhere.
+        Ended::Error(_) if matches!(operation, Operation::Import { .. }) => {}
+        Ended::Error(why) | Ended::Partly(why) => {
+            again.wrong.push(format!("it did not end well: {why}"));
+        }
+        _ => {}
+    }
+    again.wrong
 }
 
 fn somebody(mut moment: Moment, scenario: &Scenario, act: &crate::scenario::Foreign) -> Moment {

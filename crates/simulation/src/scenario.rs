@@ -132,6 +132,8 @@ pub enum Foreign {
     /// Deletes the ConfigMap `app` of an environment and makes it anew, annotations and all, as a
     /// restore from a backup does.
     RestoreConfigMap(usize),
+    /// Makes an instance of the defined kind in an environment's home, if it is defined.
+    Widget(usize),
 }
 
 /// A whole scenario.
@@ -161,9 +163,17 @@ impl Scenario {
         let mut environments = environments(&mut random);
         let defines = random.percent(25).then(|| random.below(environments.len()));
         for (index, environment) in environments.iter_mut().enumerate() {
+            // Who uses what another defines cannot be deployed before it.
+            let uses = defines.is_some() && random.percent(30);
             let defines = defines == Some(index);
             for version in 0..2 {
                 let mut templates = templates(&mut random, defines, version);
+                if uses && !defines {
+                    templates.push(Template::Widget {
+                        name: "two",
+                        revision: 0,
+                    });
+                }
                 templates.retain(|_| keep());
                 environment.versions.push(templates);
             }
@@ -343,7 +353,7 @@ fn operations(random: &mut Random, environments: &[Environment]) -> Vec<Operatio
 
 /// What somebody else may do where an environment lives.
 pub(crate) fn foreign(random: &mut Random, environment: usize) -> Foreign {
-    match random.below(8) {
+    match random.below(9) {
         0 => Foreign::Legacy {
             environment,
             version: random.below(2),
@@ -354,6 +364,7 @@ pub(crate) fn foreign(random: &mut Random, environment: usize) -> Foreign {
         4 => Foreign::Copy(environment),
         5 => Foreign::Protect(environment),
         6 => Foreign::DeleteConfigMap(environment),
+        7 => Foreign::Widget(environment),
         _ => Foreign::RestoreConfigMap(environment),
     }
 }

@@ -44,7 +44,7 @@ fn the_teardown_of_a_tenant_leaves_production_alone() {
             "$ underpin down -e caddy-test --yes",
             "kept namespace pay-space-wallet: it was imported, not created by this environment",
             "down done: 3 changes",
-            "production's Deployment is still there: wallet-gl-pay, wallet-production",
+            "still there: wallet-gl-pay, wallet-production",
             "$ underpin up -e smart-gate --yes",
             "up done: 4 changes",
         ],

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    CLAIMS_NAMESPACE, Id, Ledger, STAMP, Snapshot, claim, claim_name, claims,
+    CLAIMS_NAMESPACE, Ledger, STAMP, Snapshot, claim, claim_name, claims,
     claims::was_kept,
     is_going, text, uid,
     words::{keeps, lived_in, words},
@@ -33,7 +33,8 @@ pub fn judge_end(
         }
         match after.get(key) {
             None if was_kept(before, actor, key) => {}
-            None if went_along(key, after) && ledger.was_unseen(old) => {}
+            // With its namespace or its definition.
+            None if ledger.was_unseen(old) => {}
             None => wrong.push(format!("{key} is gone, and {maker:?} made it")),
             Some(new) if uid(new) != uid(old) => {
                 wrong.push(format!("{key} was replaced, and {maker:?} made it"));
@@ -74,14 +75,4 @@ pub fn judge_end(
         }
     }
     wrong
-}
-
-/// Whether the object's namespace is gone too.
-fn went_along(key: &Id, after: &Snapshot) -> bool {
-    let namespace = Id {
-        kind: "Namespace".to_owned(),
-        namespace: String::new(),
-        name: key.namespace.clone(),
-    };
-    !key.namespace.is_empty() && after.get(&namespace).is_none_or(|live| is_going(live))
 }

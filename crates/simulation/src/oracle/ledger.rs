@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::Value;
 use underpin_sandbox::{Call, State};
 
-use super::{CLAIMS_NAMESPACE, Snapshot, uid};
+use super::{CLAIMS_NAMESPACE, Id, Snapshot, uid};
 use crate::scenario::Environment;
 
 /// What is known of the past: forks along with the cluster.
@@ -21,8 +21,8 @@ pub struct Ledger {
     known: BTreeMap<String, State>,
     /// The same when its run read them first: what it planned from.
     planned_from: BTreeMap<String, State>,
-    /// What went along with a namespace and could not be known to whoever deleted it, by uid: the
-    /// window that is left.
+    /// What went along with a namespace or a definition and could not be known to whoever deleted it,
+    /// by uid: the window that is left.
     unseen: BTreeSet<String>,
 }
 
@@ -47,17 +47,22 @@ impl Ledger {
         }
     }
 
-    /// Notes what goes along with a namespace that an actor deletes, and that it could not know of.
-    pub(super) fn note_unseen(&mut self, actor: &str, before: &Snapshot, namespace: &str) {
-        let within = before.iter().filter(|(id, _)| id.namespace == namespace);
-        let unseen: Vec<String> = within
+    /// Notes what goes along with something that an actor deletes, and that it could not know of.
+    pub(super) fn note_unseen(
+        &mut self,
+        actor: &str,
+        before: &Snapshot,
+        goes_along: impl Fn(&Id) -> bool,
+    ) {
+        let along = before.iter().filter(|(id, _)| goes_along(id));
+        let unseen: Vec<String> = along
             .filter(|(_, object)| !was_known(self, actor, object))
             .map(|(_, object)| uid(object).to_owned())
             .collect();
         self.unseen.extend(unseen);
     }
 
-    /// Whether an object went along with a namespace whose deleter could not know of it.
+    /// Whether an object went along with something whose deleter could not know of it.
     pub(super) fn was_unseen(&self, object: &Value) -> bool {
         self.unseen.contains(uid(object))
     }

@@ -200,9 +200,7 @@ fn change(
             wrong.push(format!("{target} dies, and {maker:?} made it"));
         }
         wrong.extend(death(ledger, write, target, old));
-        if target.kind == "Namespace" {
-            ledger.note_unseen(&actor, write.before, &target.name);
-        }
+        ledger.note_unseen(&actor, write.before, |id| goes_along(id, target, old));
         return wrong;
     }
     let Some(new) = new else { return wrong };
@@ -246,8 +244,9 @@ fn death(ledger: &Ledger, write: &Write<'_>, target: &Id, old: &Value) -> Vec<St
         wrong.push(format!("{target} dies, and its data with it"));
     }
     if target.kind == "Namespace" {
-        wrong.extend(namespace_death(ledger, write, target));
+        wrong.extend(others_live_in(write, target));
     }
+    wrong.extend(cascade(ledger, write, target, old));
     for needy in needs::needed_by(write.before, target) {
         let workload = &write.before[&needy];
         let others = ledger.maker(workload).is_some_and(|maker| maker != actor);
@@ -269,28 +268,44 @@ fn loses_data(world: &Snapshot, volume_claim: &Value) -> bool {
         .is_some_and(|volume| text(volume, "/spec/persistentVolumeReclaimPolicy") != "Retain")
 }
 
-/// A namespace takes along whatever is in it: nothing may be that its deleter could know of.
-fn namespace_death(ledger: &Ledger, write: &Write<'_>, target: &Id) -> Vec<String> {
+/// A namespace that other environments live in takes along what they are about to make.
+fn others_live_in(write: &Write<'_>, target: &Id) -> Vec<String> {
+    let own_claim = claim_name(write.actor.stack, write.actor.name);
+    claims(write.before)
+        .filter(|claim| claim.name != own_claim)
+        .filter(|claim| {
+            let lives = claim.placement() == Some(&target.name) && !claim.is_retired();
+            lives || claim.records_in(&target.name)
+        })
+        .map(|claim| format!("{target} dies, and {} lives in it", claim.name))
+        .collect()
+}
+
+/// Whether an object dies because another does: what lies in a namespace, what is of a defined
+/// kind.
+fn goes_along(id: &Id, target: &Id, dying: &Value) -> bool {
+    match target.kind.as_str() {
+        "Namespace" => id.namespace == target.name,
+        "CustomResourceDefinition" => id.kind == text(dying, "/spec/names/kind"),
+        _ => false,
+    }
+}
+
+/// Nothing may go along that its deleter could know of.
+fn cascade(ledger: &Ledger, write: &Write<'_>, target: &Id, dying: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let actor = write.actor.id();
-    let own_claim = claim_name(write.actor.stack, write.actor.name);
-    for claim in claims(write.before).filter(|claim| claim.name != own_claim) {
-        let lives = claim.placement() == Some(&target.name) && !claim.is_retired();
-        if lives || claim.records_in(&target.name) {
-            wrong.push(format!("{target} dies, and {} lives in it", claim.name));
-        }
-    }
     for (id, object) in write.before {
-        if id.namespace != target.name || is_going(object) {
+        if !goes_along(id, target, dying) || is_going(object) {
             continue;
         }
         let Some(maker) = ledger.maker(object) else {
             continue;
         };
         if maker == actor {
-            wrong.push(format!("{target} dies, and its own {id} is still in it"));
+            wrong.push(format!("{target} dies, and its own {id} is still there"));
         } else if maker != crate::foreign::SOMEBODY || was_known(ledger, &actor, object) {
-            wrong.push(format!("{target} dies, and {id} of {maker} is in it"));
+            wrong.push(format!("{target} dies, and takes {id} of {maker} along"));
         }
     }
     wrong

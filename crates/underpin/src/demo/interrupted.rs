@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use underpin_sandbox::{Call, Fault, Hooks, NoHooks, State};
 
-use super::stage::{Stage, say};
+use super::stage::{Stage, say, shown};
 use crate::error::CommandError;
 
 const FILES: &[(&str, &str)] = &[
@@ -58,12 +58,9 @@ pub(super) async fn play() -> Result<(), CommandError> {
     };
     let stage = Stage::set(killer, FILES).await?;
     let died = stage.run("up --yes --lease 4", now.notified()).await?;
-    if died.code.is_some() {
-        return Err(CommandError::Usage {
-            message: "this demonstration has failed: the run ended before it was killed".to_owned(),
-            help: None,
-        });
-    }
+    shown(died.code.is_none(), || {
+        "the run ended before it was killed".to_owned()
+    })?;
     say("\nRun again, unattended. It waits until the dead run's lock has expired, and goes on.")?;
     stage.underpin("up --yes --lease 4", 0).await?;
     say("\nAnd once more: there is nothing left to do.")?;

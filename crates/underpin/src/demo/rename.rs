@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::Value;
 use underpin_sandbox::NoHooks;
 
-use super::stage::{Stage, say};
+use super::stage::{Stage, say, shown};
 use crate::error::CommandError;
 
 const APP: &str = include_str!("../../demo/rooms/app.yaml");
@@ -66,7 +66,9 @@ pub(super) async fn play() -> Result<(), CommandError> {
     stage.underpin("plan -e likeclaw-us", 3).await?;
     let path = format!("/api/v1/namespaces/{NAMESPACE}");
     let (code, _) = stage.request(Method::GET, &path, &Value::Null);
-    debug_assert_eq!(code, 200, "planning changes nothing");
+    shown(code == 200, || {
+        format!("namespace {NAMESPACE} answers {code} after a plan")
+    })?;
     stage.clear().await;
     Ok(())
 }

@@ -133,7 +133,7 @@ impl Stage {
         (reply.code, value)
     }
 
-    /// Names of the Deployments in a namespace that are not being deleted.
+    /// Names of the Deployments in a namespace.
     pub(super) fn deployments(&self, namespace: &str) -> Vec<String> {
         let path = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
         let (_, list) = self.request(Method::GET, &path, &Value::Null);
@@ -150,14 +150,12 @@ impl Stage {
     /// expected one: a demonstration that shows something else has failed.
     pub(super) async fn underpin(&self, line: &str, expect: i32) -> Result<(), CommandError> {
         let ended = self.run(line, std::future::pending()).await?;
-        if ended.code == Some(expect) {
-            return Ok(());
-        }
-        let message = format!(
-            "`underpin {line}` ended with {:?}, not with {expect}",
-            ended.code
-        );
-        Err(failed("this demonstration has failed", message))
+        shown(ended.code == Some(expect), || {
+            format!(
+                "`underpin {line}` ended with {:?}, not with {expect}",
+                ended.code
+            )
+        })
     }
 
     /// Calls `underpin` and kills it (SIGKILL) as soon as `death` comes.
@@ -198,6 +196,15 @@ impl Stage {
     /// Ends it.
     pub(super) async fn clear(self) {
         self.server.stop().await;
+    }
+}
+
+/// Fails unless what was to be shown is what happened.
+pub(super) fn shown(happened: bool, instead: impl FnOnce() -> String) -> Result<(), CommandError> {
+    if happened {
+        Ok(())
+    } else {
+        Err(failed("this demonstration has failed", instead()))
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use underpin_sandbox::NoHooks;
 
-use super::stage::{Stage, say};
+use super::stage::{Stage, say, shown};
 use crate::error::CommandError;
 
 const FILES: &[(&str, &str)] = &[
@@ -60,7 +60,7 @@ pub(super) async fn play() -> Result<(), CommandError> {
         .await?;
     say("\nThe teardown takes what is caddy-test's, and leaves the namespace to those in it.")?;
     stage.underpin("down -e caddy-test --yes", 0).await?;
-    alive(&stage, "production's Deployment is still there: ")?;
+    alive(&stage, "still there: ", &["gl-pay", "production"])?;
     say(
         "\nA tenant that is deployed fresh gets a namespace of its own, so it never comes to this.",
     )?;
@@ -72,7 +72,7 @@ pub(super) async fn play() -> Result<(), CommandError> {
 async fn outage() -> Result<(), CommandError> {
     let stage = Stage::set(NoHooks, &[]).await?;
     stage.deploy(&legacy())?;
-    alive(&stage, "before: ")?;
+    alive(&stage, "before: ", &["caddy-test", "gl-pay", "production"])?;
     say(&format!(
         "$ kubectl delete namespace {NAMESPACE}      # what the old deployer did"
     ))?;
@@ -83,17 +83,28 @@ async fn outage() -> Result<(), CommandError> {
         let later = state.now().saturating_add(GONE_BY);
         state.advance_to(later.unwrap_or(Timestamp::MAX));
     });
-    alive(&stage, "after:  ")?;
+    alive(&stage, "after:  ", &[])?;
     stage.clear().await;
     Ok(())
 }
 
-fn alive(stage: &Stage, what: &str) -> Result<(), CommandError> {
+/// Shows the Deployments that are there, and fails if they are not these environments'.
+fn alive(stage: &Stage, what: &str, environments: &[&str]) -> Result<(), CommandError> {
     let deployments = stage.deployments(NAMESPACE);
     let list = if deployments.is_empty() {
         "no Deployment at all, production's included".to_owned()
     } else {
         deployments.join(", ")
     };
-    say(&format!("  {what}{list}"))
+    say(&format!("  {what}{list}"))?;
+    let expect: Vec<_> = environments
+        .iter()
+        .map(|name| format!("wallet-{name}"))
+        .collect();
+    shown(deployments == expect, || {
+        format!(
+            "the Deployments of {} were to be there",
+            environments.join(", ")
+        )
+    })
 }
