@@ -22,7 +22,7 @@ mod world;
 
 pub use claim::{
     AcceptedFinding, Claim, ClaimId, Entry, EntryState, HistoryRecord, Lock, NamespaceProvenance,
-    Placement, Retirement, Stamp, StampError,
+    Placement, Retirement, RevisionContent, Stamp, StampError,
 };
 pub use claim_index::ClaimIndex;
 pub use evidence::Evidence;
@@ -57,6 +57,9 @@ pub mod names {
     pub const IGNORE_FIELDS_ANNOTATION: &str = "underpin.dev/ignore-fields";
     /// Label on everything that stores a claim; the value is the claim's name.
     pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
+    /// Label on what stores the content of a revision; the value is the claim's name. No part of a
+    /// claim carries it.
+    pub const REVISION_LABEL: &str = "underpin.dev/revision-of";
     /// Default namespace of the claims.
     pub const CLAIMS_NAMESPACE: &str = "underpin-system";
 }

@@ -17,8 +17,9 @@ const SENSITIVE_ANNOTATIONS: [&str; 3] = [
 const SENSITIVE_NAMES: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY"];
 
 /// The object's value in the same shape, with every secret leaf replaced by its fingerprint: all
-/// of a Secret's data, sensitive annotations, and literal values of variables (in `env` lists and
-/// ConfigMaps) whose name says that they are secret.
+/// of a Secret's data, sensitive annotations, literal values of variables (in `env` lists and
+/// ConfigMaps) whose name says that they are secret, and every text that holds the value of a secret
+/// variable. Such a variable cannot stand in names and metadata: there it is chance.
 pub fn redacted(object: &Object, fingerprints: &Fingerprints) -> Value {
     let mut value = (*object.value).clone();
     let data = ["data", "stringData", "binaryData"];
@@ -41,7 +42,43 @@ pub fn redacted(object: &Object, fingerprints: &Fingerprints) -> Value {
         }
     }
     hide_nested(&mut value, fingerprints);
+    for (field, child) in value.as_object_mut().into_iter().flatten() {
+        if !["apiVersion", "kind", "metadata"].contains(&field.as_str()) {
+            hide_substituted(child, fingerprints);
+        }
+    }
     value
+}
+
+/// Texts that hold the value of a secret variable.
+fn hide_substituted(value: &mut Value, fingerprints: &Fingerprints) {
+    match value {
+        Value::Object(map) => map
+            .values_mut()
+            .for_each(|child| hide_substituted(child, fingerprints)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| hide_substituted(item, fingerprints)),
+        Value::String(text) if fingerprints.is_secret(text) => *value = fingerprints.shown(value),
+        _ => {}
+    }
+}
+
+/// A redacted value as it would be without a key.
+pub(crate) fn without_fingerprints(value: Value) -> Value {
+    match value {
+        Value::String(text) if is_fingerprint(&text) => Fingerprints::default().shown(&Value::Null),
+        Value::Array(items) => items.into_iter().map(without_fingerprints).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, child)| (key, without_fingerprints(child)))
+            .collect(),
+        other => other,
+    }
+}
+
+fn is_fingerprint(text: &str) -> bool {
+    text.starts_with("(secret ") && text.ends_with(')')
 }
 
 fn is_sensitive(name: &str) -> bool {
@@ -75,7 +112,7 @@ fn hide_nested(value: &mut Value, fingerprints: &Fingerprints) {
     }
 }
 
-fn hide_leaves(value: &mut Value, fingerprints: &Fingerprints) {
+pub(crate) fn hide_leaves(value: &mut Value, fingerprints: &Fingerprints) {
     match value {
         Value::Object(map) => map
             .values_mut()
