@@ -88,9 +88,10 @@ fn a_frozen_plan_is_refused_when_the_world_moved() -> Result<()> {
 /// A blocked plan is not frozen; what a frozen plan accepts is accepted and recorded.
 #[test]
 fn what_is_accepted_is_frozen_along() -> Result<()> {
-    let protected = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: kept }\n";
+    let map = |n| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: map-{n} }}\n");
+    let maps: String = (0..12).map(map).collect();
     let name = "accepted";
-    let whole = format!("{}{protected}", manifest("info"));
+    let whole = format!("{}{maps}", manifest("info"));
     let project = Stack::single(name, &shared()?.kubeconfig(), &whole)?;
     project.expect(0, "up --yes")?;
     project.declare("apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app }\n")?;
@@ -115,7 +116,7 @@ fn a_cut_run_of_a_frozen_plan_continues() -> Result<()> {
     project.expect(0, "plan --out plan.json")?;
     proxy.policy(|request| {
         let last = request.mutation.is_some() && request.path.contains("/secrets/db");
-        if last { Action::Drop } else { Action::Pass }
+        if last { Action::CutBefore } else { Action::Pass }
     });
     project.run("up plan.json --lease 4 --deadline 20")?;
     proxy.policy(|_| Action::Pass);
