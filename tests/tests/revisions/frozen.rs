@@ -68,9 +68,9 @@ fn a_frozen_plan_is_refused_when_the_world_moved() -> Result<()> {
     // As it was, but for what nobody declares; and something else came.
     patch("info")?;
     kubectl.run(["label", "configmap", "app", "-n", name, "team=blue"])?;
-    kubectl.run(["create", "configmap", "other", "-n", "default"])?;
+    kubectl.run(["create", "configmap", "frozen-other", "-n", "default"])?;
     project.expect(0, "up plan.json")?;
-    kubectl.run(["delete", "configmap", "other", "-n", "default"])?;
+    kubectl.run(["delete", "configmap", "frozen-other", "-n", "default"])?;
 
     // The files moved.
     project.declare(&manifest("trace"))?;
