@@ -205,7 +205,7 @@ fn what_matters_is_told() {
         },
         &[
             "configmap/wallet/old: was to be deleted by the plan, and would now be kept, being \
-             protected (protected by underpin.dev/protect)",
+             protected (protected by underpin.dev/protect=keep)",
         ],
     );
 }
