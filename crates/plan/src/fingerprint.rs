@@ -25,7 +25,7 @@ impl std::fmt::Debug for Fingerprints {
 
 impl Fingerprints {
     /// Fingerprints under a key, or hidden values without one.
-    pub fn new(key: Option<[u8; 32]>) -> Self {
+    pub const fn new(key: Option<[u8; 32]>) -> Self {
         Self { key }
     }
 
