@@ -16,7 +16,8 @@ use crate::{
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
     tools::Tools,
-    wait, waves,
+    wait::{self, Applied, Waiter},
+    waves,
 };
 
 /// Between two looks at objects that are being deleted and are to be created anew.
@@ -89,6 +90,8 @@ struct Run<'a> {
     tools: Tools,
     fingerprints: Fingerprints,
     summary: Summary,
+    /// What was applied, as the server answered, with its wave from 1.
+    applied: BTreeMap<ObjectKey, (usize, Object)>,
 }
 
 async fn carry_out(
@@ -116,6 +119,7 @@ async fn carry_out(
         tools,
         fingerprints,
         summary: Summary::default(),
+        applied: BTreeMap::new(),
     };
     let ended = run.steps().await;
     let Run { summary, tools, .. } = run;
@@ -141,7 +145,7 @@ impl Run<'_> {
         for message in failed {
             // Unmarked, a neighbour's `down` could delete the namespace under us.
             let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
-            self.summary.failures.push(Failure { key, message });
+            self.summary.failures.push(Failure::new(key, message));
         }
         if !self.summary.failures.is_empty() {
             return Ok(());
@@ -166,18 +170,18 @@ impl Run<'_> {
             .collect();
         let time = self.tools.time()?;
         let failures = match contested(self.deployment, time, &self.tools.claim, &taken).await {
-            Ok(contested) => contested.into_iter().map(|(key, owner)| Failure {
-                message: format!(
+            Ok(contested) => contested.into_iter().map(|(key, owner)| {
+                let message = format!(
                     "{owner} lays claim to it, by a run that is at work or was cut; nothing was \
                      applied; bring that to its end (`underpin up` or `down` of {owner}), then run \
                      again"
-                ),
-                key,
+                );
+                Failure::new(key, message)
             }),
             Err(error) => {
                 let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
                 let message = format!("whether others lay claim to what is adopted: {error}");
-                self.summary.failures.push(Failure { key, message });
+                self.summary.failures.push(Failure::new(key, message));
                 return Ok(true);
             }
         };
@@ -250,7 +254,7 @@ impl Run<'_> {
             };
             let (outputs, stopped) =
                 waves::run_wave(wave, &mut self.summary.results, self.observer, perform).await;
-            self.record_applied(outputs).await?;
+            self.record_applied(index + 1, outputs).await?;
             if let Some(reason) = stopped {
                 return Err(reason.into());
             }
@@ -258,12 +262,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn record_applied(&self, outputs: Vec<(Step, Object)>) -> Result<(), Ended> {
+    async fn record_applied(
+        &mut self,
+        wave: usize,
+        outputs: Vec<(Step, Object)>,
+    ) -> Result<(), Ended> {
         if outputs.is_empty() {
             return Ok(());
         }
         let (mut steps, mut objects) = (Vec::new(), BTreeMap::new());
         for (step, object) in outputs {
+            if self.summary.results.get(&step.key) == Some(&StepResult::Done) {
+                self.applied.insert(step.key.clone(), (wave, object.clone()));
+            }
             objects.insert(step.logical.clone(), object);
             steps.push(step);
         }
@@ -274,26 +285,29 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Waits until what was applied is ready.
     async fn await_ready(&mut self) -> Result<(), Ended> {
-        let results = &self.summary.results;
-        let applied: Vec<&Step> = self
-            .planned
-            .plan
-            .steps
-            .iter()
-            .filter(|step| results.get(&step.key) == Some(&StepResult::Done))
-            .collect();
-        let patience = self.deployment.settings.wait_timeout;
-        let failures = wait::ready(
-            &self.tools,
-            &self.planned.kinds,
-            &applied,
-            patience,
-            self.observer,
-        )
-        .await?;
+        let planned = self.planned;
+        let timed = || self.tools.timed();
+        let waiter = Waiter {
+            timed: &timed,
+            stop: &self.tools.stop,
+            observer: self.observer,
+            world: &planned.world,
+            plan: &planned.plan,
+            kinds: &planned.kinds,
+            variables: &self.deployment.variables,
+            patience: self.deployment.settings.wait_timeout,
+        };
+        let mut applied = Vec::new();
+        for step in &planned.plan.steps {
+            if let Some((wave, object)) = self.applied.remove(&step.key) {
+                applied.push(Applied { step, object, wave });
+            }
+        }
+        let (failures, stopped) = waiter.wait(applied).await;
         self.summary.failures.extend(failures);
-        Ok(())
+        stopped.map_or(Ok(()), |reason| Err(reason.into()))
     }
 
     /// Removes what is no longer declared, unless something failed: what replaces it may be the

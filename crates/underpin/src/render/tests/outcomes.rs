@@ -103,6 +103,7 @@ fn incomplete() {
     some.failures = vec![Failure {
         key: key("Deployment.apps", "web"),
         message: "not ready within 300 s: 0 of 2 pods ready".into(),
+        not_ready: None,
     }];
     check("incomplete", "up", Exit::Error, &sample, Ended::Ran(&some));
 }
