@@ -1,5 +1,8 @@
 //! Words for what containers, registries and schedulers say, and what to do about it.
 
+/// What is said of an image when nobody says why.
+pub(super) const UNPULLABLE: &str = "cannot be pulled";
+
 /// What an image lacks, by what the registry or the runtime said.
 pub(super) fn image_lack(message: &str) -> &'static str {
     let text = message.to_ascii_lowercase();
@@ -15,7 +18,7 @@ pub(super) fn image_lack(message: &str) -> &'static str {
     } else if says(&["couldn't parse", "invalid reference", "invalid image name"]) {
         "has a name that cannot be read"
     } else {
-        "cannot be pulled"
+        UNPULLABLE
     }
 }
 

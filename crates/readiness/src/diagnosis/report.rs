@@ -133,6 +133,7 @@ fn cause(
         return told(OF_MAKING).unwrap_or_else(|| (state.to_string(), None));
     };
     let by_event = match worst.weight {
+        Weight::Image => unpulled(&worst.cause, events),
         Weight::Starting => told(OF_STARTING),
         Weight::Unready => told(OF_UNREADY),
         _ => None,
@@ -143,6 +144,18 @@ fn cause(
         cause = format!("{cause} ({alike} of {pods} pods)");
     }
     (cause, help)
+}
+
+/// Why an image cannot be pulled, where the kubelet waits before it tries again: only the event of
+/// the last attempt says it.
+fn unpulled(cause: &str, events: &[EventReport]) -> Option<(String, Option<String>)> {
+    let subject = cause.strip_suffix(help::UNPULLABLE)?;
+    let attempt = events
+        .iter()
+        .find(|event| event.reason == "Failed" && event.message.contains("pull image"))?;
+    let lack = help::image_lack(&attempt.message);
+    let cause = format!("{subject}{lack}: {}", attempt.message);
+    Some((cause, Some(help::of_image(&attempt.message))))
 }
 
 impl Diagnosis {
