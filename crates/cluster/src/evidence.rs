@@ -142,8 +142,12 @@ mod tests {
     async fn events_are_those_about_the_uid() {
         let cluster = cluster(|seen| {
             assert_eq!(seen.path, "/api/v1/namespaces/shop/events");
-            assert_eq!(seen.query, "fieldSelector=involvedObject.uid%3Du-1&limit=100");
-            let event = json!({"metadata": {"name": "web.1", "namespace": "shop"}, "reason": "Failed"});
+            assert_eq!(
+                seen.query,
+                "fieldSelector=involvedObject.uid%3Du-1&limit=100"
+            );
+            let event =
+                json!({"metadata": {"name": "web.1", "namespace": "shop"}, "reason": "Failed"});
             Answer::Json(200, json!({"items": [event]}))
         });
         let events = cluster.events_about("shop", "u-1").await.unwrap();

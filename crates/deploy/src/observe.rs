@@ -92,6 +92,8 @@ pub struct Pending {
     pub key: ObjectKey,
     /// Why, as far as that is known.
     pub why: String,
+    /// Whether it takes longer than things usually do.
+    pub late: bool,
 }
 
 /// Takes events as they happen; called from several tasks.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, LogicalKey, Object, ObjectKey, Step};
+use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, Step};
 use underpin_plan::Fingerprints;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
     tools::Tools,
-    wait::{self, Applied, Waiter},
+    wait::{self, Declared, Waiter},
     waves,
 };
 
@@ -33,12 +33,56 @@ pub async fn up(
     let plan = || plan_when_gone(deployment, observer, stop);
     let settled = Planned::is_settled;
     match agree(deployment, observer, stop, confirm, plan, settled).await? {
+        Agreement::Ended(Outcome::Settled(planned)) if deployment.settings.wait => {
+            Ok(settled_and_ready(deployment, observer, stop, planned).await)
+        }
         Agreement::Ended(outcome) => Ok(outcome),
         Agreement::Held(planned, guard) => {
             let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
             Ok(Outcome::Ran(planned, summary))
         }
     }
+}
+
+/// Where nothing is to be done, waits for what a former run left before it was ready. That only
+/// reads, and needs no lock.
+async fn settled_and_ready(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    planned: Box<Planned>,
+) -> Outcome {
+    let limit = deployment.settings.request_timeout;
+    let timed = || {
+        Ok(deployment
+            .cluster
+            .with_timeout(stop.time_for(limit, limit)?))
+    };
+    let waiter = Waiter::new(deployment, &planned, &timed, stop, observer);
+    let (failures, stopped) = waiter.wait(unchanged(&planned)).await;
+    if failures.is_empty() && stopped.is_none() {
+        return Outcome::Settled(planned);
+    }
+    let summary = Summary {
+        failures,
+        stopped,
+        ..Summary::default()
+    };
+    Outcome::Ran(planned, summary)
+}
+
+/// Declared objects that are there as declared.
+fn unchanged(planned: &Planned) -> Vec<Declared<'_>> {
+    let steps = planned.plan.steps.iter();
+    let kept = steps.filter(|step| step.action == Action::Keep(KeepReason::Unchanged));
+    kept.filter_map(|step| {
+        Some(Declared {
+            step,
+            object: step.before.clone()?,
+            wave: 0,
+        })
+    })
+    .collect()
 }
 
 /// Plans, and while declared objects are still being deleted, waits for them to go and plans again.
@@ -273,7 +317,8 @@ impl Run<'_> {
         let (mut steps, mut objects) = (Vec::new(), BTreeMap::new());
         for (step, object) in outputs {
             if self.summary.results.get(&step.key) == Some(&StepResult::Done) {
-                self.applied.insert(step.key.clone(), (wave, object.clone()));
+                self.applied
+                    .insert(step.key.clone(), (wave, object.clone()));
             }
             objects.insert(step.logical.clone(), object);
             steps.push(step);
@@ -285,27 +330,25 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits until what was applied is ready.
+    /// Waits until what is declared is ready: what was applied, and what a former run may have
+    /// left before it was.
     async fn await_ready(&mut self) -> Result<(), Ended> {
         let planned = self.planned;
         let timed = || self.tools.timed();
-        let waiter = Waiter {
-            timed: &timed,
-            stop: &self.tools.stop,
-            observer: self.observer,
-            world: &planned.world,
-            plan: &planned.plan,
-            kinds: &planned.kinds,
-            variables: &self.deployment.variables,
-            patience: self.deployment.settings.wait_timeout,
-        };
-        let mut applied = Vec::new();
+        let waiter = Waiter::new(
+            self.deployment,
+            planned,
+            &timed,
+            &self.tools.stop,
+            self.observer,
+        );
+        let mut declared = unchanged(planned);
         for step in &planned.plan.steps {
             if let Some((wave, object)) = self.applied.remove(&step.key) {
-                applied.push(Applied { step, object, wave });
+                declared.push(Declared { step, object, wave });
             }
         }
-        let (failures, stopped) = waiter.wait(applied).await;
+        let (failures, stopped) = waiter.wait(declared).await;
         self.summary.failures.extend(failures);
         stopped.map_or(Ok(()), |reason| Err(reason.into()))
     }

@@ -78,7 +78,10 @@ fn timeout(object: &Object) -> Result<Option<Duration>, &'static str> {
 }
 
 fn annotation<'o>(object: &'o Object, name: &str) -> Result<Option<&'o str>, &'static str> {
-    let annotations = object.value.get("metadata").and_then(|it| it.get("annotations"));
+    let annotations = object
+        .value
+        .get("metadata")
+        .and_then(|it| it.get("annotations"));
     match annotations.and_then(|annotations| annotations.get(name)) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -150,19 +153,43 @@ mod tests {
         let (wait, time) = (names::WAIT_ANNOTATION, names::WAIT_TIMEOUT_ANNOTATION);
         check("Deployment", &json!({}), Until::Ready, None, 0);
         check("Deployment", &json!({wait: "true"}), Until::Ready, None, 0);
-        check("Deployment", &json!({wait: "false"}), Until::Applied, None, 0);
+        check(
+            "Deployment",
+            &json!({wait: "false"}),
+            Until::Applied,
+            None,
+            0,
+        );
         check("Job", &json!({wait: "complete"}), Until::Complete, None, 0);
-        check("Deployment", &json!({time: "10m"}), Until::Ready, Some(600), 0);
+        check(
+            "Deployment",
+            &json!({time: "10m"}),
+            Until::Ready,
+            Some(600),
+            0,
+        );
     }
 
     #[test]
     fn what_cannot_be_followed_is_reported() {
         let (wait, time) = (names::WAIT_ANNOTATION, names::WAIT_TIMEOUT_ANNOTATION);
-        check("Deployment", &json!({wait: "complete"}), Until::Ready, None, 1);
+        check(
+            "Deployment",
+            &json!({wait: "complete"}),
+            Until::Ready,
+            None,
+            1,
+        );
         check("Deployment", &json!({wait: false}), Until::Ready, None, 1);
         check("Deployment", &json!({time: 600}), Until::Ready, None, 1);
         check("Deployment", &json!({time: "0"}), Until::Ready, None, 1);
-        check("Job", &json!({wait: "yes", time: "10 m"}), Until::Ready, None, 2);
+        check(
+            "Job",
+            &json!({wait: "yes", time: "10 m"}),
+            Until::Ready,
+            None,
+            2,
+        );
     }
 
     #[test]

@@ -60,10 +60,11 @@ pub(crate) fn true_condition<'o>(object: &'o Object, name: &str) -> Option<Condi
 /// Whether any condition says which generation it tells of.
 pub(crate) fn any_observes(object: &Object) -> bool {
     let conditions = object.at("/status/conditions").and_then(Value::as_array);
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|condition| condition.get("observedGeneration").is_some_and(Value::is_i64))
+    conditions.into_iter().flatten().any(|condition| {
+        condition
+            .get("observedGeneration")
+            .is_some_and(Value::is_i64)
+    })
 }
 
 /// `metadata.generation`; zero where the kind has none.

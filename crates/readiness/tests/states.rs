@@ -29,7 +29,11 @@ fn classes(case: &Value) -> Surroundings {
             }))
         })
         .collect();
-    assert!(classes.iter().all(|class| class.key.kind == GroupKind::new("storage.k8s.io", "StorageClass")));
+    assert!(
+        classes
+            .iter()
+            .all(|class| class.key.kind == GroupKind::new("storage.k8s.io", "StorageClass"))
+    );
     Surroundings::of(classes.iter())
 }
 
@@ -40,13 +44,21 @@ fn check(file: &str) {
     for case in &cases {
         let name = case["name"].as_str().unwrap();
         let (object, surroundings) = (object(&case["object"]), classes(case));
-        let judge = if case["until"] == "complete" { completion } else { state };
+        let judge = if case["until"] == "complete" {
+            completion
+        } else {
+            state
+        };
         let found = judge(&object, &surroundings);
         assert_eq!(found.name(), case["state"], "{name}: {found:?}");
         let says = case["says"].as_str().unwrap_or_default();
         assert!(found.to_string().contains(says), "{name}: {found:?}");
         let explained = matches!(found, State::Current | State::Terminating);
-        assert_eq!(explained, says.is_empty(), "{name}: say what the text holds");
+        assert_eq!(
+            explained,
+            says.is_empty(),
+            "{name}: say what the text holds"
+        );
         // A kind that is judged here is judged, whatever else stands in it.
         check_malformed(name, &case["object"]);
     }
@@ -54,7 +66,13 @@ fn check(file: &str) {
 
 /// Whatever type a field has, there is a state: no panic, and no other than its kinds.
 fn check_malformed(name: &str, value: &Value) {
-    for wrong in [json!(null), json!("text"), json!(-1), json!([1]), json!({"a": 1})] {
+    for wrong in [
+        json!(null),
+        json!("text"),
+        json!(-1),
+        json!([1]),
+        json!({"a": 1}),
+    ] {
         for field in ["status", "spec"] {
             let mut broken = value.clone();
             broken[field] = wrong.clone();

@@ -145,7 +145,15 @@ async fn tend(client: &Client, pod: &Value, addresses: &mut u32) -> Result<()> {
             let message = "Readiness probe failed: HTTP probe failed with statuscode: 503";
             warn(client, pod, "Unhealthy", message).await
         }
-        "crashing" => warn(client, pod, "BackOff", "Back-off restarting failed container").await,
+        "crashing" => {
+            warn(
+                client,
+                pod,
+                "BackOff",
+                "Back-off restarting failed container",
+            )
+            .await
+        }
         _ => Ok(()),
     }
 }
@@ -230,7 +238,9 @@ async fn lack(client: &Client, pod: &Value, outcome: &str) -> Option<Lack> {
             });
         }
     }
-    let image = pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
+    let image = pod["spec"]["containers"][0]["image"]
+        .as_str()
+        .unwrap_or_default();
     (outcome == "unpullable").then(|| Lack {
         reason: "ImagePullBackOff",
         message: format!("Back-off pulling image \"{image}\""),

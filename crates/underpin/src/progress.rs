@@ -93,8 +93,8 @@ impl Observer for Progress {
 }
 
 impl Told {
-    /// What is new, for a place where nothing can be drawn anew. Counts go up and down, and are
-    /// told at the beginning only.
+    /// What is new, for a place where nothing can be drawn anew: only of what takes long, and not
+    /// each time that a count goes up or down.
     fn news(&mut self, readiness: &Readiness) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.waiting {
@@ -104,8 +104,12 @@ impl Told {
                 objects(readiness.pending.len())
             ));
         }
-        for pending in &readiness.pending {
-            let gist: String = pending.why.chars().filter(|c| !c.is_ascii_digit()).collect();
+        for pending in readiness.pending.iter().filter(|pending| pending.late) {
+            let gist: String = pending
+                .why
+                .chars()
+                .filter(|c| !c.is_ascii_digit())
+                .collect();
             if self.causes.get(&pending.key) != Some(&gist) {
                 lines.push(format!("  {}: {}", pending.key, pending.why));
                 self.causes.insert(pending.key.clone(), gist);
@@ -118,7 +122,11 @@ impl Told {
 /// `waiting: 4 of 7 ready; wave 2: 1 of 3, wave 3: 3 of 4`.
 fn headline(readiness: &Readiness) -> String {
     let sum = |count: fn(&WaveReadiness) -> usize| readiness.waves.iter().map(count).sum::<usize>();
-    let all = format!("waiting: {} of {} ready", sum(|it| it.ready), sum(|it| it.of));
+    let all = format!(
+        "waiting: {} of {} ready",
+        sum(|it| it.ready),
+        sum(|it| it.of)
+    );
     if readiness.waves.len() < 2 {
         return all;
     }
@@ -181,6 +189,7 @@ mod tests {
         Pending {
             key: ObjectKey::namespaced(GroupKind::new("apps", "Deployment"), "shop", name),
             why: why.to_owned(),
+            late: true,
         }
     }
 
@@ -200,19 +209,33 @@ mod tests {
     #[test]
     fn in_a_pipe_only_what_is_new_is_told() {
         let mut told = Told::default();
+        let early = Pending {
+            late: false,
+            ..pending("web", "0 of 3 pods available")
+        };
+        check_news(
+            &mut told,
+            vec![early],
+            &["waiting for 1 object to be ready"],
+        );
         check_news(
             &mut told,
             vec![pending("web", "0 of 3 pods available")],
-            &[
-                "waiting for 1 object to be ready",
-                "  deployment.apps/shop/web: 0 of 3 pods available",
-            ],
+            &["  deployment.apps/shop/web: 0 of 3 pods available"],
         );
-        check_news(&mut told, vec![pending("web", "2 of 3 pods available")], &[]);
+        check_news(
+            &mut told,
+            vec![pending("web", "2 of 3 pods available")],
+            &[],
+        );
         let crash = "2 of 3 pods available: container web exited with code 1, 4 restarts";
         let line = format!("  deployment.apps/shop/web: {crash}");
         check_news(&mut told, vec![pending("web", crash)], &[&line]);
-        check_news(&mut told, vec![pending("web", &crash.replace('4', "5"))], &[]);
+        check_news(
+            &mut told,
+            vec![pending("web", &crash.replace('4', "5"))],
+            &[],
+        );
     }
 
     #[test]

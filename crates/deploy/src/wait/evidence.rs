@@ -9,11 +9,7 @@ use underpin_readiness::{
     diagnosis::{Diagnosis, Family, LOG_BYTES, LOG_LINES, Log, Mask, Texts, diagnose},
 };
 
-use super::{
-    look::Timed,
-    neighbours::{Neighbourhood, Neighbours},
-    secrets,
-};
+use super::{look::Timed, neighbours::Neighbourhood, secrets};
 use crate::{StopReason, kinds::Kinds};
 
 /// Reads evidence for one failure after the other.
@@ -46,7 +42,7 @@ impl Evidence<'_> {
         };
         let neighbours = neighbourhood.of(namespace).await?;
         let family = Family::of(live, &neighbours.replica_sets, &neighbours.pods);
-        let mut unread = unread_of(neighbours);
+        let mut unread = neighbours.unread.clone();
         let known = match family.pods.first() {
             Some(pod) => secrets::of_pod(self.timed, self.kinds, self.world, pod).await?,
             None => Ok(Vec::new()),
@@ -65,6 +61,9 @@ impl Evidence<'_> {
             diagnosis.log = log;
         }
         diagnosis.unread = unread;
+        if diagnosis.help.is_none() && diagnosis.log.is_none() {
+            diagnosis.help = where_to_look(key, &diagnosis);
+        }
         Ok(diagnosis.masked(&mask))
     }
 
@@ -133,6 +132,18 @@ impl Evidence<'_> {
     }
 }
 
-fn unread_of(neighbours: &Neighbours) -> Vec<String> {
-    neighbours.unread.clone()
+/// The command that shows what could not be shown here.
+fn where_to_look(key: &ObjectKey, diagnosis: &Diagnosis) -> Option<String> {
+    let namespace = key.namespace.as_deref()?;
+    Some(match diagnosis.culprit() {
+        Some((pod, culprit)) => {
+            let previous = if culprit.previous { " --previous" } else { "" };
+            let container = &culprit.container;
+            format!("read the log: `kubectl logs -n {namespace} {pod} -c {container}{previous}`")
+        }
+        None => {
+            let (kind, name) = (&key.kind, &key.name);
+            format!("`kubectl describe -n {namespace} {kind}/{name}` may tell more")
+        }
+    })
 }

@@ -90,17 +90,19 @@ impl<'a> Look<'a> {
             return Ok(None);
         };
         let cluster = (self.timed)()?;
-        Ok(match cluster.list(kind, namespace.as_deref(), Depth::Full).await {
-            Ok(objects) => Some(Ok(objects
-                .into_iter()
-                .map(|object| (object.key.clone(), object))
-                .collect())),
-            Err(ClusterError::Forbidden { .. }) => {
-                self.unlistable.insert(place.clone());
-                None
-            }
-            Err(error) => Some(Err(error.to_string())),
-        })
+        Ok(
+            match cluster.list(kind, namespace.as_deref(), Depth::Full).await {
+                Ok(objects) => Some(Ok(objects
+                    .into_iter()
+                    .map(|object| (object.key.clone(), object))
+                    .collect())),
+                Err(ClusterError::Forbidden { .. }) => {
+                    self.unlistable.insert(place.clone());
+                    None
+                }
+                Err(error) => Some(Err(error.to_string())),
+            },
+        )
     }
 
     async fn one(&self, key: &ObjectKey) -> Result<Seen, StopReason> {

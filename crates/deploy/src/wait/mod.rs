@@ -12,4 +12,4 @@ mod secrets;
 mod waiter;
 
 pub(crate) use established::established;
-pub(crate) use waiter::{Applied, Waiter};
+pub(crate) use waiter::{Declared, Waiter};

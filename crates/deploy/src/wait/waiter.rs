@@ -8,7 +8,9 @@ use std::{
 use tokio::time::Instant;
 use underpin_model::{GroupKind, Object, ObjectKey, Step, World};
 use underpin_plan::{Plan, Until, waiting};
-use underpin_readiness::{State, Surroundings, completion, diagnosis::Mask, observes_changes, state};
+use underpin_readiness::{
+    State, Surroundings, completion, diagnosis::Mask, observes_changes, state,
+};
 use underpin_refs::pod_template;
 use underpin_source::manifests::Variables;
 
@@ -19,8 +21,8 @@ use super::{
     secrets,
 };
 use crate::{
-    Event, Failure, NotReady, Observer, Pending, Readiness, Stop, StopReason, WaveReadiness,
-    kinds::Kinds,
+    Deployment, Event, Failure, NotReady, Observer, Pending, Planned, Readiness, Stop, StopReason,
+    WaveReadiness, kinds::Kinds,
 };
 
 /// Least time between two looks at what is not ready.
@@ -37,24 +39,47 @@ const DIAGNOSED: usize = 20;
 
 /// What a wait needs of its run.
 pub(crate) struct Waiter<'a> {
-    pub(crate) timed: Timed<'a>,
-    pub(crate) stop: &'a Stop,
-    pub(crate) observer: &'a dyn Observer,
-    pub(crate) world: &'a World,
-    pub(crate) plan: &'a Plan,
-    pub(crate) kinds: &'a Kinds,
-    pub(crate) variables: &'a Variables,
+    timed: Timed<'a>,
+    stop: &'a Stop,
+    observer: &'a dyn Observer,
+    world: &'a World,
+    plan: &'a Plan,
+    kinds: &'a Kinds,
+    variables: &'a Variables,
     /// How long to wait for objects that do not say it themselves.
-    pub(crate) patience: Duration,
+    patience: Duration,
 }
 
 /// An object to wait for.
-pub(crate) struct Applied<'a> {
+pub(crate) struct Declared<'a> {
     pub(crate) step: &'a Step,
     /// The object as it was last seen.
     pub(crate) object: Object,
     /// The wave that applied it, from 1; 0 if it was there unchanged.
     pub(crate) wave: usize,
+}
+
+impl<'a> Waiter<'a> {
+    /// A wait for what a plan declares. `timed` gives the cluster with the time limit of the next
+    /// request.
+    pub(crate) fn new(
+        deployment: &'a Deployment,
+        planned: &'a Planned,
+        timed: Timed<'a>,
+        stop: &'a Stop,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        Self {
+            timed,
+            stop,
+            observer,
+            world: &planned.world,
+            plan: &planned.plan,
+            kinds: &planned.kinds,
+            variables: &deployment.variables,
+            patience: deployment.settings.wait_timeout,
+        }
+    }
 }
 
 /// One object that is not ready.
@@ -101,8 +126,11 @@ struct Wait<'a> {
 impl Waiter<'_> {
     /// Waits until every object is ready, has failed, or its time is over: each failure with its
     /// cause. What has failed by then is told also where the wait is cut short.
-    pub(crate) async fn wait(&self, applied: Vec<Applied<'_>>) -> (Vec<Failure>, Option<StopReason>) {
-        let mut wait = Wait::new(self, applied);
+    pub(crate) async fn wait(
+        &self,
+        declared: Vec<Declared<'_>>,
+    ) -> (Vec<Failure>, Option<StopReason>) {
+        let mut wait = Wait::new(self, declared);
         if wait.waiting.is_empty() && wait.failures.is_empty() {
             return (Vec::new(), None);
         }
@@ -113,11 +141,11 @@ impl Waiter<'_> {
 }
 
 impl<'a> Wait<'a> {
-    fn new(on: &'a Waiter<'a>, applied: Vec<Applied<'_>>) -> Self {
+    fn new(on: &'a Waiter<'a>, declared: Vec<Declared<'_>>) -> Self {
         let now = Instant::now();
         let classes = Surroundings::storage_class();
-        let declared = applied.iter().map(|one| &one.object);
-        let surroundings = Surroundings::of(on.world.of_kind(&classes).chain(declared));
+        let applied = declared.iter().map(|one| &one.object);
+        let surroundings = Surroundings::of(on.world.of_kind(&classes).chain(applied));
         let secrets = secrets::known(on.world, on.plan, on.variables);
         let mut wait = Self {
             on,
@@ -130,21 +158,21 @@ impl<'a> Wait<'a> {
             secrets,
             told: None,
         };
-        for one in applied {
+        for one in declared {
             wait.add(one, now);
         }
         wait
     }
 
-    fn add(&mut self, applied: Applied<'_>, now: Instant) {
-        let declared = applied.step.desired.as_ref().unwrap_or(&applied.object);
+    fn add(&mut self, one: Declared<'_>, now: Instant) {
+        let declared = one.step.desired.as_ref().unwrap_or(&one.object);
         let (wanted, _) = waiting(declared);
         if wanted.until == Until::Applied {
             return;
         }
-        let state = self.judge(&applied.object, wanted.until);
+        let state = self.judge(&one.object, wanted.until);
         // What was there unchanged has long been noticed.
-        let settled = if applied.wave == 0 || observes_changes(&applied.object) {
+        let settled = if one.wave == 0 || observes_changes(&one.object) {
             now
         } else {
             now + SETTLE
@@ -153,14 +181,14 @@ impl<'a> Wait<'a> {
             return;
         }
         let patience = wanted.timeout.unwrap_or(self.on.patience);
-        let wave = self.waves.entry(applied.wave).or_insert(WaveReadiness {
-            number: applied.wave,
+        let wave = self.waves.entry(one.wave).or_insert(WaveReadiness {
+            number: one.wave,
             ready: 0,
             of: 0,
         });
         wave.of += 1;
         let mut unready = Unready {
-            wave: applied.wave,
+            wave: one.wave,
             until: wanted.until,
             end: now + patience,
             patience,
@@ -170,12 +198,12 @@ impl<'a> Wait<'a> {
             } else {
                 state
             },
-            live: Some(applied.object),
+            live: Some(one.object),
             trouble: None,
             why: String::new(),
         };
         unready.explain(&self.mask);
-        self.waiting.insert(applied.step.key.clone(), unready);
+        self.waiting.insert(one.step.key.clone(), unready);
     }
 
     fn judge(&self, object: &Object, until: Until) -> State {
@@ -251,9 +279,10 @@ impl<'a> Wait<'a> {
     /// What has failed, or whose time is over.
     fn over(&self) -> Vec<ObjectKey> {
         let now = Instant::now();
-        let over = self.waiting.iter().filter(|(_, unready)| {
-            matches!(unready.state, State::Failed(_)) || now >= unready.end
-        });
+        let over = self
+            .waiting
+            .iter()
+            .filter(|(_, unready)| matches!(unready.state, State::Failed(_)) || now >= unready.end);
         over.map(|(key, _)| key.clone()).collect()
     }
 
@@ -330,9 +359,11 @@ impl<'a> Wait<'a> {
 
     /// Tells how far it is, if that has changed.
     fn tell(&mut self) {
+        let late = self.begin.elapsed() >= PODS_PERIOD;
         let pending = self.waiting.iter().map(|(key, unready)| Pending {
             key: key.clone(),
             why: unready.why.clone(),
+            late,
         });
         let readiness = Readiness {
             waves: self.waves.values().cloned().collect(),

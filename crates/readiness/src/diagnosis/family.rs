@@ -75,5 +75,7 @@ impl<'o> Family<'o> {
 
 fn is_controlled_by(object: &Object, uid: &str) -> bool {
     let owners = object.owner_references();
-    owners.iter().any(|owner| owner.controller && owner.uid == uid)
+    owners
+        .iter()
+        .any(|owner| owner.controller && owner.uid == uid)
 }

@@ -7,13 +7,32 @@ pub(super) const UNPULLABLE: &str = "cannot be pulled";
 pub(super) fn image_lack(message: &str) -> &'static str {
     let text = message.to_ascii_lowercase();
     let says = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    if says(&["not found", "manifest unknown", "name unknown", "does not exist"]) {
+    if says(&[
+        "not found",
+        "manifest unknown",
+        "name unknown",
+        "does not exist",
+    ]) {
         "was not found"
-    } else if says(&["unauthorized", "denied", "forbidden", "authentication required", "401", "403"]) {
+    } else if says(&[
+        "unauthorized",
+        "denied",
+        "forbidden",
+        "authentication required",
+        "401",
+        "403",
+    ]) {
         "was refused by its registry"
     } else if says(&["toomanyrequests", "too many requests", "rate limit", "429"]) {
         "was refused for now: its registry limits how often it is asked"
-    } else if says(&["no such host", "timeout", "connection refused", "i/o timeout", "x509", "tls"]) {
+    } else if says(&[
+        "no such host",
+        "timeout",
+        "connection refused",
+        "i/o timeout",
+        "x509",
+        "tls",
+    ]) {
         "could not be fetched: its registry cannot be reached"
     } else if says(&["couldn't parse", "invalid reference", "invalid image name"]) {
         "has a name that cannot be read"
@@ -49,7 +68,9 @@ pub(super) fn of_making(message: &str) -> Option<String> {
     let kind = kinds.iter().find(|(word, _)| text.contains(word));
     if text.contains("couldn't find key") {
         let (_, kind) = kind?;
-        return Some(format!("add the key to the {kind}, or correct its name in the pod template"));
+        return Some(format!(
+            "add the key to the {kind}, or correct its name in the pod template"
+        ));
     }
     if text.contains("not found") {
         let (_, kind) = kind?;
@@ -156,7 +177,7 @@ pub(super) fn of_ending(reason: &str, code: Option<i64>) -> Option<String> {
         (_, Some(SIGKILL)) => {
             "a liveness probe or the node may have killed it: see the events, and its memory limit"
         }
-        _ => "its log says why",
+        _ => return None,
     };
     Some(help.to_owned())
 }

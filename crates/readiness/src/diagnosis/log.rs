@@ -33,7 +33,10 @@ impl Log {
             text.rsplit_once('\n').map_or("", |(whole, _)| whole)
         };
         let masked = mask.apply(whole);
-        let lines: Vec<&str> = masked.lines().filter(|line| !line.trim().is_empty()).collect();
+        let lines: Vec<&str> = masked
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         let first = lines.len().saturating_sub(LOG_LINES);
         let last = lines.get(first..).unwrap_or_default();
         last.iter().map(|line| shown(line, LINE_LIMIT)).collect()

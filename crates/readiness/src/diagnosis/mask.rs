@@ -114,7 +114,10 @@ fn forms(text: String) -> Vec<String> {
 
 fn encoded(bytes: &[u8]) -> Vec<String> {
     let engines = [STANDARD.encode(bytes), STANDARD_NO_PAD.encode(bytes)];
-    engines.into_iter().chain([URL_SAFE_NO_PAD.encode(bytes)]).collect()
+    engines
+        .into_iter()
+        .chain([URL_SAFE_NO_PAD.encode(bytes)])
+        .collect()
 }
 
 #[cfg(test)]
@@ -131,7 +134,11 @@ mod tests {
     fn values_are_hidden_in_every_form() {
         check(&["hunter2"], "password=hunter2;", "password=•••;");
         check(&["hunter2"], "aHVudGVyMg== aHVudGVyMg", "••• •••");
-        check(&["p@ss/word"], "db://u:p%40ss%2Fword@h p@ss/word", "db://u:•••@h •••");
+        check(
+            &["p@ss/word"],
+            "db://u:p%40ss%2Fword@h p@ss/word",
+            "db://u:•••@h •••",
+        );
         check(&["a\"b\\c"], r#"{"p":"a\"b\\c"}"#, r#"{"p":"•••"}"#);
         check(&["hunter2\n"], "got hunter2", "got •••");
     }
@@ -144,7 +151,11 @@ mod tests {
 
     #[test]
     fn the_longer_of_two_goes_first() {
-        check(&["secret", "secret-longer"], "secret-longer secret", "••• •••");
+        check(
+            &["secret", "secret-longer"],
+            "secret-longer secret",
+            "••• •••",
+        );
     }
 
     #[test]

@@ -95,16 +95,26 @@ pub fn pod_trouble(pod: &Object) -> Option<Trouble> {
         .chain(held_by_gates(pod));
     // The first of equally telling ones: containers start in order.
     all.reduce(|best, next| {
-        if next.weight > best.weight { next } else { best }
+        if next.weight > best.weight {
+            next
+        } else {
+            best
+        }
     })
 }
 
 fn unscheduled(pod: &Object) -> Option<Trouble> {
     let refused = condition(pod, "PodScheduled").filter(Condition::is_false)?;
     let (weight, cause) = if refused.reason == "SchedulingGated" {
-        (Weight::Held, "SchedulingGated: its scheduling gates hold it back".to_owned())
+        (
+            Weight::Held,
+            "SchedulingGated: its scheduling gates hold it back".to_owned(),
+        )
     } else {
-        (Weight::Unscheduled, refused.text())
+        // What evicting others would help is of no use to whoever reads this.
+        let text = refused.text();
+        let told = text.split(" preemption: ").next().unwrap_or(&text);
+        (Weight::Unscheduled, told.trim_end_matches('.').to_owned())
     };
     Some(Trouble {
         help: help::of_scheduling(&cause),
@@ -117,7 +127,9 @@ fn unscheduled(pod: &Object) -> Option<Trouble> {
 
 /// Evicted, past its deadline, on a node that is lost.
 fn ended_from_outside(pod: &Object) -> Option<Trouble> {
-    let reason = pod.text("/status/reason").filter(|reason| !reason.is_empty())?;
+    let reason = pod
+        .text("/status/reason")
+        .filter(|reason| !reason.is_empty())?;
     let message = pod.text("/status/message").unwrap_or_default();
     Some(Trouble {
         cause: joined(reason, message),
@@ -162,7 +174,11 @@ impl<'o> Container<'o> {
 
     /// `container web`, `init container migrate`.
     fn label(&self) -> String {
-        let kind = if self.initial { "init container" } else { "container" };
+        let kind = if self.initial {
+            "init container"
+        } else {
+            "container"
+        };
         format!("{kind} {}", self.name())
     }
 
@@ -277,7 +293,9 @@ impl<'o> Container<'o> {
         let reason = self.text(&format!("{at}/reason"));
         let message = self.text(&format!("{at}/message"));
         let code = self.number(&format!("{at}/exitCode"));
-        let signal = self.number(&format!("{at}/signal")).filter(|signal| *signal != 0);
+        let signal = self
+            .number(&format!("{at}/signal"))
+            .filter(|signal| *signal != 0);
         let limit = self.memory_limit(pod);
         let mut cause = format!(
             "{} {}",

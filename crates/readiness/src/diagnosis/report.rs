@@ -5,9 +5,10 @@ use underpin_model::Object;
 use super::{
     Culprit, EventReport, Family, Log, Mask, Trouble,
     event::warnings,
-    help, pod_trouble,
+    help,
     log::shown,
     pod::{Weight, joined},
+    pod_trouble,
 };
 use crate::State;
 
@@ -60,12 +61,7 @@ pub enum Texts {
 
 /// Finds the cause of what is not ready in the object's own state, its newest pods and the events
 /// about any of them.
-pub fn diagnose(
-    state: &State,
-    family: &Family<'_>,
-    events: &[Object],
-    texts: Texts,
-) -> Diagnosis {
+pub fn diagnose(state: &State, family: &Family<'_>, events: &[Object], texts: Texts) -> Diagnosis {
     let mut events = warnings(events);
     if texts == Texts::Withheld {
         events.iter_mut().for_each(EventReport::withhold);
@@ -125,7 +121,9 @@ fn cause(
     events: &[EventReport],
 ) -> (String, Option<String>) {
     let told = |reasons: &[&str]| {
-        let found = events.iter().find(|event| reasons.contains(&event.reason.as_str()))?;
+        let found = events
+            .iter()
+            .find(|event| reasons.contains(&event.reason.as_str()))?;
         let cause = joined(&found.reason, &found.message);
         Some((cause, help::of_event(&found.reason, &found.message)))
     };
@@ -139,7 +137,10 @@ fn cause(
         _ => None,
     };
     let (mut cause, help) = by_event.unwrap_or_else(|| (worst.cause.clone(), worst.help.clone()));
-    let alike = troubled.iter().filter(|(_, other)| other.weight == worst.weight).count();
+    let alike = troubled
+        .iter()
+        .filter(|(_, other)| other.weight == worst.weight)
+        .count();
     if pods > 1 {
         cause = format!("{cause} ({alike} of {pods} pods)");
     }

@@ -8,7 +8,12 @@ use crate::{State, Surroundings};
 /// for whoever runs the cluster to give, and may never come.
 pub(super) fn service(object: &Object, _: &Surroundings) -> State {
     let balanced = object.text("/spec/type") == Some("LoadBalancer");
-    if balanced && object.text("/spec/clusterIP").unwrap_or_default().is_empty() {
+    if balanced
+        && object
+            .text("/spec/clusterIP")
+            .unwrap_or_default()
+            .is_empty()
+    {
         State::progress("it has no cluster address yet")
     } else {
         State::Current

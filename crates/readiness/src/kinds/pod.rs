@@ -2,11 +2,7 @@
 
 use underpin_model::Object;
 
-use crate::{
-    State, Surroundings,
-    condition::true_condition,
-    diagnosis::pod_trouble,
-};
+use crate::{State, Surroundings, condition::true_condition, diagnosis::pod_trouble};
 
 /// A pod whose containers crash, or that no node takes, may yet come round, and is waited for;
 /// one that has ended badly will not.

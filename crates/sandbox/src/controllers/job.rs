@@ -145,7 +145,14 @@ fn scale(state: &mut State, job: &Value, active: &[Arc<Value>], wanted: i64) {
             if let Err(failure) = made {
                 let event = format!("Error creating: {}", failure.message);
                 let kind = jobs();
-                events::warn(state, Writer::ControllerManager, &kind, job, "FailedCreate", &event);
+                events::warn(
+                    state,
+                    Writer::ControllerManager,
+                    &kind,
+                    job,
+                    "FailedCreate",
+                    &event,
+                );
                 return;
             }
         }

@@ -147,7 +147,14 @@ fn write_status(
         let message = failure.message.clone();
         let event = format!("Error creating: {message}");
         if !conditions::holds(set, FAILURE) {
-            events::warn(state, Writer::ControllerManager, &key.kind, set, "FailedCreate", &event);
+            events::warn(
+                state,
+                Writer::ControllerManager,
+                &key.kind,
+                set,
+                "FailedCreate",
+                &event,
+            );
         }
         let condition = Condition::new(FAILURE, true, "FailedCreate", message);
         conditions::set_condition(&mut changed, &condition, state.now);

@@ -177,7 +177,14 @@ fn bind(state: &mut State, pod: &Value, node: &str) {
 fn refuse(state: &mut State, pod: &Value, why: &str) {
     let known = condition(pod, "PodScheduled").map(|known| object::text(known, "/message"));
     if known != Some(why) {
-        events::warn(state, Writer::Scheduler, &pods::pods(), pod, "FailedScheduling", why);
+        events::warn(
+            state,
+            Writer::Scheduler,
+            &pods::pods(),
+            pod,
+            "FailedScheduling",
+            why,
+        );
     }
     let mut refused = pod.clone();
     let reason = ("Unschedulable", why);

@@ -119,7 +119,10 @@ fn log(state: &State, request: &Request, target: &Target) -> Result<Reply, Failu
         .map(|container| object::text(container, "/name"))
         .collect();
     let (pod_name, all) = (&target.name, names.join(" "));
-    match request.parameter("container").filter(|name| !name.is_empty()) {
+    match request
+        .parameter("container")
+        .filter(|name| !name.is_empty())
+    {
         Some(name) if !names.contains(&name) => {
             return Err(Failure::bad_request(format!(
                 "container {name} is not valid for pod {pod_name}"
@@ -144,7 +147,10 @@ fn log(state: &State, request: &Request, target: &Target) -> Result<Reply, Failu
     let wanted = |name| request.parameter(name).and_then(|text| text.parse().ok());
     let tail = wanted("tailLines").unwrap_or(lines.len());
     let first = lines.len().saturating_sub(tail);
-    let mut text: String = lines[first..].iter().map(|line| format!("{line}\n")).collect();
+    let mut text: String = lines[first..]
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
     let mut limit = wanted("limitBytes").unwrap_or(text.len()).min(text.len());
     while !text.is_char_boundary(limit) {
         limit -= 1;

@@ -101,8 +101,9 @@ fn check_stack(stack: &Stack) -> Vec<Diagnostic> {
 /// Annotations about waiting that cannot be followed.
 fn unfollowable(object: &Object) -> Vec<Diagnostic> {
     let (_, errors) = waiting(object);
-    let diagnostic =
-        |error: WaitingError| Some(Diagnostic::new(error.place?, error.message).with_help(error.help));
+    let diagnostic = |error: WaitingError| {
+        Some(Diagnostic::new(error.place?, error.message).with_help(error.help))
+    };
     errors.into_iter().filter_map(diagnostic).collect()
 }
 

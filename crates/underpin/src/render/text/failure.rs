@@ -1,6 +1,7 @@
 //! What went wrong, the cause first, then what bears it out.
 
 use underpin_deploy::{Failure, NotReady};
+use underpin_readiness::diagnosis::EventReport;
 
 use crate::render::style;
 
@@ -27,14 +28,24 @@ fn evidence(failure: &Failure, not_ready: &NotReady) -> Vec<String> {
         lines.push(not_ready.state.clone());
     }
     for pod in &diagnosis.pods {
-        lines.push(format!("pod {}: {}", pod.name, pod.trouble));
+        // What the cause says already is not said again.
+        lines.push(if failure.message.starts_with(&pod.trouble) {
+            format!("pod {}", pod.name)
+        } else {
+            format!("pod {}: {}", pod.name, pod.trouble)
+        });
         lines.extend(pod.said.iter().map(|said| format!("  it said: {said}")));
     }
     if diagnosis.more_pods > 0 {
-        let pods = if diagnosis.more_pods == 1 { "pod" } else { "pods" };
+        let pods = if diagnosis.more_pods == 1 {
+            "pod"
+        } else {
+            "pods"
+        };
         lines.push(format!("and {} more {pods}", diagnosis.more_pods));
     }
-    for event in &diagnosis.events {
+    let news = |event: &&EventReport| !failure.message.contains(&event.message);
+    for event in diagnosis.events.iter().filter(news) {
         let times = match event.count {
             1 => String::new(),
             count => format!(" ({count} times)"),
@@ -43,12 +54,21 @@ fn evidence(failure: &Failure, not_ready: &NotReady) -> Vec<String> {
         lines.push(format!("event of {about}: {reason}{times}: {message}"));
     }
     if let Some(log) = &diagnosis.log {
-        let former = if log.previous { ", before it was restarted" } else { "" };
+        let former = if log.previous {
+            ", before it was restarted"
+        } else {
+            ""
+        };
         let (pod, container) = (&log.pod, &log.container);
         lines.push(format!("log of pod {pod}, container {container}{former}:"));
         lines.extend(log.lines.iter().map(|line| format!("  | {line}")));
     }
-    lines.extend(diagnosis.unread.iter().map(|what| format!("could not be read: {what}")));
+    lines.extend(
+        diagnosis
+            .unread
+            .iter()
+            .map(|what| format!("could not be read: {what}")),
+    );
     lines.extend(diagnosis.help.iter().map(|help| format!("help: {help}")));
     lines
 }
