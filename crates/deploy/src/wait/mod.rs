@@ -9,6 +9,8 @@ mod evidence;
 mod look;
 mod neighbours;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod waiter;
 
 pub(crate) use established::established;

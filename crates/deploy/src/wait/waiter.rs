@@ -39,15 +39,15 @@ const DIAGNOSED: usize = 20;
 
 /// What a wait needs of its run.
 pub(crate) struct Waiter<'a> {
-    timed: Timed<'a>,
-    stop: &'a Stop,
-    observer: &'a dyn Observer,
-    world: &'a World,
-    plan: &'a Plan,
-    kinds: &'a Kinds,
-    variables: &'a Variables,
+    pub(super) timed: Timed<'a>,
+    pub(super) stop: &'a Stop,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) world: &'a World,
+    pub(super) plan: &'a Plan,
+    pub(super) kinds: &'a Kinds,
+    pub(super) variables: &'a Variables,
     /// How long to wait for objects that do not say it themselves.
-    patience: Duration,
+    pub(super) patience: Duration,
 }
 
 /// An object to wait for.
