@@ -77,7 +77,7 @@ impl Cluster {
         ];
         let path = format!("{}/log", path::object(&kind, &key));
         let mut act = Act::on_object("get", &kind, &key);
-        act.resource = "pods/log".to_owned();
+        "pods/log".clone_into(&mut act.resource);
         let call = Call {
             act,
             method: Method::GET,

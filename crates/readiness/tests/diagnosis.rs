@@ -1,4 +1,5 @@
 //! From pods and events to causes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use serde_json::{Value, json};
 use underpin_model::{Depth, Object, Origin};
@@ -90,7 +91,7 @@ fn crashed(code: i64, reason: &str) -> Value {
 #[test]
 fn images() {
     let image = "image registry.example.com/web:9 of container web";
-    let text = r#"rpc error: code = NotFound desc = manifest unknown"#;
+    let text = "rpc error: code = NotFound desc = manifest unknown";
     check(
         &waiting("ErrImagePull", text),
         &[],

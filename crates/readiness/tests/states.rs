@@ -1,6 +1,7 @@
 //! Objects as servers return them, and the state that each is in. The cases are data, a file per
 //! group of kinds: `object` (with `generation` 2 unless it says otherwise), `classes` around it,
 //! and the `state`, with a part of its text.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use serde_json::{Value, json};
 use underpin_model::{Depth, GroupKind, Object, Origin};

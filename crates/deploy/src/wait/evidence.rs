@@ -135,15 +135,12 @@ impl Evidence<'_> {
 /// The command that shows what could not be shown here.
 fn where_to_look(key: &ObjectKey, diagnosis: &Diagnosis) -> Option<String> {
     let namespace = key.namespace.as_deref()?;
-    Some(match diagnosis.culprit() {
-        Some((pod, culprit)) => {
-            let previous = if culprit.previous { " --previous" } else { "" };
-            let container = &culprit.container;
-            format!("read the log: `kubectl logs -n {namespace} {pod} -c {container}{previous}`")
-        }
-        None => {
-            let (kind, name) = (&key.kind, &key.name);
-            format!("`kubectl describe -n {namespace} {kind}/{name}` may tell more")
-        }
+    Some(if let Some((pod, culprit)) = diagnosis.culprit() {
+        let previous = if culprit.previous { " --previous" } else { "" };
+        let container = &culprit.container;
+        format!("read the log: `kubectl logs -n {namespace} {pod} -c {container}{previous}`")
+    } else {
+        let (kind, name) = (&key.kind, &key.name);
+        format!("`kubectl describe -n {namespace} {kind}/{name}` may tell more")
     })
 }

@@ -172,7 +172,7 @@ async fn wait(
     }
 }
 
-fn list(items: Vec<Value>) -> (u16, Value) {
+fn list(items: &[Value]) -> (u16, Value) {
     (200, json!({"items": items}))
 }
 
@@ -198,7 +198,7 @@ async fn many_of_a_kind_are_listed() {
         .iter()
         .map(|name| deployment(name, &json!({}), &rolled_out()))
         .collect();
-    let ended = wait(applied.collect(), None, move |_| list(live.clone())).await;
+    let ended = wait(applied.collect(), None, move |_| list(&live)).await;
     assert!(ended.failures.is_empty(), "{:?}", ended.failures);
     assert_eq!(ended.log.lock().unwrap().len(), 1);
     assert_eq!(ended.requests("/deployments"), 1);
@@ -263,7 +263,7 @@ async fn a_definite_failure_is_not_waited_out() {
             (200, deployment("good", &json!({}), &rolled_out()))
         }
         path if path.ends_with("/good") => (200, deployment("good", &json!({}), &json!({}))),
-        _ => list(Vec::new()),
+        _ => list(&[]),
     });
     let ended = ended.await;
     assert_eq!(ended.failures.len(), 1);
@@ -289,7 +289,7 @@ async fn each_object_has_its_own_time() {
     ];
     let ended = wait(applied, None, move |seen| match &seen.path {
         path if path.ends_with("/slow") => (200, deployment("slow", &json!({}), &json!({}))),
-        _ => list(Vec::new()),
+        _ => list(&[]),
     });
     let ended = ended.await;
     assert_eq!(ended.failures.len(), 1);
@@ -310,7 +310,7 @@ async fn a_deadline_cuts_a_wait_short() {
     let deadline = Some(Duration::from_secs(20));
     let ended = wait(applied, deadline, |seen| match &seen.path {
         path if path.ends_with("/web") => (200, deployment("web", &json!({}), &json!({}))),
-        _ => list(Vec::new()),
+        _ => list(&[]),
     });
     let ended = ended.await;
     assert_eq!(ended.stopped, Some(StopReason::Deadline));
@@ -351,9 +351,9 @@ fn leaking(seen: &Seen, secret: &(u16, Value)) -> (u16, Value) {
             200,
             deployment("web", &json!({}), &json!({"observedGeneration": 1})),
         ),
-        path if path.ends_with("/replicasets") => list(vec![set]),
-        path if path.ends_with("/pods") => list(vec![pod]),
-        path if path.ends_with("/events") => list(vec![event]),
+        path if path.ends_with("/replicasets") => list(&[set]),
+        path if path.ends_with("/pods") => list(&[pod]),
+        path if path.ends_with("/events") => list(&[event]),
         path if path.ends_with("/secrets/db") => secret.clone(),
         path if path.ends_with("/log") => (200, json!(said)),
         path => panic!("{path}"),

@@ -29,8 +29,10 @@ use crate::{
 const POLL: Duration = Duration::from_millis(500);
 /// Most time between two looks; the longer a wait takes, the less often it looks.
 const POLL_LIMIT: Duration = Duration::from_secs(3);
-/// After how long pods are looked at for why it takes so long, and again after as long.
-const PODS_PERIOD: Duration = Duration::from_secs(4);
+/// After how long pods are looked at for why it takes so long; then after twice as long each time.
+const PODS_FIRST: Duration = Duration::from_secs(4);
+/// Longest time between two looks at pods: a list of all of a namespace may be large.
+const PODS_LIMIT: Duration = Duration::from_secs(32);
 /// How long a custom kind's controller gets to notice a change, if its objects do not tell which
 /// change their status is about.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -215,7 +217,8 @@ impl<'a> Wait<'a> {
 
     async fn run(&mut self) -> Result<(), StopReason> {
         let mut look = Look::new(self.on.timed, self.on.kinds, self.on.world);
-        let mut pods_due = self.begin + PODS_PERIOD;
+        let mut pods_period = PODS_FIRST;
+        let mut pods_due = self.begin + pods_period;
         self.tell();
         loop {
             let pause = (self.begin.elapsed() / 10).clamp(POLL, POLL_LIMIT);
@@ -234,7 +237,8 @@ impl<'a> Wait<'a> {
             }
             if Instant::now() >= pods_due {
                 self.look_at_pods().await?;
-                pods_due = Instant::now() + PODS_PERIOD;
+                pods_due = Instant::now() + pods_period;
+                pods_period = (pods_period * 2).min(PODS_LIMIT);
             }
             self.tell();
         }
@@ -359,7 +363,7 @@ impl<'a> Wait<'a> {
 
     /// Tells how far it is, if that has changed.
     fn tell(&mut self) {
-        let late = self.begin.elapsed() >= PODS_PERIOD;
+        let late = self.begin.elapsed() >= PODS_FIRST;
         let pending = self.waiting.iter().map(|(key, unready)| Pending {
             key: key.clone(),
             why: unready.why.clone(),

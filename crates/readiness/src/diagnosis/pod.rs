@@ -182,11 +182,11 @@ impl<'o> Container<'o> {
         format!("{kind} {}", self.name())
     }
 
-    fn culprit(&self, previous: bool) -> Option<Culprit> {
-        Some(Culprit {
+    fn culprit(&self, previous: bool) -> Culprit {
+        Culprit {
             container: self.name().to_owned(),
             previous,
-        })
+        }
     }
 
     fn trouble(&self, pod: &Object) -> Option<Trouble> {
@@ -211,7 +211,7 @@ impl<'o> Container<'o> {
             return Some(Trouble {
                 cause: format!("{} has not ended yet", self.label()),
                 help: None,
-                culprit: self.culprit(false),
+                culprit: Some(self.culprit(false)),
                 said: None,
                 weight: Weight::Unready,
             });
@@ -225,7 +225,7 @@ impl<'o> Container<'o> {
         Some(Trouble {
             cause: format!("{} {what}", self.label()),
             help: None,
-            culprit: self.culprit(false),
+            culprit: Some(self.culprit(false)),
             said: None,
             weight: Weight::Unready,
         })
@@ -315,7 +315,7 @@ impl<'o> Container<'o> {
             cause,
             said: Some(message.to_owned()).filter(|text| !by_runtime && !text.is_empty()),
             help: help::of_ending(reason, code),
-            culprit: self.culprit(previous && restarts > 0),
+            culprit: Some(self.culprit(previous && restarts > 0)),
             weight: Weight::Crashed,
         }
     }
