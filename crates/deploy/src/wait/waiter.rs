@@ -133,9 +133,11 @@ impl Waiter<'_> {
         declared: Vec<Declared<'_>>,
     ) -> (Vec<Failure>, Option<StopReason>) {
         let mut wait = Wait::new(self, declared);
-        if wait.waiting.is_empty() && wait.failures.is_empty() {
+        if wait.waiting.is_empty() {
             return (Vec::new(), None);
         }
+        // Costs something where there are many Secrets: only once something has to be told.
+        wait.learn_secrets();
         let stopped = wait.run().await.err();
         self.observer.event(Event::Waited);
         (wait.failures, stopped)
@@ -148,7 +150,6 @@ impl<'a> Wait<'a> {
         let classes = Surroundings::storage_class();
         let applied = declared.iter().map(|one| &one.object);
         let surroundings = Surroundings::of(on.world.of_kind(&classes).chain(applied));
-        let secrets = secrets::known(on.world, on.plan, on.variables);
         let mut wait = Self {
             on,
             surroundings,
@@ -156,8 +157,8 @@ impl<'a> Wait<'a> {
             waiting: BTreeMap::new(),
             waves: BTreeMap::new(),
             failures: Vec::new(),
-            mask: secrets::mask(&secrets, Vec::new()),
-            secrets,
+            mask: Mask::default(),
+            secrets: Vec::new(),
             told: None,
         };
         for one in declared {
@@ -189,7 +190,7 @@ impl<'a> Wait<'a> {
             of: 0,
         });
         wave.of += 1;
-        let mut unready = Unready {
+        let unready = Unready {
             wave: one.wave,
             until: wanted.until,
             end: now + patience,
@@ -204,8 +205,16 @@ impl<'a> Wait<'a> {
             trouble: None,
             why: String::new(),
         };
-        unready.explain(&self.mask);
         self.waiting.insert(one.step.key.clone(), unready);
+    }
+
+    /// Learns which values must not be shown, and says why things are not ready without these.
+    fn learn_secrets(&mut self) {
+        self.secrets = secrets::known(self.on.world, self.on.plan, self.on.variables);
+        self.mask = secrets::mask(&self.secrets, Vec::new());
+        for unready in self.waiting.values_mut() {
+            unready.explain(&self.mask);
+        }
     }
 
     fn judge(&self, object: &Object, until: Until) -> State {

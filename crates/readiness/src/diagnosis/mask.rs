@@ -30,25 +30,24 @@ impl fmt::Debug for Mask {
 }
 
 impl Mask {
-    /// A mask for these values, each line of one by itself too, and in the forms in which programs
-    /// write them: base64, percent-encoded, within JSON.
+    /// A mask for these values, in the forms in which programs write them: base64,
+    /// percent-encoded, within JSON; of one with several lines, each line by itself too.
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
         let (mut long, mut short) = (BTreeSet::new(), BTreeSet::new());
         for value in values {
-            let lines = value.lines().map(str::trim).map(str::to_owned);
-            let whole = [value.trim().to_owned()];
-            for text in whole.into_iter().chain(lines) {
-                match text.len() {
-                    0 => {}
-                    length if length < SHORT => {
-                        short.insert(text);
-                    }
-                    _ => long.extend(forms(text)),
-                }
+            let whole = value.trim();
+            if whole.is_empty() {
+                continue;
             }
-            if value.len() >= SHORT {
-                long.extend(encoded(value.as_bytes()));
+            if whole.len() < SHORT && whole.chars().all(char::is_alphanumeric) {
+                short.insert(whole.to_owned());
+                continue;
             }
+            long.extend(encoded(value.as_bytes()));
+            long.extend(encoded(whole.as_bytes()));
+            long.extend(written(whole));
+            let lines = whole.lines().map(str::trim);
+            long.extend(lines.filter(|line| line.len() >= SHORT).flat_map(written));
         }
         let mut long: Vec<String> = long.into_iter().collect();
         long.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
@@ -94,9 +93,13 @@ impl Mask {
 }
 
 /// A text, and how JSON and addresses write it.
-fn forms(text: String) -> Vec<String> {
-    let quoted = serde_json::Value::from(text.as_str()).to_string();
-    let within = quoted.trim_matches('"').to_owned();
+fn written(text: &str) -> [String; 3] {
+    let quoted = serde_json::Value::from(text).to_string();
+    // Without the two quotes around it, and not those that it ends with itself.
+    let within = quoted
+        .get(1..quoted.len() - 1)
+        .unwrap_or_default()
+        .to_owned();
     let percent: String = text
         .bytes()
         .map(|byte| {
@@ -107,11 +110,10 @@ fn forms(text: String) -> Vec<String> {
             }
         })
         .collect();
-    let mut forms = encoded(text.as_bytes());
-    forms.extend([text, within, percent]);
-    forms
+    [text.to_owned(), within, percent]
 }
 
+/// Bytes in base64, with and without padding, and as addresses write it.
 fn encoded(bytes: &[u8]) -> Vec<String> {
     let engines = [STANDARD.encode(bytes), STANDARD_NO_PAD.encode(bytes)];
     engines
@@ -122,6 +124,8 @@ fn encoded(bytes: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -147,6 +151,7 @@ mod tests {
     fn each_line_of_a_value_is_one() {
         let key = "-----BEGIN KEY-----\nAAAABBBB\nCCCCDDDD\n";
         check(&[key], "x\nAAAABBBB\ny CCCCDDDD", "x\n•••\ny •••");
+        check(&["one two\nab\n"], "ab one two", "ab •••");
     }
 
     #[test]
@@ -160,8 +165,29 @@ mod tests {
 
     #[test]
     fn short_values_are_hidden_as_words_only() {
+        check(&["a-b"], "xa-by", "x•••y");
         check(&["12"], "pin 12, 123 and 12", "pin •••, 123 and •••");
         check(&["", " "], "nothing here", "nothing here");
+    }
+
+    proptest! {
+        /// Wherever values stand, and however they overlap, none is left.
+        #[test]
+        fn no_value_is_left(
+            values in prop::collection::vec("[ab/=\\n ]{4,12}", 0..6),
+            between in prop::collection::vec("[abc/\\n ]{0,6}", 6),
+        ) {
+            let text: String = between
+                .iter()
+                .zip(values.iter().map(String::as_str).chain(std::iter::repeat("")))
+                .flat_map(|(before, value)| [before.as_str(), value])
+                .collect();
+            let masked = Mask::new(values.clone()).apply(&text);
+            for value in values.iter().map(|value| value.trim()).filter(|value| !value.is_empty()) {
+                let is_short = value.len() < SHORT && value.chars().all(char::is_alphanumeric);
+                prop_assert!(is_short || !masked.contains(value), "{value:?} in {masked:?}");
+            }
+        }
     }
 
     #[test]
