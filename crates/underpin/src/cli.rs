@@ -98,7 +98,7 @@ pub(crate) struct RunArgs {
     /// Wait until objects are ready, or gone.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub(crate) wait: bool,
-    /// How long to wait for each; an object's annotation underpin.dev/wait-timeout may say otherwise.
+    /// How long to wait for that.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) wait_timeout: Duration,
     /// How long to wait for a lock that another run holds.
