@@ -55,6 +55,10 @@ pub mod names {
     pub const ON_IMMUTABLE_ANNOTATION: &str = "underpin.dev/on-immutable";
     /// Comma-separated field paths that are applied at creation and then left as they are live.
     pub const IGNORE_FIELDS_ANNOTATION: &str = "underpin.dev/ignore-fields";
+    /// On an object: `false` not to wait for it, `complete` to wait for a Job's end.
+    pub const WAIT_ANNOTATION: &str = "underpin.dev/wait";
+    /// On an object: how long to wait for it, such as `10m`, instead of what the run says.
+    pub const WAIT_TIMEOUT_ANNOTATION: &str = "underpin.dev/wait-timeout";
     /// Label on everything that stores a claim; the value is the claim's name.
     pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
     /// Default namespace of the claims.

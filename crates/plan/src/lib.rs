@@ -32,6 +32,7 @@ mod redact;
 pub mod rules;
 mod simulate;
 mod teardown;
+mod waiting;
 mod wording;
 
 pub use accept::{Acceptance, AcceptanceError, Acceptances};
@@ -49,6 +50,7 @@ pub use ownership::{LOST_CLAIM, Ownership};
 pub use placement::{ResolvedPlacement, resolve_placement};
 pub use prepare::{Preparation, Prepared, Situation, prepare};
 pub use recorded::{Recorded, RecordedObject, UnreadRecord};
-pub use redact::redacted;
+pub use redact::{redacted, secret_values};
 pub use simulate::{Cause, Simulation, simulate};
 pub use teardown::plan_down;
+pub use waiting::{Until, Waiting, WaitingError, duration, waiting};

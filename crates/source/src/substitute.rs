@@ -94,6 +94,12 @@ impl Variables {
     pub fn insert(&mut self, name: impl Into<String>, variable: Variable) {
         self.0.insert(name.into(), variable);
     }
+
+    /// The values of secrets, to be hidden wherever they turn up.
+    pub fn secret_values(&self) -> impl Iterator<Item = &str> {
+        let secrets = self.0.values().filter(|variable| variable.is_secret());
+        secrets.map(|variable| variable.value.as_str())
+    }
 }
 
 impl<K: Into<String>> FromIterator<(K, Variable)> for Variables {

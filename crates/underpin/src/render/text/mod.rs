@@ -1,5 +1,6 @@
 //! Text for people.
 
+mod failure;
 mod findings;
 mod import;
 mod plan;
