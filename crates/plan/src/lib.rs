@@ -32,6 +32,7 @@ mod redact;
 pub mod rules;
 mod simulate;
 mod teardown;
+pub mod why;
 mod wording;
 
 pub use accept::{Acceptance, AcceptanceError, Acceptances};
@@ -50,5 +51,5 @@ pub use placement::{ResolvedPlacement, resolve_placement};
 pub use prepare::{Preparation, Prepared, Situation, prepare};
 pub use recorded::{Recorded, RecordedObject, UnreadRecord};
 pub use redact::redacted;
-pub use simulate::{Cause, Simulation, simulate};
+pub use simulate::{Cause, Simulation, simulate, simulate_removal};
 pub use teardown::plan_down;
