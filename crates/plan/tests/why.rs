@@ -57,10 +57,11 @@ fn broken(broken: &Broken) -> String {
 }
 
 fn removed(removal: &Removal) -> Vec<String> {
-    let mut dying: Vec<&ObjectKey> = removal.dies.iter().flat_map(|g| &g.objects).collect();
-    dying.sort();
-    let dying = dying.into_iter().map(|key| format!("dies {key}"));
-    dying.chain(removal.broken.iter().map(broken)).collect()
+    let dying = removal.dies.iter().flat_map(|group| &group.objects);
+    let dying = dying.map(|key| format!("dies {key}"));
+    let mut lines: Vec<String> = dying.chain(removal.broken.iter().map(broken)).collect();
+    lines.sort();
+    lines
 }
 
 fn consumer(item: &Consumer) -> String {
@@ -230,9 +231,9 @@ fn things_that_are_not_clear_are_refused_with_candidates() {
         Err("there is no secret/a/only, and nothing refers to it; did you mean secret/b/only?"),
     );
     found(
-        "secret/onyl",
+        "secret/onky",
         None,
-        Err("there is no secret/onyl, and nothing refers to it; did you mean secret/b/only?"),
+        Err("there is no secret/onky, and nothing refers to it; did you mean secret/b/only?"),
     );
     found(
         "secret/zzzzzz",
@@ -269,7 +270,7 @@ fn random_world(reads: &[(usize, usize, u8)]) -> World {
         // A host in a value, certain or guessed, to the Service before a workload.
         let value = match how % 2 {
             0 => format!("http://w{to}.n.svc.cluster.local"),
-            _ => format!("w{to}"),
+            _ => format!("http://w{to}"),
         };
         let entry = json!({"name": format!("URL_HOST_{to}_{how}"), "value": value});
         fields.entry(*from).or_default().push(entry);

@@ -42,6 +42,7 @@ pub fn removal(asked: &Asked<'_>, ownership: &Ownership, key: &ObjectKey) -> Rem
     let simulation = simulate_removal(asked.world, key);
     let mut dead: BTreeSet<ObjectKey> = simulation.deaths.keys().cloned().collect();
     dead.insert(key.clone());
+    dead.extend(never_made(asked, &dead));
     let mut groups: BTreeMap<Owner, Vec<ObjectKey>> = BTreeMap::new();
     for object in dead.iter().filter_map(|dead| asked.world.get(dead)) {
         let is_ambient = matches!(
@@ -79,6 +80,24 @@ pub fn removal(asked: &Asked<'_>, ownership: &Ownership, key: &ObjectKey) -> Rem
             .collect(),
         broken,
     }
+}
+
+/// What is not there yet and is not going to be, for whatever would make it dies.
+fn never_made(asked: &Asked<'_>, dead: &BTreeSet<ObjectKey>) -> Vec<ObjectKey> {
+    let makes = |edge: &&Edge| edge.relation == Relation::Made;
+    let promised = dead
+        .iter()
+        .flat_map(|maker| asked.graph.needing(maker))
+        .filter(makes)
+        .map(|edge| &edge.consumer)
+        .filter(|made| asked.world.get(made).is_none());
+    promised
+        .filter(|made| {
+            let mut makers = asked.graph.needs_of(made).filter(makes);
+            makers.all(|edge| dead.contains(&edge.provider))
+        })
+        .cloned()
+        .collect()
 }
 
 /// When and why an object breaks.

@@ -273,7 +273,11 @@ fn removal(why: &Why, removal: &Removal) -> String {
     }
     let dying: usize = removal.dies.iter().map(|group| group.objects.len()).sum();
     if dying > 0 {
-        text.push_str(&format!("  {} dies with it\n", counted(dying, "object")));
+        let verb = if dying == 1 { "dies" } else { "die" };
+        text.push_str(&format!(
+            "  {} {verb} with it\n",
+            counted(dying, "object")
+        ));
         text.push_str(&removal.dies.iter().map(dies).collect::<String>());
     }
     let mut last = None;
