@@ -58,6 +58,7 @@ fn broken(broken: &Broken) -> String {
 
 fn removed(removal: &Removal) -> Vec<String> {
     let dying = removal.dies.iter().flat_map(|group| &group.objects);
+    let dying = dying.chain(&removal.derived);
     let dying = dying.map(|key| format!("dies {key}"));
     let mut lines: Vec<String> = dying.chain(removal.broken.iter().map(broken)).collect();
     lines.sort();
@@ -236,9 +237,14 @@ fn things_that_are_not_clear_are_refused_with_candidates() {
         Err("there is no secret/onky, and nothing refers to it; did you mean secret/b/only?"),
     );
     found(
-        "secret/zzzzzz",
+        "secret/b/zzzzzz",
         None,
-        Err("there is no secret/zzzzzz, and nothing refers to it"),
+        Err("there is no secret/b/zzzzzz, and nothing refers to it; did you mean secret/b/db, secret/b/only?"),
+    );
+    found(
+        "configmap/zzzzzz",
+        None,
+        Err("there is no configmap/zzzzzz, and nothing refers to it"),
     );
     found(
         "secert/db",

@@ -27,6 +27,10 @@ fn understood(
 ) -> (Vec<Object>, Vec<Diagnostic>) {
     let (objects, more) = dumped(&documents);
     diagnostics.extend(more);
+    for diagnostic in &mut diagnostics {
+        let help = "dump it anew, or take the document out";
+        diagnostic.help.get_or_insert_with(|| help.to_owned());
+    }
     diagnostics.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
     (objects, diagnostics)
 }

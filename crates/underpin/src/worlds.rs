@@ -27,6 +27,9 @@ use crate::{
 
 /// What `--against` says for standard input.
 const FROM_STANDARD_INPUT: &str = "-";
+/// The way to a dump.
+const HOW_TO_DUMP: &str =
+    "write one with `kubectl get --all-namespaces --output yaml KIND,KIND… > FILE`";
 /// File names that are no contexts.
 const DUMP_EXTENSIONS: &[&str] = &["json", "yaml", "yml"];
 
@@ -94,7 +97,7 @@ pub(crate) fn against(text: &str) -> Result<Against, CommandError> {
     if DUMP_EXTENSIONS.contains(&extension) || text.starts_with('.') || text.starts_with('/') {
         return Err(CommandError::usage(
             format!("there is no file or folder {text}"),
-            "write one with `kubectl get --all-namespaces --output yaml KIND,KIND… > FILE`",
+            HOW_TO_DUMP,
         ));
     }
     Ok(Against::Context(text.to_owned()))
@@ -135,16 +138,26 @@ pub(crate) fn dumped(
     path: &Utf8Path,
     claims_namespace: Option<&str>,
 ) -> Result<Source, CommandError> {
-    let (objects, problems) = if path == FROM_STANDARD_INPUT {
-        dump::read_text(STANDARD_INPUT, &standard_input_text()?)
+    let (name, (objects, problems)) = if path == FROM_STANDARD_INPUT {
+        let text = standard_input_text()?;
+        (STANDARD_INPUT, dump::read_text(STANDARD_INPUT, &text))
     } else {
-        dump::read(&[path.to_owned()])
+        (path.as_str(), dump::read(&[path.to_owned()]))
     };
-    if objects.is_empty() {
-        return Err(CommandError::Declared {
-            summary: format!("{path} holds no Kubernetes object that could be read"),
-            diagnostics: problems,
-        });
+    match (objects.is_empty(), problems.is_empty()) {
+        (false, _) => {}
+        (true, true) => {
+            return Err(CommandError::usage(
+                format!("{name} holds no Kubernetes object"),
+                HOW_TO_DUMP,
+            ));
+        }
+        (true, false) => {
+            return Err(CommandError::Declared {
+                summary: format!("{name} holds no Kubernetes object that could be read"),
+                diagnostics: problems,
+            });
+        }
     }
     let mut world = world_of(objects);
     let claims_namespace = claims_namespace.unwrap_or(names::CLAIMS_NAMESPACE);
@@ -161,7 +174,7 @@ pub(crate) fn dumped(
     };
     Ok(Source {
         origin: WorldOrigin::Dump(Dump {
-            path: path.to_string(),
+            path: name.to_owned(),
             not_held: kinds_not_held(&world),
             only_namespace,
         }),

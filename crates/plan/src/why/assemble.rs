@@ -9,7 +9,7 @@ use serde_json::json;
 use underpin_model::{
     Depth, GroupKind, Object, ObjectKey, Origin, Place, ResourceKind, World, builtin_kind,
 };
-use underpin_refs::{defined, referring_kinds};
+use underpin_refs::{bears_pods, defined, referring_kinds};
 
 use super::thing::plural_of;
 
@@ -60,14 +60,17 @@ fn kind_of(object: &Object) -> ResourceKind {
     }
 }
 
-/// The built-in kinds that may hold needs and of which the world holds no object. A dump without
-/// them may be one of a cluster that has none, and may as well be one of something else.
+/// The built-in kinds that may hold needs and of which the world holds no object, workloads first. A
+/// dump without them may be one of a cluster that has none, and may as well be one of less.
 pub fn kinds_not_held(world: &World) -> Vec<GroupKind> {
     let held: BTreeSet<&GroupKind> = world.objects().map(|object| &object.key.kind).collect();
-    referring_kinds()
+    let mut missing: Vec<GroupKind> = referring_kinds()
         .into_iter()
         .filter(|kind| !held.contains(kind))
-        .collect()
+        .collect();
+    let is_network = |kind: &GroupKind| kind.is("", "Service") || kind.group.contains("networking");
+    missing.sort_by_key(|kind| (!bears_pods(kind), !is_network(kind)));
+    missing
 }
 
 /// Declared objects where their environment lives: those that name no namespace are put into

@@ -27,7 +27,7 @@ pub use underpin_refs::Effect;
 
 use underpin_model::{Object, ObjectKey, Owner, World};
 
-use crate::Ownership;
+use crate::{LOST_CLAIM, Ownership};
 
 /// A world to be asked, and whose everything in it is.
 pub struct Asked<'a> {
@@ -39,12 +39,32 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// A world that was read from a cluster or a dump of one.
+    /// A world that was read from a cluster.
     pub fn of_cluster(world: &'a World, ownership: &'a Ownership) -> Self {
         Self {
             world,
             graph: Graph::of(world, ownership),
             owner_of: Box::new(move |object| ownership.owner(world, object)),
+        }
+    }
+
+    /// A world that was read from a dump of a cluster. A claim that the dump does not hold is not
+    /// lost: what bears its stamp is its environment's.
+    pub fn of_dump(world: &'a World, ownership: &'a Ownership) -> Self {
+        let owner_of = move |object: &Object| match ownership.owner(world, object) {
+            Owner::Tool { tool, name } if tool == LOST_CLAIM => match name.split_once('/') {
+                Some((stack, environment)) => Owner::Claim {
+                    stack: stack.to_owned(),
+                    environment: environment.to_owned(),
+                },
+                None => Owner::Tool { tool, name },
+            },
+            known => known,
+        };
+        Self {
+            world,
+            graph: Graph::of(world, ownership),
+            owner_of: Box::new(owner_of),
         }
     }
 

@@ -33,7 +33,10 @@ pub struct Broken {
 pub struct Removal {
     /// What is deleted along with it, by owner; itself excluded.
     pub dies: Vec<CascadeGroup>,
-    /// What breaks: sure things first, then by time and key.
+    /// What controllers made from these, or from itself, and is deleted as well.
+    pub derived: Vec<ObjectKey>,
+    /// What breaks: sure things first, then by time; what lacks the thing itself before what lacks
+    /// something between.
     pub broken: Vec<Broken>,
 }
 
@@ -44,14 +47,18 @@ pub fn removal(asked: &Asked<'_>, ownership: &Ownership, key: &ObjectKey) -> Rem
     dead.insert(key.clone());
     dead.extend(never_made(asked, &dead));
     let mut groups: BTreeMap<Owner, Vec<ObjectKey>> = BTreeMap::new();
+    let mut derived = Vec::new();
     for object in dead.iter().filter_map(|dead| asked.world.get(dead)) {
-        let is_ambient = matches!(
-            presence(object, asked.world, ownership.claims()),
-            Presence::Ambient(_)
-        );
-        if object.key != *key && !is_ambient {
-            let owner = asked.owner(&object.key).unwrap_or(Owner::Unknown);
-            groups.entry(owner).or_default().push(object.key.clone());
+        if object.key == *key {
+            continue;
+        }
+        match presence(object, asked.world, ownership.claims()) {
+            Presence::Ambient(_) => {}
+            Presence::Derived(_) => derived.push(object.key.clone()),
+            Presence::Counts => {
+                let owner = asked.owner(&object.key).unwrap_or(Owner::Unknown);
+                groups.entry(owner).or_default().push(object.key.clone());
+            }
         }
     }
     let certain = Spread::from(&asked.graph, &dead, &BTreeMap::new(), Strength::Required).broken;
@@ -70,14 +77,14 @@ pub fn removal(asked: &Asked<'_>, ownership: &Ownership, key: &ObjectKey) -> Rem
             })
         })
         .collect();
-    broken.sort_by(|a, b| {
-        (!a.is_certain, a.when, &a.key).cmp(&(!b.is_certain, b.when, &b.key))
-    });
+    let place = |one: &Broken| (!one.is_certain, one.when, one.lacks != *key);
+    broken.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.key.cmp(&b.key)));
     Removal {
         dies: groups
             .into_iter()
             .map(|(owner, objects)| CascadeGroup { owner, objects })
             .collect(),
+        derived,
         broken,
     }
 }

@@ -10,6 +10,8 @@ use super::graph::Graph;
 
 /// Most candidates that an error lists.
 const CANDIDATE_LIMIT: usize = 10;
+/// Objects of a kind that are all listed where none is called nearly so.
+const FEW: usize = 4;
 
 /// Short names as `kubectl api-resources` lists them.
 const SHORT_NAMES: &[(&str, &str)] = &[
@@ -253,7 +255,7 @@ fn unseen(thing: &Thing, kinds: &BTreeSet<&GroupKind>, world: &World) -> Option<
     (candidates.len() == 1).then(|| candidates.remove(0))
 }
 
-/// Objects of the kinds that are called so elsewhere, or nearly so.
+/// Objects of the kinds that are called so elsewhere, or nearly so; else the few that are there.
 fn similar(thing: &Thing, kinds: &BTreeSet<&GroupKind>, world: &World) -> Vec<ObjectKey> {
     let of_kind: Vec<&ObjectKey> = world
         .objects()
@@ -264,15 +266,17 @@ fn similar(thing: &Thing, kinds: &BTreeSet<&GroupKind>, world: &World) -> Vec<Ob
         thing.namespace.is_none() || key.namespace == thing.namespace || key.namespace.is_none()
     });
     let near = nearest(&thing.name, here.map(|key| key.name.as_str()));
-    of_kind
-        .into_iter()
-        .filter(|key| {
-            let is_here = thing.namespace.is_none() || key.namespace == thing.namespace;
+    let is_here =
+        |key: &ObjectKey| thing.namespace.is_none() || key.namespace == thing.namespace;
+    let (named, others): (Vec<&ObjectKey>, Vec<&ObjectKey>) =
+        of_kind.iter().partition(|key| {
             key.name == thing.name
-                || (Some(key.name.as_str()) == near && (is_here || key.namespace.is_none()))
-        })
-        .cloned()
-        .collect()
+                || (Some(key.name.as_str()) == near && (is_here(key) || key.namespace.is_none()))
+        });
+    let here: Vec<&ObjectKey> = others.into_iter().filter(|key| is_here(key)).collect();
+    let few = named.is_empty() && here.len() <= FEW;
+    let candidates = if few { here } else { named };
+    candidates.into_iter().cloned().collect()
 }
 
 fn known_kinds(world: &World, graph: &Graph) -> BTreeSet<GroupKind> {

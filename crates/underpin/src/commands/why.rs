@@ -84,9 +84,8 @@ pub(crate) async fn why(args: WhyArgs) -> Result<Exit, CommandError> {
         WorldOrigin::Declared(declared) => {
             Asked::of_declared(&source.world, &ownership, |key| declared.owner(key))
         }
-        WorldOrigin::Cluster | WorldOrigin::Dump(_) => {
-            Asked::of_cluster(&source.world, &ownership)
-        }
+        WorldOrigin::Cluster => Asked::of_cluster(&source.world, &ownership),
+        WorldOrigin::Dump(_) => Asked::of_dump(&source.world, &ownership),
     };
     let key = resolve(
         &thing,

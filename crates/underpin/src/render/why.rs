@@ -24,10 +24,14 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// Whether nothing that could hold a need was left unread. What a dump does not hold at all is
-    /// told apart: it may be that the cluster has none.
+    /// Whether nothing that could hold a need was left unread. What a dump does not hold may be in
+    /// the cluster all the same.
     pub(crate) fn is_complete(&self) -> bool {
-        self.why.is_complete() && self.source.problems.is_empty()
+        let is_whole = match &self.source.origin {
+            WorldOrigin::Cluster | WorldOrigin::Declared(_) => true,
+            WorldOrigin::Dump(dump) => dump.not_held.is_empty() && dump.only_namespace.is_none(),
+        };
+        is_whole && self.why.is_complete() && self.source.problems.is_empty()
     }
 }
 
@@ -68,7 +72,8 @@ pub(crate) fn json(answer: &Answer<'_>) -> String {
     }
 }
 
-/// Who needs an object.
+/// Who needs an object. Where that could not be answered, there are `schema`, `exit` and `error`
+/// alone, as of every command.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Document {
@@ -90,7 +95,7 @@ struct Document {
     protections: Vec<String>,
     /// What makes it, and would make it again.
     made_by: Vec<String>,
-    /// Whether every list that could hold a need was read, and no bound was met.
+    /// Whether everything that could hold a need was read and understood, and no bound was met.
     complete: bool,
     /// Lists that could not be read.
     unread: Vec<String>,
@@ -248,6 +253,8 @@ struct ProblemDocument {
 struct RemovalDocument {
     /// What is deleted along with it, by owner.
     dies: Vec<GroupDocument>,
+    /// What controllers made from these, or from the object itself, and is deleted as well.
+    derived: Vec<String>,
     /// What breaks: sure things first, then by time.
     breaks: Vec<BrokenDocument>,
 }
@@ -367,6 +374,7 @@ fn need(need: &Need) -> NeedDocument {
 fn removal(removal: &Removal) -> RemovalDocument {
     RemovalDocument {
         dies: removal.dies.iter().map(group).collect(),
+        derived: keys(&removal.derived),
         breaks: removal.broken.iter().map(broken).collect(),
     }
 }

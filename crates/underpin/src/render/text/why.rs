@@ -114,10 +114,11 @@ fn summary(answer: &Answer<'_>) -> String {
         *owners.entry(need.owner.as_ref()).or_default() += 1;
     }
     if needs.is_empty() {
-        let known = if answer.is_complete() {
-            "nothing needs it"
-        } else {
-            "nothing that could be read needs it"
+        let known = match &answer.source.origin {
+            WorldOrigin::Declared(_) => "nothing that is declared there needs it",
+            _ if answer.is_complete() => "nothing needs it",
+            WorldOrigin::Dump(_) => "nothing in the dump needs it",
+            WorldOrigin::Cluster => "nothing that could be read needs it",
         };
         return known.to_owned();
     }
@@ -280,6 +281,13 @@ fn removal(why: &Why, removal: &Removal) -> String {
         ));
         text.push_str(&removal.dies.iter().map(dies).collect::<String>());
     }
+    if !removal.derived.is_empty() {
+        let (count, also) = (removal.derived.len(), if dying > 0 { "also " } else { "" });
+        text.push_str(&format!(
+            "  {also}{} that controllers made from it\n",
+            counted(count, "object")
+        ));
+    }
     let mut last = None;
     for broken in &removal.broken {
         let heading = heading(broken);
@@ -289,7 +297,7 @@ fn removal(why: &Why, removal: &Removal) -> String {
         }
         text.push_str(&breaks(why, broken));
     }
-    if dying == 0 && removal.broken.is_empty() {
+    if dying == 0 && removal.derived.is_empty() && removal.broken.is_empty() {
         text.push_str("  nothing else dies, and nothing breaks\n");
     } else if removal.broken.is_empty() {
         text.push_str("  nothing else breaks\n");
