@@ -5,10 +5,7 @@ const MAX_CHARS: usize = 64;
 
 /// The candidate nearest to `word`, if it is near enough to be a likely slip: at most a third of
 /// the word's length in edits, ties decided by the candidates' order.
-pub fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().collect();
     if word.len() > MAX_CHARS {
         return None;

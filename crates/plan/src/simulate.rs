@@ -105,9 +105,7 @@ fn after_steps(before: &World, steps: &[Step]) -> Simulation {
         after.remove(key);
     }
     let mut deaths = BTreeMap::new();
-    let replaced = steps
-        .iter()
-        .filter(|step| step.action == Action::Replace);
+    let replaced = steps.iter().filter(|step| step.action == Action::Replace);
     let roots = replaced
         .map(|step| (step.key.clone(), Cause::Replaced))
         .collect();
@@ -115,10 +113,7 @@ fn after_steps(before: &World, steps: &[Step]) -> Simulation {
     for key in deaths.keys() {
         after.remove(key);
     }
-    for step in steps
-        .iter()
-        .filter(|step| step.action == Action::Delete)
-    {
+    for step in steps.iter().filter(|step| step.action == Action::Delete) {
         if let Some(cause) = deaths.get_mut(&step.key) {
             *cause = Cause::Step;
         }

@@ -141,9 +141,9 @@ fn check(case: &Path) -> Option<String> {
         };
         let same = match (found, expect) {
             // Of the owners, those that are expected.
-            (Value::Object(found), Value::Object(expect)) => {
-                expect.iter().all(|(key, owner)| found.get(key) == Some(owner))
-            }
+            (Value::Object(found), Value::Object(expect)) => expect
+                .iter()
+                .all(|(key, owner)| found.get(key) == Some(owner)),
             _ => found == expect,
         };
         if !same {
@@ -206,7 +206,11 @@ fn things_are_found_by_what_people_call_them() {
     found("ns/a", None, Ok("namespace/a"));
     found("Namespace/a", Some("b"), Ok("namespace/a"));
     found("svc/web", None, Ok("service/a/web"));
-    found("service/fast", None, Ok("service.serving.knative.dev/a/fast"));
+    found(
+        "service/fast",
+        None,
+        Ok("service.serving.knative.dev/a/fast"),
+    );
     found(
         "service.serving.knative.dev/web",
         None,
@@ -239,7 +243,9 @@ fn things_that_are_not_clear_are_refused_with_candidates() {
     found(
         "secret/b/zzzzzz",
         None,
-        Err("there is no secret/b/zzzzzz, and nothing refers to it; did you mean secret/b/db, secret/b/only?"),
+        Err(
+            "there is no secret/b/zzzzzz, and nothing refers to it; did you mean secret/b/db, secret/b/only?",
+        ),
     );
     found(
         "configmap/zzzzzz",
@@ -264,7 +270,9 @@ fn things_that_are_not_clear_are_refused_with_candidates() {
     found(
         "wallet",
         None,
-        Err("`wallet` names no object: write KIND/NAME or KIND/NAMESPACE/NAME, such as secret/wallet/db"),
+        Err(
+            "`wallet` names no object: write KIND/NAME or KIND/NAMESPACE/NAME, such as secret/wallet/db",
+        ),
     );
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use underpin_model::{
-    Depth, GroupKind, Object, Reference, World, builtin_kind, canonical_group,
-};
+use underpin_model::{Depth, GroupKind, Object, Reference, World, builtin_kind, canonical_group};
 
 use crate::{
     collector::Collector,

@@ -63,7 +63,10 @@ mod tests {
     fn traefik_matchers_name_their_hosts() {
         for (matcher, expect) in [
             ("Host(`a.example`) && PathPrefix(`/x`)", &["a.example"][..]),
-            ("Host(`a.example`, `b.example`)", &["a.example", "b.example"]),
+            (
+                "Host(`a.example`, `b.example`)",
+                &["a.example", "b.example"],
+            ),
             ("Host(`a`) || Host(\"b\")", &["a", "b"]),
             ("HostSNI(`*`)", &["*"]),
             ("PathPrefix(`/x`)", &[]),

@@ -111,8 +111,7 @@ pub(crate) async fn live(
 ) -> Result<Source, CommandError> {
     let cluster = Cluster::connect(options).await?;
     let claims_namespace = claims_namespace.unwrap_or(names::CLAIMS_NAMESPACE);
-    let world =
-        underpin_deploy::read_world(&cluster, claims_namespace, namespaces, &[]).await?;
+    let world = underpin_deploy::read_world(&cluster, claims_namespace, namespaces, &[]).await?;
     Ok(Source {
         world,
         origin: WorldOrigin::Cluster,
@@ -295,7 +294,10 @@ fn declared_by(
     .map_err(|error| CommandError::usage(error.to_string(), "give the stack another name"))?;
     let (mut variables, _) = stack.variables(&environment.name, &home, &|_| None);
     // No value of a Secret matters to who needs what.
-    for secret in stack.file.spec.environments[&environment.name].secrets.keys() {
+    for secret in stack.file.spec.environments[&environment.name]
+        .secrets
+        .keys()
+    {
         variables.insert(secret, Variable::secret("secret"));
     }
     for (name, value) in given {

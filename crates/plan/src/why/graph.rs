@@ -6,9 +6,7 @@ use underpin_model::{
     Evidence, FieldPath, Object, ObjectKey, Reference, Relation, Strength, Target, World,
     builtin_kind,
 };
-use underpin_refs::{
-    Effect, Presence, ReferenceIndex, bears_pods, effect, generated, presence,
-};
+use underpin_refs::{Effect, Presence, ReferenceIndex, bears_pods, effect, generated, presence};
 
 use crate::{Ownership, ownership::controller_of};
 
@@ -208,7 +206,15 @@ impl Builder<'_> {
 /// By consumer, provider and relation; what the consumer says itself before what its pods say.
 fn order(
     edge: &Edge,
-) -> (&ObjectKey, &ObjectKey, Relation, bool, Strength, &FieldPath, &ObjectKey) {
+) -> (
+    &ObjectKey,
+    &ObjectKey,
+    Relation,
+    bool,
+    Strength,
+    &FieldPath,
+    &ObjectKey,
+) {
     (
         &edge.consumer,
         &edge.provider,

@@ -55,7 +55,9 @@ pub struct Thing {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ThingError {
     /// It is not of the form.
-    #[error("`{0}` names no object: write KIND/NAME or KIND/NAMESPACE/NAME, such as secret/wallet/db")]
+    #[error(
+        "`{0}` names no object: write KIND/NAME or KIND/NAMESPACE/NAME, such as secret/wallet/db"
+    )]
     Malformed(String),
     /// No such kind is known.
     #[error("there is no kind `{kind}`{}", suggestion(.nearest.as_ref()))]
@@ -134,7 +136,10 @@ impl FromStr for Thing {
         let is_word = |word: &str| {
             !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c.is_control())
         };
-        if ![kind, name, namespace.unwrap_or(name)].into_iter().all(is_word) {
+        if ![kind, name, namespace.unwrap_or(name)]
+            .into_iter()
+            .all(is_word)
+        {
             return Err(ThingError::Malformed(text.to_owned()));
         }
         Ok(Self {
@@ -266,13 +271,11 @@ fn similar(thing: &Thing, kinds: &BTreeSet<&GroupKind>, world: &World) -> Vec<Ob
         thing.namespace.is_none() || key.namespace == thing.namespace || key.namespace.is_none()
     });
     let near = nearest(&thing.name, here.map(|key| key.name.as_str()));
-    let is_here =
-        |key: &ObjectKey| thing.namespace.is_none() || key.namespace == thing.namespace;
-    let (named, others): (Vec<&ObjectKey>, Vec<&ObjectKey>) =
-        of_kind.iter().partition(|key| {
-            key.name == thing.name
-                || (Some(key.name.as_str()) == near && (is_here(key) || key.namespace.is_none()))
-        });
+    let is_here = |key: &ObjectKey| thing.namespace.is_none() || key.namespace == thing.namespace;
+    let (named, others): (Vec<&ObjectKey>, Vec<&ObjectKey>) = of_kind.iter().partition(|key| {
+        key.name == thing.name
+            || (Some(key.name.as_str()) == near && (is_here(key) || key.namespace.is_none()))
+    });
     let here: Vec<&ObjectKey> = others.into_iter().filter(|key| is_here(key)).collect();
     let few = named.is_empty() && here.len() <= FEW;
     let candidates = if few { here } else { named };
@@ -370,7 +373,12 @@ mod tests {
         check("service", "serving.knative.dev", "Service", true);
         check("ingresses", "networking.k8s.io", "Ingress", true);
         check("netpol", "networking.k8s.io", "NetworkPolicy", true);
-        check("networkpolicies", "networking.k8s.io", "NetworkPolicy", true);
+        check(
+            "networkpolicies",
+            "networking.k8s.io",
+            "NetworkPolicy",
+            true,
+        );
         check("endpoints", "", "Endpoints", true);
         check("storageclasses", "storage.k8s.io", "StorageClass", true);
         check("gateways", "gateway.networking.k8s.io", "Gateway", true);

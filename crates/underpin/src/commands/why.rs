@@ -53,7 +53,7 @@ pub(crate) struct WhyArgs {
     #[arg(short, long, value_name = "FILE")]
     file: Option<Utf8PathBuf>,
     /// The environment of the stack.
-    #[arg(short, long, value_name = "NAME", env = "UNDERPIN_ENVIRONMENT", value_parser = given)]
+    #[arg(short, long, value_name = "NAME", value_parser = given)]
     environment: Option<String>,
     /// The kubeconfig context.
     #[arg(long, value_name = "NAME", value_parser = given)]
@@ -150,7 +150,11 @@ async fn source(args: &WhyArgs, thing: &Thing) -> Result<Source, CommandError> {
     let options =
         worlds::connect_options(args.kubeconfig.as_deref(), context, args.request_timeout);
     // Where lists of the whole cluster are forbidden, the thing's own surroundings may be readable.
-    let namespaces: Vec<String> = thing.surroundings().map(str::to_owned).into_iter().collect();
+    let namespaces: Vec<String> = thing
+        .surroundings()
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
     worlds::live(&options, claims_namespace.as_deref(), &namespaces).await
 }
 

@@ -8,5 +8,5 @@ mod tests;
 pub(crate) mod text;
 pub(crate) mod why;
 
-pub use why::json_schema as why_json_schema;
 pub(crate) use judged::{Ended, Judged, ended};
+pub use why::json_schema as why_json_schema;

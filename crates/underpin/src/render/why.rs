@@ -115,7 +115,11 @@ struct Document {
 
 /// The world that was asked.
 #[derive(Serialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 enum WorldDocument {
     /// A live cluster.
     Cluster {

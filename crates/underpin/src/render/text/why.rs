@@ -150,7 +150,10 @@ fn grouped(parts: &[&Need]) -> String {
     for part in parts {
         let relation = part.links.first().map_or(Relation::Owned, |l| l.relation);
         let owners = groups.entry(relation).or_default();
-        owners.entry(part.owner.as_ref()).or_default().push(&part.key);
+        owners
+            .entry(part.owner.as_ref())
+            .or_default()
+            .push(&part.key);
     }
     let mut text = String::new();
     for (relation, owners) in groups {
@@ -275,10 +278,7 @@ fn removal(why: &Why, removal: &Removal) -> String {
     let dying: usize = removal.dies.iter().map(|group| group.objects.len()).sum();
     if dying > 0 {
         let verb = if dying == 1 { "dies" } else { "die" };
-        text.push_str(&format!(
-            "  {} {verb} with it\n",
-            counted(dying, "object")
-        ));
+        text.push_str(&format!("  {} {verb} with it\n", counted(dying, "object")));
         text.push_str(&removal.dies.iter().map(dies).collect::<String>());
     }
     if !removal.derived.is_empty() {
