@@ -26,6 +26,8 @@ pub struct Broken {
     pub lacks: ObjectKey,
     /// The field that says that it needs it.
     pub because: Edge,
+    /// Steps between it and what dies; 1 for whoever lacks that itself.
+    pub depth: usize,
 }
 
 /// What happens when a thing goes.
@@ -35,8 +37,7 @@ pub struct Removal {
     pub dies: Vec<CascadeGroup>,
     /// What controllers made from these, or from itself, and is deleted as well.
     pub derived: Vec<ObjectKey>,
-    /// What breaks: sure things first, then by time; what lacks the thing itself before what lacks
-    /// something between.
+    /// What breaks: sure things first, then by time, then causes before what follows from them.
     pub broken: Vec<Broken>,
 }
 
@@ -73,11 +74,12 @@ pub fn removal(asked: &Asked<'_>, ownership: &Ownership, key: &ObjectKey) -> Rem
                 is_certain,
                 lacks: how.because.provider.clone(),
                 because: how.because,
+                depth: how.depth,
                 key,
             })
         })
         .collect();
-    let place = |one: &Broken| (!one.is_certain, one.when, one.lacks != *key);
+    let place = |one: &Broken| (!one.is_certain, one.when, one.depth);
     broken.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.key.cmp(&b.key)));
     Removal {
         dies: groups
@@ -111,6 +113,7 @@ fn never_made(asked: &Asked<'_>, dead: &BTreeSet<ObjectKey>) -> Vec<ObjectKey> {
 #[derive(Clone)]
 struct How {
     when: Effect,
+    depth: usize,
     because: Edge,
 }
 
@@ -119,7 +122,7 @@ struct Spread<'g> {
     graph: &'g Graph,
     dead: &'g BTreeSet<ObjectKey>,
     broken: BTreeMap<ObjectKey, How>,
-    queue: BTreeSet<(Effect, ObjectKey)>,
+    queue: BTreeSet<(Effect, usize, ObjectKey)>,
     /// The least sure references that count.
     weakest: Strength,
 }
@@ -132,8 +135,10 @@ impl<'g> Spread<'g> {
         known: &BTreeMap<ObjectKey, How>,
         weakest: Strength,
     ) -> Self {
-        let queue = dead.iter().map(|key| (Effect::AtOnce, key.clone()));
-        let also = known.iter().map(|(key, how)| (how.when, key.clone()));
+        let queue = dead.iter().map(|key| (Effect::AtOnce, 0, key.clone()));
+        let also = known
+            .iter()
+            .map(|(key, how)| (how.when, how.depth, key.clone()));
         let mut spread = Self {
             graph,
             dead,
@@ -142,16 +147,16 @@ impl<'g> Spread<'g> {
             weakest,
         };
         // Each object enters the queue at most once for each time at which it may break.
-        while let Some((when, at)) = spread.queue.pop_first() {
+        while let Some((when, depth, at)) = spread.queue.pop_first() {
             let current = spread.broken.get(&at).is_none_or(|how| how.when == when);
             if when != Effect::AtRenewal && current {
-                spread.reach(when, &at);
+                spread.reach(when, depth + 1, &at);
             }
         }
         spread
     }
 
-    fn reach(&mut self, when: Effect, at: &ObjectKey) {
+    fn reach(&mut self, when: Effect, depth: usize, at: &ObjectKey) {
         let graph = self.graph;
         for edge in graph.needing(at) {
             // What is written as optional does without.
@@ -168,10 +173,11 @@ impl<'g> Spread<'g> {
             }
             let how = How {
                 when: shows,
+                depth,
                 because: edge.clone(),
             };
             self.broken.insert(edge.consumer.clone(), how);
-            self.queue.insert((shows, edge.consumer.clone()));
+            self.queue.insert((shows, depth, edge.consumer.clone()));
         }
     }
 

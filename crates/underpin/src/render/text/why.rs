@@ -11,7 +11,7 @@ use crate::{
         style::{BOLD, DIM, paint},
         why::{Answer, place},
     },
-    worlds::WorldOrigin,
+    worlds::{Dump, WorldOrigin},
 };
 
 /// Fields shown of one need; JSON has all of them.
@@ -264,9 +264,10 @@ fn evidence(edge: &Edge) -> String {
     if !evidence.path.as_str().is_empty() {
         words.push(evidence.path.to_string());
     }
-    match words.is_empty() {
-        true => evidence.note.clone(),
-        false => format!("{}: {}", words.join(" "), evidence.note),
+    if words.is_empty() {
+        evidence.note.clone()
+    } else {
+        format!("{}: {}", words.join(" "), evidence.note)
     }
 }
 
@@ -406,27 +407,30 @@ fn left_out(answer: &Answer<'_>) -> String {
         }
     }
     if let WorldOrigin::Dump(dump) = &answer.source.origin {
-        if !dump.not_held.is_empty() {
-            let mut kinds: Vec<String> = dump
-                .not_held
-                .iter()
-                .take(KINDS_SHOWN)
-                .map(|kind| kind.kind.clone())
-                .collect();
-            if dump.not_held.len() > KINDS_SHOWN {
-                kinds.push(format!("{} more", dump.not_held.len() - KINDS_SHOWN));
-            }
-            text.push_str(&format!(
-                "\nthe dump holds no objects of these kinds, any of which may need it: {}\n",
-                kinds.join(", ")
-            ));
+        text.push_str(&not_dumped(dump));
+    }
+    text
+}
+
+/// What a dump does not hold.
+fn not_dumped(dump: &Dump) -> String {
+    let mut text = String::new();
+    if !dump.not_held.is_empty() {
+        let shown = dump.not_held.iter().take(KINDS_SHOWN);
+        let mut kinds: Vec<String> = shown.map(|kind| kind.kind.clone()).collect();
+        if dump.not_held.len() > KINDS_SHOWN {
+            kinds.push(format!("{} more", dump.not_held.len() - KINDS_SHOWN));
         }
-        if let Some(namespace) = &dump.only_namespace {
-            text.push_str(&format!(
-                "\nthe dump holds namespace {namespace} alone: what needs it from others is not seen; \
-                 dump with --all-namespaces\n"
-            ));
-        }
+        text.push_str(&format!(
+            "\nthe dump holds no objects of these kinds, any of which may need it: {}\n",
+            kinds.join(", ")
+        ));
+    }
+    if let Some(namespace) = &dump.only_namespace {
+        text.push_str(&format!(
+            "\nthe dump holds namespace {namespace} alone: what needs it from others is not seen; \
+             dump with --all-namespaces\n"
+        ));
     }
     text
 }
