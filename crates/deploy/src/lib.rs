@@ -55,7 +55,7 @@ pub use down::{down, plan_teardown, reclaim_kept};
 pub use error::DeployError;
 pub use import::{Import, ImportFrom, Imported, import};
 pub use observe::{Event, Observer, Pending, Readiness, StepResult, WaveReadiness};
-pub use planning::{Planned, plan};
+pub use planning::{Planned, plan, read_world};
 pub use run::{Failure, NotReady, Outcome, Summary};
 pub use status::{ClaimStatus, KeptNamespace, Status, status};
 pub use stop::{Stop, StopReason};

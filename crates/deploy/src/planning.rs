@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use underpin_cluster::{Host, ReadRequest};
+use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
 use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
 use underpin_plan::{
     Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
@@ -175,15 +175,33 @@ pub(crate) async fn read(
     deployment: &Deployment,
     namespaces: &[String],
 ) -> Result<World, DeployError> {
-    let request = ReadRequest {
-        claims_namespace: deployment.claims_namespace.clone(),
-        namespaces: namespaces.to_vec(),
-        secrets_in: namespaces.to_vec(),
-        full: Arc::new(is_read_in_full),
-    };
-    let world = deployment.cluster.read_world(&request).await?;
+    let world = read_world(
+        &deployment.cluster,
+        &deployment.claims_namespace,
+        namespaces,
+        namespaces,
+    )
+    .await?;
     session::check_cluster(deployment, &world)?;
     Ok(world)
+}
+
+/// Reads the whole world, with every kind that may say what it needs in full; of Secrets the
+/// metadata alone, but for those in the namespaces `secrets_in`. What lies in the namespaces of
+/// interest is tried one by one where a list of the whole cluster is forbidden.
+pub async fn read_world(
+    cluster: &Cluster,
+    claims_namespace: &str,
+    namespaces: &[String],
+    secrets_in: &[String],
+) -> Result<World, ClusterError> {
+    let request = ReadRequest {
+        claims_namespace: claims_namespace.to_owned(),
+        namespaces: namespaces.to_vec(),
+        secrets_in: secrets_in.to_vec(),
+        full: Arc::new(is_read_in_full),
+    };
+    cluster.read_world(&request).await
 }
 
 /// Whether objects of a kind may say what they need, and are read in full for it. What controllers

@@ -18,6 +18,7 @@ mod path;
 mod reference;
 mod selector;
 mod step;
+mod suggest;
 mod world;
 
 pub use claim::{
@@ -36,6 +37,7 @@ pub use path::FieldPath;
 pub use reference::{Reference, Relation, Strength, Target};
 pub use selector::{LabelSelector, Requirement};
 pub use step::{Action, FieldChange, KeepReason, Step};
+pub use suggest::{listed, nearest};
 pub use world::{ClusterIdentity, ResourceKind, Unread, World};
 
 /// The field manager of everything Underpin applies, and the prefix of its own keys.

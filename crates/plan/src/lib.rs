@@ -33,6 +33,7 @@ pub mod rules;
 mod simulate;
 mod teardown;
 mod waiting;
+pub mod why;
 mod wording;
 
 pub use accept::{Acceptance, AcceptanceError, Acceptances};
@@ -51,6 +52,6 @@ pub use placement::{ResolvedPlacement, resolve_placement};
 pub use prepare::{Preparation, Prepared, Situation, prepare};
 pub use recorded::{Recorded, RecordedObject, UnreadRecord};
 pub use redact::{redacted, secret_values};
-pub use simulate::{Cause, Simulation, simulate};
+pub use simulate::{Cause, Simulation, simulate, simulate_removal};
 pub use teardown::plan_down;
 pub use waiting::{Until, Waiting, WaitingError, duration, waiting};

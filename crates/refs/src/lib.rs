@@ -7,6 +7,8 @@
 //! of a Secret are never looked at, only encoded; malformed fields are skipped, never a panic.
 
 mod collector;
+mod defined;
+mod effect;
 mod field;
 mod generated;
 mod host;
@@ -18,13 +20,17 @@ mod presence;
 mod protection;
 mod references;
 mod secret;
+mod served;
 
+pub use defined::defined;
+pub use effect::{Effect, effect};
 pub use generated::generated;
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use index::ReferenceIndex;
 pub use owner::{is_deployer_manager, tool_owner};
-pub use pods::{pod_labels, pod_template};
+pub use pods::{bears_pods, pod_labels, pod_template};
 pub use presence::{Presence, presence};
 pub use protection::{Protection, protection_from_key, protections};
-pub use references::references;
+pub use references::{references, referring_kinds};
 pub use secret::store_string_data;
+pub use served::served_hosts;

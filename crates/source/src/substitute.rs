@@ -16,10 +16,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
+use underpin_model::{listed, nearest};
 
 use crate::{
     Diagnostic,
-    suggest::{listed, nearest},
     yaml::{
         Content, Field, Node, NodeDocument, Position, Scalar,
         scalar::{resolve_plain, to_json},

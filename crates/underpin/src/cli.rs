@@ -36,6 +36,7 @@ enum Command {
     Down(commands::down::DownArgs),
     Import(commands::import::ImportArgs),
     Status(commands::status::StatusArgs),
+    Why(commands::why::WhyArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
     Demo(commands::demo::DemoArgs),
@@ -203,6 +204,7 @@ impl Command {
             Self::Down(args) => commands::down::down(args).await,
             Self::Import(args) => commands::import::import(args).await,
             Self::Status(args) => commands::status::status(args).await,
+            Self::Why(args) => commands::why::why(args).await,
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),
@@ -219,6 +221,7 @@ impl Command {
             Self::Down(args) => args.target.output,
             Self::Import(args) => args.target.output,
             Self::Status(args) => args.target.output,
+            Self::Why(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
             // Other programs' words are for people.
@@ -234,6 +237,7 @@ impl Command {
             Self::Down(_) => "down",
             Self::Import(_) => "import",
             Self::Status(_) => "status",
+            Self::Why(_) => "why",
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",

@@ -18,3 +18,4 @@ mod help;
 mod streams;
 mod target;
 mod usage;
+mod why;

@@ -7,12 +7,14 @@ mod plan;
 mod run;
 mod sandbox;
 mod status;
+mod why;
 
 pub(crate) use import::{import_plan, imported};
 pub(crate) use plan::plan;
 pub(crate) use run::outcome;
 pub(crate) use sandbox::sandbox;
 pub(crate) use status::status;
+pub(crate) use why::why;
 
 use underpin_model::Finding;
 use underpin_plan::Environment;
@@ -63,7 +65,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     text
 }
 
-fn one_diagnostic(diagnostic: &Diagnostic) -> String {
+pub(super) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
     let mut text = format!(
         "{}: {} {}\n",
         diagnostic.place,
