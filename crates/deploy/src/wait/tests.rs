@@ -80,6 +80,7 @@ fn plan() -> Plan {
         steps: Vec::new(),
         conflicts: [].into(),
         taken: [].into(),
+        drifted: [].into(),
         nonces: [].into(),
         dropped: [].into(),
         problems: Vec::new(),
