@@ -6,6 +6,7 @@
 //! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
 //! of a Secret are never looked at, only encoded; malformed fields are skipped, never a panic.
 
+mod binding;
 mod collector;
 mod field;
 mod generated;
@@ -19,6 +20,7 @@ mod protection;
 mod references;
 mod secret;
 
+pub use binding::rebound;
 pub use generated::generated;
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use index::ReferenceIndex;
