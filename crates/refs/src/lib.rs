@@ -6,6 +6,7 @@
 //! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
 //! of a Secret are never looked at, only encoded; malformed fields are skipped, never a panic.
 
+mod binding;
 mod collector;
 mod defined;
 mod effect;
@@ -22,6 +23,7 @@ mod references;
 mod secret;
 mod served;
 
+pub use binding::rebound;
 pub use defined::defined;
 pub use effect::{Effect, effect};
 pub use generated::generated;
