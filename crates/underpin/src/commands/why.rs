@@ -130,7 +130,7 @@ async fn source(args: &WhyArgs, thing: &Thing) -> Result<Source, CommandError> {
         let stack = load_stack(stack_file(args))?;
         let name = choose_environment(&stack, args.environment.as_deref())?;
         context = setup::context(&stack, &name, args.context.as_deref())?;
-        claims_namespace = stack.file.spec.claims_namespace.clone();
+        claims_namespace.clone_from(&stack.file.spec.claims_namespace);
     }
     match args.against.as_deref().map(worlds::against).transpose()? {
         Some(Against::Dump(path)) => {
