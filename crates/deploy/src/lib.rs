@@ -49,6 +49,8 @@ mod apply_tests;
 mod dry_run_tests;
 #[cfg(test)]
 mod mock;
+#[cfg(test)]
+mod remove_tests;
 
 pub use deployment::{Deployment, Settings};
 pub use down::{down, plan_teardown, reclaim_kept};

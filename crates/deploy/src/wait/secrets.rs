@@ -48,8 +48,11 @@ pub(super) async fn of_pod(
     if read.len() > LIMIT {
         return Ok(Err(format!("the pod reads more than {LIMIT} Secrets")));
     }
-    let Some(kind) = kinds.get(&GroupKind::core("Secret")) else {
+    if read.is_empty() {
         return Ok(Ok(values));
+    }
+    let Some(kind) = kinds.get(&GroupKind::core("Secret")) else {
+        return Ok(Err("it is not known how Secrets are read".to_owned()));
     };
     for key in read {
         match timed()?.get(kind, &key).await {

@@ -115,15 +115,30 @@ async fn wait(
     deadline: Option<Duration>,
     answer: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static,
 ) -> Ended {
+    wait_where(KINDS, applied, deadline, answer).await
+}
+
+/// The kinds that a cluster serves: group, name and plural.
+type Served = &'static [(&'static str, &'static str, &'static str)];
+
+const KINDS: Served = &[
+    ("", "Secret", "secrets"),
+    ("apps", "Deployment", "deployments"),
+    ("apps", "ReplicaSet", "replicasets"),
+    ("", "Pod", "pods"),
+    ("example.com", "Widget", "widgets"),
+];
+
+/// The same in a cluster that serves these kinds.
+async fn wait_where(
+    served: Served,
+    applied: Vec<Value>,
+    deadline: Option<Duration>,
+    answer: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static,
+) -> Ended {
     let (cluster, log) = mock::cluster(answer);
     let mut world = World::default();
-    for (group, name, plural) in [
-        ("apps", "Deployment", "deployments"),
-        ("apps", "ReplicaSet", "replicasets"),
-        ("", "Pod", "pods"),
-        ("", "Secret", "secrets"),
-        ("example.com", "Widget", "widgets"),
-    ] {
+    for (group, name, plural) in served {
         let kind = kind(group, name, plural);
         world.kinds.insert(kind.kind.clone(), kind);
     }
@@ -361,10 +376,10 @@ fn leaking(seen: &Seen, secret: &(u16, Value)) -> (u16, Value) {
     }
 }
 
-async fn leak(secret: (u16, Value)) -> Ended {
+async fn leak(served: Served, secret: (u16, Value)) -> Ended {
     let short = json!({"underpin.dev/wait-timeout": "20s"});
     let applied = vec![deployment("web", &short, &json!({}))];
-    wait(applied, None, move |seen| leaking(seen, &secret)).await
+    wait_where(served, applied, None, move |seen| leaking(seen, &secret)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -373,7 +388,7 @@ async fn values_of_secrets_are_hidden_in_what_containers_wrote() {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"},
         "data": {"password": "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5"},
     });
-    let ended = leak((200, secret)).await;
+    let ended = leak(KINDS, (200, secret)).await;
     let said = ended.said();
     assert!(
         !said.contains(PASSWORD) && !said.contains("from-a-variable"),
@@ -393,7 +408,7 @@ async fn values_of_secrets_are_hidden_in_what_containers_wrote() {
 /// Nobody knows what such a log may hold: it is not even read.
 #[tokio::test(start_paused = true)]
 async fn where_a_secret_cannot_be_read_no_log_is_shown() {
-    let ended = leak(status(403, "Forbidden", &json!([]))).await;
+    let ended = leak(KINDS, status(403, "Forbidden", &json!([]))).await;
     assert!(!ended.said().contains(PASSWORD), "{}", ended.said());
     assert_eq!(ended.requests("/log"), 0);
     let diagnosis = &ended.failures[0].not_ready.as_ref().unwrap().diagnosis;
@@ -410,6 +425,14 @@ async fn where_a_secret_cannot_be_read_no_log_is_shown() {
             .unwrap()
             .contains("kubectl logs -n shop web-1-a -c main --previous")
     );
+}
+
+/// A discovery that failed tells of no Secrets; that is no pod without any.
+#[tokio::test(start_paused = true)]
+async fn where_secrets_were_not_discovered_no_log_is_shown() {
+    let ended = leak(&KINDS[1..], (404, Value::Null)).await;
+    assert!(!ended.said().contains(PASSWORD), "{}", ended.said());
+    assert_eq!(ended.requests("/log"), 0);
 }
 
 /// What cannot be read is named, and the wait ends as it would.

@@ -6,12 +6,12 @@ use std::{
 };
 
 use tokio::time::Instant;
-use underpin_model::{GroupKind, Object, ObjectKey, Step, World};
+use underpin_model::{Object, ObjectKey, Step, World};
 use underpin_plan::{Plan, Until, waiting};
 use underpin_readiness::{
     State, Surroundings, completion, diagnosis::Mask, observes_changes, state,
 };
-use underpin_refs::pod_template;
+use underpin_refs::bears_pods;
 use underpin_source::manifests::Variables;
 
 use super::{
@@ -391,5 +391,6 @@ impl<'a> Wait<'a> {
 
 /// Whether an object makes pods; a Pod tells of itself.
 fn makes_pods(object: &Object) -> bool {
-    object.key.kind != GroupKind::core("Pod") && pod_template(object).is_some()
+    let kind = &object.key.kind;
+    bears_pods(kind) && !kind.is("", "Pod")
 }
