@@ -11,7 +11,11 @@ use underpin_plan::{
 use underpin_source::manifests::{Variable, Variables, render};
 
 use crate::{
-    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, host::random, kinds::Kinds,
+    DeployError, Deployment, Event, Observer,
+    dry_run::dry_runs,
+    helm,
+    host::random,
+    kinds::{self, Kinds},
     session,
 };
 
@@ -201,7 +205,10 @@ pub async fn read_world(
         secrets_in: secrets_in.to_vec(),
         full: Arc::new(is_read_in_full),
     };
-    cluster.read_world(&request).await
+    let mut world = cluster.read_world(&request).await?;
+    let undiscovered = kinds::undiscovered(&world);
+    world.unread.extend(undiscovered);
+    Ok(world)
 }
 
 /// Whether objects of a kind may say what they need, and are read in full for it. What controllers

@@ -46,7 +46,6 @@ pub use judge::{Case, Verdict, judge, sort_findings};
 pub use left_alone::{FieldExpression, FieldExpressionError};
 pub use managed_fields::without_co_owned;
 pub use occupancy::{Occupancy, Occupant, occupancy, placed_in};
-pub use order::defined_kind;
 pub use ownership::{LOST_CLAIM, Ownership};
 pub use placement::{ResolvedPlacement, resolve_placement};
 pub use prepare::{Preparation, Prepared, Situation, prepare};

@@ -13,8 +13,9 @@ use serde_json::Value;
 use underpin_model::{
     Action, GroupKind, LogicalKey, Object, ObjectKey, OwnerReference, Step, World,
 };
+use underpin_refs::defined_kind;
 
-use crate::{Plan, order::defined_kind};
+use crate::Plan;
 
 /// Longest chain of owners that is followed down: deployment, replica set, pod, and some operators
 /// above.

@@ -24,7 +24,7 @@ mod secret;
 mod served;
 
 pub use binding::rebound;
-pub use defined::defined;
+pub use defined::{defined, defined_kind, is_established};
 pub use effect::{Effect, effect};
 pub use generated::generated;
 pub use host::{HostForm, ServiceHost, service_hosts};
