@@ -14,9 +14,7 @@ pub(crate) async fn keep(
     fingerprints: &Fingerprints,
 ) -> Result<String, String> {
     let time = tools.time().map_err(|stopped| stopped.to_string())?;
-    let name = deployment
-        .claim_name()
-        .map_err(|error| error.to_string())?;
+    let name = deployment.claim_name().map_err(|error| error.to_string())?;
     let revision = StoredRevision {
         fingerprint_key: fingerprints.key_id(),
         objects: applied_content(plan, fingerprints),

@@ -112,10 +112,8 @@ pub async fn compare_revisions(
         return Err(DeployError::NoHistory(environment));
     };
     let (from, to) = choose(&environment, &claim.history, from, to)?;
-    let (before, after) = tokio::try_join!(
-        load(&deployment.store, &from),
-        load(&deployment.store, &to)
-    )?;
+    let (before, after) =
+        tokio::try_join!(load(&deployment.store, &from), load(&deployment.store, &to))?;
     Ok(RevisionComparison {
         diff: revision_diff(&before.objects, &after.objects),
         secrets_comparable: before.fingerprint_key == after.fingerprint_key,
@@ -171,7 +169,11 @@ fn choose(
         environment: environment.to_owned(),
         known: known(history),
     };
-    let newest = || kept.last().map(|record| (*record).clone()).ok_or_else(too_few);
+    let newest = || {
+        kept.last()
+            .map(|record| (*record).clone())
+            .ok_or_else(too_few)
+    };
     let (from, to) = match (from, to) {
         (Some(from), Some(to)) => (find(from)?, find(to)?),
         (Some(from), None) => (find(from)?, newest()?),
@@ -219,11 +221,19 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(contents: &[&str], from: Option<u64>, to: Option<u64>, expect: Result<(u64, u64), &str>) {
+    fn check(
+        contents: &[&str],
+        from: Option<u64>,
+        to: Option<u64>,
+        expect: Result<(u64, u64), &str>,
+    ) {
         let chosen = choose("s/e", &history(contents), from, to);
         match (chosen, expect) {
             (Ok((from, to)), Ok(expect)) => {
-                assert_eq!((from.revision, to.revision), (Some(expect.0), Some(expect.1)));
+                assert_eq!(
+                    (from.revision, to.revision),
+                    (Some(expect.0), Some(expect.1))
+                );
             }
             (Err(error), Err(expect)) => {
                 let error = error.to_string();

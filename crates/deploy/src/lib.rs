@@ -52,6 +52,8 @@ mod apply_tests;
 mod dry_run_tests;
 #[cfg(test)]
 mod mock;
+#[cfg(test)]
+mod remove_tests;
 
 pub use deployment::{Deployment, Settings};
 pub use down::{down, plan_teardown, reclaim_kept};
@@ -59,9 +61,9 @@ pub use error::DeployError;
 pub use frozen::{freeze, up_frozen};
 pub use history::{History, HistoryError, RevisionComparison, compare_revisions, history};
 pub use import::{Import, ImportFrom, Imported, import};
-pub use observe::{Event, Observer, StepResult};
-pub use planning::{Planned, plan};
-pub use run::{Failure, Outcome, Summary};
+pub use observe::{Event, Observer, Pending, Readiness, StepResult, WaveReadiness};
+pub use planning::{Planned, plan, read_world};
+pub use run::{Failure, NotReady, Outcome, Summary};
 pub use status::{ClaimStatus, KeptNamespace, Status, status};
 pub use stop::{Stop, StopReason};
 pub use up::up;

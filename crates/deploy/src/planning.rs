@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use underpin_cluster::{Host, ReadRequest};
+use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
 use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
 use underpin_plan::{
     Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
@@ -11,7 +11,11 @@ use underpin_plan::{
 use underpin_source::manifests::{Variable, Variables, render};
 
 use crate::{
-    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, host::random, kinds::Kinds,
+    DeployError, Deployment, Event, Observer,
+    dry_run::dry_runs,
+    helm,
+    host::random,
+    kinds::{self, Kinds},
     session,
 };
 
@@ -111,7 +115,7 @@ pub async fn plan(
     let kinds = Kinds::new(&world, declared.iter());
     let answers = dry_runs(deployment, &world, &kinds, &preparation.objects, observer).await;
     let key = deployment.store.fingerprint_key().await.unwrap_or(None);
-    let fingerprints = Fingerprints::new(key).hiding(deployment.variables.secrets());
+    let fingerprints = Fingerprints::new(key).hiding(deployment.variables.secret_values());
     let input = UpInput {
         environment,
         claim: claim.as_ref(),
@@ -124,10 +128,10 @@ pub async fn plan(
     for step in &mut plan.steps {
         step.force |= answers.taken.contains_key(&step.key);
         // Servers quote what they refuse to change.
-        step.reason = fingerprints.scrubbed(&step.reason);
+        step.reason = fingerprints.mask().apply(&step.reason);
     }
     for problem in &mut plan.problems {
-        problem.message = fingerprints.scrubbed(&problem.message);
+        problem.message = fingerprints.mask().apply(&problem.message);
     }
     plan.taken = answers.taken;
     let recorded = helm::recorded(&world, &plan.placement.placement.namespace);
@@ -184,14 +188,35 @@ pub(crate) async fn read(
     deployment: &Deployment,
     namespaces: &[String],
 ) -> Result<World, DeployError> {
+    let world = read_world(
+        &deployment.cluster,
+        &deployment.claims_namespace,
+        namespaces,
+        namespaces,
+    )
+    .await?;
+    session::check_cluster(deployment, &world)?;
+    Ok(world)
+}
+
+/// Reads the whole world, with every kind that may say what it needs in full; of Secrets the
+/// metadata alone, but for those in the namespaces `secrets_in`. What lies in the namespaces of
+/// interest is tried one by one where a list of the whole cluster is forbidden.
+pub async fn read_world(
+    cluster: &Cluster,
+    claims_namespace: &str,
+    namespaces: &[String],
+    secrets_in: &[String],
+) -> Result<World, ClusterError> {
     let request = ReadRequest {
-        claims_namespace: deployment.claims_namespace.clone(),
+        claims_namespace: claims_namespace.to_owned(),
         namespaces: namespaces.to_vec(),
-        secrets_in: namespaces.to_vec(),
+        secrets_in: secrets_in.to_vec(),
         full: Arc::new(is_read_in_full),
     };
-    let world = deployment.cluster.read_world(&request).await?;
-    session::check_cluster(deployment, &world)?;
+    let mut world = cluster.read_world(&request).await?;
+    let undiscovered = kinds::undiscovered(&world);
+    world.unread.extend(undiscovered);
     Ok(world)
 }
 

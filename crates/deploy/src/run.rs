@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use underpin_model::{ObjectKey, RevisionContent, Step};
+use underpin_readiness::diagnosis::Diagnosis;
 
 use crate::{Planned, StepResult, StopReason};
 
@@ -36,8 +37,30 @@ pub struct Summary {
 pub struct Failure {
     /// The object.
     pub key: ObjectKey,
-    /// What went wrong, and why.
+    /// What went wrong, and why: of what is not ready, the cause.
     pub message: String,
+    /// What bears the cause out, where something was waited for in vain.
+    pub not_ready: Option<Box<NotReady>>,
+}
+
+/// An object that was waited for in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReady {
+    /// What it says of itself, and how long it was waited for.
+    pub state: String,
+    /// Why.
+    pub diagnosis: Diagnosis,
+}
+
+impl Failure {
+    /// Something that went wrong other than a wait.
+    pub fn new(key: ObjectKey, message: impl Into<String>) -> Self {
+        Self {
+            key,
+            message: message.into(),
+            not_ready: None,
+        }
+    }
 }
 
 impl Summary {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, LogicalKey, Object, ObjectKey, RevisionContent, Step};
+use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step};
 use underpin_plan::Fingerprints;
 
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
     tools::Tools,
-    wait, waves,
+    wait::{self, Declared, Waiter},
+    waves,
 };
 
 /// Between two looks at objects that are being deleted and are to be created anew.
@@ -44,12 +45,56 @@ pub(crate) async fn up_planned(
     let plan = || async { check(plan_when_gone(deployment, observer, stop).await?) };
     let settled = Planned::is_settled;
     match agree(deployment, observer, stop, confirm, plan, settled).await? {
+        Agreement::Ended(Outcome::Settled(planned)) if deployment.settings.wait => {
+            Ok(settled_and_ready(deployment, observer, stop, planned).await)
+        }
         Agreement::Ended(outcome) => Ok(outcome),
         Agreement::Held(planned, guard) => {
             let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
             Ok(Outcome::Ran(planned, summary))
         }
     }
+}
+
+/// Where nothing is to be done, waits for what a former run left before it was ready. That only
+/// reads, and needs no lock.
+async fn settled_and_ready(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    planned: Box<Planned>,
+) -> Outcome {
+    let limit = deployment.settings.request_timeout;
+    let timed = || {
+        Ok(deployment
+            .cluster
+            .with_timeout(stop.time_for(limit, limit)?))
+    };
+    let waiter = Waiter::new(deployment, &planned, &timed, stop, observer);
+    let (failures, stopped) = waiter.wait(unchanged(&planned)).await;
+    if failures.is_empty() && stopped.is_none() {
+        return Outcome::Settled(planned);
+    }
+    let summary = Summary {
+        failures,
+        stopped,
+        ..Summary::default()
+    };
+    Outcome::Ran(planned, summary)
+}
+
+/// Declared objects that are there as declared.
+fn unchanged(planned: &Planned) -> Vec<Declared<'_>> {
+    let steps = planned.plan.steps.iter();
+    let kept = steps.filter(|step| step.action == Action::Keep(KeepReason::Unchanged));
+    kept.filter_map(|step| {
+        Some(Declared {
+            step,
+            object: step.before.clone()?,
+            wave: 0,
+        })
+    })
+    .collect()
 }
 
 /// Plans, and while declared objects are still being deleted, waits for them to go and plans again.
@@ -101,6 +146,8 @@ struct Run<'a> {
     tools: Tools,
     fingerprints: Fingerprints,
     summary: Summary,
+    /// What was applied, as the server answered, with its wave from 1.
+    applied: BTreeMap<ObjectKey, (usize, Object)>,
 }
 
 async fn carry_out(
@@ -120,7 +167,7 @@ async fn carry_out(
             return Err(error.into());
         }
     };
-    let fingerprints = Fingerprints::new(Some(key)).hiding(deployment.variables.secrets());
+    let fingerprints = Fingerprints::new(Some(key)).hiding(deployment.variables.secret_values());
     let mut run = Run {
         deployment,
         observer,
@@ -128,6 +175,7 @@ async fn carry_out(
         tools,
         fingerprints,
         summary: Summary::default(),
+        applied: BTreeMap::new(),
     };
     let ended = run.steps().await;
     if ended.is_ok() {
@@ -156,7 +204,7 @@ impl Run<'_> {
         for message in failed {
             // Unmarked, a neighbour's `down` could delete the namespace under us.
             let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
-            self.summary.failures.push(Failure { key, message });
+            self.summary.failures.push(Failure::new(key, message));
         }
         if !self.summary.failures.is_empty() {
             return Ok(());
@@ -202,18 +250,18 @@ impl Run<'_> {
             .collect();
         let time = self.tools.time()?;
         let failures = match contested(self.deployment, time, &self.tools.claim, &taken).await {
-            Ok(contested) => contested.into_iter().map(|(key, owner)| Failure {
-                message: format!(
+            Ok(contested) => contested.into_iter().map(|(key, owner)| {
+                let message = format!(
                     "{owner} lays claim to it, by a run that is at work or was cut; nothing was \
                      applied; bring that to its end (`underpin up` or `down` of {owner}), then run \
                      again"
-                ),
-                key,
+                );
+                Failure::new(key, message)
             }),
             Err(error) => {
                 let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
                 let message = format!("whether others lay claim to what is adopted: {error}");
-                self.summary.failures.push(Failure { key, message });
+                self.summary.failures.push(Failure::new(key, message));
                 return Ok(true);
             }
         };
@@ -286,7 +334,7 @@ impl Run<'_> {
             };
             let (outputs, stopped) =
                 waves::run_wave(wave, &mut self.summary.results, self.observer, perform).await;
-            self.record_applied(outputs).await?;
+            self.record_applied(index + 1, outputs).await?;
             if let Some(reason) = stopped {
                 return Err(reason.into());
             }
@@ -294,12 +342,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn record_applied(&self, outputs: Vec<(Step, Object)>) -> Result<(), Ended> {
+    async fn record_applied(
+        &mut self,
+        wave: usize,
+        outputs: Vec<(Step, Object)>,
+    ) -> Result<(), Ended> {
         if outputs.is_empty() {
             return Ok(());
         }
         let (mut steps, mut objects) = (Vec::new(), BTreeMap::new());
         for (step, object) in outputs {
+            if self.summary.results.get(&step.key) == Some(&StepResult::Done) {
+                self.applied
+                    .insert(step.key.clone(), (wave, object.clone()));
+            }
             objects.insert(step.logical.clone(), object);
             steps.push(step);
         }
@@ -310,26 +366,27 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Waits until what is declared is ready: what was applied, and what a former run may have
+    /// left before it was.
     async fn await_ready(&mut self) -> Result<(), Ended> {
-        let results = &self.summary.results;
-        let applied: Vec<&Step> = self
-            .planned
-            .plan
-            .steps
-            .iter()
-            .filter(|step| results.get(&step.key) == Some(&StepResult::Done))
-            .collect();
-        let patience = self.deployment.settings.wait_timeout;
-        let failures = wait::ready(
-            &self.tools,
-            &self.planned.kinds,
-            &applied,
-            patience,
+        let planned = self.planned;
+        let timed = || self.tools.timed();
+        let waiter = Waiter::new(
+            self.deployment,
+            planned,
+            &timed,
+            &self.tools.stop,
             self.observer,
-        )
-        .await?;
+        );
+        let mut declared = unchanged(planned);
+        for step in &planned.plan.steps {
+            if let Some((wave, object)) = self.applied.remove(&step.key) {
+                declared.push(Declared { step, object, wave });
+            }
+        }
+        let (failures, stopped) = waiter.wait(declared).await;
         self.summary.failures.extend(failures);
-        Ok(())
+        stopped.map_or(Ok(()), |reason| Err(reason.into()))
     }
 
     /// Removes what is no longer declared, unless something failed: what replaces it may be the

@@ -325,10 +325,12 @@ impl Claim {
 
     /// The names of the ConfigMaps that hold what revisions applied.
     pub fn contents(&self) -> impl Iterator<Item = &str> {
-        self.history.iter().filter_map(|record| match &record.content {
-            Some(RevisionContent::Stored(name)) => Some(name.as_str()),
-            _ => None,
-        })
+        self.history
+            .iter()
+            .filter_map(|record| match &record.content {
+                Some(RevisionContent::Stored(name)) => Some(name.as_str()),
+                _ => None,
+            })
     }
 }
 

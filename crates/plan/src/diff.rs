@@ -113,7 +113,10 @@ pub(crate) fn strip(value: &mut Value, annotations: &[&str]) {
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
         return;
     };
-    let Some(map) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else {
+    let Some(map) = metadata
+        .get_mut("annotations")
+        .and_then(Value::as_object_mut)
+    else {
         return;
     };
     for annotation in annotations {

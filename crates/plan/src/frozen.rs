@@ -343,7 +343,8 @@ fn moved_step(pair: (Option<&FrozenStep>, Option<&FrozenStep>)) -> Option<String
         (None, Some(now)) => {
             let nothing = now.action == Gone;
             let what = now.action.wording_now();
-            return (!nothing).then(|| format!("{what}{}, and the plan does not have it", why(now)));
+            return (!nothing)
+                .then(|| format!("{what}{}, and the plan does not have it", why(now)));
         }
         (None, None) => return None,
     };

@@ -34,6 +34,8 @@ mod revision;
 pub mod rules;
 mod simulate;
 mod teardown;
+mod waiting;
+pub mod why;
 mod wording;
 
 pub use accept::{Acceptance, AcceptanceError, Acceptances};
@@ -42,19 +44,17 @@ pub use context::Context;
 pub use diff::changes;
 pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields, Problem};
 pub use fingerprint::{Fingerprints, hexadecimal};
-pub use frozen::{
-    DigestKey, FrozenAction, FrozenPlan, FrozenStep, Movement, Sealer, Surroundings,
-};
+pub use frozen::{DigestKey, FrozenAction, FrozenPlan, FrozenStep, Movement, Sealer, Surroundings};
 pub use judge::{Case, Verdict, judge, sort_findings};
 pub use left_alone::{FieldExpression, FieldExpressionError};
 pub use managed_fields::without_co_owned;
 pub use occupancy::{Occupancy, Occupant, occupancy, placed_in};
-pub use order::defined_kind;
 pub use ownership::{LOST_CLAIM, Ownership};
 pub use placement::{ResolvedPlacement, resolve_placement};
 pub use prepare::{Preparation, Prepared, Situation, prepare};
 pub use recorded::{Recorded, RecordedObject, UnreadRecord};
-pub use redact::redacted;
+pub use redact::{redacted, secret_values};
 pub use revision::{RevisionDiff, applied_content, revision_diff};
-pub use simulate::{Cause, Simulation, simulate};
+pub use simulate::{Cause, Simulation, simulate, simulate_removal};
 pub use teardown::plan_down;
+pub use waiting::{Until, Waiting, WaitingError, duration, waiting};

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use underpin_model::{
-    Action, Depth, FieldChange, KeepReason, Object, ObjectKey, Origin, names,
-};
+use underpin_model::{Action, Depth, FieldChange, KeepReason, Object, ObjectKey, Origin, names};
 
 use crate::{
     Fingerprints, Plan,

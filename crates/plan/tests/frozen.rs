@@ -130,7 +130,10 @@ fn what_does_not_matter_is_not_minded() {
         |s| {
             let other = json!({"o": "v1 ConfigMap elsewhere/x", "data": {"a": "1"}});
             s["world"].as_array_mut().unwrap().push(other);
-            s["world"].as_array_mut().unwrap().push(json!("v1 Namespace elsewhere"));
+            s["world"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!("v1 Namespace elsewhere"));
         },
         &[],
     );
@@ -159,7 +162,14 @@ fn what_matters_is_told() {
         &["configmap/wallet/old: it was changed in the cluster since"],
     );
     check(
-        |s| change(s, "/old", "meta", json!({"uid": "another", "annotations": {}})),
+        |s| {
+            change(
+                s,
+                "/old",
+                "meta",
+                json!({"uid": "another", "annotations": {}}),
+            )
+        },
         &["/ConfigMap/old: the object under this name is not this environment's any more"],
     );
     check(
@@ -217,7 +227,11 @@ fn another_claim_is_told() {
     after["claims"][0]["id"] = json!("another");
     let moved = frozen(&scene(), &sealer()).moved(&frozen(&after, &sealer()));
     assert_eq!(moved[0].subject, "wallet/production");
-    assert!(moved[0].message.starts_with("is recorded under another claim"));
+    assert!(
+        moved[0]
+            .message
+            .starts_with("is recorded under another claim")
+    );
 }
 
 /// A run that was cut is run again: what is done already does not matter.
@@ -236,7 +250,10 @@ fn what_is_done_is_not_minded() {
             let done = json!({"o": "v1 ConfigMap wallet/new", "data": {"a": "1"}, "meta": meta});
             s["world"].as_array_mut().unwrap().push(done);
             let entry = json!("v1 ConfigMap wallet/new");
-            s["claims"][0]["entries"].as_array_mut().unwrap().push(entry);
+            s["claims"][0]["entries"]
+                .as_array_mut()
+                .unwrap()
+                .push(entry);
         },
         &[],
     );
@@ -320,7 +337,10 @@ fn contents_are_compared_without_secrets() {
         .collect();
     assert_eq!(
         changed,
-        ["configmap/wallet/app data.a", "secret/wallet/db data.password"]
+        [
+            "configmap/wallet/app data.a",
+            "secret/wallet/db data.password"
+        ]
     );
     assert!(revision_diff(&before, &before).is_empty());
     assert_eq!(revision_diff(&[json!(1)], &after).added.len(), after.len());

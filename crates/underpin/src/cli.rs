@@ -42,6 +42,7 @@ enum Command {
     Status(commands::status::StatusArgs),
     History(commands::history::HistoryArgs),
     Diff(commands::diff::DiffArgs),
+    Why(commands::why::WhyArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
     Demo(commands::demo::DemoArgs),
@@ -145,33 +146,9 @@ pub(crate) struct RunArgs {
     pub(crate) lease: u32,
 }
 
-/// Longest time that can be asked for; far longer than any run.
-const LONGEST: Duration = Duration::from_hours(7 * 24);
-
 /// A time, in seconds or with a unit: `90`, `90s`, `10m`, `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
-        Some(position) => text.split_at(position),
-        None => (text, "s"),
-    };
-    let factor = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    let (Some(factor), false) = (factor, number.is_empty()) else {
-        return Err(
-            "write whole seconds, or a whole number with s, m or h, such as 10m".to_owned(),
-        );
-    };
-    number
-        .parse()
-        .ok()
-        .and_then(|number: u64| number.checked_mul(factor))
-        .map(Duration::from_secs)
-        .filter(|duration| *duration <= LONGEST)
-        .ok_or_else(|| format!("the longest is {}h", LONGEST.as_secs() / 3600))
+    underpin_plan::duration(text).map_err(str::to_owned)
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
@@ -265,6 +242,7 @@ impl Command {
             Self::Status(args) => commands::status::status(args).await,
             Self::History(args) => commands::history::history(args).await,
             Self::Diff(args) => commands::diff::diff(args).await,
+            Self::Why(args) => commands::why::why(args).await,
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),
@@ -283,6 +261,7 @@ impl Command {
             Self::Status(args) => args.target.output,
             Self::History(args) => args.target.output,
             Self::Diff(args) => args.target.output,
+            Self::Why(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
             // Other programs' words are for people.
@@ -300,6 +279,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::History(_) => "history",
             Self::Diff(_) => "diff",
+            Self::Why(_) => "why",
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",
@@ -316,24 +296,5 @@ mod tests {
     #[test]
     fn the_argument_parser_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read_with_and_without_a_unit() {
-        for (text, expect) in [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(expect)));
-        }
-        for text in [
-            "",
-            "s",
-            "-1",
-            "1.5",
-            "1d",
-            "169h",
-            "18446744073709551615",
-            "99999999999999999999h",
-        ] {
-            assert!(duration(text).is_err(), "{text}");
-        }
     }
 }

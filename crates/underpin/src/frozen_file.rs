@@ -58,7 +58,11 @@ fn parse(path: &Utf8Path, bytes: &[u8]) -> Result<FrozenPlan, CommandError> {
         Some(other) if other.starts_with("underpin.dev/") => {
             return Err(refused(format!("{path} is no frozen plan but {other}")));
         }
-        _ => return Err(refused(format!("{path} is no frozen plan: its `schema` is missing"))),
+        _ => {
+            return Err(refused(format!(
+                "{path} is no frozen plan: its `schema` is missing"
+            )));
+        }
     }
     serde_json::from_value(document)
         .map_err(|error| refused(format!("the frozen plan {path} is damaged: {error}")))
@@ -94,12 +98,21 @@ mod tests {
     #[test]
     fn what_is_no_frozen_plan_is_told() {
         check("", "cut short");
-        check(r#"{"schema": "underpin.dev/frozen-plan/v1", "ste"#, "cut short");
+        check(
+            r#"{"schema": "underpin.dev/frozen-plan/v1", "ste"#,
+            "cut short",
+        );
         check("apiVersion: v1", "not JSON at line 1");
         check("{}", "`schema` is missing");
         check("[1]", "`schema` is missing");
-        check(r#"{"schema": "underpin.dev/plan/v1"}"#, "but underpin.dev/plan/v1");
-        check(r#"{"schema": "underpin.dev/frozen-plan/v2"}"#, "another version");
+        check(
+            r#"{"schema": "underpin.dev/plan/v1"}"#,
+            "but underpin.dev/plan/v1",
+        );
+        check(
+            r#"{"schema": "underpin.dev/frozen-plan/v2"}"#,
+            "another version",
+        );
         check(r#"{"schema": "underpin.dev/frozen-plan/v1"}"#, "is damaged");
     }
 }

@@ -17,6 +17,8 @@ mod progress;
 mod render;
 mod seed;
 mod setup;
+mod worlds;
 
 pub use cli::{Cli, run};
 pub use exit::Exit;
+pub use render::why_json_schema;

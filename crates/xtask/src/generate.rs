@@ -35,10 +35,20 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Every generated file: its path from the repository's root, and its text.
 fn files() -> Result<Vec<(&'static str, String)>> {
-    let schema = underpin_source::stack::json_schema();
-    let mut text = serde_json::to_string_pretty(&schema).context("schema as JSON")?;
-    text.push('\n');
-    Ok(vec![("schemas/stack.v1.json", text)])
+    let schemas = [
+        (
+            "schemas/stack.v1.json",
+            underpin_source::stack::json_schema(),
+        ),
+        ("schemas/why.v1.json", underpin::why_json_schema()),
+    ];
+    let mut files = Vec::new();
+    for (name, schema) in schemas {
+        let mut text = serde_json::to_string_pretty(&schema).context("schema as JSON")?;
+        text.push('\n');
+        files.push((name, text));
+    }
+    Ok(files)
 }
 
 /// Writes the files that differ; with `check`, returns them instead.

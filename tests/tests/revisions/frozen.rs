@@ -29,7 +29,11 @@ fn a_frozen_plan_is_carried_out_without_asking() -> Result<()> {
         project.declare(&manifest(level))?;
         let plan = project.expect(0, "plan --out plan.json")?;
         says_no_secret(&plan);
-        assert!(plan.stderr.contains("frozen into plan.json"), "{}", plan.transcript());
+        assert!(
+            plan.stderr.contains("frozen into plan.json"),
+            "{}",
+            plan.transcript()
+        );
         holds_no_secret("the file", &frozen(&project)?);
         let up = project.expect(0, "up plan.json")?;
         says_no_secret(&up);
@@ -37,7 +41,11 @@ fn a_frozen_plan_is_carried_out_without_asking() -> Result<()> {
         assert_eq!(app["data"]["level"], level);
     }
     let again = project.expect(0, "up plan.json")?;
-    assert!(again.stdout.contains("up to date"), "{}", again.transcript());
+    assert!(
+        again.stdout.contains("up to date"),
+        "{}",
+        again.transcript()
+    );
     Ok(())
 }
 
@@ -51,7 +59,15 @@ fn a_frozen_plan_is_refused_when_the_world_moved() -> Result<()> {
     project.declare(&manifest("debug"))?;
     project.expect(0, "plan --out plan.json")?;
 
-    let patch = ["patch", "configmap", "app", "-n", name, "--type=merge", "-p"];
+    let patch = [
+        "patch",
+        "configmap",
+        "app",
+        "-n",
+        name,
+        "--type=merge",
+        "-p",
+    ];
     let patch = |value: &str| {
         let value = format!(r#"{{"data": {{"level": "{value}"}}}}"#);
         kubectl.run(patch.iter().copied().chain([value.as_str()]))
@@ -61,7 +77,10 @@ fn a_frozen_plan_is_refused_when_the_world_moved() -> Result<()> {
     with_filters(&[], || insta::assert_snapshot!("moved", moved.stderr));
     let json = project.expect(1, "up plan.json -o json")?;
     let json: serde_json::Value = serde_json::from_str(&json.stdout)?;
-    assert_eq!(json["error"]["moved"][0]["object"], format!("configmap/{name}/app"));
+    assert_eq!(
+        json["error"]["moved"][0]["object"],
+        format!("configmap/{name}/app")
+    );
     let app = kubectl.get(&["configmap", "app", "-n", name])?;
     assert_eq!(app["data"]["level"], "elsewhere");
 
@@ -78,7 +97,9 @@ fn a_frozen_plan_is_refused_when_the_world_moved() -> Result<()> {
     project.declare(&manifest("warn"))?;
     let moved = project.expect(1, "up plan.json")?;
     assert!(
-        moved.stderr.contains("what the stack declares of it changed since"),
+        moved
+            .stderr
+            .contains("what the stack declares of it changed since"),
         "{}",
         moved.transcript()
     );
@@ -96,14 +117,22 @@ fn what_is_accepted_is_frozen_along() -> Result<()> {
     project.expect(0, "up --yes")?;
     project.declare("apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app }\n")?;
     let blocked = project.expect(3, "plan --out plan.json")?;
-    assert!(blocked.stderr.contains("was not written"), "{}", blocked.transcript());
+    assert!(
+        blocked.stderr.contains("was not written"),
+        "{}",
+        blocked.transcript()
+    );
     assert!(frozen(&project).is_err());
     let accept = "UP110:accepted/test";
     let accepting = ["--accept", accept, "--reason", "they moved"];
     project.expect_with(0, "plan --out plan.json", &accepting)?;
     project.expect(0, "up plan.json")?;
     let history = project.expect(0, "history --limit 1")?;
-    assert!(history.stdout.contains("they moved"), "{}", history.transcript());
+    assert!(
+        history.stdout.contains("they moved"),
+        "{}",
+        history.transcript()
+    );
     Ok(())
 }
 
@@ -116,12 +145,20 @@ fn a_cut_run_of_a_frozen_plan_continues() -> Result<()> {
     project.expect(0, "plan --out plan.json")?;
     proxy.policy(|request| {
         let last = request.mutation.is_some() && request.path.contains("/secrets/db");
-        if last { Action::CutBefore } else { Action::Pass }
+        if last {
+            Action::CutBefore
+        } else {
+            Action::Pass
+        }
     });
     project.run("up plan.json --lease 4 --deadline 20")?;
     proxy.policy(|_| Action::Pass);
     project.expect(0, "up plan.json --lock-wait 30")?;
     let again = project.expect(0, "plan --detailed-exitcode")?;
-    assert!(again.stdout.contains("nothing to change"), "{}", again.transcript());
+    assert!(
+        again.stdout.contains("nothing to change"),
+        "{}",
+        again.transcript()
+    );
     Ok(())
 }

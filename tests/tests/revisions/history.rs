@@ -1,7 +1,7 @@
 //! `history` and `diff`.
 
-use std::process::{Command, Stdio};
 use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use underpin_tests::{Kubectl, Stack, shared, with_filters};
@@ -40,7 +40,9 @@ fn stack(name: &str) -> Result<Stack> {
 /// The text of what a revision applied, as it is stored.
 fn unpacked(kubectl: &Kubectl, name: &str) -> Result<String> {
     let map = kubectl.get(&["configmap", name, "-n", "underpin-system"])?;
-    let data = map["binaryData"]["revision"].as_str().context("a revision")?;
+    let data = map["binaryData"]["revision"]
+        .as_str()
+        .context("a revision")?;
     let mut child = Command::new("sh")
         .args(["-c", "base64 -d | gzip -d"])
         .stdin(Stdio::piped())
@@ -59,7 +61,11 @@ fn runs_are_remembered_and_compared() -> Result<()> {
     let kubectl = Kubectl::new(shared()?);
     let project = stack("remembered")?;
     let nothing = project.expect(0, "history")?;
-    assert!(nothing.stdout.starts_with("nothing is recorded"), "{}", nothing.transcript());
+    assert!(
+        nothing.stdout.starts_with("nothing is recorded"),
+        "{}",
+        nothing.transcript()
+    );
     project.expect(1, "diff")?;
 
     says_no_secret(&project.expect(0, "up --yes")?);
@@ -67,7 +73,11 @@ fn runs_are_remembered_and_compared() -> Result<()> {
     project.declare(&manifest("debug", &map("new")))?;
     says_no_secret(&project.expect(0, "up --yes")?);
     let again = project.expect(0, "up --yes")?;
-    assert!(again.stdout.contains("up to date"), "{}", again.transcript());
+    assert!(
+        again.stdout.contains("up to date"),
+        "{}",
+        again.transcript()
+    );
 
     let history = project.expect(0, "history")?;
     let diff = project.expect(0, "diff")?;
@@ -75,15 +85,28 @@ fn runs_are_remembered_and_compared() -> Result<()> {
         insta::assert_snapshot!("history", history.stdout);
         insta::assert_snapshot!("diff", diff.stdout);
     });
-    for line in ["history -o json", "diff -o json", "diff 1 2", "diff 2 1", "plan"] {
+    for line in [
+        "history -o json",
+        "diff -o json",
+        "diff 1 2",
+        "diff 2 1",
+        "plan",
+    ] {
         says_no_secret(&project.expect(0, line)?);
     }
     let json: serde_json::Value =
         serde_json::from_str(&project.expect(0, "history -o json --limit 1")?.stdout)?;
     assert_eq!(json["schema"], "underpin.dev/history/v1");
-    assert_eq!((&json["total"], &json["revisions"][0]["revision"]), (&2.into(), &2.into()));
+    assert_eq!(
+        (&json["total"], &json["revisions"][0]["revision"]),
+        (&2.into(), &2.into())
+    );
     let unknown = project.expect(1, "diff 7")?;
-    assert!(unknown.stderr.contains("there are 1 to 2"), "{}", unknown.transcript());
+    assert!(
+        unknown.stderr.contains("there are 1 to 2"),
+        "{}",
+        unknown.transcript()
+    );
 
     let names = stored(&kubectl, "remembered")?;
     assert_eq!(names.len(), 3, "{names:?}");
@@ -127,9 +150,17 @@ fn no_more_is_kept_than_is_said() -> Result<()> {
     let names = stored(&kubectl, "capped")?;
     assert!((6..=7).contains(&names.len()), "{names:?}");
     let diff = project.expect(0, "diff 4 8")?;
-    assert!(diff.stdout.contains("\"level-3\" → \"level-7\""), "{}", diff.transcript());
+    assert!(
+        diff.stdout.contains("\"level-3\" → \"level-7\""),
+        "{}",
+        diff.transcript()
+    );
     let old = project.expect(1, "diff 1")?;
-    assert!(old.stderr.contains("newest 5 revisions"), "{}", old.transcript());
+    assert!(
+        old.stderr.contains("newest 5 revisions"),
+        "{}",
+        old.transcript()
+    );
     project.expect(0, "down --yes")?;
     assert_eq!(stored(&kubectl, "capped")?, Vec::<String>::new());
     Ok(())

@@ -15,7 +15,9 @@ fn forms(value: &str) -> [String; 2] {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut encoded = String::new();
     for group in value.as_bytes().chunks_exact(3) {
-        let bits = group.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        let bits = group
+            .iter()
+            .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
         for place in [18, 12, 6, 0] {
             encoded.push(char::from(LETTERS[bits >> place & 63]));
         }

@@ -104,12 +104,10 @@ impl ClaimStore {
         {
             Ok(_) => Ok(stored),
             // Named by its content: of an earlier revision, or of a run that was cut.
-            Err(error) if error.is_already_exists() => {
-                match self.load_revision(&stored).await? {
-                    there if there == *revision => Ok(stored),
-                    _ => Err(damaged(&stored, "something else is stored under its name")),
-                }
-            }
+            Err(error) if error.is_already_exists() => match self.load_revision(&stored).await? {
+                there if there == *revision => Ok(stored),
+                _ => Err(damaged(&stored, "something else is stored under its name")),
+            },
             Err(error) => Err(error.into()),
         }
     }
@@ -222,6 +220,9 @@ mod tests {
             "reads `underpin.dev/revision/v1`",
         );
         let half = compress("x", &noise(4096)).unwrap();
-        check(&json!({KEY: STANDARD.encode(&half[..half.len() / 2])}), "damaged");
+        check(
+            &json!({KEY: STANDARD.encode(&half[..half.len() / 2])}),
+            "damaged",
+        );
     }
 }

@@ -212,7 +212,10 @@ async fn contents_of_revisions_are_kept_as_long_as_the_history_names_them() {
     assert!(first == again && first != orphan && first.starts_with(NAME));
     let stored = claims.load_revision(&first).await.unwrap();
     assert_eq!(stored, revision("1"));
-    assert_eq!(claims.load_all().await.unwrap(), (vec![claim.clone()], vec![]));
+    assert_eq!(
+        claims.load_all().await.unwrap(),
+        (vec![claim.clone()], vec![])
+    );
 
     let claim = claims.save(NAME, &recorded(claim, &first)).await.unwrap();
     let head = claims.head(NAME).await.unwrap().unwrap();

@@ -11,6 +11,7 @@ pub(crate) mod plan;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod why;
 
 use underpin_deploy::{DeployError, Outcome, Planned};
 use underpin_plan::Verdict;

@@ -91,7 +91,9 @@ fn frozen(
 fn told(file: &Utf8Path, frozen: Option<bool>) -> String {
     match frozen {
         None => format!("{file} was not written: this plan is not allowed"),
-        Some(true) => format!("frozen into {file}; `underpin up {file}` does this and nothing else"),
+        Some(true) => {
+            format!("frozen into {file}; `underpin up {file}` does this and nothing else")
+        }
         Some(false) => format!(
             "frozen into {file}; `underpin up {file}` does this and nothing else, but secrets are \
              not compared: this cluster has no fingerprint key yet, or it may not be read (the \

@@ -3,12 +3,13 @@
 
 use serde_json::{Value, json};
 use underpin_deploy::{
-    History, Imported, KeptNamespace, RevisionComparison, Status, StepResult, Summary,
+    Failure, History, Imported, KeptNamespace, RevisionComparison, Status, StepResult, Summary,
 };
 use underpin_model::{
     Claim, Evidence, FieldChange, Finding, HistoryRecord, ObjectKey, Place, RevisionContent, Step,
 };
 use underpin_plan::{Environment, Plan, Problem, Purpose, rules::Rule};
+use underpin_readiness::diagnosis::{EventReport, Log, PodReport};
 use underpin_source::Diagnostic;
 
 use super::{Ended, Judged};
@@ -322,11 +323,54 @@ fn summary_document(plan: &Plan, summary: &Summary) -> Value {
         "stopped": summary.stopped.map(|reason| reason.to_string()),
         "steps": results,
         "left": left,
-        "failures": summary.failures.iter().map(|failure| json!({
-            "object": failure.key.to_string(),
-            "message": failure.message,
-        })).collect::<Vec<_>>(),
+        "failures": summary.failures.iter().map(failure).collect::<Vec<_>>(),
         "keptNamespaces": summary.kept,
+    })
+}
+
+fn failure(failure: &Failure) -> Value {
+    let mut document = json!({
+        "object": failure.key.to_string(),
+        "message": failure.message,
+    });
+    if let Some(not_ready) = &failure.not_ready {
+        let diagnosis = &not_ready.diagnosis;
+        document["state"] = json!(not_ready.state);
+        document["help"] = json!(diagnosis.help);
+        document["pods"] = diagnosis.pods.iter().map(troubled_pod).collect();
+        document["morePods"] = json!(diagnosis.more_pods);
+        document["events"] = diagnosis.events.iter().map(event).collect();
+        document["log"] = diagnosis.log.as_ref().map_or(Value::Null, log);
+        document["unread"] = json!(diagnosis.unread);
+    }
+    document
+}
+
+fn troubled_pod(pod: &PodReport) -> Value {
+    json!({
+        "name": pod.name,
+        "trouble": pod.trouble,
+        "said": pod.said,
+        "container": pod.culprit.as_ref().map(|culprit| &culprit.container),
+    })
+}
+
+fn event(event: &EventReport) -> Value {
+    json!({
+        "about": event.about,
+        "reason": event.reason,
+        "message": event.message,
+        "count": event.count,
+        "last": event.last,
+    })
+}
+
+fn log(log: &Log) -> Value {
+    json!({
+        "pod": log.pod,
+        "container": log.container,
+        "previous": log.previous,
+        "lines": log.lines,
     })
 }
 

@@ -13,7 +13,10 @@ fn files_that_cannot_be_used() {
         ("frozen_newer", "up newer.json"),
         ("frozen_shown", "up shown.json"),
         ("frozen_damaged", "up damaged.json"),
-        ("frozen_other_stack", "up other-stack.json --kubeconfig ../kubeconfig"),
+        (
+            "frozen_other_stack",
+            "up other-stack.json --kubeconfig ../kubeconfig",
+        ),
         ("frozen_other_environment", "up other-environment.json"),
         ("frozen_not_this_environment", "up good.json -e staging"),
         ("frozen_json", "up short.json -o json"),
@@ -27,7 +30,11 @@ fn files_that_cannot_be_used() {
 fn a_frozen_plan_accepts_what_it_accepts() {
     let accept = "up good.json --accept UP101:namespace/shop --reason x";
     check("frozen_accept", 2, underpin("frozen", accept));
-    check("frozen_adopt", 2, underpin("frozen", "up good.json --adopt configmap/shop/a"));
+    check(
+        "frozen_adopt",
+        2,
+        underpin("frozen", "up good.json --adopt configmap/shop/a"),
+    );
 }
 
 /// `-o` says how to show; where to write is `--out`.

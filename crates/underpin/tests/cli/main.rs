@@ -19,3 +19,4 @@ mod help;
 mod streams;
 mod target;
 mod usage;
+mod why;

@@ -1,8 +1,6 @@
 //! What is recorded: status, history, revisions and import.
 
-use underpin_deploy::{
-    ClaimStatus, History, Imported, KeptNamespace, RevisionComparison, Status,
-};
+use underpin_deploy::{ClaimStatus, History, Imported, KeptNamespace, RevisionComparison, Status};
 use underpin_model::{
     AcceptedFinding, Claim, ClaimId, ClusterIdentity, Code, FieldChange, FieldPath, HistoryRecord,
     Lock, NamespaceProvenance, Owner, Retirement, RevisionContent,
@@ -136,14 +134,20 @@ fn history() {
     let mut claim = claim("production");
     claim.history = vec![
         run(None, None),
-        run(Some(1), Some(RevisionContent::NotKept("compressed it has 9 bytes".into()))),
+        run(
+            Some(1),
+            Some(RevisionContent::NotKept("compressed it has 9 bytes".into())),
+        ),
         HistoryRecord {
             accepted: vec![AcceptedFinding {
                 code: Code(103),
                 subject: "persistentvolumeclaim/shop/data".into(),
                 reason: "moved".into(),
             }],
-            ..run(Some(2), Some(RevisionContent::Stored("shop.production.r1".into())))
+            ..run(
+                Some(2),
+                Some(RevisionContent::Stored("shop.production.r1".into())),
+            )
         },
     ];
     let mut history = History {
@@ -156,7 +160,10 @@ fn history() {
     };
     let environment = environment();
     insta::assert_snapshot!("history", plain(&text::history(&environment, &history, 9)));
-    insta::assert_snapshot!("history_capped", plain(&text::history(&environment, &history, 1)));
+    insta::assert_snapshot!(
+        "history_capped",
+        plain(&text::history(&environment, &history, 1))
+    );
     insta::assert_snapshot!("history_json", json::history(&environment, &history, 2));
     history.claim = None;
     assert_eq!(
@@ -194,7 +201,10 @@ fn diff() {
     insta::assert_snapshot!("diff_json", json::diff(&environment, &compared));
     compared.diff = RevisionDiff::default();
     compared.secrets_comparable = false;
-    insta::assert_snapshot!("diff_of_nothing", plain(&text::diff(&environment, &compared)));
+    insta::assert_snapshot!(
+        "diff_of_nothing",
+        plain(&text::diff(&environment, &compared))
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Text for people.
 
+mod failure;
 mod findings;
 mod history;
 mod import;
@@ -7,6 +8,7 @@ mod plan;
 mod run;
 mod sandbox;
 mod status;
+mod why;
 
 pub(crate) use history::{diff, history};
 pub(crate) use import::{import_plan, imported};
@@ -14,6 +16,7 @@ pub(crate) use plan::plan;
 pub(crate) use run::outcome;
 pub(crate) use sandbox::sandbox;
 pub(crate) use status::status;
+pub(crate) use why::why;
 
 use underpin_model::Finding;
 use underpin_plan::Environment;
@@ -67,7 +70,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     text
 }
 
-fn one_diagnostic(diagnostic: &Diagnostic) -> String {
+pub(super) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
     let mut text = format!(
         "{}: {} {}\n",
         diagnostic.place,
