@@ -72,6 +72,14 @@ fn a_frozen_plan_is_refused_when_the_world_moved() -> Result<()> {
         let value = format!(r#"{{"data": {{"level": "{value}"}}}}"#);
         kubectl.run(patch.iter().copied().chain([value.as_str()]))
     };
+    // What nobody declares, and something else that came, does not matter.
+    kubectl.run(["label", "configmap", "app", "-n", name, "team=blue"])?;
+    kubectl.run(["create", "configmap", "frozen-other", "-n", "default"])?;
+    project.expect(0, "up plan.json")?;
+    kubectl.run(["delete", "configmap", "frozen-other", "-n", "default"])?;
+
+    project.declare(&manifest("trace"))?;
+    project.expect(0, "plan --out plan.json")?;
     patch("elsewhere")?;
     let moved = project.expect(1, "up plan.json")?;
     with_filters(&[], || insta::assert_snapshot!("moved", moved.stderr));
@@ -84,16 +92,11 @@ fn a_frozen_plan_is_refused_when_the_world_moved() -> Result<()> {
     let app = kubectl.get(&["configmap", "app", "-n", name])?;
     assert_eq!(app["data"]["level"], "elsewhere");
 
-    // As it was, but for what nobody declares; and something else came.
-    patch("info")?;
-    kubectl.run(["label", "configmap", "app", "-n", name, "team=blue"])?;
-    kubectl.run(["create", "configmap", "frozen-other", "-n", "default"])?;
-    project.expect(0, "up plan.json")?;
-    kubectl.run(["delete", "configmap", "frozen-other", "-n", "default"])?;
+    // As it was, but now it is somebody's whom the plan did not know of.
+    patch("debug")?;
+    project.expect(1, "up plan.json")?;
 
     // The files moved.
-    project.declare(&manifest("trace"))?;
-    project.expect(0, "plan --out plan.json")?;
     project.declare(&manifest("warn"))?;
     let moved = project.expect(1, "up plan.json")?;
     assert!(
