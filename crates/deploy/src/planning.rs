@@ -59,13 +59,22 @@ impl Planned {
                     .steps
                     .iter()
                     .filter(|step| step.desired.is_some() && !is_foreign(step))
-                    .all(|step| claim.entries.contains_key(&step.logical))
+                    .all(|step| records(claim, step))
                 && self.plan.steps.iter().all(|step| {
                     step.desired.is_some() || step.action != Action::Keep(KeepReason::Gone)
                 })
         });
         recorded && self.plan.changing().next().is_none() && self.plan.dropped.is_empty()
     }
+}
+
+/// Whether the claim records the very object that is there. One that a killed run made anew is known
+/// by its stamp alone.
+fn records(claim: &Claim, step: &Step) -> bool {
+    let live = step.before.as_ref();
+    claim.entries.get(&step.logical).is_some_and(|entry| {
+        live.is_none_or(|live| live.uid().is_some() && entry.uid.as_deref() == live.uid())
+    })
 }
 
 /// The namespaces that this environment has to do with: its home, those of declared objects, and
