@@ -35,6 +35,8 @@ pub struct Planned {
     pub verdict: Verdict,
     /// Objects that are being deleted and that the plan would apply once they are gone.
     pub terminating: Vec<ObjectKey>,
+    /// What hides values that must not be shown.
+    pub(crate) fingerprints: Fingerprints,
     pub(crate) kinds: Kinds,
 }
 
@@ -121,7 +123,8 @@ pub async fn plan(
     let terminating: Vec<ObjectKey> = preparation.terminating().cloned().collect();
     let kinds = Kinds::new(&world, declared.iter());
     let answers = dry_runs(deployment, &world, &kinds, &preparation.objects, observer).await;
-    let fingerprints = Fingerprints::new(deployment.store.fingerprint_key().await.unwrap_or(None));
+    let key = deployment.store.fingerprint_key().await.unwrap_or(None);
+    let fingerprints = Fingerprints::new(key).hiding(deployment.variables.secret_values());
     let input = UpInput {
         environment,
         claim: claim.as_ref(),
@@ -133,6 +136,11 @@ pub async fn plan(
     let mut plan = plan_up(&input, preparation);
     for step in &mut plan.steps {
         step.force |= answers.taken.contains_key(&step.key);
+        // Servers quote what they refuse to change.
+        step.reason = fingerprints.mask().apply(&step.reason);
+    }
+    for problem in &mut plan.problems {
+        problem.message = fingerprints.mask().apply(&problem.message);
     }
     plan.taken = answers.taken;
     let recorded = helm::recorded(&world, &plan.placement.placement.namespace);
@@ -153,6 +161,7 @@ pub async fn plan(
         plan,
         verdict,
         terminating,
+        fingerprints,
         kinds,
     })
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, Step};
+use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step};
 use underpin_plan::Fingerprints;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     agreement::{Agreement, agree},
     apply::apply_step,
     closing::{Ended, finish},
+    content,
     contested::contested,
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
@@ -30,7 +31,18 @@ pub async fn up(
     stop: &Stop,
     confirm: impl Fn(&Planned) -> bool,
 ) -> Result<Outcome, DeployError> {
-    let plan = || plan_when_gone(deployment, observer, stop);
+    up_planned(deployment, observer, stop, confirm, Ok).await
+}
+
+/// The same, of plans that `check` lets pass.
+pub(crate) async fn up_planned(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    confirm: impl Fn(&Planned) -> bool,
+    check: impl Fn(Planned) -> Result<Planned, DeployError>,
+) -> Result<Outcome, DeployError> {
+    let plan = || async { check(plan_when_gone(deployment, observer, stop).await?) };
     let settled = Planned::is_settled;
     match agree(deployment, observer, stop, confirm, plan, settled).await? {
         Agreement::Ended(Outcome::Settled(planned)) if deployment.settings.wait => {
@@ -155,7 +167,7 @@ async fn carry_out(
             return Err(error.into());
         }
     };
-    let fingerprints = Fingerprints::new(Some(key));
+    let fingerprints = Fingerprints::new(Some(key)).hiding(deployment.variables.secret_values());
     let mut run = Run {
         deployment,
         observer,
@@ -166,6 +178,9 @@ async fn carry_out(
         applied: BTreeMap::new(),
     };
     let ended = run.steps().await;
+    if ended.is_ok() {
+        run.keep_content().await;
+    }
     let Run { summary, tools, .. } = run;
     drop(tools);
     finish(deployment, "up", guard, summary, ended).await
@@ -199,6 +214,27 @@ impl Run<'_> {
             self.await_ready().await?;
         }
         self.prune_waves().await
+    }
+
+    /// Keeps a copy of what was applied, for comparing revisions. The run is done: that there is none
+    /// is told, and fails nothing.
+    async fn keep_content(&mut self) {
+        let (plan, fingerprints) = (&self.planned.plan, &self.fingerprints);
+        let content = if self.summary.is_complete() {
+            content::keep(self.deployment, &self.tools, plan, fingerprints).await
+        } else {
+            Err("the run was not complete".to_owned())
+        };
+        self.summary.content = Some(match content {
+            Ok(stored) => RevisionContent::Stored(stored),
+            Err(why) => {
+                if self.summary.is_complete() {
+                    let message = format!("no copy of what was applied was kept for `diff`: {why}");
+                    self.observer.event(Event::Note(message));
+                }
+                RevisionContent::NotKept(why)
+            }
+        });
     }
 
     /// Leaves alone what another environment has laid claim to since the plan was made: nothing at

@@ -1,9 +1,13 @@
 //! Arguments, and the way from them to an exit code.
 
-use std::{process::ExitCode, time::Duration};
+use std::{ffi::OsStr, process::ExitCode, time::Duration};
 
 use camino::Utf8PathBuf;
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{EnumValueParser, PossibleValue, TypedValueParser},
+    error::{ContextKind, ContextValue},
+};
 use underpin_plan::{Acceptance, rules};
 use underpin_source::{stack::RESERVED_VARIABLES, substitute::is_variable_name};
 
@@ -36,6 +40,8 @@ enum Command {
     Down(commands::down::DownArgs),
     Import(commands::import::ImportArgs),
     Status(commands::status::StatusArgs),
+    History(commands::history::HistoryArgs),
+    Diff(commands::diff::DiffArgs),
     Why(commands::why::WhyArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
@@ -61,8 +67,38 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) request_timeout: u64,
     /// Output for people (text) or for programs (json).
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = OutputFormat)]
     pub(crate) output: Format,
+}
+
+/// As clap reads a [`Format`]; who gives `plan` a file's name is told of `--out`.
+#[derive(Clone)]
+struct OutputFormat;
+
+impl TypedValueParser for OutputFormat {
+    type Value = Format;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Format, clap::Error> {
+        let parsed = EnumValueParser::<Format>::new().parse_ref(command, argument, value);
+        parsed.map_err(|mut error| {
+            if command.get_name() == "plan" {
+                let tip = "`plan --out FILE` freezes the plan into a file".to_owned();
+                let tips = ContextValue::StyledStrs(vec![tip.into()]);
+                error.insert(ContextKind::Suggested, tips);
+            }
+            error
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values = Format::value_variants().iter();
+        Some(Box::new(values.filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 /// What the manifests leave open; only for commands that read them.
@@ -204,6 +240,8 @@ impl Command {
             Self::Down(args) => commands::down::down(args).await,
             Self::Import(args) => commands::import::import(args).await,
             Self::Status(args) => commands::status::status(args).await,
+            Self::History(args) => commands::history::history(args).await,
+            Self::Diff(args) => commands::diff::diff(args).await,
             Self::Why(args) => commands::why::why(args).await,
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
@@ -221,6 +259,8 @@ impl Command {
             Self::Down(args) => args.target.output,
             Self::Import(args) => args.target.output,
             Self::Status(args) => args.target.output,
+            Self::History(args) => args.target.output,
+            Self::Diff(args) => args.target.output,
             Self::Why(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
@@ -237,6 +277,8 @@ impl Command {
             Self::Down(_) => "down",
             Self::Import(_) => "import",
             Self::Status(_) => "status",
+            Self::History(_) => "history",
+            Self::Diff(_) => "diff",
             Self::Why(_) => "why",
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",

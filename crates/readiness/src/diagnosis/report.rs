@@ -1,9 +1,9 @@
 //! The cause of what is not ready, and what bears it out.
 
-use underpin_model::Object;
+use underpin_model::{Mask, Object};
 
 use super::{
-    Culprit, EventReport, Family, Log, Mask, Trouble,
+    Culprit, EventReport, Family, Log, Trouble,
     event::warnings,
     help,
     log::shown,

@@ -13,6 +13,7 @@ mod documents;
 mod examples;
 mod exit_codes;
 mod explain;
+mod frozen;
 mod harness;
 mod help;
 mod streams;

@@ -2,6 +2,7 @@
 
 mod failure;
 mod findings;
+mod history;
 mod import;
 mod plan;
 mod run;
@@ -9,6 +10,7 @@ mod sandbox;
 mod status;
 mod why;
 
+pub(crate) use history::{diff, history};
 pub(crate) use import::{import_plan, imported};
 pub(crate) use plan::plan;
 pub(crate) use run::outcome;
@@ -28,6 +30,9 @@ pub(crate) fn error(error: &CommandError) -> String {
     let mut text = format!("{} {error}\n", style::error("error:"));
     for diagnostic in error.diagnostics() {
         text.push_str(&one_diagnostic(diagnostic));
+    }
+    for movement in error.movements() {
+        text.push_str(&format!("  {}: {}\n", movement.subject, movement.message));
     }
     if let Some(help) = error.help() {
         text.push_str(&format!("{} {help}\n", paint(BOLD, "help:")));

@@ -54,6 +54,12 @@ impl Mask {
         Self { long, short }
     }
 
+    /// Whether a text holds one of them.
+    pub fn hides(&self, text: &str) -> bool {
+        self.long.iter().any(|value| text.contains(value.as_str()))
+            || words(text).any(|word| self.short.contains(word))
+    }
+
     /// The text with every value replaced.
     pub fn apply(&self, text: &str) -> String {
         let mut out = text.to_owned();
@@ -113,13 +119,23 @@ fn written(text: &str) -> [String; 3] {
     [text.to_owned(), within, percent]
 }
 
-/// Bytes in base64, with and without padding, and as addresses write it.
+/// Bytes in base64, with and without padding, and as addresses write it; and what stays the same of
+/// it when more follows.
 fn encoded(bytes: &[u8]) -> Vec<String> {
-    let engines = [STANDARD.encode(bytes), STANDARD_NO_PAD.encode(bytes)];
-    engines
-        .into_iter()
-        .chain([URL_SAFE_NO_PAD.encode(bytes)])
-        .collect()
+    let sure = &bytes[..bytes.len() - bytes.len() % 3];
+    let sure = STANDARD.encode(sure);
+    let whole = [
+        STANDARD.encode(bytes),
+        STANDARD_NO_PAD.encode(bytes),
+        URL_SAFE_NO_PAD.encode(bytes),
+    ];
+    let sure = Some(sure).filter(|sure| sure.len() >= 2 * SHORT);
+    whole.into_iter().chain(sure).collect()
+}
+
+/// Runs of letters and digits.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !character.is_alphanumeric())
 }
 
 #[cfg(test)]
@@ -145,6 +161,18 @@ mod tests {
         );
         check(&["a\"b\\c"], r#"{"p":"a\"b\\c"}"#, r#"{"p":"•••"}"#);
         check(&["hunter2\n"], "got hunter2", "got •••");
+    }
+
+    #[test]
+    fn what_it_would_change_it_hides() {
+        let mask = Mask::new(["hunter2", "12", "a-b"].map(str::to_owned));
+        let longer = STANDARD.encode("hunter2 and more");
+        for text in ["x hunter2", "aHVudGVyMg==", "pin 12", "xa-by", &longer] {
+            assert!(mask.hides(text) && mask.apply(text) != text, "{text}");
+        }
+        for text in ["hunter", "", "123", "a b"] {
+            assert!(!mask.hides(text) && mask.apply(text) == text, "{text}");
+        }
     }
 
     #[test]
