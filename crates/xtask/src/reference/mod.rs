@@ -1,0 +1,10 @@
+//! The pages of the book that are made from what the program itself says.
+
+mod command_line;
+mod rules;
+
+pub(crate) use command_line::page as command_line;
+pub(crate) use rules::page as rules;
+
+/// What stands at the head of every generated page.
+const NOTICE: &str = "<!-- Made by `cargo xtask generate`: changes to this page are lost. -->";
