@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use camino::Utf8PathBuf;
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use underpin_plan::{Acceptance, rules};
 use underpin_source::{stack::RESERVED_VARIABLES, substitute::is_variable_name};
 
@@ -169,6 +169,7 @@ const PLUGIN: (&str, &str) = ("kubectl-underpin", "kubectl underpin");
 
 /// Parses the command line; help and wrong usage end the process, as the argument parser does.
 fn parse() -> Cli {
+    use clap::{CommandFactory as _, FromArgMatches as _};
     let called = std::env::args_os().next().map(std::path::PathBuf::from);
     let name = called.as_deref().and_then(|path| path.file_stem());
     let mut command = Cli::command();
@@ -269,6 +270,8 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -26,6 +26,11 @@ fn the_script_of_every_shell_knows_every_command() {
         assert!(!ended.stdout.contains("manual pages"), "{shell}");
     }
     check(
+        "help_completions",
+        0,
+        underpin("no-stack", "completions --help"),
+    );
+    check(
         "completions_missing_shell",
         2,
         underpin("no-stack", "completions"),
