@@ -57,6 +57,7 @@ fn files() -> Result<Vec<(&'static str, String)>> {
     }
     files.push(("docs/cli.md", reference::command_line()));
     files.push(("docs/rules.md", reference::rules()));
+    files.push(("docs/stack-file.md", reference::stack_file()));
     Ok(files)
 }
 
