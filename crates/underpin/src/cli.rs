@@ -46,6 +46,9 @@ enum Command {
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
     Demo(commands::demo::DemoArgs),
+    Completions(commands::completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(commands::man::ManArgs),
 }
 
 /// Which stack, which environment, which cluster.
@@ -197,9 +200,25 @@ fn acceptance(text: &str) -> Result<Acceptance, String> {
     }
 }
 
+/// The file name under which kubectl finds a plugin, and what people type to call it.
+const PLUGIN: (&str, &str) = ("kubectl-underpin", "kubectl underpin");
+
+/// Parses the command line; help and wrong usage end the process, as the argument parser does.
+fn parse() -> Cli {
+    use clap::{CommandFactory as _, FromArgMatches as _};
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = called.as_deref().and_then(|path| path.file_stem());
+    let mut command = Cli::command();
+    if name.is_some_and(|name| name == PLUGIN.0) {
+        command = command.bin_name(PLUGIN.1);
+    }
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
 /// Parses the command line, runs the command and tells the exit code.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     let format = cli.command.format();
     let name = cli.command.name();
     let ended = match tokio::runtime::Builder::new_multi_thread()
@@ -247,6 +266,8 @@ impl Command {
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),
             Self::Demo(args) => commands::demo::demo(args).await,
+            Self::Completions(args) => commands::completions::completions(&args),
+            Self::Man(args) => commands::man::man(&args),
         }?;
         Ok(exit.into())
     }
@@ -264,8 +285,8 @@ impl Command {
             Self::Why(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
-            // Other programs' words are for people.
-            Self::Demo(_) => Format::Text,
+            // Other programs' words are for people, and scripts and pages have their own form.
+            Self::Demo(_) | Self::Completions(_) | Self::Man(_) => Format::Text,
         }
     }
 
@@ -283,6 +304,8 @@ impl Command {
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 }

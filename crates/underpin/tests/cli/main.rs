@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod completions;
 mod documents;
 mod examples;
 mod exit_codes;
