@@ -88,11 +88,14 @@ pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
         }
         let unfounded = match step.action {
             Action::Keep(KeepReason::Gone) => true,
-            // Intended once, and somebody else was faster.
-            Action::Keep(KeepReason::Foreign(_)) => claim
-                .entries
-                .get(&step.logical)
-                .is_some_and(|entry| entry.uid.is_none()),
+            // Intended once, and somebody else was faster; or what is recorded is gone, and somebody
+            // else has made another of its name.
+            Action::Keep(KeepReason::Foreign(_)) => {
+                let live = step.before.as_ref().and_then(Object::uid);
+                claim.entries.get(&step.logical).is_some_and(|entry| {
+                    entry.uid.is_none() || (live.is_some() && entry.uid.as_deref() != live)
+                })
+            }
             _ => false,
         };
         if unfounded {
@@ -171,7 +174,7 @@ pub(crate) fn removed(claim: &mut Claim, gone: &[LogicalKey]) {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use underpin_model::{ClaimId, Depth, Placement, Stamp};
+    use underpin_model::{ClaimId, Depth, Owner, Placement, Stamp};
     use underpin_plan::{Purpose, ResolvedPlacement};
 
     use super::*;
@@ -219,13 +222,7 @@ mod tests {
         }
     }
 
-    /// A run that adopts the namespace which somebody made in place of its own, and dies before it
-    /// can record that, leaves nothing behind that makes the namespace its own to delete.
-    #[test]
-    fn what_was_adopted_by_a_killed_run_was_not_created() {
-        let mut claim = Claim::new(ClaimId("c1".into()), "wallet", "production", "cluster");
-        claim.placement = Some(home(NamespaceProvenance::Created, "old"));
-        let live = namespace("new");
+    fn recorded(claim: &mut Claim, live: &Object) -> LogicalKey {
         let logical = LogicalKey::of(&live.key, "wallet");
         let entry = Entry {
             key: live.key.clone(),
@@ -239,6 +236,35 @@ mod tests {
             digest: None,
         };
         claim.entries.insert(logical.clone(), entry);
+        logical
+    }
+
+    /// A record of what is gone does not outlive the run that finds another's in its place.
+    #[test]
+    fn what_somebody_else_made_meanwhile_is_not_recorded() {
+        let mut claim = Claim::new(ClaimId("c1".into()), "wallet", "production", "cluster");
+        claim.placement = Some(home(NamespaceProvenance::Created, "old"));
+        for (uid, kept) in [("old", true), ("new", false)] {
+            let live = namespace(uid);
+            let logical = recorded(&mut claim, &live);
+            let owner = Owner::Claim {
+                stack: "shop".into(),
+                environment: "production".into(),
+            };
+            let leaving = plan(Action::Keep(KeepReason::Foreign(owner)), &claim, &live);
+            intents(&mut claim, &leaving);
+            assert_eq!(claim.entries.contains_key(&logical), kept, "{uid}");
+        }
+    }
+
+    /// A run that adopts the namespace which somebody made in place of its own, and dies before it
+    /// can record that, leaves nothing behind that makes the namespace its own to delete.
+    #[test]
+    fn what_was_adopted_by_a_killed_run_was_not_created() {
+        let mut claim = Claim::new(ClaimId("c1".into()), "wallet", "production", "cluster");
+        claim.placement = Some(home(NamespaceProvenance::Created, "old"));
+        let live = namespace("new");
+        let logical = recorded(&mut claim, &live);
 
         let adopting = plan(Action::Adopt, &claim, &live);
         intents(&mut claim, &adopting);
