@@ -17,6 +17,7 @@ mod connect;
 mod create;
 mod discovery;
 mod error;
+mod evidence;
 mod host;
 mod identity;
 mod limiter;
@@ -40,6 +41,7 @@ pub use act::Act;
 pub use cluster::Cluster;
 pub use connect::ConnectOptions;
 pub use error::{Cause, ClusterError, ConflictKind, FieldConflict};
+pub use evidence::LogRequest;
 pub use host::{Host, SystemHost};
 /// The bodies of requests and answers, for a service that is the API server of
 /// [`Cluster::over_service`].

@@ -30,7 +30,7 @@ impl Cluster {
     }
 
     /// Every object of a kind in a namespace, or everywhere: all of them, or an error.
-    pub(crate) async fn list(
+    pub async fn list(
         &self,
         kind: &ResourceKind,
         namespace: Option<&str>,

@@ -172,7 +172,7 @@ impl Store {
         stored.objects.retain(|path, _| !path.ends_with(&end));
     }
 
-    fn answer(&self, seen: &Seen) -> Answer {
+    pub(crate) fn answer(&self, seen: &Seen) -> Answer {
         let mut stored = self.0.lock().unwrap();
         let name = seen.path.rsplit('/').next().unwrap_or_default();
         stored.log.push(format!("{} {name}", seen.method));

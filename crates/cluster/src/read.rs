@@ -78,9 +78,11 @@ impl Cluster {
             },)?;
         let mut world = World::default();
         world.cluster = cluster;
-        world.kinds = kinds;
+        (world.kinds, world.unread) = (kinds, unread);
         world.claims = claims;
-        world.unread = unread;
+        if names_undiscovered(&world) {
+            (world.kinds, world.unread) = self.discover().await?;
+        }
         world.unread.extend(claims_unread);
         let reads = self.read_kinds(&world.kinds, request).await;
         fill(&mut world, reads);
@@ -246,6 +248,17 @@ impl KindRead {
             reason,
         });
     }
+}
+
+/// Whether a claim records an object of a kind that discovery did not find. Who recorded it may
+/// have defined the kind after it was looked for, so that only a later look can tell that it is
+/// gone.
+fn names_undiscovered(world: &World) -> bool {
+    let mut entries = world.claims.iter().flat_map(|claim| claim.entries.values());
+    entries.any(|entry| {
+        let kind = &entry.key.kind;
+        !world.kinds.contains_key(kind) && world.unread(kind, None).is_none()
+    })
 }
 
 fn is_secret(kind: &GroupKind) -> bool {

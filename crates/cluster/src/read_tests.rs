@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use http::Method;
 use serde_json::{Value, json};
-use underpin_model::{Depth, GroupKind, ObjectKey, World};
+use underpin_model::{
+    Claim, ClaimId, Depth, Entry, EntryState, GroupKind, LogicalKey, ObjectKey, World,
+};
 
 use crate::{
     Cluster, ReadRequest,
-    mock::{Answer, Seen, cluster, status},
+    claims::ClaimStore,
+    mock::{Answer, Counter, Seen, Store, cluster, status},
 };
 
 fn resource(plural: &str, kind: &str, namespaced: bool) -> Value {
@@ -274,4 +277,39 @@ async fn an_owner_is_gone_only_if_a_second_look_does_not_find_it() {
     }))
     .await;
     assert_eq!(Vec::from_iter(&world.gone_owners), ["gone"]);
+}
+
+/// Who recorded an object of a kind may have defined that kind after it was looked for.
+#[tokio::test]
+async fn kinds_are_looked_for_again_when_a_claim_names_one_that_was_not_found() {
+    let late = GroupKind::new("late.example.com", "Late");
+    let key = ObjectKey::namespaced(late.clone(), "a", "one");
+    let mut claim = Claim::new(ClaimId("c1".into()), "shop", "production", "cluster");
+    let entry = Entry {
+        key: key.clone(),
+        api_version: "late.example.com/v1".into(),
+        uid: None,
+        state: EntryState::Intended,
+        nonce: "n".into(),
+        created: true,
+        implicit: false,
+        protection: vec![],
+        digest: None,
+    };
+    claim.entries.insert(LogicalKey::of(&key, "a"), entry);
+    let stored = Store::default();
+    let claims = ClaimStore::new(stored.cluster(), "underpin-system");
+    claims.create("shop.production", &claim).await.unwrap();
+    let looks = Counter::default();
+    let world = read(cluster(move |seen| match seen.path.as_str() {
+        "/apis" if looks.next() > 0 => aggregate(&json!([group(
+            "late.example.com",
+            &json!([resource("lates", "Late", true)])
+        )])),
+        "/apis/late.example.com/v1/lates" => list(&json!([item("a", "one", "late")])),
+        "/api/v1/namespaces/underpin-system/configmaps" => stored.answer(seen),
+        _ => serve(seen),
+    }))
+    .await;
+    assert!(world.get(&key).is_some());
 }

@@ -72,6 +72,8 @@ pub(crate) struct Reply {
 
 /// Plain JSON.
 pub(crate) const ACCEPT_JSON: &str = "application/json";
+/// Whatever there is: what comes is a text.
+pub(crate) const ACCEPT_TEXT: &str = "*/*";
 /// `Content-Type` of a server-side apply; JSON is YAML.
 pub(crate) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 /// `Content-Type` of an RFC 7386 merge patch.
@@ -222,8 +224,12 @@ impl Transport {
             .await
             .map_err(|error| self.connection_failure(&error))?;
         if parts.status.is_success() {
-            let value = serde_json::from_slice(&body)
-                .map_err(|error| Failure::last(call.decode_error(&describe_json(&error))))?;
+            let value = if call.accept == ACCEPT_TEXT {
+                Value::String(String::from_utf8_lossy(&body).into_owned())
+            } else {
+                serde_json::from_slice(&body)
+                    .map_err(|error| Failure::last(call.decode_error(&describe_json(&error))))?
+            };
             return Ok(Reply {
                 headers: parts.headers,
                 value,

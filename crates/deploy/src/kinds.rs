@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, World};
+use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, Unread, World};
+use underpin_refs::{defined, is_established};
 
 /// Kinds that the cluster serves, and those it will serve once the plan's definitions are applied.
 #[derive(Clone, Debug)]
@@ -35,37 +35,24 @@ fn extend(served: &mut ResourceKind, definition: &ResourceKind) {
     }
 }
 
-/// What a CustomResourceDefinition (v1, or v1beta1 with its single `version`) will serve.
-fn defined(object: &Object) -> Option<ResourceKind> {
-    if !object
-        .key
-        .kind
-        .is("apiextensions.k8s.io", "CustomResourceDefinition")
-    {
-        return None;
-    }
-    let listed = object.at("/spec/versions").and_then(Value::as_array);
-    let served = |version: &&Value| version.get("served").and_then(Value::as_bool) != Some(false);
-    let mut versions: Vec<String> = listed
-        .into_iter()
-        .flatten()
-        .filter(served)
-        .filter_map(|version| Some(version.get("name")?.as_str()?.to_owned()))
-        .collect();
-    if versions.is_empty() {
-        versions.extend(object.text("/spec/version").map(str::to_owned));
-    }
-    Some(ResourceKind {
-        kind: GroupKind::new(
-            object.text("/spec/group")?,
-            object.text("/spec/names/kind")?,
-        ),
-        version: versions.first()?.clone(),
-        versions,
-        plural: object.text("/spec/names/plural")?.to_owned(),
-        namespaced: object.text("/spec/scope") != Some("Cluster"),
-        listable: true,
-    })
+/// Kinds that were established after the server was asked what it serves, or that a server of
+/// several does not serve yet: their objects are unknown, not absent.
+pub(crate) fn undiscovered(world: &World) -> Vec<Unread> {
+    let definitions = GroupKind::new("apiextensions.k8s.io", "CustomResourceDefinition");
+    let established = world
+        .of_kind(&definitions)
+        .filter(|one| is_established(one));
+    let missing = established
+        .filter_map(|definition| Some((definition, defined(definition)?.kind)))
+        .filter(|(_, kind)| !world.kinds.contains_key(kind) && world.unread(kind, None).is_none());
+    missing
+        .map(|(definition, kind)| Unread {
+            kind: Some(kind),
+            group: String::new(),
+            namespace: None,
+            reason: format!("{} is established, and not served yet", definition.key),
+        })
+        .collect()
 }
 
 /// Where an object lives that names no namespace of its own: in `namespace`.
@@ -76,4 +63,41 @@ pub(crate) fn placed(object: &Object, world: &World, namespace: &str) -> ObjectK
         _ => Some(key.namespace.unwrap_or_else(|| namespace.to_owned())),
     };
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use underpin_model::{Depth, Origin};
+
+    use super::*;
+
+    #[test]
+    fn what_is_established_and_not_discovered_is_unknown() {
+        let mut world = World::default();
+        for (name, status) in [("widgets", "True"), ("gadgets", "False")] {
+            let definition = json!({
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": format!("{name}.example.org")},
+                "spec": {
+                    "group": "example.org", "scope": "Namespaced",
+                    "names": {"kind": name, "plural": name}, "versions": [{"name": "v1"}],
+                },
+                "status": {"conditions": [{"type": "Established", "status": status}]},
+            });
+            let definition = Object::from_value(definition, Depth::Full, Origin::Live);
+            world.insert(definition.unwrap());
+        }
+        let unread = undiscovered(&world);
+        assert_eq!(
+            unread.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "widgets.example.org: customresourcedefinition.apiextensions.k8s.io/widgets.example.org \
+                 is established, and not served yet"
+            ]
+        );
+        let served = defined(world.objects().last().unwrap()).unwrap();
+        world.kinds.insert(served.kind.clone(), served);
+        assert_eq!(undiscovered(&world), []);
+    }
 }

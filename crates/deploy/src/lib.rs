@@ -14,6 +14,7 @@
 mod agreement;
 mod apply;
 mod closing;
+mod content;
 mod contested;
 mod count;
 mod definition;
@@ -21,7 +22,9 @@ mod deployment;
 mod down;
 mod dry_run;
 mod error;
+mod frozen;
 mod helm;
+mod history;
 mod host;
 mod import;
 mod kinds;
@@ -49,14 +52,18 @@ mod apply_tests;
 mod dry_run_tests;
 #[cfg(test)]
 mod mock;
+#[cfg(test)]
+mod remove_tests;
 
 pub use deployment::{Deployment, Settings};
 pub use down::{down, plan_teardown, reclaim_kept};
 pub use error::DeployError;
+pub use frozen::{freeze, up_frozen};
+pub use history::{History, HistoryError, RevisionComparison, compare_revisions, history};
 pub use import::{Import, ImportFrom, Imported, import};
-pub use observe::{Event, Observer, StepResult};
-pub use planning::{Planned, plan};
-pub use run::{Failure, Outcome, Summary};
+pub use observe::{Event, Observer, Pending, Readiness, StepResult, WaveReadiness};
+pub use planning::{Planned, plan, read_world};
+pub use run::{Failure, NotReady, Outcome, Summary};
 pub use status::{ClaimStatus, KeptNamespace, Status, status};
 pub use stop::{Stop, StopReason};
 pub use up::up;

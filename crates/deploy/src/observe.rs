@@ -46,10 +46,54 @@ pub enum Event {
         /// How it ended.
         result: StepResult,
     },
-    /// Waiting for so many objects to become ready, or to go.
+    /// Waiting for objects to go.
     Waiting(String),
+    /// How far the objects are that are waited for; told when it changes.
+    Readiness(Readiness),
+    /// An object that was waited for is ready.
+    Ready(ObjectKey),
+    /// An object is waited for no longer: it has failed, or its time is over.
+    NotReady {
+        /// The object.
+        key: ObjectKey,
+        /// The cause.
+        why: String,
+    },
+    /// Waiting has ended.
+    Waited,
     /// Worth saying, in one line.
     Note(String),
+}
+
+/// How far the objects are that are waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// Waves with objects that were not ready at once, in order.
+    pub waves: Vec<WaveReadiness>,
+    /// What is not ready yet, by key.
+    pub pending: Vec<Pending>,
+}
+
+/// How far the objects of a wave are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaveReadiness {
+    /// From 1; 0 for what was there unchanged.
+    pub number: usize,
+    /// How many have become ready.
+    pub ready: usize,
+    /// Of how many that were not at once.
+    pub of: usize,
+}
+
+/// An object that is not ready yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The object.
+    pub key: ObjectKey,
+    /// Why, as far as that is known.
+    pub why: String,
+    /// Whether it takes longer than things usually do.
+    pub late: bool,
 }
 
 /// Takes events as they happen; called from several tasks.

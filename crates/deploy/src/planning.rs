@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use underpin_cluster::{Host, ReadRequest};
+use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
 use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
 use underpin_plan::{
     Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
@@ -11,7 +11,11 @@ use underpin_plan::{
 use underpin_source::manifests::{Variable, Variables, render};
 
 use crate::{
-    DeployError, Deployment, Event, Observer, dry_run::dry_runs, helm, host::random, kinds::Kinds,
+    DeployError, Deployment, Event, Observer,
+    dry_run::dry_runs,
+    helm,
+    host::random,
+    kinds::{self, Kinds},
     session,
 };
 
@@ -31,6 +35,8 @@ pub struct Planned {
     pub verdict: Verdict,
     /// Objects that are being deleted and that the plan would apply once they are gone.
     pub terminating: Vec<ObjectKey>,
+    /// What hides values that must not be shown.
+    pub(crate) fingerprints: Fingerprints,
     pub(crate) kinds: Kinds,
 }
 
@@ -53,13 +59,22 @@ impl Planned {
                     .steps
                     .iter()
                     .filter(|step| step.desired.is_some() && !is_foreign(step))
-                    .all(|step| claim.entries.contains_key(&step.logical))
+                    .all(|step| records(claim, step))
                 && self.plan.steps.iter().all(|step| {
                     step.desired.is_some() || step.action != Action::Keep(KeepReason::Gone)
                 })
         });
         recorded && self.plan.changing().next().is_none() && self.plan.dropped.is_empty()
     }
+}
+
+/// Whether the claim records the very object that is there. One that a killed run made anew is known
+/// by its stamp alone.
+fn records(claim: &Claim, step: &Step) -> bool {
+    let live = step.before.as_ref();
+    claim.entries.get(&step.logical).is_some_and(|entry| {
+        live.is_none_or(|live| live.uid().is_some() && entry.uid.as_deref() == live.uid())
+    })
 }
 
 /// The namespaces that this environment has to do with: its home, those of declared objects, and
@@ -108,7 +123,8 @@ pub async fn plan(
     let terminating: Vec<ObjectKey> = preparation.terminating().cloned().collect();
     let kinds = Kinds::new(&world, declared.iter());
     let answers = dry_runs(deployment, &world, &kinds, &preparation.objects, observer).await;
-    let fingerprints = Fingerprints::new(deployment.store.fingerprint_key().await.unwrap_or(None));
+    let key = deployment.store.fingerprint_key().await.unwrap_or(None);
+    let fingerprints = Fingerprints::new(key).hiding(deployment.variables.secret_values());
     let input = UpInput {
         environment,
         claim: claim.as_ref(),
@@ -120,6 +136,11 @@ pub async fn plan(
     let mut plan = plan_up(&input, preparation);
     for step in &mut plan.steps {
         step.force |= answers.taken.contains_key(&step.key);
+        // Servers quote what they refuse to change.
+        step.reason = fingerprints.mask().apply(&step.reason);
+    }
+    for problem in &mut plan.problems {
+        problem.message = fingerprints.mask().apply(&problem.message);
     }
     plan.taken = answers.taken;
     let recorded = helm::recorded(&world, &plan.placement.placement.namespace);
@@ -140,6 +161,7 @@ pub async fn plan(
         plan,
         verdict,
         terminating,
+        fingerprints,
         kinds,
     })
 }
@@ -175,14 +197,35 @@ pub(crate) async fn read(
     deployment: &Deployment,
     namespaces: &[String],
 ) -> Result<World, DeployError> {
+    let world = read_world(
+        &deployment.cluster,
+        &deployment.claims_namespace,
+        namespaces,
+        namespaces,
+    )
+    .await?;
+    session::check_cluster(deployment, &world)?;
+    Ok(world)
+}
+
+/// Reads the whole world, with every kind that may say what it needs in full; of Secrets the
+/// metadata alone, but for those in the namespaces `secrets_in`. What lies in the namespaces of
+/// interest is tried one by one where a list of the whole cluster is forbidden.
+pub async fn read_world(
+    cluster: &Cluster,
+    claims_namespace: &str,
+    namespaces: &[String],
+    secrets_in: &[String],
+) -> Result<World, ClusterError> {
     let request = ReadRequest {
-        claims_namespace: deployment.claims_namespace.clone(),
+        claims_namespace: claims_namespace.to_owned(),
         namespaces: namespaces.to_vec(),
-        secrets_in: namespaces.to_vec(),
+        secrets_in: secrets_in.to_vec(),
         full: Arc::new(is_read_in_full),
     };
-    let world = deployment.cluster.read_world(&request).await?;
-    session::check_cluster(deployment, &world)?;
+    let mut world = cluster.read_world(&request).await?;
+    let undiscovered = kinds::undiscovered(&world);
+    world.unread.extend(undiscovered);
     Ok(world)
 }
 

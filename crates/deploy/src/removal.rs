@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use underpin_cluster::claims::ClaimStore;
 use underpin_model::{ClaimIndex, GroupKind, LogicalKey, Step, World};
-use underpin_plan::defined_kind;
+use underpin_refs::defined_kind;
 
 use crate::{
     Deployment, Observer, Planned, StepResult, Summary,

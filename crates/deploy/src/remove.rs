@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use underpin_cluster::{ClusterError, Deletion, Propagation};
 use underpin_model::{Object, ObjectKey, ResourceKind, Step};
-use underpin_refs::protections;
+use underpin_refs::{protections, rebound};
 
 use crate::{StepResult, StopReason, tools::Tools, waves::StepEnd};
 
@@ -43,6 +43,11 @@ pub(crate) async fn delete_step(
                 StepResult::Kept(format!("protected meanwhile by {protection}")),
                 None,
             ));
+        }
+        if let Some(field) = step.before.as_ref().and_then(|old| rebound(old, &live)) {
+            let why =
+                format!("its {field} changed since it was judged; run again to see it planned");
+            return Ok((StepResult::Kept(why), None));
         }
         match delete(&tools, &kind, &live).await? {
             Ok(Deletion::Gone) => return Ok((StepResult::Done, Some(()))),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use underpin_model::{ObjectKey, Step};
+use underpin_model::{ObjectKey, RevisionContent, Step};
+use underpin_readiness::diagnosis::Diagnosis;
 
 use crate::{Planned, StepResult, StopReason};
 
@@ -27,6 +28,8 @@ pub struct Summary {
     pub stopped: Option<StopReason>,
     /// Namespaces that `down` kept, and why.
     pub kept: BTreeMap<String, String>,
+    /// What became of the copy of what an `up` applied.
+    pub content: Option<RevisionContent>,
 }
 
 /// Something that went wrong.
@@ -34,8 +37,30 @@ pub struct Summary {
 pub struct Failure {
     /// The object.
     pub key: ObjectKey,
-    /// What went wrong, and why.
+    /// What went wrong, and why: of what is not ready, the cause.
     pub message: String,
+    /// What bears the cause out, where something was waited for in vain.
+    pub not_ready: Option<Box<NotReady>>,
+}
+
+/// An object that was waited for in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotReady {
+    /// What it says of itself, and how long it was waited for.
+    pub state: String,
+    /// Why.
+    pub diagnosis: Diagnosis,
+}
+
+impl Failure {
+    /// Something that went wrong other than a wait.
+    pub fn new(key: ObjectKey, message: impl Into<String>) -> Self {
+        Self {
+            key,
+            message: message.into(),
+            not_ready: None,
+        }
+    }
 }
 
 impl Summary {
@@ -56,6 +81,14 @@ impl Summary {
         self.results
             .values()
             .filter(|result| matches!(result, StepResult::Done | StepResult::AlreadyDone))
+            .count()
+    }
+
+    /// Objects that this run changed.
+    pub(crate) fn changed(&self) -> usize {
+        let results = self.results.values();
+        results
+            .filter(|result| matches!(result, StepResult::Done | StepResult::Terminating(_)))
             .count()
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, LogicalKey, Object, ObjectKey, Step};
+use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step};
 use underpin_plan::Fingerprints;
 
 use crate::{
@@ -12,11 +12,13 @@ use crate::{
     agreement::{Agreement, agree},
     apply::apply_step,
     closing::{Ended, finish},
+    content,
     contested::contested,
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
     tools::Tools,
-    wait, waves,
+    wait::{self, Declared, Waiter},
+    waves,
 };
 
 /// Between two looks at objects that are being deleted and are to be created anew.
@@ -29,15 +31,70 @@ pub async fn up(
     stop: &Stop,
     confirm: impl Fn(&Planned) -> bool,
 ) -> Result<Outcome, DeployError> {
-    let plan = || plan_when_gone(deployment, observer, stop);
+    up_planned(deployment, observer, stop, confirm, Ok).await
+}
+
+/// The same, of plans that `check` lets pass.
+pub(crate) async fn up_planned(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    confirm: impl Fn(&Planned) -> bool,
+    check: impl Fn(Planned) -> Result<Planned, DeployError>,
+) -> Result<Outcome, DeployError> {
+    let plan = || async { check(plan_when_gone(deployment, observer, stop).await?) };
     let settled = Planned::is_settled;
     match agree(deployment, observer, stop, confirm, plan, settled).await? {
+        Agreement::Ended(Outcome::Settled(planned)) if deployment.settings.wait => {
+            Ok(settled_and_ready(deployment, observer, stop, planned).await)
+        }
         Agreement::Ended(outcome) => Ok(outcome),
         Agreement::Held(planned, guard) => {
             let summary = carry_out(deployment, observer, stop, &planned, guard).await?;
             Ok(Outcome::Ran(planned, summary))
         }
     }
+}
+
+/// Where nothing is to be done, waits for what a former run left before it was ready. That only
+/// reads, and needs no lock.
+async fn settled_and_ready(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    planned: Box<Planned>,
+) -> Outcome {
+    let limit = deployment.settings.request_timeout;
+    let timed = || {
+        Ok(deployment
+            .cluster
+            .with_timeout(stop.time_for(limit, limit)?))
+    };
+    let waiter = Waiter::new(deployment, &planned, &timed, stop, observer);
+    let (failures, stopped) = waiter.wait(unchanged(&planned)).await;
+    if failures.is_empty() && stopped.is_none() {
+        return Outcome::Settled(planned);
+    }
+    let summary = Summary {
+        failures,
+        stopped,
+        ..Summary::default()
+    };
+    Outcome::Ran(planned, summary)
+}
+
+/// Declared objects that are there as declared.
+fn unchanged(planned: &Planned) -> Vec<Declared<'_>> {
+    let steps = planned.plan.steps.iter();
+    let kept = steps.filter(|step| step.action == Action::Keep(KeepReason::Unchanged));
+    kept.filter_map(|step| {
+        Some(Declared {
+            step,
+            object: step.before.clone()?,
+            wave: 0,
+        })
+    })
+    .collect()
 }
 
 /// Plans, and while declared objects are still being deleted, waits for them to go and plans again.
@@ -89,6 +146,8 @@ struct Run<'a> {
     tools: Tools,
     fingerprints: Fingerprints,
     summary: Summary,
+    /// What was applied, as the server answered, with its wave from 1.
+    applied: BTreeMap<ObjectKey, (usize, Object)>,
 }
 
 async fn carry_out(
@@ -108,7 +167,7 @@ async fn carry_out(
             return Err(error.into());
         }
     };
-    let fingerprints = Fingerprints::new(Some(key));
+    let fingerprints = Fingerprints::new(Some(key)).hiding(deployment.variables.secret_values());
     let mut run = Run {
         deployment,
         observer,
@@ -116,8 +175,12 @@ async fn carry_out(
         tools,
         fingerprints,
         summary: Summary::default(),
+        applied: BTreeMap::new(),
     };
     let ended = run.steps().await;
+    if ended.is_ok() {
+        run.keep_content().await;
+    }
     let Run { summary, tools, .. } = run;
     drop(tools);
     finish(deployment, "up", guard, summary, ended).await
@@ -141,7 +204,7 @@ impl Run<'_> {
         for message in failed {
             // Unmarked, a neighbour's `down` could delete the namespace under us.
             let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
-            self.summary.failures.push(Failure { key, message });
+            self.summary.failures.push(Failure::new(key, message));
         }
         if !self.summary.failures.is_empty() {
             return Ok(());
@@ -151,6 +214,27 @@ impl Run<'_> {
             self.await_ready().await?;
         }
         self.prune_waves().await
+    }
+
+    /// Keeps a copy of what was applied, for comparing revisions. The run is done: that there is none
+    /// is told, and fails nothing.
+    async fn keep_content(&mut self) {
+        let (plan, fingerprints) = (&self.planned.plan, &self.fingerprints);
+        let content = if self.summary.is_complete() {
+            content::keep(self.deployment, &self.tools, plan, fingerprints).await
+        } else {
+            Err("the run was not complete".to_owned())
+        };
+        self.summary.content = Some(match content {
+            Ok(stored) => RevisionContent::Stored(stored),
+            Err(why) => {
+                if self.summary.is_complete() {
+                    let message = format!("no copy of what was applied was kept for `diff`: {why}");
+                    self.observer.event(Event::Note(message));
+                }
+                RevisionContent::NotKept(why)
+            }
+        });
     }
 
     /// Leaves alone what another environment has laid claim to since the plan was made: nothing at
@@ -166,18 +250,18 @@ impl Run<'_> {
             .collect();
         let time = self.tools.time()?;
         let failures = match contested(self.deployment, time, &self.tools.claim, &taken).await {
-            Ok(contested) => contested.into_iter().map(|(key, owner)| Failure {
-                message: format!(
+            Ok(contested) => contested.into_iter().map(|(key, owner)| {
+                let message = format!(
                     "{owner} lays claim to it, by a run that is at work or was cut; nothing was \
                      applied; bring that to its end (`underpin up` or `down` of {owner}), then run \
                      again"
-                ),
-                key,
+                );
+                Failure::new(key, message)
             }),
             Err(error) => {
                 let key = ObjectKey::of_namespace(plan.placement.placement.namespace.clone());
                 let message = format!("whether others lay claim to what is adopted: {error}");
-                self.summary.failures.push(Failure { key, message });
+                self.summary.failures.push(Failure::new(key, message));
                 return Ok(true);
             }
         };
@@ -250,7 +334,7 @@ impl Run<'_> {
             };
             let (outputs, stopped) =
                 waves::run_wave(wave, &mut self.summary.results, self.observer, perform).await;
-            self.record_applied(outputs).await?;
+            self.record_applied(index + 1, outputs).await?;
             if let Some(reason) = stopped {
                 return Err(reason.into());
             }
@@ -258,12 +342,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn record_applied(&self, outputs: Vec<(Step, Object)>) -> Result<(), Ended> {
+    async fn record_applied(
+        &mut self,
+        wave: usize,
+        outputs: Vec<(Step, Object)>,
+    ) -> Result<(), Ended> {
         if outputs.is_empty() {
             return Ok(());
         }
         let (mut steps, mut objects) = (Vec::new(), BTreeMap::new());
         for (step, object) in outputs {
+            if self.summary.results.get(&step.key) == Some(&StepResult::Done) {
+                self.applied
+                    .insert(step.key.clone(), (wave, object.clone()));
+            }
             objects.insert(step.logical.clone(), object);
             steps.push(step);
         }
@@ -274,26 +366,27 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Waits until what is declared is ready: what was applied, and what a former run may have
+    /// left before it was.
     async fn await_ready(&mut self) -> Result<(), Ended> {
-        let results = &self.summary.results;
-        let applied: Vec<&Step> = self
-            .planned
-            .plan
-            .steps
-            .iter()
-            .filter(|step| results.get(&step.key) == Some(&StepResult::Done))
-            .collect();
-        let patience = self.deployment.settings.wait_timeout;
-        let failures = wait::ready(
-            &self.tools,
-            &self.planned.kinds,
-            &applied,
-            patience,
+        let planned = self.planned;
+        let timed = || self.tools.timed();
+        let waiter = Waiter::new(
+            self.deployment,
+            planned,
+            &timed,
+            &self.tools.stop,
             self.observer,
-        )
-        .await?;
+        );
+        let mut declared = unchanged(planned);
+        for step in &planned.plan.steps {
+            if let Some((wave, object)) = self.applied.remove(&step.key) {
+                declared.push(Declared { step, object, wave });
+            }
+        }
+        let (failures, stopped) = waiter.wait(declared).await;
         self.summary.failures.extend(failures);
-        Ok(())
+        stopped.map_or(Ok(()), |reason| Err(reason.into()))
     }
 
     /// Removes what is no longer declared, unless something failed: what replaces it may be the

@@ -11,6 +11,7 @@ mod evidence;
 mod finding;
 mod key;
 mod kinds;
+mod mask;
 mod object;
 mod origin;
 mod owner;
@@ -18,17 +19,19 @@ mod path;
 mod reference;
 mod selector;
 mod step;
+mod suggest;
 mod world;
 
 pub use claim::{
     AcceptedFinding, Claim, ClaimId, Entry, EntryState, HistoryRecord, Lock, NamespaceProvenance,
-    Placement, Retirement, Stamp, StampError,
+    Placement, Retirement, RevisionContent, Stamp, StampError,
 };
 pub use claim_index::ClaimIndex;
 pub use evidence::Evidence;
 pub use finding::{CascadeGroup, Code, Finding, ParseCodeError, Severity};
 pub use key::{GroupKind, LogicalKey, ObjectKey, ParseKeyError};
 pub use kinds::{BUILTIN_KINDS, BuiltinKind, builtin_kind, canonical_group};
+pub use mask::Mask;
 pub use object::{Depth, Object, OwnerReference};
 pub use origin::{Origin, Place, SpanIndex};
 pub use owner::Owner;
@@ -36,6 +39,7 @@ pub use path::FieldPath;
 pub use reference::{Reference, Relation, Strength, Target};
 pub use selector::{LabelSelector, Requirement};
 pub use step::{Action, FieldChange, KeepReason, Step};
+pub use suggest::{listed, nearest};
 pub use world::{ClusterIdentity, ResourceKind, Unread, World};
 
 /// The field manager of everything Underpin applies, and the prefix of its own keys.
@@ -55,8 +59,15 @@ pub mod names {
     pub const ON_IMMUTABLE_ANNOTATION: &str = "underpin.dev/on-immutable";
     /// Comma-separated field paths that are applied at creation and then left as they are live.
     pub const IGNORE_FIELDS_ANNOTATION: &str = "underpin.dev/ignore-fields";
+    /// On an object: `false` not to wait for it, `complete` to wait for a Job's end.
+    pub const WAIT_ANNOTATION: &str = "underpin.dev/wait";
+    /// On an object: how long to wait for it, such as `10m`, instead of what the run says.
+    pub const WAIT_TIMEOUT_ANNOTATION: &str = "underpin.dev/wait-timeout";
     /// Label on everything that stores a claim; the value is the claim's name.
     pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
+    /// Label on what stores the content of a revision; the value is the claim's name. No part of a
+    /// claim carries it.
+    pub const REVISION_LABEL: &str = "underpin.dev/revision-of";
     /// Default namespace of the claims.
     pub const CLAIMS_NAMESPACE: &str = "underpin-system";
 }

@@ -63,6 +63,8 @@ pub enum Relation {
     Subject,
     /// A namespace named in a selector by `kubernetes.io/metadata.name`, or in a value.
     NamespaceName,
+    /// Made by a controller from a custom resource, with or without an owner reference.
+    Made,
 }
 
 /// What happens to the one who refers when the target is not there.
@@ -112,6 +114,7 @@ impl Relation {
             Self::Role => "grants",
             Self::Subject => "grants to",
             Self::NamespaceName => "names",
+            Self::Made => "is made from",
         }
     }
 }

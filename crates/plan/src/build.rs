@@ -67,6 +67,9 @@ pub struct Plan {
     /// that are adopted by name, and what a former deployer left on our own. Of no other field, and
     /// from no other manager, may anything be taken.
     pub taken: BTreeMap<ObjectKey, Vec<FieldConflict>>,
+    /// Objects whose manifest is what was last applied, and which the plan would change all the same:
+    /// somebody else has changed them since.
+    pub drifted: BTreeSet<ObjectKey>,
     /// Nonces of the entries that the plan's objects have or will have.
     pub nonces: BTreeMap<LogicalKey, String>,
     /// Recorded entries that are not this environment's any more and are dropped from the claim.
@@ -133,6 +136,7 @@ pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
+        drifted: BTreeSet::new(),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
         problems: preparation.problems,
@@ -143,10 +147,28 @@ pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
         apply_step(input, prepared, &mut plan);
     }
     if let Some(claim) = input.claim {
+        plan.drifted = drifted(input, claim, &plan);
         prune_steps(input, claim, &mut plan);
     }
     order::assign_waves(&mut plan.steps, input.world);
     plan
+}
+
+/// Objects whose manifest is what was last applied, and which would change all the same.
+fn drifted(input: &UpInput<'_>, claim: &Claim, plan: &Plan) -> BTreeSet<ObjectKey> {
+    let is_as_applied = |step: &&Step| {
+        let applied = claim.entries.get(&step.logical);
+        let applied = applied.and_then(|entry| entry.digest.as_ref());
+        let desired = step.desired.as_ref();
+        let desired = desired.and_then(|object| input.fingerprints.digest(&object.value));
+        step.before.is_some() && applied.is_some() && applied == desired.as_ref()
+    };
+    let would_change = |step: &&Step| {
+        let changes = matches!(step.action, Action::Update | Action::Replace);
+        changes && !step.changes.is_empty() || plan.conflicts.contains_key(&step.key)
+    };
+    let steps = plan.steps.iter().filter(would_change).filter(is_as_applied);
+    steps.map(|step| step.key.clone()).collect()
 }
 
 fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::components::components;
 use underpin_model::{
     GroupKind, LabelSelector, Object, ObjectKey, Relation, Step, Strength, Target, World,
 };
+use underpin_refs::defined_kind;
+
+use crate::components::components;
 
 /// Sorts the steps into waves. Applies come first, each after what it refers to; deletions follow,
 /// each after what refers to it, so that an interruption leaves nothing dangling. Steps are sorted
@@ -241,19 +243,4 @@ fn backends<'s>(
                 .is_some_and(|labels| selector.matches(&labels))
     };
     members.iter().filter(backs).copied().collect()
-}
-
-/// The kind that a CustomResourceDefinition defines.
-pub fn defined_kind(object: &Object) -> Option<GroupKind> {
-    object
-        .key
-        .kind
-        .is("apiextensions.k8s.io", "CustomResourceDefinition")
-        .then(|| {
-            Some(GroupKind::new(
-                object.text("/spec/group")?,
-                object.text("/spec/names/kind")?,
-            ))
-        })
-        .flatten()
 }

@@ -19,6 +19,7 @@ use crate::{
     naming::NamingError,
     ownership::claim_owner,
     placement::resolve_placement,
+    waiting::{WaitingError, waiting},
 };
 
 /// How a declared object stands in the world.
@@ -275,6 +276,7 @@ impl Settler<'_> {
         if let Some(live) = live {
             leave_alone(&mut value, live, &self.expressions(object, problems));
         }
+        problems.extend(waiting_problems(object, &key));
         let adopt = self.environment.adopt.contains(&key.subject());
         let desired = Object {
             key,
@@ -446,6 +448,18 @@ fn not_served(object: &Object, served: Option<&Vec<String>>) -> Box<Problem> {
         message,
         help: Some(help),
     })
+}
+
+/// Annotations about waiting that cannot be followed.
+fn waiting_problems(object: &Object, key: &ObjectKey) -> Vec<Problem> {
+    let (_, errors) = waiting(object);
+    let problem = |error: WaitingError| Problem {
+        key: key.clone(),
+        place: error.place,
+        message: error.message,
+        help: Some(error.help.to_owned()),
+    };
+    errors.into_iter().map(problem).collect()
 }
 
 /// Bytes of a nonce.

@@ -1,5 +1,6 @@
 //! Which values of an object must not be shown, and the object without them.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use underpin_model::Object;
 
@@ -17,15 +18,56 @@ const SENSITIVE_ANNOTATIONS: [&str; 3] = [
 const SENSITIVE_NAMES: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY"];
 
 /// The object's value in the same shape, with every secret leaf replaced by its fingerprint: all
-/// of a Secret's data, sensitive annotations, and literal values of variables (in `env` lists and
-/// ConfigMaps) whose name says that they are secret.
+/// of a Secret's data, sensitive annotations, literal values of variables (in `env` lists and
+/// ConfigMaps) whose name says that they are secret, and every text that holds the value of a secret
+/// variable. Such a variable cannot stand in names and metadata: there it is chance.
 pub fn redacted(object: &Object, fingerprints: &Fingerprints) -> Value {
     let mut value = (*object.value).clone();
+    visit_secrets(object, &mut value, &mut |leaf| {
+        *leaf = fingerprints.shown(leaf);
+    });
+    for (field, child) in value.as_object_mut().into_iter().flatten() {
+        if !["apiVersion", "kind", "metadata"].contains(&field.as_str()) {
+            visit_leaves(child, &mut |leaf| {
+                let hidden = leaf
+                    .as_str()
+                    .is_some_and(|text| fingerprints.mask().hides(text));
+                if hidden {
+                    *leaf = fingerprints.shown(leaf);
+                }
+            });
+        }
+    }
+    value
+}
+
+/// A value with every leaf replaced by its fingerprint.
+pub(crate) fn hide_leaves(value: &mut Value, fingerprints: &Fingerprints) {
+    visit_leaves(value, &mut |leaf| *leaf = fingerprints.shown(leaf));
+}
+
+/// The texts that [`redacted`] would replace, Secret data decoded as well: what must not be shown
+/// where it turns up elsewhere, as in a log.
+pub fn secret_values(object: &Object) -> Vec<String> {
+    let mut values = Vec::new();
+    let encoded = object.key.kind.is("", "Secret");
+    let mut value = (*object.value).clone();
+    visit_secrets(object, &mut value, &mut |leaf| {
+        let Some(text) = leaf.as_str() else { return };
+        let decoded = STANDARD.decode(text).ok().filter(|_| encoded);
+        values.extend(decoded.and_then(|bytes| String::from_utf8(bytes).ok()));
+        values.push(text.to_owned());
+    });
+    values
+}
+
+/// Calls `visit` with every secret leaf of `value`, which is the value of `object`.
+fn visit_secrets(object: &Object, value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
     let data = ["data", "stringData", "binaryData"];
     if object.key.kind.is("", "Secret") {
         for field in data {
             if let Some(data) = value.get_mut(field) {
-                hide_leaves(data, fingerprints);
+                visit_leaves(data, visit);
             }
         }
     } else if object.key.kind.is("", "ConfigMap") {
@@ -36,12 +78,28 @@ pub fn redacted(object: &Object, fingerprints: &Fingerprints) -> Value {
                 .flatten()
                 .filter(|(key, _)| is_sensitive(key))
             {
-                hide_leaves(entry, fingerprints);
+                visit_leaves(entry, visit);
             }
         }
     }
-    hide_nested(&mut value, fingerprints);
-    value
+    visit_nested(value, visit);
+}
+
+/// A redacted value as it would be without a key.
+pub(crate) fn without_fingerprints(value: Value) -> Value {
+    match value {
+        Value::String(text) if is_fingerprint(&text) => Fingerprints::default().shown(&Value::Null),
+        Value::Array(items) => items.into_iter().map(without_fingerprints).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, child)| (key, without_fingerprints(child)))
+            .collect(),
+        other => other,
+    }
+}
+
+fn is_fingerprint(text: &str) -> bool {
+    text.starts_with("(secret ") && text.ends_with(')')
 }
 
 fn is_sensitive(name: &str) -> bool {
@@ -50,7 +108,7 @@ fn is_sensitive(name: &str) -> bool {
 }
 
 /// Annotations and variables wherever they stand: pod templates hold both.
-fn hide_nested(value: &mut Value, fingerprints: &Fingerprints) {
+fn visit_nested(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
     match value {
         Value::Object(map) => {
             let sensitive = map
@@ -58,32 +116,57 @@ fn hide_nested(value: &mut Value, fingerprints: &Fingerprints) {
                 .and_then(Value::as_str)
                 .is_some_and(is_sensitive);
             if sensitive && let Some(literal @ Value::String(_)) = map.get_mut("value") {
-                *literal = fingerprints.shown(literal);
+                visit(literal);
             }
             for (key, child) in map.iter_mut() {
                 if SENSITIVE_ANNOTATIONS.contains(&key.as_str()) {
-                    hide_leaves(child, fingerprints);
+                    visit_leaves(child, visit);
                 } else {
-                    hide_nested(child, fingerprints);
+                    visit_nested(child, visit);
                 }
             }
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| hide_nested(item, fingerprints)),
+        Value::Array(items) => items.iter_mut().for_each(|item| visit_nested(item, visit)),
         _ => {}
     }
 }
 
-fn hide_leaves(value: &mut Value, fingerprints: &Fingerprints) {
+fn visit_leaves(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
     match value {
         Value::Object(map) => map
             .values_mut()
-            .for_each(|child| hide_leaves(child, fingerprints)),
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| hide_leaves(item, fingerprints)),
+            .for_each(|child| visit_leaves(child, visit)),
+        Value::Array(items) => items.iter_mut().for_each(|item| visit_leaves(item, visit)),
         Value::Null => {}
-        leaf => *leaf = fingerprints.shown(leaf),
+        leaf => visit(leaf),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use underpin_model::{Depth, Origin};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(value: Value, expect: &[&str]) {
+        let object = Object::from_value(value, Depth::Full, Origin::Live).unwrap();
+        assert_eq!(secret_values(&object), expect);
+    }
+
+    #[test]
+    fn secret_values_are_data_and_variables_that_are_called_so() {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"},
+            "data": {"password": "aHVudGVyMg=="}, "stringData": {"user": "bob!"},
+        });
+        check(secret, &["hunter2", "aHVudGVyMg==", "bob!"]);
+        let env = json!([{"name": "API_TOKEN", "value": "t0ken"}, {"name": "PORT", "value": "80"}]);
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
+            "spec": {"containers": [{"name": "a", "env": env}]},
+        });
+        check(pod, &["t0ken"]);
     }
 }

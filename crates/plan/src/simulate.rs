@@ -10,9 +10,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::Value;
-use underpin_model::{Action, GroupKind, Object, ObjectKey, OwnerReference, Step, World};
+use underpin_model::{
+    Action, GroupKind, LogicalKey, Object, ObjectKey, OwnerReference, Step, World,
+};
+use underpin_refs::defined_kind;
 
-use crate::{Plan, order::defined_kind};
+use crate::Plan;
 
 /// Longest chain of owners that is followed down: deployment, replica set, pod, and some operators
 /// above.
@@ -87,16 +90,23 @@ impl Simulation {
 
 /// Applies every step and follows every cascade.
 pub fn simulate(before: &World, plan: &Plan) -> Simulation {
+    after_steps(before, &plan.steps)
+}
+
+/// Deletes one object, whoever asks for it, and follows the cascade.
+pub fn simulate_removal(before: &World, key: &ObjectKey) -> Simulation {
+    let logical = LogicalKey::of(key, "");
+    after_steps(before, &[Step::new(Action::Delete, key.clone(), logical)])
+}
+
+fn after_steps(before: &World, steps: &[Step]) -> Simulation {
     let collected = collected(before);
     let mut after = before.clone();
     for key in &collected {
         after.remove(key);
     }
     let mut deaths = BTreeMap::new();
-    let replaced = plan
-        .steps
-        .iter()
-        .filter(|step| step.action == Action::Replace);
+    let replaced = steps.iter().filter(|step| step.action == Action::Replace);
     let roots = replaced
         .map(|step| (step.key.clone(), Cause::Replaced))
         .collect();
@@ -104,16 +114,12 @@ pub fn simulate(before: &World, plan: &Plan) -> Simulation {
     for key in deaths.keys() {
         after.remove(key);
     }
-    for step in plan
-        .steps
-        .iter()
-        .filter(|step| step.action == Action::Delete)
-    {
+    for step in steps.iter().filter(|step| step.action == Action::Delete) {
         if let Some(cause) = deaths.get_mut(&step.key) {
             *cause = Cause::Step;
         }
     }
-    for step in plan.steps.iter().filter(|step| step.action.applies()) {
+    for step in steps.iter().filter(|step| step.action.applies()) {
         // What garbage collection takes is not proven to be back by an apply that may come first.
         if deaths
             .get(&step.key)
@@ -123,8 +129,7 @@ pub fn simulate(before: &World, plan: &Plan) -> Simulation {
             after.insert(object);
         }
     }
-    let (last, first): (Vec<_>, Vec<_>) = plan
-        .steps
+    let (last, first): (Vec<_>, Vec<_>) = steps
         .iter()
         .filter(|step| step.action == Action::Delete)
         .map(|step| (step.key.clone(), Cause::Step))

@@ -6,7 +6,10 @@
 //! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
 //! of a Secret are never looked at, only encoded; malformed fields are skipped, never a panic.
 
+mod binding;
 mod collector;
+mod defined;
+mod effect;
 mod field;
 mod generated;
 mod host;
@@ -18,13 +21,18 @@ mod presence;
 mod protection;
 mod references;
 mod secret;
+mod served;
 
+pub use binding::rebound;
+pub use defined::{defined, defined_kind, is_established};
+pub use effect::{Effect, effect};
 pub use generated::generated;
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use index::ReferenceIndex;
 pub use owner::{is_deployer_manager, tool_owner};
-pub use pods::{pod_labels, pod_template};
+pub use pods::{bears_pods, pod_labels, pod_template};
 pub use presence::{Presence, presence};
 pub use protection::{Protection, protection_from_key, protections};
-pub use references::references;
+pub use references::{references, referring_kinds};
 pub use secret::store_string_data;
+pub use served::served_hosts;

@@ -50,6 +50,6 @@ pub fn pod_labels(object: &Object) -> Option<BTreeMap<&str, &str>> {
 }
 
 /// Whether objects of the kind are pods or make pods.
-pub(crate) fn bears_pods(kind: &GroupKind) -> bool {
+pub fn bears_pods(kind: &GroupKind) -> bool {
     template_path(kind).is_some()
 }

@@ -1,6 +1,8 @@
 //! All references of an object: those that every object has, then those of its kind.
 
-use underpin_model::{Depth, Object, Reference, World, canonical_group};
+use std::collections::BTreeSet;
+
+use underpin_model::{Depth, GroupKind, Object, Reference, World, builtin_kind, canonical_group};
 
 use crate::{
     collector::Collector,
@@ -25,4 +27,14 @@ pub fn references(object: &Object, world: &World) -> Vec<Reference> {
         custom::extract_by_convention(&mut collector);
     }
     collector.finish()
+}
+
+/// The built-in kinds whose fields may name other objects: those that a look for needs has to see.
+/// Custom kinds may do so, too.
+pub fn referring_kinds() -> BTreeSet<GroupKind> {
+    TABLE
+        .iter()
+        .filter(|row| builtin_kind(row.group, row.kind).is_some())
+        .map(|row| GroupKind::new(row.group, row.kind))
+        .collect()
 }

@@ -80,8 +80,8 @@ pub struct State {
     pub(crate) work: crate::controllers::Queue,
     /// Who names whom as an owner.
     pub(crate) dependents: crate::lifecycle::Dependents,
-    /// Which addresses Services have.
-    pub(crate) service_addresses: crate::lifecycle::ServiceAddresses,
+    /// Which addresses and node ports Services have.
+    pub(crate) service_allocations: crate::lifecycle::ServiceAllocations,
     /// Addresses that pods were given so far.
     pub(crate) pod_addresses: u32,
     /// Lists that are being paged, as they were when their first page was read.
@@ -100,7 +100,7 @@ impl State {
             changes: Arc::default(),
             work: crate::controllers::Queue::default(),
             dependents: crate::lifecycle::Dependents::default(),
-            service_addresses: crate::lifecycle::ServiceAddresses::default(),
+            service_allocations: crate::lifecycle::ServiceAllocations::default(),
             pod_addresses: 0,
             pages: crate::handle::list::Pages::default(),
             config: Arc::new(config),

@@ -27,12 +27,14 @@ pub struct Campaign {
 }
 
 /// Plays the scenarios of `first` and the following seeds on `threads` threads, while `goes_on`
-/// says so of the number of kill points so far, and until several have failed.
+/// says so of the number of kill points so far, and until several have failed. `failing` is told of
+/// each failing seed at once, with what is wrong: a long run that is broken off has told it all.
 pub fn play_many(
     first: u64,
     threads: usize,
     measure: Measure,
     goes_on: impl Fn(u64) -> bool + Sync,
+    failing: impl Fn(u64, &[String]) + Sync,
 ) -> Campaign {
     let (next, points) = (AtomicU64::new(first), AtomicU64::new(0));
     let campaign = Mutex::new(Campaign::default());
@@ -47,6 +49,7 @@ pub fn play_many(
                     let mut campaign = lock();
                     campaign.scenarios += 1;
                     if !report.violations.is_empty() {
+                        failing(seed, &report.violations);
                         campaign.failed.push(seed);
                     }
                     campaign.report.add(report);

@@ -8,6 +8,8 @@
 //!
 //! Invariant: the oracle shares no code with `plan`, nor with what the sandbox decides.
 
+use mimalloc::MiMalloc;
+
 mod actor;
 mod campaign;
 mod faults;
@@ -25,3 +27,7 @@ pub use campaign::{Campaign, play_many, reproduction};
 pub use play::{Measure, Report, play};
 pub use scenario::{Environment, Foreign, Operation, Scenario};
 pub use template::Template;
+
+/// A simulation does little but make and drop small values.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;

@@ -76,9 +76,12 @@ fn one(seed: u64, without: &BTreeSet<usize>, measure: Measure) -> io::Result<boo
 
 fn many(args: &Args, measure: Measure) -> io::Result<bool> {
     let end = Instant::now() + Duration::from_secs(args.minutes * 60);
-    let campaign = play_many(args.from, args.threads, measure, |points| {
-        points < args.points || Instant::now() < end
-    });
+    let goes_on = |points| points < args.points || Instant::now() < end;
+    let failing = |seed: u64, violations: &[String]| {
+        // Nobody is left to tell when standard error is closed.
+        let _ = writeln!(io::stderr(), "seed {seed}: {}", violations.join("\n"));
+    };
+    let campaign = play_many(args.from, args.threads, measure, goes_on, failing);
     let mut out = io::stdout().lock();
     writeln!(
         out,

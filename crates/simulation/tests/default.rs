@@ -15,7 +15,7 @@ const MEASURE: Measure = Measure {
 
 #[test]
 fn a_run_can_die_after_any_write() {
-    let campaign = play_many(0, THREADS, MEASURE, |points| points < POINTS);
+    let campaign = play_many(0, THREADS, MEASURE, |points| points < POINTS, |_, _| {});
     if let Some(seed) = campaign.failed.first() {
         panic!("{}", reproduction(*seed, MEASURE));
     }

@@ -4,14 +4,16 @@
 //! text ──▶ yaml ──▶ stack       the stack file, checked against its schema
 //!              ╰──▶ manifests ──▶ substitute ──▶ objects with origin
 //! Helm release payload ──▶ helm_release ──▶ objects
+//! dump of a cluster   ──▶ dump ──▶ objects with origin
 //! ```
 //!
 //! Bad input is data: parsers return what they understood plus [`Diagnostic`]s, and every
 //! diagnostic names a file, a line and a column.
 //!
-//! Invariant: files are read in `stack` and `manifests` only; no network, no clock,
+//! Invariant: files are read in `stack` and `manifests` only, whoever asks; no network, no clock,
 //! no environment variables but through the caller. Values of secret variables reach objects and nothing else.
 
+pub mod dump;
 pub mod helm_release;
 pub mod manifests;
 pub mod stack;
@@ -19,6 +21,5 @@ pub mod substitute;
 pub mod yaml;
 
 mod diagnostic;
-mod suggest;
 
 pub use diagnostic::Diagnostic;

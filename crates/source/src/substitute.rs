@@ -16,10 +16,10 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
+use underpin_model::{listed, nearest};
 
 use crate::{
     Diagnostic,
-    suggest::{listed, nearest},
     yaml::{
         Content, Field, Node, NodeDocument, Position, Scalar,
         scalar::{resolve_plain, to_json},
@@ -93,6 +93,12 @@ impl Variables {
     /// Adds or replaces a variable.
     pub fn insert(&mut self, name: impl Into<String>, variable: Variable) {
         self.0.insert(name.into(), variable);
+    }
+
+    /// The values of secrets, to be hidden wherever they turn up.
+    pub fn secret_values(&self) -> impl Iterator<Item = &str> {
+        let secrets = self.0.values().filter(|variable| variable.is_secret());
+        secrets.map(|variable| variable.value.as_str())
     }
 }
 

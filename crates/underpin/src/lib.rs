@@ -9,6 +9,7 @@ mod commands;
 mod demo;
 mod error;
 mod exit;
+mod frozen_file;
 mod interrupt;
 mod kubeconfig_file;
 mod output;
@@ -16,6 +17,8 @@ mod progress;
 mod render;
 mod seed;
 mod setup;
+mod worlds;
 
 pub use cli::{Cli, run};
 pub use exit::Exit;
+pub use render::why_json_schema;

@@ -132,7 +132,7 @@ pub(crate) async fn deployment(
 ) -> Result<Deployment, CommandError> {
     let stack = load_stack(&target.file)?;
     let name = choose_environment(&stack, target.environment.as_deref())?;
-    let context = context(&stack, &name, target)?;
+    let context = context(&stack, &name, target.context.as_deref())?;
     let (documents, variables) = match extras.manifests {
         Some(open) => manifests(&stack, &name, open)?,
         None => (Documents::default(), Variables::default()),
@@ -237,13 +237,13 @@ fn environment(stack: &Stack, name: &str, adopt: BTreeSet<String>) -> Environmen
 
 /// The context to use. The stack file pins it; asking for another is an error, not an override:
 /// production manifests do not go to another cluster by a forgotten flag.
-fn context(
+pub(crate) fn context(
     stack: &Stack,
     environment: &str,
-    target: &TargetArgs,
+    asked: Option<&str>,
 ) -> Result<Option<String>, CommandError> {
     let pinned = stack.file.spec.environments[environment].context.clone();
-    match (&pinned, &target.context) {
+    match (&pinned, asked) {
         (Some(pinned), Some(asked)) if pinned != asked => {
             let path = FieldPath::new("spec.environments")
                 .key(environment)
@@ -256,11 +256,11 @@ fn context(
                 "leave --context out, or change the stack file",
             ))
         }
-        _ => Ok(pinned.or_else(|| target.context.clone())),
+        _ => Ok(pinned.or_else(|| asked.map(str::to_owned))),
     }
 }
 
-fn standard_input(stack: &Stack) -> Result<Option<String>, CommandError> {
+pub(crate) fn standard_input(stack: &Stack) -> Result<Option<String>, CommandError> {
     let wanted = stack
         .file
         .spec

@@ -1,4 +1,5 @@
-//! `cargo xtask generate`: files that are made from code and committed.
+//! `cargo xtask generate`: files that are made from code and committed; and the book that some of
+//! them are pages of.
 
 use std::fs;
 use std::io::{self, Write};
@@ -6,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+
+use crate::reference;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -26,7 +29,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         );
         writeln!(io::stderr(), "{line}").context("write to standard error")?;
     }
-    Ok(if stale.is_empty() {
+    let problems = crate::book::check(&root)?;
+    for problem in &problems {
+        writeln!(io::stderr(), "{problem}").context("write to standard error")?;
+    }
+    Ok(if stale.is_empty() && problems.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -35,10 +42,23 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 
 /// Every generated file: its path from the repository's root, and its text.
 fn files() -> Result<Vec<(&'static str, String)>> {
-    let schema = underpin_source::stack::json_schema();
-    let mut text = serde_json::to_string_pretty(&schema).context("schema as JSON")?;
-    text.push('\n');
-    Ok(vec![("schemas/stack.v1.json", text)])
+    let schemas = [
+        (
+            "schemas/stack.v1.json",
+            underpin_source::stack::json_schema(),
+        ),
+        ("schemas/why.v1.json", underpin::why_json_schema()),
+    ];
+    let mut files = Vec::new();
+    for (name, schema) in schemas {
+        let mut text = serde_json::to_string_pretty(&schema).context("schema as JSON")?;
+        text.push('\n');
+        files.push((name, text));
+    }
+    files.push(("docs/cli.md", reference::command_line()));
+    files.push(("docs/rules.md", reference::rules()));
+    files.push(("docs/stack-file.md", reference::stack_file()));
+    Ok(files)
 }
 
 /// Writes the files that differ; with `check`, returns them instead.

@@ -6,10 +6,14 @@
 )]
 
 mod bench;
+mod book;
 mod cargo;
 mod control_plane;
 mod generate;
 mod protobuf;
+mod reference;
+#[cfg(test)]
+mod release;
 mod schema;
 mod soak;
 mod test;
@@ -28,7 +32,7 @@ enum Task {
     /// The Kubernetes control plane that end-to-end tests run on.
     #[command(subcommand)]
     ControlPlane(control_plane::Task),
-    /// Write the generated files, or check that they are up to date.
+    /// Write the generated files, or check that they are up to date; check the book either way.
     Generate(generate::Args),
     /// Make the table of the binary form of Kubernetes' own kinds.
     Protobuf(protobuf::Args),

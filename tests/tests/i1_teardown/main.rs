@@ -9,3 +9,4 @@ mod outage;
 mod own_namespaces;
 mod shared_namespace;
 mod wallet;
+mod why;

@@ -6,6 +6,7 @@
 )]
 
 mod deadline;
+mod drift;
 mod fixtures;
 mod half_done;
 mod kill_points;

@@ -11,7 +11,9 @@ fn what_an_interrupted_install_left_is_adopted_without_a_human() -> Result<()> {
     let cluster = shared()?;
     let kubectl = Kubectl::new(cluster);
     let suffix = "outage";
-    let (infrastructure, app) = (ingress(suffix, 1), application(suffix));
+    // Names of its own: while they are nobody's, another test's `web` would be taken for a copy.
+    let app = application(suffix).replace("web", "site");
+    let infrastructure = ingress(suffix, 1);
     let create = ["create", "--validate=false", "-f", "-"];
 
     // The old deployer: the ingress, then the application's namespace, then it was killed.
@@ -32,9 +34,9 @@ fn what_an_interrupted_install_left_is_adopted_without_a_human() -> Result<()> {
         "-n",
         suffix,
         "delete",
-        "configmap/web",
-        "deployment/web",
-        "service/web",
+        "configmap/site",
+        "deployment/site",
+        "service/site",
     ])?;
 
     let ingress_uid = uids(&kubectl, suffix)?;
@@ -53,7 +55,7 @@ fn what_an_interrupted_install_left_is_adopted_without_a_human() -> Result<()> {
         ingress_uid,
         "nothing was made anew"
     );
-    kubectl.get(&["-n", suffix, "deployment", "web"])?;
+    kubectl.get(&["-n", suffix, "deployment", "site"])?;
 
     // R6.1: the second run writes nothing.
     proxy.clear();

@@ -18,7 +18,10 @@ pub mod table;
 
 pub use builtin::{builtin, builtin_kinds, builtin_table};
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -94,7 +97,8 @@ pub enum ListRelation {
 /// Types by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Schema {
-    types: BTreeMap<Arc<str>, Type>,
+    /// Hashed, since the names share long beginnings and every value asks for one.
+    types: HashMap<Arc<str>, Type>,
 }
 
 impl Schema {
@@ -113,9 +117,11 @@ impl Schema {
         self.types.get(name)
     }
 
-    /// All types, by name.
+    /// All types, sorted by name.
     pub fn types(&self) -> impl Iterator<Item = (&Arc<str>, &Type)> {
-        self.types.iter()
+        let mut types: Vec<_> = self.types.iter().collect();
+        types.sort_unstable_by_key(|(name, _)| *name);
+        types.into_iter()
     }
 
     /// Follows [`Type::Named`] to what it names; a name that the schema does not hold, or a

@@ -18,6 +18,7 @@ pub mod up111;
 pub mod up112;
 pub mod up601;
 pub mod up602;
+pub mod up603;
 
 /// One rule.
 pub struct Rule {
@@ -49,6 +50,7 @@ pub const RULES: &[Rule] = &[
     up112::RULE,
     up601::RULE,
     up602::RULE,
+    up603::RULE,
 ];
 
 /// The rule with a code.

@@ -1,12 +1,12 @@
 #![doc = include_str!("docs/UP105.md")]
 
 use underpin_model::{Code, Finding, ObjectKey, Owner, Severity, Step};
+use underpin_refs::defined_kind;
 
 use crate::{
     Context, cascade,
     cascade::is_custom,
     context::evidence_of,
-    order::defined_kind,
     rules::Rule,
     simulate::Cause,
     wording::{accept, count},

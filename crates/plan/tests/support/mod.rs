@@ -5,7 +5,10 @@
 //! objects get the uid `uid:<subject>` unless they say another.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::{Map, Value, json};
 use underpin_model::{
@@ -17,6 +20,9 @@ use underpin_plan::{
     MergeOutcome, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord, UpInput,
     Verdict, judge, plan_down, plan_up, prepare,
 };
+
+/// Of the key beside the scene's claims.
+static FINGERPRINTS: LazyLock<Fingerprints> = LazyLock::new(|| Fingerprints::new(Some([7; 32])));
 
 /// One situation: what is there, what is recorded, what is asked for.
 pub(crate) struct Scene {
@@ -345,7 +351,7 @@ impl Scene {
                 .map(str::to_owned)
                 .collect(),
         });
-        Self {
+        let mut scene = Self {
             world,
             environment: environment(&compact["environment"]),
             declared,
@@ -356,6 +362,31 @@ impl Scene {
                 unread: unrecorded.collect(),
             },
             down: compact["down"] == true,
+        };
+        let applied = list(compact, "claims").flat_map(|claim| list(claim, "entries"));
+        let applied: Vec<ObjectKey> = applied
+            .filter(|entry| text(entry, "applied") == Some("as declared"))
+            .map(|entry| identity(text(entry, "o").unwrap()).1)
+            .collect();
+        if !applied.is_empty() {
+            scene.record_digests(&applied);
+        }
+        scene
+    }
+
+    /// Records that these objects were last applied as they are declared now.
+    fn record_digests(&mut self, applied: &[ObjectKey]) {
+        for prepared in self.prepared().objects {
+            let entries = self
+                .world
+                .claims
+                .iter_mut()
+                .flat_map(|one| &mut one.entries);
+            for (_, entry) in entries.filter(|(_, entry)| entry.key == prepared.desired.key) {
+                if applied.contains(&entry.key) {
+                    entry.digest = FINGERPRINTS.digest(&prepared.desired.value);
+                }
+            }
         }
     }
 
@@ -414,7 +445,7 @@ impl Scene {
             claim: self.claim(),
             world: &self.world,
             outcomes: &outcomes,
-            fingerprints: &Fingerprints::new(Some([7; 32])),
+            fingerprints: &FINGERPRINTS,
             acceptances: &self.acceptances,
         };
         plan_up(&input, preparation)

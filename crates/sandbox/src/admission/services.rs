@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use serde_json::{Map, Value, json};
-use underpin_model::GroupKind;
 
 use super::view::{list, text};
 use crate::State;
@@ -136,13 +135,13 @@ fn free_address(state: &mut State) -> String {
     };
     let mut number = state.random();
     for _ in 0..DRAWS {
-        if !state.service_addresses.contains(&address(number)) {
+        if !state.service_allocations.has_address(&address(number)) {
             return address(number);
         }
         number = state.random();
     }
     let mut all = (0..ADDRESSES).map(address);
-    all.find(|address| !state.service_addresses.contains(address))
+    all.find(|address| !state.service_allocations.has_address(address))
         .unwrap_or_default()
 }
 
@@ -187,35 +186,32 @@ fn node_ports(state: &mut State, spec: &mut Map<String, Value>) {
     if !wanted && !needs_health_check {
         return;
     }
-    let services = state.objects(&GroupKind::core("Service"));
-    let mut taken = BTreeSet::new();
-    for service in services.values() {
-        for port in list(service.get("spec").unwrap_or(&Value::Null), "ports") {
-            taken.extend(port.get("nodePort").and_then(Value::as_u64));
-        }
-    }
+    let mut given = BTreeSet::new();
     let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
     for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
         if wanted && !port.contains_key("nodePort") {
-            port.insert("nodePort".to_owned(), json!(free_port(state, &mut taken)));
+            port.insert("nodePort".to_owned(), json!(free_port(state, &mut given)));
         }
     }
     if needs_health_check {
-        let port = free_port(state, &mut taken);
+        let port = free_port(state, &mut given);
         spec.insert("healthCheckNodePort".to_owned(), json!(port));
     }
 }
 
-fn free_port(state: &mut State, taken: &mut BTreeSet<u64>) -> u64 {
+/// A port that no Service has, and that was not `given` in this request; it is then.
+fn free_port(state: &mut State, given: &mut BTreeSet<u64>) -> u64 {
     let width = NODE_PORTS.end - NODE_PORTS.start;
-    for _ in 0..DRAWS {
+    let is_free = |state: &State, port: u64| {
+        !state.service_allocations.has_port(port) && !given.contains(&port)
+    };
+    let drawn = (0..DRAWS).find_map(|_| {
         let port = NODE_PORTS.start + state.random() % width;
-        if taken.insert(port) {
-            return port;
-        }
-    }
-    let found = NODE_PORTS.into_iter().find(|port| !taken.contains(port));
-    let port = found.unwrap_or(NODE_PORTS.start);
-    taken.insert(port);
+        is_free(state, port).then_some(port)
+    });
+    let port = drawn
+        .or_else(|| NODE_PORTS.into_iter().find(|port| is_free(state, *port)))
+        .unwrap_or(NODE_PORTS.start);
+    given.insert(port);
     port
 }

@@ -25,7 +25,8 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    fn manager(self) -> &'static str {
+    /// As `managedFields` and events name it.
+    pub(super) fn manager(self) -> &'static str {
         match self {
             Self::ApiServer => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",

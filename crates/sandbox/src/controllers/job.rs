@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use underpin_model::GroupKind;
 
 use super::{
-    Controller, Delay, Writer, client, enqueue, enqueue_at, owned,
+    Controller, Delay, Writer, client, enqueue, enqueue_at, events, owned,
     pods::{self, is_active, is_ready},
 };
 use crate::{
@@ -142,7 +142,17 @@ fn scale(state: &mut State, job: &Value, active: &[Arc<Value>], wanted: i64) {
         for _ in have..wanted {
             let pod = owned::pod(&jobs(), job, owned::Name::Prefix(&prefix), &[]);
             let made = client::create(state, Writer::ControllerManager, &pods::pods(), pod);
-            if made.is_err() {
+            if let Err(failure) = made {
+                let event = format!("Error creating: {}", failure.message);
+                let kind = jobs();
+                events::warn(
+                    state,
+                    Writer::ControllerManager,
+                    &kind,
+                    job,
+                    "FailedCreate",
+                    &event,
+                );
                 return;
             }
         }

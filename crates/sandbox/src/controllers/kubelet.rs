@@ -7,8 +7,9 @@
 use serde_json::Value;
 
 use super::{
-    Controller, Delay, Writer, client, enqueue, enqueue_after, pod_needs, pod_report, pods,
-    scheduler,
+    Controller, Delay, Writer, client, enqueue, enqueue_after, events,
+    pod_needs::{self, Lack},
+    pod_report, pods, scheduler,
 };
 use crate::{
     State,
@@ -18,8 +19,11 @@ use crate::{
 };
 
 /// Annotation on a pod (put it into a workload's pod template): `running` (the default),
-/// `unready` (runs, never ready), `pending` (never starts), `failed` or `succeeded`.
+/// `unready` (runs, never ready), `pending` (never starts), `unpullable` (its image is not found),
+/// `crashing` (its containers end again and again), `failed` or `succeeded`.
 pub(super) const OUTCOME: &str = "testenv.underpin.dev/outcome";
+/// Annotation on a pod: what its containers write.
+pub(crate) const LOG: &str = "testenv.underpin.dev/log";
 
 /// What is to become of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(super) enum Outcome {
     Running,
     Unready,
     Pending,
+    Unpullable,
+    Crashing,
     Failed,
     Succeeded,
 }
@@ -38,6 +44,8 @@ impl Outcome {
         match annotations.get(OUTCOME).copied() {
             Some("unready") => Self::Unready,
             Some("pending") => Self::Pending,
+            Some("unpullable") => Self::Unpullable,
+            Some("crashing") => Self::Crashing,
             Some("failed") => Self::Failed,
             Some("succeeded") => Self::Succeeded,
             None if controller_of(pod).is_some_and(|owner| owner.kind.is("batch", "Job")) => {
@@ -98,14 +106,18 @@ pub(super) fn run(state: &mut State, key: &Key) {
         if outcome == Outcome::Pending {
             return;
         }
-        if let Some(lack) = pod_needs::lack(state, &pod) {
-            let waiting = pod_report::waiting(&pod, &lack, state.now);
-            return client::update_status(state, Writer::Kubelet, &key.kind, waiting);
+        let unpullable = || (outcome == Outcome::Unpullable).then(|| pod_needs::unpullable(&pod));
+        if let Some(lack) = pod_needs::lack(state, &pod).or_else(unpullable) {
+            return hold(state, key, &pod, &lack);
         }
         let address = next_address(state);
-        let ready = outcome != Outcome::Unready;
-        let running = pod_report::running(&pod, &node, &address, ready, state.now);
+        let ready = !matches!(outcome, Outcome::Unready | Outcome::Crashing);
+        let mut running = pod_report::running(&pod, &node, &address, ready, state.now);
+        if outcome == Outcome::Crashing {
+            pod_report::crash(&mut running, state.now);
+        }
         client::update_status(state, Writer::Kubelet, &key.kind, running);
+        warn_of(state, &pod, outcome);
         if matches!(outcome, Outcome::Failed | Outcome::Succeeded) {
             enqueue(state, Controller::Kubelet, key.clone(), Delay::Work);
         }
@@ -116,6 +128,30 @@ pub(super) fn run(state: &mut State, key: &Key) {
         let ended = pod_report::ended(&pod, well, state.now);
         client::update_status(state, Writer::Kubelet, &key.kind, ended);
     }
+}
+
+/// Leaves a pod's containers waiting, and tells why, once.
+fn hold(state: &mut State, key: &Key, pod: &Value, lack: &Lack) {
+    let waiting = pod_report::waiting(pod, lack, state.now);
+    let before = pod.pointer("/status/containerStatuses");
+    if before != waiting.pointer("/status/containerStatuses") {
+        let (reason, message) = &lack.event;
+        events::warn(state, Writer::Kubelet, &key.kind, pod, reason, message);
+    }
+    client::update_status(state, Writer::Kubelet, &key.kind, waiting);
+}
+
+/// Tells of what goes wrong with containers that were started.
+fn warn_of(state: &mut State, pod: &Value, outcome: Outcome) {
+    let (reason, message) = match outcome {
+        Outcome::Unready => (
+            "Unhealthy",
+            "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        ),
+        Outcome::Crashing => ("BackOff", "Back-off restarting failed container"),
+        _ => return,
+    };
+    events::warn(state, Writer::Kubelet, &pods::pods(), pod, reason, message);
 }
 
 fn stop(state: &mut State, key: &Key, pod: &Value) {

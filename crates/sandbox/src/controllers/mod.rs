@@ -21,6 +21,7 @@ mod deployment_status;
 mod disruption;
 mod endpoint_slices;
 mod endpoints;
+mod events;
 mod garbage_collector;
 mod job;
 mod kubelet;
@@ -43,6 +44,7 @@ mod volume_binder;
 mod volume_protection;
 mod volumes;
 
+pub(crate) use kubelet::LOG;
 pub(crate) use queue::Queue;
 
 use std::time::Duration;

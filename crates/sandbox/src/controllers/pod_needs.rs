@@ -12,6 +12,8 @@ pub(super) struct Lack {
     pub(super) reason: &'static str,
     /// Their message; empty if there is none.
     pub(super) message: String,
+    /// Reason and message of the event that tells of it.
+    pub(super) event: (&'static str, String),
 }
 
 /// Whether objects of a kind are what pods may wait for.
@@ -24,27 +26,49 @@ pub(super) fn lack(state: &State, pod: &Value) -> Option<Lack> {
     let namespace = object::namespace(pod);
     let is_there =
         |kind: &str, name: &str| state.get(&GroupKind::core(kind), namespace, name).is_some();
-    let volumes = list(pod, "/spec/volumes");
-    for (kind, name) in volumes.flat_map(mounted) {
-        if !is_there(kind, name) {
-            // The kubelet tells the mount's failure in an event; the containers only wait.
-            return Some(Lack {
-                reason: "ContainerCreating",
-                message: String::new(),
-            });
+    for volume in list(pod, "/spec/volumes") {
+        for (kind, name) in mounted(volume) {
+            if !is_there(kind, name) {
+                let (volume, what) = (object::text(volume, "/name"), kind.to_ascii_lowercase());
+                let told = format!(
+                    "MountVolume.SetUp failed for volume \"{volume}\" : {what} \"{name}\" not found"
+                );
+                // The kubelet tells the mount's failure in an event; the containers only wait.
+                return Some(Lack {
+                    reason: "ContainerCreating",
+                    message: String::new(),
+                    event: ("FailedMount", told),
+                });
+            }
         }
     }
     let containers = list(pod, "/spec/initContainers").chain(list(pod, "/spec/containers"));
     for (kind, name) in containers.flat_map(read) {
         if !is_there(kind, name) {
             let what = kind.to_ascii_lowercase();
+            let message = format!("{what} \"{name}\" not found");
             return Some(Lack {
                 reason: "CreateContainerConfigError",
-                message: format!("{what} \"{name}\" not found"),
+                event: ("Failed", format!("Error: {message}")),
+                message,
             });
         }
     }
     None
+}
+
+/// A pod whose first image is not in its registry.
+pub(super) fn unpullable(pod: &Value) -> Lack {
+    let image = object::text(pod, "/spec/containers/0/image");
+    let told = format!(
+        "Failed to pull image \"{image}\": rpc error: code = NotFound desc = failed to resolve \
+         reference \"{image}\": not found"
+    );
+    Lack {
+        reason: "ImagePullBackOff",
+        message: format!("Back-off pulling image \"{image}\""),
+        event: ("Failed", told),
+    }
 }
 
 /// Kind and name of an object.

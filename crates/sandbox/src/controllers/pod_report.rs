@@ -61,6 +61,26 @@ pub(super) fn running(
     report
 }
 
+/// How often a container that crashes has been started anew by the time it is reported.
+const RESTARTS: u32 = 3;
+
+/// Makes of a report of containers that run one of containers that end again and again.
+pub(super) fn crash(report: &mut Value, now: Timestamp) {
+    let time = object::seconds(now);
+    let statuses = report
+        .pointer_mut("/status/containerStatuses")
+        .and_then(Value::as_array_mut);
+    for status in statuses.into_iter().flatten() {
+        status["state"] = json!({"waiting": {
+            "reason": "CrashLoopBackOff",
+            "message": "back-off 40s restarting failed container",
+        }});
+        status["lastState"] = json!({"terminated": terminated(&time, &time, false)});
+        status["restartCount"] = json!(RESTARTS);
+        status["started"] = json!(false);
+    }
+}
+
 /// A pod whose containers have ended.
 pub(super) fn ended(pod: &Value, well: bool, now: Timestamp) -> Value {
     let mut report = pod.clone();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use underpin_model::GroupKind;
 
 use super::{
-    Controller, Delay, Writer, client, enqueue, enqueue_at, owned,
+    Controller, Delay, Writer, client, enqueue, enqueue_at, events, owned,
     pods::{self, is_active, is_ready},
 };
 use crate::{
@@ -145,6 +145,17 @@ fn write_status(
     );
     if let Some(failure) = failed {
         let message = failure.message.clone();
+        let event = format!("Error creating: {message}");
+        if !conditions::holds(set, FAILURE) {
+            events::warn(
+                state,
+                Writer::ControllerManager,
+                &key.kind,
+                set,
+                "FailedCreate",
+                &event,
+            );
+        }
         let condition = Condition::new(FAILURE, true, "FailedCreate", message);
         conditions::set_condition(&mut changed, &condition, state.now);
     } else {

@@ -11,7 +11,7 @@ use underpin_model::GroupKind;
 use super::{
     Controller, Delay, Writer,
     capacity::{self, Amounts},
-    client, enqueue, node_fit, pods, volumes,
+    client, enqueue, events, node_fit, pods, volumes,
 };
 use crate::{
     State,
@@ -175,6 +175,17 @@ fn bind(state: &mut State, pod: &Value, node: &str) {
 }
 
 fn refuse(state: &mut State, pod: &Value, why: &str) {
+    let known = condition(pod, "PodScheduled").map(|known| object::text(known, "/message"));
+    if known != Some(why) {
+        events::warn(
+            state,
+            Writer::Scheduler,
+            &pods::pods(),
+            pod,
+            "FailedScheduling",
+            why,
+        );
+    }
     let mut refused = pod.clone();
     let reason = ("Unschedulable", why);
     pods::set_condition(&mut refused, "PodScheduled", false, reason, state.now);

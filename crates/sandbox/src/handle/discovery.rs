@@ -342,6 +342,7 @@ fn subresources(kind: &Kind) -> Vec<Subresource<'_>> {
         ("", "Pod") => {
             found.push(other("binding", "", "v1", "Binding"));
             found.push(other("eviction", "policy", "v1", "Eviction"));
+            found.push(own("log", &["get"]));
         }
         ("", "Namespace") => found.push(own("finalize", &["update"])),
         ("", "ServiceAccount") => {

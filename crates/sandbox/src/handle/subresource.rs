@@ -1,4 +1,4 @@
-//! Subresources: status, scale, finalize, approval, eviction, binding, token.
+//! Subresources: status, scale, finalize, approval, eviction, binding, log, token.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use super::{
     scale, update,
 };
 use crate::{
-    Failure, Kind, Reply, Request, State, access,
+    Failure, Kind, Reply, ReplyBody, Request, State, access,
+    controllers::LOG,
     lifecycle::{self, DeleteOptions, Propagation},
     object,
 };
@@ -45,6 +46,9 @@ pub(super) fn handle(
         }
         "binding" if kind.kind.is("", "Pod") => {
             post(request).and_then(|()| bind(state, request, target))
+        }
+        "log" if kind.kind.is("", "Pod") && request.method == Method::GET => {
+            log(state, request, target)
         }
         "token" if kind.kind.is("", "ServiceAccount") => {
             post(request).and_then(|()| token(state, request, target))
@@ -102,6 +106,62 @@ fn live(state: &State, target: &Target) -> Result<Arc<Value>, Failure> {
     found
         .cloned()
         .ok_or_else(|| Failure::not_found(&target.kind, &target.name))
+}
+
+/// What a pod's container has written: what the pod's annotation says. Nothing runs here.
+fn log(state: &State, request: &Request, target: &Target) -> Result<Reply, Failure> {
+    let pod = live(state, target)?;
+    let containers = ["/spec/initContainers", "/spec/containers"];
+    let names: Vec<&str> = containers
+        .iter()
+        .filter_map(|list| pod.pointer(list)?.as_array())
+        .flatten()
+        .map(|container| object::text(container, "/name"))
+        .collect();
+    let (pod_name, all) = (&target.name, names.join(" "));
+    match request
+        .parameter("container")
+        .filter(|name| !name.is_empty())
+    {
+        Some(name) if !names.contains(&name) => {
+            return Err(Failure::bad_request(format!(
+                "container {name} is not valid for pod {pod_name}"
+            )));
+        }
+        None if names.len() > 1 => {
+            return Err(Failure::bad_request(format!(
+                "a container name must be specified for pod {pod_name}, choose one of: [{all}]"
+            )));
+        }
+        _ => {}
+    }
+    let phase = object::text(&pod, "/status/phase");
+    if matches!(phase, "" | "Pending") {
+        return Err(Failure::bad_request(format!(
+            "container in pod {pod_name} is waiting to start"
+        )));
+    }
+    let annotations = pod.pointer("/metadata/annotations");
+    let written = annotations.and_then(|all| all.get(LOG)?.as_str());
+    let lines: Vec<&str> = written.unwrap_or_default().lines().collect();
+    let wanted = |name| request.parameter(name).and_then(|text| text.parse().ok());
+    let tail = wanted("tailLines").unwrap_or(lines.len());
+    let first = lines.len().saturating_sub(tail);
+    let mut text: String = lines[first..]
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut limit = wanted("limitBytes").unwrap_or(text.len()).min(text.len());
+    while !text.is_char_boundary(limit) {
+        limit -= 1;
+    }
+    text.truncate(limit);
+    Ok(Reply {
+        code: 200,
+        headers: Vec::new(),
+        content_type: "text/plain",
+        body: ReplyBody::Text(text),
+    })
 }
 
 /// Deletes a pod unless a disruption budget forbids it.

@@ -10,5 +10,5 @@ mod walk;
 
 pub use crate::substitute::{Variable, Variables};
 pub use read::{Documents, STANDARD_INPUT, read, read_paths, read_text_as};
-pub(crate) use render::objects_of_text;
+pub(crate) use render::{dumped, objects_of_text};
 pub use render::{render, uses_variable};

@@ -32,6 +32,21 @@ pub fn render(documents: &Documents, variables: &Variables) -> (Vec<Object>, Vec
     (renderer.objects, renderer.diagnostics)
 }
 
+/// The objects of a dump, as `kubectl get --output yaml` writes it: what is there, not what is to be
+/// applied. An object that is dumped twice counts once.
+pub(crate) fn dumped(documents: &Documents) -> (Vec<Object>, Vec<Diagnostic>) {
+    let mut renderer = Renderer {
+        may_repeat: true,
+        ..Renderer::default()
+    };
+    for source in &documents.sources {
+        for document in &source.documents {
+            renderer.flatten(document.root.clone(), document);
+        }
+    }
+    (renderer.objects, renderer.diagnostics)
+}
+
 /// Whether any document whose source substitutes refers to `${name}`.
 pub fn uses_variable(documents: &Documents, name: &str) -> bool {
     let mut sources = documents.sources.iter().filter(|source| source.substitute);
@@ -67,6 +82,8 @@ struct Renderer {
     diagnostics: Vec<Diagnostic>,
     /// Where each object was declared first, whatever the API group it was reached through.
     declared: BTreeMap<ObjectKey, Place>,
+    /// Whether an object that is there again is passed over in silence.
+    may_repeat: bool,
 }
 
 impl Renderer {
@@ -116,6 +133,9 @@ impl Renderer {
         let group = canonical_group(&object.key.kind.group, &object.key.kind.kind);
         group.clone_into(&mut key.kind.group);
         if let Some(first) = self.declared.get(&key) {
+            if self.may_repeat {
+                return;
+            }
             let message = format!("{} is declared twice, first at {first}", object.key);
             self.diagnostics
                 .push(Diagnostic::new(place, message).with_help("remove or rename one of the two"));

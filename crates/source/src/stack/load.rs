@@ -4,12 +4,11 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
-use underpin_model::{FieldPath, Place, SpanIndex};
+use underpin_model::{FieldPath, Place, SpanIndex, listed};
 
 use super::{RESERVED_VARIABLES, StackFile, schema};
 use crate::{
     Diagnostic, substitute,
-    suggest::listed,
     yaml::{self, Content, Node, NodeDocument},
 };
 

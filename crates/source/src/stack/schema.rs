@@ -4,13 +4,10 @@
 //! begin to use more.
 
 use serde_json::{Map, Value};
-use underpin_model::FieldPath;
+use underpin_model::{FieldPath, listed, nearest};
 
 use super::StackFile;
-use crate::{
-    suggest::{listed, nearest},
-    yaml,
-};
+use crate::yaml;
 
 /// Sources that other tools call by these names and that are not read directly.
 const FOREIGN_SOURCES: &[(&str, &str)] = &[

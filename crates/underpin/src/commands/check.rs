@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use underpin_model::{Finding, Place, Severity};
-use underpin_plan::{rules::up102, sort_findings};
+use underpin_model::{Finding, Object, Place, Severity};
+use underpin_plan::{WaitingError, rules::up102, sort_findings, waiting};
 use underpin_source::{
     Diagnostic,
     manifests::{Variable, read, render as render_manifests},
@@ -91,10 +91,20 @@ fn check_stack(stack: &Stack) -> Vec<Diagnostic> {
         for secret in environment.secrets.keys() {
             variables.insert(secret, Variable::secret("secret"));
         }
-        let (_, found) = render_manifests(&documents, &variables);
+        let (objects, found) = render_manifests(&documents, &variables);
         diagnostics.extend(found);
+        diagnostics.extend(objects.iter().flat_map(unfollowable));
     }
     diagnostics
+}
+
+/// Annotations about waiting that cannot be followed.
+fn unfollowable(object: &Object) -> Vec<Diagnostic> {
+    let (_, errors) = waiting(object);
+    let diagnostic = |error: WaitingError| {
+        Some(Diagnostic::new(error.place?, error.message).with_help(error.help))
+    };
+    errors.into_iter().filter_map(diagnostic).collect()
 }
 
 /// A stack file that cannot be read, as one problem among others.

@@ -1,4 +1,6 @@
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
+use underpin_deploy::{Deployment, Planned};
 use underpin_model::{Action, KeepReason};
 
 use super::{refuse_unused, verdict_exit, write};
@@ -6,7 +8,8 @@ use crate::{
     Exit,
     cli::{AcceptArgs, TargetArgs, VariableArgs},
     error::CommandError,
-    output::Format,
+    frozen_file,
+    output::{self, Format},
     progress::Progress,
     render,
     setup::{Extras, deployment},
@@ -27,6 +30,9 @@ pub(crate) struct PlanArgs {
     /// Take over conflicting fields of this object, such as configmap/wallet/app; may be repeated.
     #[arg(long = "adopt", value_name = "SUBJECT")]
     pub(crate) adopt: Vec<String>,
+    /// Freeze the plan into this file, for `up FILE`, if it is allowed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<Utf8PathBuf>,
     /// Exit with 6 when changes are pending.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -51,9 +57,47 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, CommandError> {
     if exit == Exit::Done && args.detailed_exitcode && pending {
         exit = Exit::Pending;
     }
-    write(&match args.target.output {
-        Format::Text => render::text::plan(&planned),
-        Format::Json => render::json::plan("plan", exit, &planned),
+    let frozen = match &args.out {
+        Some(file) => frozen(file, &deployment, &planned)?,
+        None => None,
+    };
+    write(&match (args.target.output, &args.out, frozen) {
+        (Format::Text, ..) => render::text::plan(&planned),
+        (Format::Json, Some(file), Some(covers_secrets)) => {
+            render::json::frozen_plan(exit, &planned, file.as_str(), covers_secrets)
+        }
+        (Format::Json, ..) => render::json::plan("plan", exit, &planned),
     })?;
+    if let (Format::Text, Some(file)) = (args.target.output, &args.out) {
+        output::message(&told(file, frozen));
+    }
     Ok(exit)
+}
+
+/// Freezes a plan that is allowed, and tells whether the file covers secrets.
+fn frozen(
+    file: &Utf8Path,
+    deployment: &Deployment,
+    planned: &Planned,
+) -> Result<Option<bool>, CommandError> {
+    if !planned.plan.problems.is_empty() || planned.verdict.is_blocked() {
+        return Ok(None);
+    }
+    let (plan, covers_secrets) = underpin_deploy::freeze(deployment, planned)?;
+    frozen_file::write(file, &plan)?;
+    Ok(Some(covers_secrets))
+}
+
+fn told(file: &Utf8Path, frozen: Option<bool>) -> String {
+    match frozen {
+        None => format!("{file} was not written: this plan is not allowed"),
+        Some(true) => {
+            format!("frozen into {file}; `underpin up {file}` does this and nothing else")
+        }
+        Some(false) => format!(
+            "frozen into {file}; `underpin up {file}` does this and nothing else, but secrets are \
+             not compared: this cluster has no fingerprint key yet, or it may not be read (the \
+             first `up` makes it)"
+        ),
+    }
 }

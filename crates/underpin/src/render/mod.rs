@@ -6,5 +6,7 @@ pub(crate) mod style;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+pub(crate) mod why;
 
 pub(crate) use judged::{Ended, Judged, ended};
+pub use why::json_schema as why_json_schema;

@@ -9,12 +9,15 @@
 )]
 
 mod check;
+mod completions;
 mod documents;
 mod examples;
 mod exit_codes;
 mod explain;
+mod frozen;
 mod harness;
 mod help;
 mod streams;
 mod target;
 mod usage;
+mod why;

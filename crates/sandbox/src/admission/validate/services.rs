@@ -6,7 +6,6 @@ use std::{
 };
 
 use serde_json::Value;
-use underpin_model::GroupKind;
 
 use super::{
     common::{self, one_of},
@@ -19,7 +18,6 @@ use crate::{
         path::Path,
         view::{field, integer, list, present, text},
     },
-    object,
 };
 
 const SPEC: Path<'static> = Path::root("spec");
@@ -71,15 +69,6 @@ pub(super) fn service(causes: &mut Causes, old: Option<&Value>, new: &Value) {
 pub(super) fn allocation(causes: &mut Causes, state: &State, old: Option<&Value>, new: &Value) {
     let spec = field(new, "spec");
     let was = field(old.unwrap_or(&Value::Null), "spec");
-    let of_others = || {
-        let services = state.objects(&GroupKind::core("Service"));
-        let others = services
-            .values()
-            .filter(|other| object::uid(other) != object::uid(new));
-        others
-            .map(|other| field(other, "spec").clone())
-            .collect::<Vec<Value>>()
-    };
     let address = text(spec, "clusterIP");
     if text(spec, "type") != "ExternalName" && address != text(was, "clusterIP") {
         let path = SPEC.child("clusterIPs");
@@ -88,14 +77,11 @@ pub(super) fn allocation(causes: &mut Causes, state: &State, old: Option<&Value>
             causes.invalid(&path, field(spec, "clusterIPs"), &detail);
         };
         match address.parse::<Ipv4Addr>().map(|address| address.octets()) {
-            Ok([10, 96, ..]) => {
-                if of_others()
-                    .iter()
-                    .any(|other| text(other, "clusterIP") == address)
-                {
-                    refuse(causes, "provided IP is already allocated");
-                }
+            // The Service has no such address yet: it is another's.
+            Ok([10, 96, ..]) if state.service_allocations.has_address(address) => {
+                refuse(causes, "provided IP is already allocated");
             }
+            Ok([10, 96, ..]) => {}
             Ok(_) => {
                 let range = "The range of valid IPs is 10.96.0.0/16";
                 let why = format!("the provided IP ({address}) is not in the valid range. {range}");
@@ -104,10 +90,10 @@ pub(super) fn allocation(causes: &mut Causes, state: &State, old: Option<&Value>
             Err(_) => {}
         }
     }
-    node_ports(causes, spec, was, of_others);
+    node_ports(causes, state, spec, was);
 }
 
-fn node_ports(causes: &mut Causes, spec: &Value, was: &Value, of_others: impl Fn() -> Vec<Value>) {
+fn node_ports(causes: &mut Causes, state: &State, spec: &Value, was: &Value) {
     let ports_of = |spec: &Value| -> BTreeSet<i64> {
         let ports = list(spec, "ports").iter();
         ports.filter_map(|port| integer(port, "nodePort")).collect()
@@ -123,10 +109,7 @@ fn node_ports(causes: &mut Causes, spec: &Value, was: &Value, of_others: impl Fn
             let detail = "provided port is not in the valid range. The range of valid ports is \
                           30000-32767";
             causes.invalid(&node_port, &number, detail);
-        } else if of_others()
-            .iter()
-            .any(|other| ports_of(other).contains(&number))
-        {
+        } else if u64::try_from(number).is_ok_and(|port| state.service_allocations.has_port(port)) {
             causes.invalid(&node_port, &number, "provided port is already allocated");
         }
     }

@@ -1,8 +1,9 @@
 //! How runs end.
 
-use underpin_deploy::{Failure, StepResult, StopReason, Summary};
+use underpin_deploy::{Failure, NotReady, StepResult, StopReason, Summary};
 use underpin_model::{Action, KeepReason, NamespaceProvenance, Step};
 use underpin_plan::{Problem, Purpose};
+use underpin_readiness::diagnosis::{Culprit, Diagnosis, EventReport, Log, PodReport};
 
 use super::{
     plain,
@@ -103,8 +104,69 @@ fn incomplete() {
     some.failures = vec![Failure {
         key: key("Deployment.apps", "web"),
         message: "not ready within 300 s: 0 of 2 pods ready".into(),
+        not_ready: None,
     }];
     check("incomplete", "up", Exit::Error, &sample, Ended::Ran(&some));
+}
+
+/// The cause comes first; what it says already is not said again.
+#[test]
+fn not_ready() {
+    let web = key("Deployment.apps", "web");
+    let sample = Sample::new(
+        Purpose::Up,
+        vec![step(Action::Create, web.clone(), "is not there yet")],
+    );
+    let cause = "CrashLoopBackOff: container web exited with code 1, 3 restarts";
+    let pod = |name: &str, trouble: &str, said: Option<&str>| PodReport {
+        name: name.into(),
+        trouble: trouble.into(),
+        said: said.map(str::to_owned),
+        culprit: Some(Culprit {
+            container: "web".into(),
+            previous: true,
+        }),
+    };
+    let event = |reason: &str, message: &str, count: i64| EventReport {
+        about: "pod/web-1".into(),
+        reason: reason.into(),
+        message: message.into(),
+        count,
+        last: "2026-01-01T00:00:00Z".into(),
+    };
+    let diagnosis = Diagnosis {
+        cause: cause.into(),
+        help: Some("mend it".into()),
+        pods: vec![
+            pod("web-1", cause, Some("no database")),
+            pod("web-2", "container web runs and is not ready", None),
+        ],
+        more_pods: 2,
+        events: vec![
+            event("BackOff", "Back-off restarting failed container", 7),
+            event("Failed", "exited with code 1", 1),
+        ],
+        log: Some(Log {
+            pod: "web-1".into(),
+            container: "web".into(),
+            previous: true,
+            lines: vec!["connecting".into(), "panic: no database".into()],
+        }),
+        unread: vec!["events: forbidden".into()],
+    };
+    let mut some = Summary {
+        results: [(web.clone(), StepResult::Done)].into(),
+        ..Summary::default()
+    };
+    some.failures = vec![Failure {
+        key: web,
+        message: cause.into(),
+        not_ready: Some(Box::new(NotReady {
+            state: "not ready after 300 s: 0 of 4 pods available".into(),
+            diagnosis,
+        })),
+    }];
+    check("not_ready", "up", Exit::Error, &sample, Ended::Ran(&some));
 }
 
 #[test]

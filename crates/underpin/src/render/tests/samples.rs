@@ -36,6 +36,7 @@ impl Sample {
                 steps,
                 conflicts: [].into(),
                 taken: [].into(),
+                drifted: [].into(),
                 nonces: [].into(),
                 dropped: [].into(),
                 problems: Vec::new(),

@@ -1,17 +1,22 @@
 //! Text for people.
 
+mod failure;
 mod findings;
+mod history;
 mod import;
 mod plan;
 mod run;
 mod sandbox;
 mod status;
+mod why;
 
+pub(crate) use history::{diff, history};
 pub(crate) use import::{import_plan, imported};
 pub(crate) use plan::plan;
 pub(crate) use run::outcome;
 pub(crate) use sandbox::sandbox;
 pub(crate) use status::status;
+pub(crate) use why::why;
 
 use underpin_model::Finding;
 use underpin_plan::Environment;
@@ -25,6 +30,9 @@ pub(crate) fn error(error: &CommandError) -> String {
     let mut text = format!("{} {error}\n", style::error("error:"));
     for diagnostic in error.diagnostics() {
         text.push_str(&one_diagnostic(diagnostic));
+    }
+    for movement in error.movements() {
+        text.push_str(&format!("  {}: {}\n", movement.subject, movement.message));
     }
     if let Some(help) = error.help() {
         text.push_str(&format!("{} {help}\n", paint(BOLD, "help:")));
@@ -62,7 +70,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     text
 }
 
-fn one_diagnostic(diagnostic: &Diagnostic) -> String {
+pub(super) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
     let mut text = format!(
         "{}: {} {}\n",
         diagnostic.place,

@@ -11,7 +11,7 @@ use crate::render::{
 };
 
 /// Field changes shown of one object; JSON has all of them.
-const CHANGES_SHOWN: usize = 30;
+pub(super) const CHANGES_SHOWN: usize = 30;
 /// Characters of a value shown; JSON has all of them.
 const VALUE_SHOWN: usize = 120;
 
@@ -101,7 +101,7 @@ fn one_step(step: &Step) -> String {
     text
 }
 
-fn one_change(change: &FieldChange) -> String {
+pub(super) fn one_change(change: &FieldChange) -> String {
     match (&change.before, &change.after) {
         (Some(before), Some(after)) => {
             format!("{}: {} → {}", change.path, short(before), short(after))

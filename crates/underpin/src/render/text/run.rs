@@ -5,11 +5,11 @@ use underpin_model::NamespaceProvenance;
 use underpin_plan::Purpose;
 
 use super::{
-    counted,
+    counted, failure,
     findings::findings,
     plan::{plan, refusal},
 };
-use crate::render::{Ended, Judged, style};
+use crate::render::{Ended, Judged};
 
 /// How the run ended. The plan was shown before; a refused one is shown here.
 pub(crate) fn outcome(command: &str, judged: Judged<'_>, ended: Ended<'_>) -> String {
@@ -42,12 +42,7 @@ fn settled(judged: Judged<'_>) -> String {
 fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
     let mut text = String::new();
     for failure in &summary.failures {
-        text.push_str(&format!(
-            "{} {}: {}\n",
-            style::error("failed:"),
-            failure.key,
-            failure.message
-        ));
+        text.push_str(&failure::failure(failure));
     }
     for (namespace, why) in &summary.kept {
         text.push_str(&format!("kept namespace {namespace}: {why}\n"));

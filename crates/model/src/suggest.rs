@@ -5,10 +5,7 @@ const MAX_CHARS: usize = 64;
 
 /// The candidate nearest to `word`, if it is near enough to be a likely slip: at most a third of
 /// the word's length in edits, ties decided by the candidates' order.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().collect();
     if word.len() > MAX_CHARS {
         return None;
@@ -41,7 +38,7 @@ fn distance(left: &[char], right: &[char]) -> usize {
 }
 
 /// Words as a list for a sentence: `a`, `b`, `c`.
-pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     quoted.join(", ")
 }
