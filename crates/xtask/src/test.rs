@@ -146,7 +146,6 @@ fn targets(messages: &[Value]) -> BTreeSet<Target<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use super::*;
 
