@@ -24,7 +24,7 @@ impl std::fmt::Debug for Fingerprints {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fingerprints")
             .field("keyed", &self.key.is_some())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

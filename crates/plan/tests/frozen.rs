@@ -168,7 +168,7 @@ fn what_matters_is_told() {
                 "/old",
                 "meta",
                 json!({"uid": "another", "annotations": {}}),
-            )
+            );
         },
         &["/ConfigMap/old: the object under this name is not this environment's any more"],
     );

@@ -5,7 +5,9 @@
     reason = "developer chores run in real time"
 )]
 
+mod bench;
 mod book;
+mod cargo;
 mod control_plane;
 mod generate;
 mod protobuf;
@@ -24,6 +26,9 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Developer chores")]
 enum Task {
+    /// Measure, on the test control plane.
+    #[command(subcommand)]
+    Bench(bench::Task),
     /// The Kubernetes control plane that end-to-end tests run on.
     #[command(subcommand)]
     ControlPlane(control_plane::Task),
@@ -41,6 +46,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Task::parse() {
+        Task::Bench(task) => bench::run(&task),
         Task::ControlPlane(task) => control_plane::run(task),
         Task::Generate(args) => generate::run(&args),
         Task::Protobuf(args) => protobuf::run(&args),
