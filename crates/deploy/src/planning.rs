@@ -1,6 +1,6 @@
 //! Reads the world, plans and judges. Changes nothing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
 use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
@@ -18,6 +18,11 @@ use crate::{
     kinds::{self, Kinds},
     session,
 };
+
+/// How often the world is read at most, until all that is defined in it is served too.
+const READS: usize = 5;
+/// How long a server has to serve what was just defined, or to forget what just went.
+const BETWEEN_READS: Duration = Duration::from_millis(300);
 
 /// A plan with everything it was made from.
 pub struct Planned {
@@ -210,7 +215,8 @@ pub(crate) async fn read(
 
 /// Reads the whole world, with every kind that may say what it needs in full; of Secrets the
 /// metadata alone, but for those in the namespaces `secrets_in`. What lies in the namespaces of
-/// interest is tried one by one where a list of the whole cluster is forbidden.
+/// interest is tried one by one where a list of the whole cluster is forbidden. While definitions
+/// come and go it is read again, a few times.
 pub async fn read_world(
     cluster: &Cluster,
     claims_namespace: &str,
@@ -224,7 +230,15 @@ pub async fn read_world(
         full: Arc::new(is_read_in_full),
     };
     let mut world = cluster.read_world(&request).await?;
-    let undiscovered = kinds::undiscovered(&world);
+    let mut undiscovered = kinds::undiscovered(&world);
+    for _ in 1..READS {
+        if undiscovered.is_empty() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_READS).await;
+        world = cluster.read_world(&request).await?;
+        undiscovered = kinds::undiscovered(&world);
+    }
     world.unread.extend(undiscovered);
     Ok(world)
 }
