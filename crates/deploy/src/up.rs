@@ -21,6 +21,8 @@ use crate::{
     waves,
 };
 
+/// Characters of why a revision's content was not kept: it stands in the claim.
+const REASON_LIMIT: usize = 300;
 /// Between two looks at objects that are being deleted and are to be created anew.
 const TERMINATING_POLL: Duration = Duration::from_secs(1);
 
@@ -232,7 +234,7 @@ impl Run<'_> {
                     let message = format!("no copy of what was applied was kept for `diff`: {why}");
                     self.observer.event(Event::Note(message));
                 }
-                RevisionContent::NotKept(why)
+                RevisionContent::NotKept(why.chars().take(REASON_LIMIT).collect())
             }
         });
     }
@@ -304,6 +306,7 @@ impl Run<'_> {
                     planned.kinds.get(&step.key.kind).cloned(),
                 );
                 let accepted = planned.plan.taken.get(&step.key).cloned();
+                let mask = self.fingerprints.mask().clone();
                 async move {
                     let Some(kind) = kind else {
                         let why = "the cluster does not serve its kind".to_owned();
@@ -316,6 +319,7 @@ impl Run<'_> {
                         accepted.unwrap_or_default(),
                     )
                     .await?;
+                    let result = result.masked(&mask);
                     let Some(object) = object else {
                         return Ok((result, None));
                     };

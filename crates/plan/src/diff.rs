@@ -10,7 +10,7 @@ use underpin_model::{FieldChange, FieldPath, Object};
 
 use crate::{
     Fingerprints,
-    redact::{hide_leaves, redacted},
+    redact::{hide_leaves, hide_texts, holds_secret, redacted},
 };
 
 /// Fields of `metadata` that the server keeps for itself.
@@ -78,6 +78,18 @@ pub fn changes(before: &Object, after: &Object, fingerprints: &Fingerprints) -> 
         fingerprints,
         &mut found,
     );
+    // Where a secret variable stands in texts, a text that goes may hold an older value of it, which
+    // nobody knows any more.
+    if holds_secret(&before_real, fingerprints) || holds_secret(&after_real, fingerprints) {
+        for change in found.iter_mut().filter(|change| change.after.is_none()) {
+            if !change.path.as_str().starts_with("metadata") {
+                change
+                    .before
+                    .iter_mut()
+                    .for_each(|value| hide_texts(value, fingerprints));
+            }
+        }
+    }
     found
 }
 

@@ -10,6 +10,9 @@ use underpin_model::Mask;
 /// Hexadecimal digits shown: enough to tell two values apart, far too few to search for one.
 const SHOWN_DIGITS: usize = 12;
 
+/// What is shown of a secret where no key tells values apart.
+pub(crate) const HIDDEN: &str = "(secret)";
+
 /// Turns secret values into fingerprints with the key that lies beside the claims. Without a key
 /// (nothing was ever deployed, or it may not be read) values are only hidden, not told apart.
 #[derive(Clone, Default)]
@@ -72,7 +75,7 @@ impl Fingerprints {
     pub fn shown(&self, value: &Value) -> Value {
         let text = match self.digest(value) {
             Some(digest) => format!("(secret {})", &digest[..SHOWN_DIGITS]),
-            None => "(secret)".to_owned(),
+            None => HIDDEN.to_owned(),
         };
         Value::String(text)
     }

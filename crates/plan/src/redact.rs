@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use underpin_model::Object;
 
-use crate::Fingerprints;
+use crate::{Fingerprints, fingerprint::HIDDEN};
 
 /// Annotations whose text may hold credentials: client-side apply keeps the whole manifest there,
 /// Secret data included; proxy entries may hold passwords (R3.6).
@@ -83,6 +83,28 @@ fn visit_secrets(object: &Object, value: &mut Value, visit: &mut dyn FnMut(&mut 
         }
     }
     visit_nested(value, visit);
+}
+
+/// Whether a text in the value holds the value of a secret variable.
+pub(crate) fn holds_secret(value: &Value, fingerprints: &Fingerprints) -> bool {
+    match value {
+        Value::Object(map) => map.values().any(|child| holds_secret(child, fingerprints)),
+        Value::Array(items) => items.iter().any(|item| holds_secret(item, fingerprints)),
+        Value::String(text) => fingerprints.mask().hides(text),
+        _ => false,
+    }
+}
+
+/// A redacted value with its other texts hidden too.
+pub(crate) fn hide_texts(value: &mut Value, fingerprints: &Fingerprints) {
+    visit_leaves(value, &mut |leaf| {
+        let plain = leaf
+            .as_str()
+            .is_some_and(|text| text != HIDDEN && !is_fingerprint(text));
+        if plain {
+            *leaf = fingerprints.shown(leaf);
+        }
+    });
 }
 
 /// A redacted value as it would be without a key.
