@@ -36,6 +36,7 @@ fn frozen(
         cluster: &planned.world.cluster.uid,
         claim: planned.claim.as_ref(),
         accepted: &deployment.acceptances.record(),
+        findings: &planned.verdict.findings,
         adopt: &deployment.environment.adopt,
     };
     FrozenPlan::of(&planned.plan, around, sealer)

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use underpin_model::{AcceptedFinding, Action, Claim, KeepReason, Object, Step, names};
+use underpin_model::{AcceptedFinding, Action, Claim, Finding, KeepReason, Object, Step, names};
 
 use crate::{
     Fingerprints, Plan,
@@ -16,6 +16,9 @@ use crate::{
     fingerprint::hexadecimal,
     redact::{redacted, without_fingerprints},
 };
+
+/// New victims of an accepted finding that are named before the rest is only counted.
+const NAMED: usize = 3;
 
 /// A plan as it was agreed to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +44,8 @@ pub struct FrozenPlan {
     pub digests: DigestKey,
     /// What was accepted by name.
     pub accepted: Vec<AcceptedFinding>,
+    /// What each of these was accepted for, by `CODE:subject`: whom it concerned.
+    pub accepted_for: BTreeMap<String, BTreeSet<String>>,
     /// Objects that are taken over by name.
     pub adopt: Vec<String>,
     /// One step per object, in the order of the plan.
@@ -224,6 +229,8 @@ pub struct Surroundings<'a> {
     pub claim: Option<&'a Claim>,
     /// What was accepted by name.
     pub accepted: &'a [AcceptedFinding],
+    /// What the rules found.
+    pub findings: &'a [Finding],
     /// Objects that are taken over by name.
     pub adopt: &'a BTreeSet<String>,
 }
@@ -256,6 +263,7 @@ impl FrozenPlan {
             namespace: plan.placement.placement.namespace.clone(),
             digests: sealer.key.clone(),
             accepted: around.accepted.to_vec(),
+            accepted_for: accepted_for(around.findings),
             adopt: around.adopt.iter().cloned().collect(),
             steps: steps.collect(),
             forgotten: plan.dropped.keys().map(ToString::to_string).collect(),
@@ -266,6 +274,7 @@ impl FrozenPlan {
     /// What is done already does not matter: a run that was cut is run again.
     pub fn moved(&self, fresh: &Self) -> Vec<Movement> {
         let mut movements = self.moved_around(fresh);
+        movements.extend(self.grown(fresh));
         let planned: BTreeMap<&str, &FrozenStep> = by_declared(&self.steps);
         let now: BTreeMap<&str, &FrozenStep> = by_declared(&fresh.steps);
         let all: BTreeSet<&str> = planned.keys().chain(now.keys()).copied().collect();
@@ -286,6 +295,34 @@ impl FrozenPlan {
             });
         }
         movements
+    }
+
+    /// Accepted findings that concern more than was accepted. What they concern no longer is not
+    /// missed.
+    fn grown(&self, fresh: &Self) -> Vec<Movement> {
+        let grown = fresh.accepted_for.iter().filter_map(|(finding, now)| {
+            let then = self.accepted_for.get(finding);
+            let new = now
+                .iter()
+                .filter(|one| then.is_none_or(|then| !then.contains(*one)));
+            let new: Vec<&str> = new.map(String::as_str).collect();
+            if new.is_empty() && then.is_some() {
+                return None;
+            }
+            let named = new[..new.len().min(NAMED)].join(", ");
+            let message = match new.len().saturating_sub(NAMED) {
+                _ if then.is_none() => "was not found when the plan was frozen".to_owned(),
+                0 => format!("was accepted for less, and now concerns {named} too"),
+                more => {
+                    format!("was accepted for less, and now concerns {named} and {more} more too")
+                }
+            };
+            Some(Movement {
+                subject: finding.clone(),
+                message,
+            })
+        });
+        grown.collect()
     }
 
     fn moved_around(&self, fresh: &Self) -> Vec<Movement> {
@@ -321,6 +358,25 @@ impl FrozenPlan {
         }
         movements
     }
+}
+
+/// Whom every accepted finding concerns: what dies, whose it is, and who says that it is needed.
+fn accepted_for(findings: &[Finding]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.accepted.is_some()) {
+        let name = format!("{}:{}", finding.code, finding.subject);
+        let concerned = all.entry(name).or_default();
+        if finding.unknown {
+            concerned.insert("what could not be read".to_owned());
+        }
+        for group in &finding.cascade {
+            let objects = group.objects.iter();
+            concerned.extend(objects.map(|object| format!("{object} ({})", group.owner)));
+        }
+        let evidence = finding.evidence.iter();
+        concerned.extend(evidence.map(|one| format!("{} {}", one.object, one.path)));
+    }
+    all
 }
 
 fn by_declared(steps: &[FrozenStep]) -> BTreeMap<&str, &FrozenStep> {

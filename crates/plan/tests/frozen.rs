@@ -68,9 +68,58 @@ fn frozen(scene: &Value, sealer: &Sealer) -> FrozenPlan {
         cluster: "cluster",
         claim: scene.claim(),
         accepted: &scene.acceptances.record(),
+        findings: &scene.verdict().findings,
         adopt: &scene.environment.adopt,
     };
     FrozenPlan::of(&scene.plan(), around, sealer)
+}
+
+/// A Deployment beside the environment that reads the Secret which the plan deletes.
+fn reader(name: &str) -> Value {
+    let from = json!([{"secretRef": {"name": "gone"}}]);
+    json!({
+        "o": format!("apps/v1 Deployment wallet/{name}"),
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": "i", "envFrom": from}]}}},
+    })
+}
+
+/// An acceptance covers whom the finding concerned when the plan was frozen, and nobody who came
+/// later.
+#[test]
+fn what_was_accepted_for_one_is_not_accepted_for_another() {
+    let with = |readers: &[&str]| {
+        let mut scene = scene();
+        let gone = json!("v1 Secret wallet/gone");
+        let entries = scene["claims"][0]["entries"].as_array_mut().unwrap();
+        entries.push(gone);
+        let world = scene["world"].as_array_mut().unwrap();
+        world.push(
+            json!({"o": "v1 Secret wallet/gone", "meta": {"annotations": {
+                "underpin.dev/claim": "wallet-production/nonce",
+                "underpin.dev/environment": "wallet/production",
+            }}}),
+        );
+        world.extend(readers.iter().map(|name| reader(name)));
+        scene["accept"] = json!(["UP107:secret/wallet/gone"]);
+        frozen(&scene, &sealer())
+    };
+    let one = with(&["first"]);
+    assert_eq!(one.moved(&with(&["first"])), []);
+    let moved = one.moved(&with(&["first", "second"]));
+    let said: Vec<_> = moved
+        .iter()
+        .map(|one| (&*one.subject, &*one.message))
+        .collect();
+    assert_eq!(
+        said,
+        [(
+            "UP107:secret/wallet/gone",
+            "was accepted for less, and now concerns deployment.apps/wallet/second \
+             spec.template.spec.containers[0].envFrom[0].secretRef.name too"
+        )]
+    );
+    // Who needs it no longer is not missed.
+    assert_eq!(with(&["first", "second"]).moved(&one), []);
 }
 
 /// What is said after `movement` of the scene.

@@ -24,6 +24,19 @@ pub(crate) fn write(path: &Utf8Path, plan: &FrozenPlan) -> Result<(), CommandErr
         })
 }
 
+/// Removes the frozen plan that a refused one would have replaced, so that nobody carries out an
+/// older consent. What is no frozen plan stays.
+pub(crate) fn withdraw(path: &Utf8Path) -> Result<bool, CommandError> {
+    if read(path).is_err() {
+        return Ok(false);
+    }
+    fs::remove_file(path).map_err(|source| CommandError::Io {
+        what: format!("cannot remove the former frozen plan {path}"),
+        source,
+    })?;
+    Ok(true)
+}
+
 /// Reads a frozen plan.
 pub(crate) fn read(path: &Utf8Path) -> Result<FrozenPlan, CommandError> {
     let mut bytes = Vec::new();
@@ -93,6 +106,21 @@ mod tests {
     fn check(text: &str, expect: &str) {
         let error = parse(Utf8Path::new("p.json"), text.as_bytes()).unwrap_err();
         assert!(error.to_string().contains(expect), "{error}");
+    }
+
+    /// A refused plan leaves no older consent behind, and takes no other file along.
+    #[test]
+    fn only_a_former_frozen_plan_is_withdrawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        let good = include_str!("../tests/cli/fixtures/frozen/good.json");
+        for (name, text, goes) in [("plan.json", good, true), ("notes.json", "{}", false)] {
+            let file = folder.join(name);
+            fs::write(&file, text).unwrap();
+            assert_eq!(withdraw(&file).unwrap(), goes, "{name}");
+            assert_eq!(file.exists(), !goes, "{name}");
+        }
+        assert!(!withdraw(&folder.join("none.json")).unwrap());
     }
 
     #[test]

@@ -81,6 +81,9 @@ fn frozen(
     planned: &Planned,
 ) -> Result<Option<bool>, CommandError> {
     if !planned.plan.problems.is_empty() || planned.verdict.is_blocked() {
+        if frozen_file::withdraw(file)? {
+            output::message(&format!("the former frozen plan {file} was removed"));
+        }
         return Ok(None);
     }
     let (plan, covers_secrets) = underpin_deploy::freeze(deployment, planned)?;
