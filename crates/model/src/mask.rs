@@ -27,7 +27,9 @@ pub struct Mask {
 impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.long.len() + self.short.len();
-        f.debug_struct("Mask").field("values", &count).finish()
+        f.debug_struct("Mask")
+            .field("values", &count)
+            .finish_non_exhaustive()
     }
 }
 
