@@ -23,7 +23,7 @@ const FORMAT: &str = "underpin.dev/revision/v1";
 /// The one key of the ConfigMap's binary data.
 const KEY: &str = "revision";
 /// Bytes of compressed content that one ConfigMap holds; the API server's limit is 1 MiB. Every read
-/// of the claims transfers them, so it is kept well below.
+/// of a world transfers them, so it is kept well below.
 const COMPRESSED_LIMIT: usize = 512 * 1024;
 /// Bytes that stored content may expand to: whoever can write the ConfigMap must not fill the memory.
 const EXPANDED_LIMIT: u64 = 64 << 20;

@@ -87,9 +87,11 @@ impl ClaimStore {
     /// Every claim, sorted by stack and environment, and those that cannot be read.
     pub async fn load_all(&self) -> Result<(Vec<Claim>, Vec<Unread>), ClusterError> {
         let kind = config_map_kind();
+        // Not by the claims' own label: who lost it is a claim still.
+        let no_revisions = format!("!{}", names::REVISION_LABEL);
         let objects = self
             .cluster
-            .list(&kind, Some(&self.namespace), Depth::Full)
+            .list_selected(&kind, Some(&self.namespace), Depth::Full, &no_revisions)
             .await?;
         Ok(stored::parse(&self.namespace, &objects))
     }

@@ -265,3 +265,17 @@ fn names_fit_into_kubernetes() {
     assert!(long.len() <= 240);
     assert_ne!(long, ClaimStore::name(&"s".repeat(200), &"e".repeat(201)));
 }
+
+/// Contents of revisions are large, and no claim is among them.
+#[tokio::test]
+async fn the_claims_are_read_without_the_contents_of_revisions() {
+    let cluster = crate::mock::cluster(|seen| {
+        assert_eq!(
+            seen.query,
+            "limit=500&labelSelector=%21underpin.dev%2Frevision-of"
+        );
+        crate::mock::Answer::Json(200, serde_json::json!({"metadata": {}, "items": []}))
+    });
+    let claims = ClaimStore::new(cluster, "underpin-system");
+    assert_eq!(claims.load_all().await.unwrap(), (vec![], vec![]));
+}
