@@ -20,6 +20,7 @@ mod reference;
 mod selector;
 mod step;
 mod suggest;
+pub mod wording;
 mod world;
 
 pub use claim::{

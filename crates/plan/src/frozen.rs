@@ -15,10 +15,8 @@ use crate::{
     diff::{comparable, strip},
     fingerprint::hexadecimal,
     redact::{redacted, without_fingerprints},
+    wording::list,
 };
-
-/// New victims of an accepted finding that are named before the rest is only counted.
-const NAMED: usize = 3;
 
 /// A plan as it was agreed to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -309,13 +307,10 @@ impl FrozenPlan {
             if new.is_empty() && then.is_some() {
                 return None;
             }
-            let named = new[..new.len().min(NAMED)].join(", ");
-            let message = match new.len().saturating_sub(NAMED) {
-                _ if then.is_none() => "was not found when the plan was frozen".to_owned(),
-                0 => format!("was accepted for less, and now concerns {named} too"),
-                more => {
-                    format!("was accepted for less, and now concerns {named} and {more} more too")
-                }
+            let message = if then.is_none() {
+                "was not found when the plan was frozen".to_owned()
+            } else {
+                format!("was accepted for less, and now concerns {} too", list(&new))
             };
             Some(Movement {
                 subject: finding.clone(),

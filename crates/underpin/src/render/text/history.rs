@@ -1,13 +1,10 @@
 //! What was done to an environment, and what two revisions applied.
 
 use underpin_deploy::{History, RevisionComparison};
-use underpin_model::{FieldChange, HistoryRecord, ObjectKey, RevisionContent};
+use underpin_model::{FieldChange, HistoryRecord, ObjectKey, RevisionContent, wording};
 use underpin_plan::Environment;
 
-use super::{
-    counted,
-    plan::{CHANGES_SHOWN, one_change},
-};
+use super::plan::{CHANGES_SHOWN, one_change};
 use crate::render::style::{self, BOLD, paint};
 
 /// The newest runs, newest first.
@@ -22,13 +19,13 @@ pub(crate) fn history(environment: &Environment, history: &History, limit: usize
     let mut text = format!(
         "{} of {name} (context {context}): {}, newest first\n",
         paint(BOLD, "history"),
-        counted(records.len(), "run"),
+        wording::count(records.len(), "run"),
     );
     for record in records.iter().take(limit) {
         text.push_str(&format!("\n{}", one_record(record)));
     }
     if records.len() > limit {
-        let more = counted(records.len() - limit, "older run");
+        let more = wording::count(records.len() - limit, "older run");
         text.push_str(&format!("\n… {more} (a higher --limit shows more)\n"));
     }
     if let Some(lock) = &claim.lock {
@@ -54,7 +51,10 @@ fn one_record(record: &HistoryRecord) -> String {
         record.who
     );
     if let Some(changed) = record.changed {
-        text.push_str(&format!("    {} changed\n", counted(changed, "object")));
+        text.push_str(&format!(
+            "    {} changed\n",
+            wording::count(changed, "object")
+        ));
     }
     for one in &record.accepted {
         text.push_str(&format!(

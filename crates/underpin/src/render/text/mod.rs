@@ -18,7 +18,7 @@ pub(crate) use sandbox::sandbox;
 pub(crate) use status::status;
 pub(crate) use why::why;
 
-use underpin_model::Finding;
+use underpin_model::{Finding, wording};
 use underpin_plan::Environment;
 use underpin_source::Diagnostic;
 
@@ -56,7 +56,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     let found: Vec<String> = [(diagnostics.len(), "error"), (findings.len(), "finding")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| counted(count, noun))
+        .map(|(count, noun)| wording::count(count, noun))
         .collect();
     let found = if found.is_empty() {
         "nothing found".to_owned()
@@ -65,7 +65,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     };
     text.push_str(&format!(
         "{} checked: {found}\n",
-        counted(files, "stack file")
+        wording::count(files, "stack file")
     ));
     text
 }
@@ -81,13 +81,4 @@ pub(super) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
         text.push_str(&format!("    {} {help}\n", paint(BOLD, "help:")));
     }
     text
-}
-
-/// `1 object`, `2 objects`.
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }

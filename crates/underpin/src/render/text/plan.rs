@@ -1,10 +1,10 @@
 //! A plan: where, which steps with which changes, what stands in the way.
 
 use serde_json::Value;
-use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, Step};
+use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, Step, wording};
 use underpin_plan::{Plan, Problem, Purpose};
 
-use super::{counted, findings::findings};
+use super::findings::findings;
 use crate::render::{
     Judged,
     style::{self, BOLD, DIM, paint},
@@ -178,7 +178,7 @@ pub(super) fn refusal(judged: Judged<'_>) -> String {
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, noun)| counted(count, noun))
+    .map(|(count, noun)| wording::count(count, noun))
     .collect();
     format!("{}: nothing was changed\n", parts.join(", "))
 }
