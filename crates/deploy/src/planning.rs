@@ -129,7 +129,7 @@ pub async fn plan(
     let kinds = Kinds::new(&world, declared.iter());
     let answers = dry_runs(deployment, &world, &kinds, &preparation.objects, observer).await;
     let key = deployment.store.fingerprint_key().await.unwrap_or(None);
-    let fingerprints = Fingerprints::new(key).hiding(deployment.variables.secret_values());
+    let fingerprints = deployment.fingerprints(key);
     let input = UpInput {
         environment,
         claim: claim.as_ref(),

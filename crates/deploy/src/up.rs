@@ -169,7 +169,7 @@ async fn carry_out(
             return Err(error.into());
         }
     };
-    let fingerprints = Fingerprints::new(Some(key)).hiding(deployment.variables.secret_values());
+    let fingerprints = deployment.fingerprints(Some(key));
     let mut run = Run {
         deployment,
         observer,
