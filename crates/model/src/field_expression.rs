@@ -81,6 +81,7 @@ impl FieldExpression {
 
     /// The same expression with its first segment under another name: what is declared as
     /// `stringData` is applied as `data`.
+    #[must_use]
     pub fn under(mut self, name: &str, other: &str) -> Self {
         if let Some(Segment::Key(first)) = self.0.first_mut()
             && first == name

@@ -356,6 +356,15 @@ fn the_document_holds_neither_manifests_nor_secrets() {
     assert!(Sealer::like(&broken, &Fingerprints::new(None)).is_none());
 }
 
+#[track_caller]
+fn check_moved(planned: &Value, now: &Value, expect: &[&str]) {
+    for sealer in [sealer(), salted()] {
+        let moved = frozen(planned, &sealer).moved(&frozen(now, &sealer));
+        let messages: Vec<&str> = moved.iter().map(|one| &*one.message).collect();
+        assert_eq!(messages, expect);
+    }
+}
+
 /// R2.9: fields that are left to others count where their object is created, and nowhere else.
 #[test]
 fn fields_left_to_others_count_at_creation_alone() {
@@ -388,25 +397,17 @@ fn fields_left_to_others_count_at_creation_alone() {
             }],
         })
     };
-    #[track_caller]
-    fn check(planned: &Value, now: &Value, expect: &[&str]) {
-        for sealer in [sealer(), salted()] {
-            let moved = frozen(planned, &sealer).moved(&frozen(now, &sealer));
-            let messages: Vec<&str> = moved.iter().map(|one| &*one.message).collect();
-            assert_eq!(messages, expect);
-        }
-    }
     let declared = "what the stack declares of it changed since";
     let fresh = scene("1", None, "1");
     // Created by a run that was cut, and tuned by somebody since.
-    check(&fresh, &scene("1", Some("9"), "1"), &[]);
-    check(&fresh, &scene("2", Some("9"), "1"), &[]);
-    check(&fresh, &scene("2", None, "1"), &[declared]);
-    check(&fresh, &scene("1", None, "2"), &[declared]);
+    check_moved(&fresh, &scene("1", Some("9"), "1"), &[]);
+    check_moved(&fresh, &scene("2", Some("9"), "1"), &[]);
+    check_moved(&fresh, &scene("2", None, "1"), &[declared]);
+    check_moved(&fresh, &scene("1", None, "2"), &[declared]);
     let update = scene("1", Some("3"), "2");
-    check(&update, &scene("1", Some("4"), "2"), &[]);
-    check(&update, &scene("5", Some("4"), "2"), &[]);
-    check(&update, &scene("1", Some("3"), "4"), &[declared]);
+    check_moved(&update, &scene("1", Some("4"), "2"), &[]);
+    check_moved(&update, &scene("5", Some("4"), "2"), &[]);
+    check_moved(&update, &scene("1", Some("3"), "4"), &[declared]);
     let key = Fingerprints::new(Some([7; 32]));
     let content = |scene: &Value| applied_content(&Scene::new(scene).plan(), &key);
     assert_eq!(
