@@ -24,7 +24,7 @@ fn claim(environment: &str) -> Claim {
 
 fn applied(name: &str) -> Entry {
     Entry {
-        key: key("Deployment", name),
+        key: key("Deployment.apps", name),
         api_version: "apps/v1".into(),
         uid: Some(format!("uid-{name}")),
         state: EntryState::Applied,
@@ -104,16 +104,16 @@ fn full() -> Status {
             plain_status(retired),
             plain_status(young),
             ClaimStatus {
-                intended: vec![key("Deployment", "db")],
+                intended: vec![key("Deployment.apps", "db")],
                 not_ready: vec![
                     NotReadyNow {
-                        key: key("Deployment", "api"),
+                        key: key("Deployment.apps", "api"),
                         state: "in-progress",
                         why: "0 of 1 pods are ready".into(),
                         cause: Some("the image cannot be pulled".into()),
                     },
                     NotReadyNow {
-                        key: key("Deployment", "web"),
+                        key: key("Deployment.apps", "web"),
                         state: "terminating",
                         why: "is being deleted".into(),
                         cause: None,
