@@ -181,7 +181,7 @@ fn the_lock_is_held_by_the_dead() -> Result<()> {
             && status
                 .stdout
                 .contains("if that run is dead, `underpin up -e test` waits 8 s")
-            && status.stdout.contains("not made yet: configmap/"),
+            && status.stdout.contains("not recorded as made: configmap/"),
         "{}",
         status.transcript()
     );

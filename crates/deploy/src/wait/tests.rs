@@ -226,15 +226,13 @@ async fn a_job_that_failed_before_is_told() {
         }))
     };
     let begin = |job: Object, wave| async move {
-        let ended = wait_from(
-            JOBS,
-            vec![(job.clone(), wave)],
-            None,
-            move |seen| match seen.path.ends_with("/jobs") {
-                true => list(&[(*job.value).clone()]),
-                false => list(&[]),
-            },
-        );
+        let ended = wait_from(JOBS, vec![(job.clone(), wave)], None, move |seen| {
+            if seen.path.ends_with("/jobs") {
+                list(&[(*job.value).clone()])
+            } else {
+                list(&[])
+            }
+        });
         ended.await
     };
     let ended = begin(job(json!({})), 0).await;

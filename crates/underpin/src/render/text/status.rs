@@ -17,7 +17,8 @@ pub(crate) fn status(status: &Status, kept_only: bool) -> String {
         {
             text.push_str(&environment(one));
         }
-        text.push_str(&absent(status));
+        let absent = status.absent.iter().map(|one| absent(one));
+        text.push_str(&absent.collect::<String>());
     }
     text.push_str(&status.kept.iter().map(kept).collect::<String>());
     if text.is_empty() {
@@ -45,15 +46,17 @@ fn environment(one: &ClaimStatus) -> String {
     );
     let mut line = |line: String| text.push_str(&format!("    {line}\n"));
     for one in &one.not_ready {
-        let cause = one.cause.iter().map(|cause| format!(": {cause}"));
-        let cause: String = cause.collect();
-        line(format!("not ready: {}: {}{cause}", one.key, one.why));
+        let why = match &one.cause {
+            Some(cause) => format!("{}: {cause}", one.why),
+            None => one.why.clone(),
+        };
+        line(format!("not ready: {}: {why}", one.key));
     }
     for (what, keys) in [
         ("missing", &one.missing),
         ("replaced by somebody else", &one.replaced),
         ("could not be read", &one.unread),
-        ("not made yet", &one.intended),
+        ("not recorded as made", &one.intended),
     ] {
         for key in keys {
             line(format!("{what}: {key}"));
@@ -100,11 +103,11 @@ fn continues(one: &ClaimStatus) -> Option<String> {
     })
 }
 
-fn absent(status: &Status) -> String {
-    let lines = status.absent.iter().map(|environment| {
-        format!("{environment}: nothing is recorded; `underpin plan -e {environment}` shows what `up` would do\n")
-    });
-    lines.collect()
+fn absent(environment: &str) -> String {
+    format!(
+        "{environment}: nothing is recorded; `underpin plan -e {environment}` shows what `up` would \
+         do\n"
+    )
 }
 
 fn kept(kept: &KeptNamespace) -> String {
