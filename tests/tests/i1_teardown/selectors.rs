@@ -1,7 +1,7 @@
 //! R1.1: two environments share a namespace on purpose, and their pods carry the same labels.
 
 use anyhow::Result;
-use underpin_tests::{Kubectl, Stack, shared, with_filters};
+use underpin_tests::{Kubectl, Stack, shared};
 
 fn manifest(label: &str) -> String {
     format!(
@@ -33,9 +33,17 @@ fn selectors_that_also_match_a_siblings_pods_are_refused() -> Result<()> {
     )?;
     project.expect(0, "up --yes --wait=false -e production")?;
     let refused = project.expect(3, "up --yes --wait=false -e trial")?;
-    with_filters(&[], || {
-        insta::assert_snapshot!("selectors", refused.transcript());
-    });
+    for subject in ["service/one-label", "deployment.apps/one-label"] {
+        let refusal = format!("blocked UP113 {subject}/web-trial\n");
+        assert!(
+            refused.stdout.contains(&refusal),
+            "{}",
+            refused.transcript()
+        );
+    }
+    let says = "service/one-label/web-trial also selects pods of \
+                deployment.apps/one-label/web-production, which belongs to one-label/production";
+    assert!(refused.stdout.contains(says), "{}", refused.transcript());
     assert_eq!(kubectl.find(&["service", "web-trial", "-n", stack])?, None);
 
     project.write("app.yaml", &manifest("web-${environment}"))?;
