@@ -64,6 +64,6 @@ pub use import::{Import, ImportFrom, Imported, import};
 pub use observe::{Event, Observer, Pending, Readiness, StepResult, WaveReadiness};
 pub use planning::{Planned, plan, read_world};
 pub use run::{Failure, NotReady, Outcome, Summary};
-pub use status::{ClaimStatus, KeptNamespace, Status, status};
+pub use status::{ClaimStatus, KeptNamespace, NotReadyNow, Status, status};
 pub use stop::{Stop, StopReason};
 pub use up::up;

@@ -79,7 +79,8 @@ impl Acceptances {
         })
     }
 
-    /// Marks the findings that are accepted and returns the acceptances that matched none.
+    /// Marks the findings that are accepted, whose help no longer offers that, and returns the
+    /// acceptances that matched none.
     pub fn mark(&self, findings: &mut [Finding]) -> Vec<Acceptance> {
         let mut unused = Vec::new();
         for (acceptance, reason) in &self.accepted {
@@ -87,6 +88,7 @@ impl Acceptances {
             for finding in findings.iter_mut() {
                 if finding.code == acceptance.code && finding.subject == acceptance.subject {
                     finding.accepted = Some(reason.clone());
+                    finding.help.retain(|line| !line.contains("--accept "));
                     used = true;
                 }
             }

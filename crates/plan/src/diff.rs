@@ -23,6 +23,10 @@ const SERVER_METADATA: [&str; 6] = [
     "selfLink",
 ];
 
+/// Maps whose entries have nothing to do with each other: one that is wholly new, or goes, is told
+/// entry by entry.
+const ENTRY_MAPS: [&str; 2] = ["metadata.annotations", "metadata.labels"];
+
 /// A value as it is compared, and the same in the same shape as it may be shown.
 #[derive(Clone, Copy)]
 struct Pair<'a> {
@@ -159,6 +163,9 @@ fn compare(
     if before.map(|pair| pair.real) == after.map(|pair| pair.real) {
         return;
     }
+    if ENTRY_MAPS.contains(&path.as_str()) {
+        return compare_entries(path, before, after, fingerprints, found);
+    }
     if let (Some(before), Some(after)) = (before, after) {
         match (before.real, after.real) {
             (Value::Object(before_map), Value::Object(after_map)) => {
@@ -201,6 +208,28 @@ fn compare_maps(
     let keys: BTreeSet<&String> = before_map.keys().chain(after_map.keys()).collect();
     for key in keys {
         let (before, after) = (before.at(key), after.at(key));
+        compare(&path.key(key), before, after, fingerprints, found);
+    }
+}
+
+/// Entries of maps of which one may be absent altogether.
+fn compare_entries(
+    path: &FieldPath,
+    before: Option<Pair<'_>>,
+    after: Option<Pair<'_>>,
+    fingerprints: &Fingerprints,
+    found: &mut Vec<FieldChange>,
+) {
+    let maps = [before, after].into_iter().flatten();
+    let keys: BTreeSet<&String> = maps
+        .filter_map(|pair| pair.real.as_object())
+        .flat_map(Map::keys)
+        .collect();
+    for key in keys {
+        let (before, after) = (
+            before.and_then(|pair| pair.at(key)),
+            after.and_then(|pair| pair.at(key)),
+        );
         compare(&path.key(key), before, after, fingerprints, found);
     }
 }
@@ -289,6 +318,26 @@ mod tests {
             json!({"spec": {"containers": [{"name": "a", "image": "a:1"}, {"name": "b"}]}}),
             json!({"spec": {"containers": [{"name": "b"}, {"name": "a", "image": "a:2"}]}}),
             &[r#"spec.containers[1].image: "a:1" -> "a:2""#],
+        );
+    }
+
+    #[test]
+    fn annotations_that_are_wholly_new_are_told_one_by_one() {
+        check(
+            "ConfigMap",
+            json!({"metadata": {"labels": {"a": "1"}}}),
+            json!({"metadata": {"annotations": {"x": "1", "y.z/q": "2"}}}),
+            &[
+                r#"metadata.annotations.x: ∅ -> "1""#,
+                r#"metadata.annotations["y.z/q"]: ∅ -> "2""#,
+                r#"metadata.labels.a: "1" -> ∅"#,
+            ],
+        );
+        check(
+            "ConfigMap",
+            json!({"metadata": {"annotations": {}}}),
+            json!({}),
+            &[],
         );
     }
 

@@ -190,7 +190,7 @@ fn autoscaled_workloads(
 }
 
 /// Horizontal autoscalers alone: a vertical one leaves `replicas` to whoever declares it.
-fn is_autoscaler(kind: &GroupKind) -> bool {
+pub(crate) fn is_autoscaler(kind: &GroupKind) -> bool {
     kind.is("autoscaling", "HorizontalPodAutoscaler") || kind.is("keda.sh", "ScaledObject")
 }
 

@@ -10,7 +10,7 @@ type Mark = fn(&Object) -> Option<String>;
 /// first: Flux installs Helm releases, and the release is then Flux's.
 const TABLE: &[(&str, Mark)] = &[
     ("Flux", flux),
-    ("Argo CD", argo),
+    ("Argo CD", argo_application),
     ("Config Sync", config_sync),
     ("kapp", |object| label(object, "kapp.k14s.io/app")),
     ("kluctl", kluctl),
@@ -157,7 +157,8 @@ fn flux(object: &Object) -> Option<String> {
     })
 }
 
-fn argo(object: &Object) -> Option<String> {
+/// The Argo CD Application that applies an object, by its marks.
+pub(crate) fn argo_application(object: &Object) -> Option<String> {
     let tracked = object
         .annotation("argocd.argoproj.io/tracking-id")
         .and_then(|id| argo_tracked(object, id));

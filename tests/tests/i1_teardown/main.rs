@@ -7,6 +7,7 @@ mod collisions;
 mod kept;
 mod outage;
 mod own_namespaces;
+mod selectors;
 mod shared_namespace;
 mod wallet;
 mod why;

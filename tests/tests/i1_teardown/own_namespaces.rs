@@ -55,7 +55,8 @@ fn a_teardown_of_a_child_takes_its_own_namespace_and_nothing_else() -> Result<()
     );
     let status = project.expect(0, "status")?;
     assert!(
-        !status.stdout.contains("caddy-test"),
+        status.stdout.contains("caddy-test: nothing is recorded")
+            && status.stdout.matches("caddy-test").count() == 2,
         "{}",
         status.transcript()
     );

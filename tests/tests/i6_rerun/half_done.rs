@@ -177,7 +177,11 @@ fn the_lock_is_held_by_the_dead() -> Result<()> {
     })?;
     let status = scene.project.expect(0, "status")?;
     assert!(
-        status.stdout.contains("locked by"),
+        status.stdout.contains("locked by")
+            && status
+                .stdout
+                .contains("if that run is dead, `underpin up -e test` waits 8 s")
+            && status.stdout.contains("not recorded as made: configmap/"),
         "{}",
         status.transcript()
     );

@@ -8,4 +8,5 @@
 mod causes;
 mod patience;
 mod secrets;
+mod status;
 mod workload;

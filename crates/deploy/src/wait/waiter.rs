@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 use underpin_model::{Mask, Object, ObjectKey, Step, World};
 use underpin_plan::{Plan, Until, waiting};
-use underpin_readiness::{State, Surroundings, completion, observes_changes, state};
+use underpin_readiness::{State, Surroundings, completion, failed_job, observes_changes, state};
 use underpin_refs::bears_pods;
 use underpin_source::manifests::Variables;
 
@@ -169,6 +169,18 @@ impl<'a> Wait<'a> {
         let declared = one.step.desired.as_ref().unwrap_or(&one.object);
         let (wanted, _) = waiting(declared);
         if wanted.until == Until::Applied {
+            return;
+        }
+        if one.wave == 0
+            && wanted.until == Until::Ready
+            && let Some(why) = failed_job(&one.object)
+        {
+            // Its end was not waited for when it was made, and this run does not touch it.
+            self.on.observer.event(Event::Note(format!(
+                "{} was there before, and {why}; this run leaves it alone: delete it to have it run \
+                 again, or give it another name",
+                one.step.key
+            )));
             return;
         }
         let state = self.judge(&one.object, wanted.until);

@@ -16,6 +16,7 @@ pub mod up109;
 pub mod up110;
 pub mod up111;
 pub mod up112;
+pub mod up113;
 pub mod up601;
 pub mod up602;
 pub mod up603;
@@ -48,6 +49,7 @@ pub const RULES: &[Rule] = &[
     up110::RULE,
     up111::RULE,
     up112::RULE,
+    up113::RULE,
     up601::RULE,
     up602::RULE,
     up603::RULE,

@@ -7,7 +7,7 @@ use crate::{
     context::evidence_of,
     ownership::{LOST_CLAIM, claim_owner},
     rules::Rule,
-    wording::accept,
+    wording::{accept, change_it_in_git},
 };
 
 /// The rule's code.
@@ -69,7 +69,13 @@ fn declared(context: &Context<'_>, step: &Step, owner: &Owner) -> Finding {
         )
     };
     let mut finding = finding(context, step, owner, severity, message);
-    finding.help = ways_out(context, step, owner);
+    let by_tool = step
+        .before
+        .as_ref()
+        .filter(|_| matches!(owner, Owner::Tool { .. }));
+    let in_git = by_tool.and_then(|live| change_it_in_git(live, context.before));
+    finding.help = in_git.into_iter().collect();
+    finding.help.extend(ways_out(context, step, owner));
     finding
 }
 
@@ -156,7 +162,10 @@ fn ways_out(context: &Context<'_>, step: &Step, owner: &Owner) -> Vec<String> {
             ]
         }
         Owner::Tool { tool, .. } => vec![
-            format!("stop {tool} from managing it, then: {}", import("")),
+            format!(
+                "to take it over: stop {tool} from managing it, then: {}",
+                import("")
+            ),
             "or give the object a name of its own".to_owned(),
         ],
         Owner::Manager(_) | Owner::Unknown => vec![import("")],

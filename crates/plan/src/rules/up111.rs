@@ -34,6 +34,9 @@ const EVIDENCE_LIMIT: usize = 5;
 /// Matches that make a namespace suspicious where nothing else does.
 const LEAST_MATCHES: usize = 2;
 
+/// Matches that are no chance, whatever else is known.
+const MANY_MATCHES: usize = 4;
+
 /// What speaks for a namespace being where this environment lives already.
 #[derive(Default)]
 struct Traces<'c> {
@@ -41,9 +44,22 @@ struct Traces<'c> {
     annotated: Vec<&'c Object>,
     /// Objects of a declared kind and name.
     same_name: Vec<&'c Object>,
-    /// Whether a workload among them runs an image that the declared one runs, or carries the
-    /// same instance label.
-    kindred: bool,
+    /// How akin the workloads among them are to the declared ones, at most.
+    kinship: Kinship,
+}
+
+/// How akin a live workload is to the declared one of its kind and name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Kinship {
+    /// Nothing speaks for it.
+    #[default]
+    None,
+    /// They share what anybody may share: an image that Docker Hub offers to all, or an instance
+    /// label that names neither the stack nor the environment.
+    Common,
+    /// They share what only one make has: an image of somebody's own repository, or a label with the
+    /// name of the stack or the environment.
+    Own,
 }
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
@@ -59,9 +75,11 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     let declared = declared(context);
     let mut findings = Vec::new();
     for (namespace, traces) in traces(context, &declared) {
-        if lives_there(environment, namespace, &traces) {
-            findings.push(duplicate(context, namespace, &traces));
-        }
+        findings.extend(match lives_there(environment, namespace, &traces) {
+            Likelihood::None => None,
+            Likelihood::Chance => Some(look_alike(context, namespace, &traces)),
+            Likelihood::Certain => Some(duplicate(context, namespace, &traces)),
+        });
     }
     if findings.is_empty() {
         findings.extend(unread(context, &declared));
@@ -99,6 +117,7 @@ fn traces<'c>(
 ) -> BTreeMap<&'c str, Traces<'c>> {
     let mut found: BTreeMap<&str, Traces<'_>> = BTreeMap::new();
     let own = context.environment_name();
+    let marks = own_marks(context);
     for object in context.before.objects() {
         let Some(namespace) = object.key.namespace.as_deref() else {
             continue;
@@ -120,21 +139,50 @@ fn traces<'c>(
         }
         if let Some(same) = same {
             traces.same_name.push(object);
-            traces.kindred |= is_kindred(same, object);
+            traces.kinship = traces.kinship.max(kinship(&marks, same, object));
         }
     }
     found
 }
 
-/// Whether two workloads of one kind and name are of one make: an image repository in common, or
-/// the same instance or part-of label.
-fn is_kindred(declared: &Object, live: &Object) -> bool {
+/// The names of the stack and of the environment, as labels spell them. One of a few characters may
+/// stand in any text.
+fn own_marks(context: &Context<'_>) -> Vec<String> {
+    let names = [&context.plan.stack, &context.plan.environment];
+    let names = names.map(|name| sanitize("name", name).unwrap_or_default());
+    names.into_iter().filter(|name| name.len() > 2).collect()
+}
+
+/// How akin two workloads of one kind and name are: an image repository in common, or the same
+/// instance or part-of label.
+fn kinship(marks: &[String], declared: &Object, live: &Object) -> Kinship {
     let (ours, theirs) = (repositories(declared), repositories(live));
+    let by_image = ours.intersection(&theirs).map(|repository| {
+        if is_for_all(repository) {
+            Kinship::Common
+        } else {
+            Kinship::Own
+        }
+    });
     let labels = ["app.kubernetes.io/instance", "app.kubernetes.io/part-of"];
-    let same_label = labels
-        .iter()
-        .any(|label| declared.label(label).is_some() && declared.label(label) == live.label(label));
-    same_label || ours.intersection(&theirs).next().is_some()
+    let by_label = labels.iter().filter_map(|label| {
+        let value = declared.label(label)?;
+        (live.label(label) == Some(value)).then_some(value)
+    });
+    let by_label = by_label.map(|value| {
+        let value = sanitize("label", value).unwrap_or_default();
+        if marks.iter().any(|mark| value.contains(mark)) {
+            Kinship::Own
+        } else {
+            Kinship::Common
+        }
+    });
+    by_image.chain(by_label).max().unwrap_or_default()
+}
+
+/// Whether a repository is one of those that Docker Hub offers to all, such as `nginx`.
+fn is_for_all(repository: &str) -> bool {
+    !repository.contains('/')
 }
 
 /// Image repositories of a workload, without tag and digest.
@@ -153,28 +201,47 @@ fn repositories(object: &Object) -> BTreeSet<&str> {
         .collect()
 }
 
-/// `registry:5000/team/web:1.2@sha256:…` is the repository `registry:5000/team/web`.
+/// `registry:5000/team/web:1.2@sha256:…` is the repository `registry:5000/team/web`, and
+/// `docker.io/library/nginx` is `nginx`.
 fn repository(image: &str) -> &str {
     let image = image.split_once('@').map_or(image, |(image, _)| image);
-    match image.rsplit_once(':') {
+    let image = match image.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => repository,
         _ => image,
-    }
+    };
+    let hub = ["docker.io/", "index.docker.io/"];
+    let short = hub.iter().find_map(|host| image.strip_prefix(host));
+    let short = short.unwrap_or(image);
+    short.strip_prefix("library/").unwrap_or(short)
 }
 
-fn lives_there(environment: &Environment, namespace: &str, traces: &Traces<'_>) -> bool {
+/// How likely the environment lives in a namespace already.
+enum Likelihood {
+    /// Nothing to speak of.
+    None,
+    /// Things have the same names, which may be by chance.
+    Chance,
+    /// It does, for all that can be told.
+    Certain,
+}
+
+fn lives_there(environment: &Environment, namespace: &str, traces: &Traces<'_>) -> Likelihood {
     if !traces.annotated.is_empty() {
-        return true;
+        return Likelihood::Certain;
     }
+    let matches = traces.same_name.len();
     let base = environment
         .namespace
         .as_deref()
         .unwrap_or(&environment.stack);
     if sanitize("namespace", base).as_deref() == Ok(namespace) {
-        return traces.kindred || traces.same_name.len() >= LEAST_MATCHES;
+        return match (traces.kinship, matches) {
+            (Kinship::None, ..LEAST_MATCHES) => Likelihood::None,
+            _ => Likelihood::Certain,
+        };
     }
-    if traces.same_name.len() < LEAST_MATCHES || !traces.kindred {
-        return false;
+    if matches < LEAST_MATCHES || traces.kinship == Kinship::None {
+        return Likelihood::None;
     }
     // A sibling that was deployed before by another tool has the same names, unless they carry the
     // environment's own.
@@ -183,11 +250,38 @@ fn lives_there(environment: &Environment, namespace: &str, traces: &Traces<'_>) 
             && derive(other).as_deref() == Some(namespace)
     });
     let named = sanitize("environment", &environment.name).unwrap_or_default();
-    !sibling
-        || traces
-            .same_name
-            .iter()
-            .any(|object| object.key.name.contains(&named))
+    let carry_the_name = traces
+        .same_name
+        .iter()
+        .any(|object| object.key.name.contains(&named));
+    if sibling && !carry_the_name {
+        return Likelihood::None;
+    }
+    // A whole stack of the same names is none by chance, whatever images it runs; a `web` of nginx is.
+    if traces.kinship == Kinship::Own || carry_the_name || matches >= MANY_MATCHES {
+        Likelihood::Certain
+    } else {
+        Likelihood::Chance
+    }
+}
+
+/// Objects of the same names that may be another's: worth a look before a second copy is there.
+fn look_alike(context: &Context<'_>, namespace: &str, traces: &Traces<'_>) -> Finding {
+    let subject = ObjectKey::of_namespace(namespace).subject();
+    let environment = &context.plan.environment;
+    let message = format!(
+        "nothing is recorded for {}, and {} of kinds and names that it declares are in namespace \
+         {namespace}, perhaps by chance: nothing there is of this stack's own make",
+        context.environment_name(),
+        count(traces.same_name.len(), "object")
+    );
+    let mut finding = Finding::new(CODE, Severity::Warn, subject, message);
+    let shown = traces.same_name.iter().take(EVIDENCE_LIMIT);
+    finding.evidence = shown.map(|object| witness(context, object)).collect();
+    finding.help = vec![format!(
+        "if it is this environment: underpin import -e {environment} --namespace {namespace}"
+    )];
+    finding
 }
 
 fn duplicate(context: &Context<'_>, namespace: &str, traces: &Traces<'_>) -> Finding {

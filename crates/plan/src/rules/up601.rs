@@ -7,7 +7,7 @@ use crate::{
     Context, FieldConflict,
     context::evidence_of,
     rules::Rule,
-    wording::{count, list},
+    wording::{change_it_in_git, count, list},
 };
 
 /// Characters of a value shown.
@@ -50,12 +50,20 @@ fn finding(context: &Context<'_>, key: &ObjectKey, conflicts: &[FieldConflict]) 
         .collect();
     finding.place = finding.evidence.iter().find_map(|one| one.place.clone());
     finding.step = Some(key.clone());
-    finding.help = vec![
-        format!("to take the fields over: --adopt {subject}"),
+    let live = context.before.get(key);
+    let in_git = live.and_then(|live| change_it_in_git(live, context.before));
+    let take = match &in_git {
+        // What is taken over from somebody who applies it again and again does not stay.
+        Some(_) => "once nobody else applies it, to take the fields over",
+        None => "to take the fields over",
+    };
+    finding.help = in_git.into_iter().collect();
+    finding.help.extend([
+        format!("{take}: --adopt {subject}"),
         "to leave them as they are live: name them under `ignoreFields:` in the stack file"
             .to_owned(),
         "or remove them from the manifest".to_owned(),
-    ];
+    ]);
     finding
 }
 

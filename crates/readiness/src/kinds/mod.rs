@@ -11,7 +11,10 @@ mod surroundings;
 
 use underpin_model::{GroupKind, Object, builtin_kind, canonical_group};
 
-pub use self::{batch::completion, surroundings::Surroundings};
+pub use self::{
+    batch::{completion, failed_job},
+    surroundings::Surroundings,
+};
 use crate::State;
 
 /// Why an object whose `observedGeneration` lags is in progress.

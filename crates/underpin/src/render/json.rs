@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 use underpin_deploy::{
-    Failure, History, Imported, KeptNamespace, RevisionComparison, Status, StepResult, Summary,
+    Failure, History, Imported, KeptNamespace, NotReadyNow, RevisionComparison, Status, StepResult,
+    Summary,
 };
 use underpin_model::{
     Claim, Evidence, FieldChange, Finding, HistoryRecord, ObjectKey, Place, RevisionContent, Step,
@@ -158,14 +159,27 @@ pub(crate) fn status(status: &Status) -> String {
         .iter()
         .map(|one| {
             let mut environment = claim(&one.claim);
+            environment["ready"] = json!(one.ready());
+            environment["notReady"] = one.not_ready.iter().map(not_ready).collect();
+            environment["intended"] = keys(&one.intended);
             environment["missing"] = keys(&one.missing);
             environment["replaced"] = keys(&one.replaced);
             environment["unread"] = keys(&one.unread);
             environment
         })
         .collect();
+    document["absent"] = json!(status.absent);
     document["kept"] = status.kept.iter().map(kept).collect();
     text(&document)
+}
+
+fn not_ready(one: &NotReadyNow) -> Value {
+    json!({
+        "object": one.key.to_string(),
+        "state": one.state,
+        "why": one.why,
+        "cause": one.cause,
+    })
 }
 
 fn claim(claim: &Claim) -> Value {
@@ -178,6 +192,7 @@ fn claim(claim: &Claim) -> Value {
         "lock": claim.lock.as_ref().map(|lock| json!({
             "who": lock.who,
             "acquired": lock.acquired,
+            "leaseSeconds": lock.lease_seconds,
         })),
         "history": claim.history,
     })

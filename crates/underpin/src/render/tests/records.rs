@@ -1,9 +1,12 @@
 //! What is recorded: status, history, revisions and import.
 
-use underpin_deploy::{ClaimStatus, History, Imported, KeptNamespace, RevisionComparison, Status};
+use underpin_deploy::{
+    ClaimStatus, History, Imported, KeptNamespace, NotReadyNow, RevisionComparison, Status,
+};
 use underpin_model::{
-    AcceptedFinding, Claim, ClaimId, ClusterIdentity, Code, FieldChange, FieldPath, HistoryRecord,
-    Lock, NamespaceProvenance, Owner, Retirement, RevisionContent,
+    AcceptedFinding, Claim, ClaimId, ClusterIdentity, Code, Entry, EntryState, FieldChange,
+    FieldPath, HistoryRecord, Lock, LogicalKey, NamespaceProvenance, Owner, Retirement,
+    RevisionContent,
 };
 use underpin_plan::{Environment, Occupancy, Occupant, RevisionDiff};
 
@@ -19,9 +22,25 @@ fn claim(environment: &str) -> Claim {
     claim
 }
 
+fn applied(name: &str) -> Entry {
+    Entry {
+        key: key("Deployment.apps", name),
+        api_version: "apps/v1".into(),
+        uid: Some(format!("uid-{name}")),
+        state: EntryState::Applied,
+        nonce: "n".into(),
+        created: true,
+        implicit: false,
+        protection: Vec::new(),
+        digest: None,
+    }
+}
+
 fn plain_status(claim: Claim) -> ClaimStatus {
     ClaimStatus {
         claim,
+        intended: Vec::new(),
+        not_ready: Vec::new(),
         missing: Vec::new(),
         replaced: Vec::new(),
         unread: Vec::new(),
@@ -56,6 +75,12 @@ fn full() -> Status {
     });
     let mut young = claim("young");
     young.placement = None;
+    let mut cut = claim("cut");
+    for name in ["web", "api", "db", "made"] {
+        let entry = applied(name);
+        let logical = LogicalKey::of(&entry.key, "shop");
+        cut.entries.insert(logical, entry);
+    }
     let occupants = (0..25).map(|n| Occupant {
         key: key("ConfigMap", &format!("c{n:02}")),
         owner: Owner::Unknown,
@@ -78,7 +103,26 @@ fn full() -> Status {
             },
             plain_status(retired),
             plain_status(young),
+            ClaimStatus {
+                intended: vec![key("Deployment.apps", "db")],
+                not_ready: vec![
+                    NotReadyNow {
+                        key: key("Deployment.apps", "api"),
+                        state: "in-progress",
+                        why: "0 of 1 pods are ready".into(),
+                        cause: Some("the image cannot be pulled".into()),
+                    },
+                    NotReadyNow {
+                        key: key("Deployment.apps", "web"),
+                        state: "terminating",
+                        why: "is being deleted".into(),
+                        cause: None,
+                    },
+                ],
+                ..plain_status(cut)
+            },
         ],
+        absent: vec!["staging".into()],
         kept: vec![
             kept("shop/empty", Occupancy::default()),
             kept(
@@ -211,6 +255,7 @@ fn diff() {
 fn status_of_nothing() {
     let nothing = Status {
         context: "test".into(),
+        absent: Vec::new(),
         claims: Vec::new(),
         kept: Vec::new(),
     };
