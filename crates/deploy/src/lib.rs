@@ -61,7 +61,7 @@ pub use error::DeployError;
 pub use frozen::{freeze, up_frozen};
 pub use history::{History, HistoryError, RevisionComparison, compare_revisions, history};
 pub use import::{Import, ImportFrom, Imported, import};
-pub use observe::{Event, Observer, Pending, Readiness, StepResult, WaveReadiness};
+pub use observe::{Event, Held, Observer, Pending, Readiness, StepResult, WaveReadiness};
 pub use planning::{Planned, plan, read_world};
 pub use run::{Failure, NotReady, Outcome, Summary};
 pub use status::{ClaimStatus, KeptNamespace, Status, status};

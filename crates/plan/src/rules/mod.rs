@@ -19,6 +19,7 @@ pub mod up112;
 pub mod up601;
 pub mod up602;
 pub mod up603;
+pub mod up605;
 
 /// One rule.
 pub struct Rule {
@@ -51,6 +52,7 @@ pub const RULES: &[Rule] = &[
     up601::RULE,
     up602::RULE,
     up603::RULE,
+    up605::RULE,
 ];
 
 /// The rule with a code.

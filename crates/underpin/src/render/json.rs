@@ -332,6 +332,7 @@ fn failure(failure: &Failure) -> Value {
     let mut document = json!({
         "object": failure.key.to_string(),
         "message": failure.message,
+        "place": failure.place.as_ref().map(place),
     });
     if let Some(not_ready) = &failure.not_ready {
         let diagnosis = &not_ready.diagnosis;
@@ -378,10 +379,10 @@ fn step_result(result: &StepResult) -> Value {
     let (name, why) = match result {
         StepResult::Done => ("done", None),
         StepResult::AlreadyDone => ("already-done", None),
-        StepResult::Terminating(why) => ("terminating", Some(why)),
-        StepResult::Kept(why) => ("kept", Some(why)),
-        StepResult::Failed(why) => ("failed", Some(why)),
-        StepResult::Skipped(why) => ("skipped", Some(why)),
+        StepResult::Terminating(held) => ("terminating", Some(held.to_string())),
+        StepResult::Kept(why) => ("kept", Some(why.clone())),
+        StepResult::Failed(why) => ("failed", Some(why.clone())),
+        StepResult::Skipped(why) => ("skipped", Some(why.clone())),
     };
     json!({"result": name, "why": why})
 }
