@@ -126,7 +126,7 @@ fn images() {
     check(
         &back_off,
         &[failed],
-        &format!("ImagePullBackOff: {image} was not found: Failed to pull image: not found"),
+        &format!("ImagePullBackOff: {image} was not found"),
         "name and tag",
     );
     check(

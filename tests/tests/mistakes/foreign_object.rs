@@ -14,7 +14,7 @@ metadata:
     meta.helm.sh/release-name: platform
     meta.helm.sh/release-namespace: shop
 data:
-  search: on
+  search: fuzzy
 ";
 
 /// An object that belongs to somebody else.

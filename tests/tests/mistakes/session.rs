@@ -22,9 +22,10 @@ const CONTEXT: &str = "production";
 
 /// What differs between the two clusters, and from one run to the next, besides what every snapshot
 /// leaves out.
-const VARIES: [(&str, &str); 5] = [
+const VARIES: [(&str, &str); 6] = [
     (r"\(context (\w+), \[version\]\)", "(context $1, v1.33.0)"),
     (r"\[duration\]", "10 s"),
+    (r"timeout 10 s", "timeout 10s"),
     (r"\[time\]", "2026-11-22T09:30:00Z"),
     (r"\bweb-[0-9a-f]{7,10}-[0-9a-z]{5}\b", "web-7c9f8d6b54-x2k9p"),
     (r"\bweb-[0-9a-f]{7,10}\b", "web-7c9f8d6b54"),
@@ -33,16 +34,8 @@ const VARIES: [(&str, &str); 5] = [
 /// Lines from the one before a place on in which somebody looks.
 const NEAR: usize = 7;
 
-/// Lines of progress of which the order, or whether they come in time to be said, is chance.
-const PROGRESS: [&str; 7] = [
-    "  created ",
-    "  updated ",
-    "  deleted ",
-    "  deleting ",
-    "  ready ",
-    "  NOT READY ",
-    "  deployment.apps/",
-];
+/// Lines of progress of which the order is chance.
+const PROGRESS: [&str; 4] = ["  created ", "  updated ", "  deleted ", "  deleting "];
 
 /// A cluster of its own on which the shop runs, and a shell.
 pub(crate) struct Session {
@@ -71,10 +64,7 @@ impl Session {
             shown: Vec::new(),
             printed: String::new(),
         };
-        session.cluster.admin().write(&session.kubeconfig())?;
-        let current = session.run("kubectl config current-context")?.1;
-        let current = current.trim();
-        session.quietly(&format!("kubectl config rename-context {current} {CONTEXT}"))?;
+        session.takes(session.cluster.admin())?;
         session.quietly("underpin up --yes")?;
         Ok(session)
     }
@@ -83,9 +73,23 @@ impl Session {
         self.tools.path().join("kubeconfig")
     }
 
-    /// Lets somebody else sit at the shell.
-    pub(crate) fn sits_down(&self, user: &str) -> Result<Kubeconfig> {
-        self.cluster.user(user)
+    /// The cluster.
+    pub(crate) fn cluster(&self) -> &ControlPlane {
+        &self.cluster
+    }
+
+    /// Lets somebody else sit down at the shell, with the context that the stack names.
+    pub(crate) fn seats(&self, user: &str) -> Result<()> {
+        self.takes(&self.cluster.user(user)?)
+    }
+
+    /// Takes a kubeconfig, with the context that the stack names.
+    pub(crate) fn takes(&self, kubeconfig: &Kubeconfig) -> Result<()> {
+        kubeconfig.write(&self.kubeconfig())?;
+        let current = self.quietly("kubectl config current-context")?;
+        let current = current.trim();
+        self.quietly(&format!("kubectl config rename-context {current} {CONTEXT}"))?;
+        Ok(())
     }
 
     /// Runs a line of a shell; both outputs in the order in which they came.
@@ -159,8 +163,9 @@ impl Session {
         let (ended, text) = self.run(line)?;
         ensure!(ended == Some(0), "`{line}` ended with {ended:?}\n{text}");
         let last = text.lines().last().unwrap_or_default();
+        let before = if text.lines().count() > 1 { "  …\n" } else { "" };
         self.shown
-            .push(format!("```console\n$ {line}\n  …\n{last}\n```\n"));
+            .push(format!("```console\n$ {line}\n{before}{last}\n```\n"));
         self.printed = text;
         Ok(())
     }
