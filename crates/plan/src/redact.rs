@@ -194,6 +194,13 @@ mod tests {
             "data": {"password": "aHVudGVyMg=="}, "stringData": {"user": "bob!"},
         });
         check(secret, &["hunter2", "aHVudGVyMg==", "bob!"]);
+        // What stands beside a token is known to everybody.
+        let token = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "default-token"},
+            "type": ACCOUNT_TOKEN,
+            "data": {"namespace": "c2hvcA==", "ca.crt": "Y2E=", "token": "aHVudGVyMg=="},
+        });
+        check(token, &["hunter2", "aHVudGVyMg=="]);
         let env = json!([{"name": "API_TOKEN", "value": "t0ken"}, {"name": "PORT", "value": "80"}]);
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
