@@ -43,6 +43,8 @@ mod up;
 mod wait;
 mod waves;
 
+pub mod rights;
+
 #[cfg(test)]
 mod apply_tests;
 #[cfg(test)]

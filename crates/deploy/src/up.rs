@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, Step};
-use underpin_plan::Fingerprints;
+use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, Step, Unvalidated};
+use underpin_plan::{Fingerprints, Plan, Problem};
 
 use crate::{
     DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
@@ -30,7 +30,11 @@ pub async fn up(
     stop: &Stop,
     confirm: impl Fn(&Planned) -> bool,
 ) -> Result<Outcome, DeployError> {
-    let plan = || plan_when_gone(deployment, observer, stop);
+    let plan = || async {
+        let mut planned = plan_when_gone(deployment, observer, stop).await?;
+        refuse_without_right(&mut planned.plan);
+        Ok(planned)
+    };
     let settled = Planned::is_settled;
     match agree(deployment, observer, stop, confirm, plan, settled).await? {
         Agreement::Ended(Outcome::Settled(planned)) if deployment.settings.wait => {
@@ -42,6 +46,34 @@ pub async fn up(
             Ok(Outcome::Ran(planned, summary))
         }
     }
+}
+
+/// Nothing is begun that cannot be finished: who may not ask what an apply would do may not apply.
+fn refuse_without_right(plan: &mut Plan) {
+    let mut missing: BTreeMap<&String, Vec<&ObjectKey>> = BTreeMap::new();
+    for step in &plan.steps {
+        if let Some(Unvalidated::NoRight(right)) = &step.unvalidated {
+            missing.entry(right).or_default().push(&step.key);
+        }
+    }
+    let problem = |(right, keys): (&String, Vec<&ObjectKey>)| {
+        let more = match keys.len() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        Some(Problem {
+            key: (*keys.first()?).clone(),
+            place: None,
+            message: format!("{}{more}: no right to {right}", keys.first()?),
+            help: Some(
+                "an administrator grants what is needed: `underpin rbac --for up | kubectl apply \
+                 -f -`"
+                    .to_owned(),
+            ),
+        })
+    };
+    let problems: Vec<Problem> = missing.into_iter().filter_map(problem).collect();
+    plan.problems.extend(problems);
 }
 
 /// Where nothing is to be done, waits for what a former run left before it was ready. That only

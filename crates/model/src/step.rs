@@ -88,6 +88,36 @@ pub struct FieldChange {
     pub after: Option<Value>,
 }
 
+/// Why the server has not said what a step would come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unvalidated {
+    /// Its namespace or its kind is made first, by the same plan.
+    TooEarly(String),
+    /// There is no right to ask, and with that none to write: Kubernetes authorises a dry run as the
+    /// write itself. What is missing.
+    NoRight(String),
+    /// It gave no answer that holds, and what it said.
+    NoAnswer(String),
+}
+
+impl Unvalidated {
+    /// The reason, for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TooEarly(_) => "too-early",
+            Self::NoRight(_) => "no-right",
+            Self::NoAnswer(_) => "no-answer",
+        }
+    }
+
+    /// The reason, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::TooEarly(why) | Self::NoRight(why) | Self::NoAnswer(why) => why,
+        }
+    }
+}
+
 /// One step of a plan: one object, one action, and why.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -110,6 +140,11 @@ pub struct Step {
     pub changes: Vec<FieldChange>,
     /// Whether the server has validated this step by dry run.
     pub validated: bool,
+    /// Why it has not, where it was to be asked.
+    pub unvalidated: Option<Unvalidated>,
+    /// Why it is not known whether the object is there: then `before` is absent, and the object is
+    /// not.
+    pub unseen: Option<String>,
     /// Whether conflicts with other field managers were accepted for this object.
     pub force: bool,
     /// Wave in which the step runs, from 0. Steps of one wave run in parallel.
@@ -131,6 +166,8 @@ impl Step {
             after: None,
             changes: Vec::new(),
             validated: false,
+            unvalidated: None,
+            unseen: None,
             force: false,
             wave: 0,
             requires: Vec::new(),

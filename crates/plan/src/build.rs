@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{
     Action, Claim, Entry, FieldChange, FieldPath, GroupKind, KeepReason, LogicalKey, Object,
-    ObjectKey, Step, World, names,
+    ObjectKey, Step, Unvalidated, World, names,
 };
 use underpin_refs::protection_from_key;
 
@@ -26,8 +26,8 @@ pub enum MergeOutcome {
     Immutable(String),
     /// The server refuses the object; its own words.
     Refused(String),
-    /// The server was not asked, and why: its namespace or kind is not there yet, or no right to.
-    NotAsked(String),
+    /// The server was not asked, or gave no answer that holds.
+    NotAsked(Unvalidated),
 }
 
 /// A field that another manager owns with another value.
@@ -194,10 +194,16 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
             return;
         }
         (Situation::Absent, _) | (_, None) => {
-            step.reason = match recorded {
-                Some(entry) if entry.uid.is_some() => "was deleted by somebody else".to_owned(),
-                _ => "is not there yet".to_owned(),
-            };
+            let unread = input.world.unread(&key.kind, key.namespace.as_deref());
+            step.unseen = unread.map(|unread| unread.reason.clone());
+            let was_there = recorded.is_some_and(|entry| entry.uid.is_some());
+            step.reason = match (unread.is_some(), was_there) {
+                (true, true) => "is recorded and could not be read: what changes is unknown",
+                (true, false) => "could not be read: whether it is there is unknown",
+                (false, true) => "was deleted by somebody else",
+                (false, false) => "is not there yet",
+            }
+            .to_owned();
             step.after = Some(prepared.desired.clone());
         }
         (Situation::Ours, Some(_)) => {
@@ -276,7 +282,10 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
                 None,
             ));
         }
-        Some(MergeOutcome::NotAsked(_)) | None => {
+        outcome @ (Some(MergeOutcome::NotAsked(_)) | None) => {
+            if let Some(MergeOutcome::NotAsked(why)) = outcome {
+                step.unvalidated = Some(why.clone());
+            }
             step.after.get_or_insert_with(|| desired.clone());
             if let (Some(before), Some(after)) = (&step.before, &step.after)
                 && step.action != Action::Create

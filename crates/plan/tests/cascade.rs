@@ -111,6 +111,8 @@ fn plan(keys: &BTreeSet<ObjectKey>, world: &World) -> Plan {
         after: None,
         changes: Vec::new(),
         validated: true,
+        unvalidated: None,
+        unseen: None,
         force: false,
         wave: 0,
         requires: Vec::new(),

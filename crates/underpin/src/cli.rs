@@ -37,6 +37,7 @@ enum Command {
     Import(commands::import::ImportArgs),
     Status(commands::status::StatusArgs),
     Why(commands::why::WhyArgs),
+    Rbac(commands::rbac::RbacArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
     Demo(commands::demo::DemoArgs),
@@ -205,6 +206,7 @@ impl Command {
             Self::Import(args) => commands::import::import(args).await,
             Self::Status(args) => commands::status::status(args).await,
             Self::Why(args) => commands::why::why(args).await,
+            Self::Rbac(args) => commands::rbac::rbac(&args),
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),
@@ -222,6 +224,7 @@ impl Command {
             Self::Import(args) => args.target.output,
             Self::Status(args) => args.target.output,
             Self::Why(args) => args.output,
+            Self::Rbac(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
             // Other programs' words are for people.
@@ -238,6 +241,7 @@ impl Command {
             Self::Import(_) => "import",
             Self::Status(_) => "status",
             Self::Why(_) => "why",
+            Self::Rbac(_) => "rbac",
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",

@@ -9,6 +9,7 @@ mod key;
 mod store;
 mod stored;
 
+pub use key::FINGERPRINT_KEY;
 pub use store::ClaimStore;
 pub(crate) use store::Head;
 pub use stored::{StoredError, parse};

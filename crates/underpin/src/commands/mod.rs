@@ -6,6 +6,7 @@ pub(crate) mod down;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod plan;
+pub(crate) mod rbac;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod up;

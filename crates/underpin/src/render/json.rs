@@ -218,6 +218,11 @@ fn step(step: &Step) -> Value {
         "reason": step.reason,
         "wave": step.wave,
         "validated": step.validated,
+        "unvalidated": step.unvalidated.as_ref().map(|why| json!({
+            "why": why.name(),
+            "message": why.message(),
+        })),
+        "unseen": step.unseen,
         "changes": step.changes.iter().map(|change| json!({
             "path": change.path.as_str(),
             "before": change.before,

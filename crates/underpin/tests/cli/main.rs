@@ -15,6 +15,7 @@ mod exit_codes;
 mod explain;
 mod harness;
 mod help;
+mod rbac;
 mod streams;
 mod target;
 mod usage;

@@ -99,6 +99,8 @@ pub(super) fn step(action: Action, key: ObjectKey, reason: &str) -> Step {
         after: None,
         changes: Vec::new(),
         validated: true,
+        unvalidated: None,
+        unseen: None,
         force: false,
         wave: 0,
         requires: Vec::new(),

@@ -1,7 +1,9 @@
 //! A plan: where, which steps with which changes, what stands in the way.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
-use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, Step};
+use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, ObjectKey, Step, Unvalidated};
 use underpin_plan::{Plan, Problem, Purpose};
 
 use super::{counted, findings::findings};
@@ -12,6 +14,8 @@ use crate::render::{
 
 /// Field changes shown of one object; JSON has all of them.
 const CHANGES_SHOWN: usize = 30;
+/// Objects named that the server was not asked about for the same reason; JSON has all of them.
+const NAMED: usize = 5;
 /// Characters of a value shown; JSON has all of them.
 const VALUE_SHOWN: usize = 120;
 
@@ -50,6 +54,7 @@ pub(crate) fn plan<'a>(judged: impl Into<Judged<'a>>) -> String {
             text.push_str(&format!("  {unread}\n"));
         }
     }
+    text.push_str(&not_asked(&plan.steps));
     if !plan.problems.is_empty() || !judged.verdict.findings.is_empty() {
         text.push('\n');
     }
@@ -84,10 +89,13 @@ fn one_step(step: &Step) -> String {
     } else {
         String::new()
     };
+    let (mark, name) = match &step.unseen {
+        // Whether it would be created, changed or left as it is, nobody knows.
+        Some(_) => (paint(BOLD, "?"), "apply"),
+        None => (style::mark(&step.action), step.action.name()),
+    };
     let mut text = format!(
-        "  {} {} {}{}{unvalidated}\n",
-        style::mark(&step.action),
-        step.action.name(),
+        "  {mark} {name} {}{}{unvalidated}\n",
         step.key,
         paint(DIM, &format!(": {}", step.reason)),
     );
@@ -97,6 +105,37 @@ fn one_step(step: &Step) -> String {
     if step.changes.len() > CHANGES_SHOWN {
         let more = step.changes.len() - CHANGES_SHOWN;
         text.push_str(&format!("      … {more} more (--output json shows all)\n"));
+    }
+    text
+}
+
+/// What the server has not said, by reason. What the plan itself makes first is no reason to tell.
+fn not_asked(steps: &[Step]) -> String {
+    let mut reasons: BTreeMap<String, Vec<&ObjectKey>> = BTreeMap::new();
+    for step in steps {
+        let reason = match &step.unvalidated {
+            None | Some(Unvalidated::TooEarly(_)) => continue,
+            Some(Unvalidated::NoRight(right)) => format!("no right to {right}"),
+            Some(Unvalidated::NoAnswer(why)) => why.clone(),
+        };
+        reasons.entry(reason).or_default().push(&step.key);
+    }
+    if reasons.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "\nnot asked of the server (what it would refuse, default, or take over from others is \
+         unknown):\n",
+    );
+    for (reason, keys) in reasons {
+        let mut names: Vec<String> = keys.iter().take(NAMED).map(ToString::to_string).collect();
+        if keys.len() > NAMED {
+            names.push(format!(
+                "{} more (--output json shows all)",
+                keys.len() - NAMED
+            ));
+        }
+        text.push_str(&format!("  {}: {reason}\n", names.join(", ")));
     }
     text
 }
@@ -123,16 +162,18 @@ fn short(value: &Value) -> String {
 
 fn totals(plan: &Plan) -> String {
     let count = |name: &str| {
-        plan.steps
-            .iter()
-            .filter(|step| step.action.name() == name)
-            .count()
+        let seen = plan.steps.iter().filter(|step| step.unseen.is_none());
+        seen.filter(|step| step.action.name() == name).count()
     };
+    let unseen = plan.steps.iter().filter(|step| step.unseen.is_some());
     let names = ["create", "update", "replace", "adopt", "delete", "keep"];
     let parts: Vec<String> = names
         .iter()
         .map(|name| (*name, count(name)))
-        .chain([("forget", plan.dropped.len())])
+        .chain([
+            ("forget", plan.dropped.len()),
+            ("apply, unknown to what effect", unseen.count()),
+        ])
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{count} to {name}"))
         .collect();

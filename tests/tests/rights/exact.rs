@@ -1,0 +1,109 @@
+//! With exactly the printed roles every command does all that it does for an administrator.
+
+use anyhow::Result;
+use underpin_tests::{fresh, with_filters};
+
+use super::scene::{Scene, manifest, set};
+
+/// All that who is bound may not, and that is asked for all the same: Secrets of the whole cluster,
+/// for want of which the namespaces of the environment are asked one by one.
+const ALL_SECRETS: [&str; 1] = ["GET /api/v1/secrets"];
+
+/// On a control plane of its own, so that no custom kind of others is there.
+#[test]
+fn plan_up_and_down_run_with_their_roles_and_miss_nothing() -> Result<()> {
+    let cluster = Box::leak(Box::new(fresh()?));
+    let scene = Scene::new(cluster, "exact")?;
+    let planner = scene.bearer("plan", "")?;
+    let plan = planner.expect(0, "plan")?;
+    assert!(!plan.stdout.contains("not asked"), "{}", plan.transcript());
+    assert_eq!(planner.refused(), set(&ALL_SECRETS));
+
+    let deployer = scene.bearer("up", "")?;
+    deployer.expect(0, "up --yes")?;
+    assert_eq!(deployer.refused(), set(&ALL_SECRETS));
+    planner.expect(0, "plan --detailed-exitcode")?;
+
+    // Changed, replaced in place, and no longer declared.
+    let changed = manifest("exact")
+        .replace("greeting: hello", "greeting: changed")
+        .replace(
+            "name: web }\nspec: { selector",
+            "name: other }\nspec: { selector",
+        );
+    scene.project.declare(&changed)?;
+    let plan = planner.expect(6, "plan --detailed-exitcode")?;
+    assert!(plan.stdout.contains("- delete service/exact/web"));
+    assert!(!plan.stdout.contains("not asked"), "{}", plan.transcript());
+    assert_eq!(planner.refused(), set(&ALL_SECRETS));
+    deployer.expect(0, "up --yes")?;
+    assert_eq!(deployer.refused(), set(&ALL_SECRETS));
+    deployer.expect(0, "plan --detailed-exitcode")?;
+
+    let remover = scene.bearer("down", "")?;
+    let down = remover.expect(0, "down --yes")?;
+    assert_eq!(remover.refused(), set(&ALL_SECRETS));
+    // The roles live in the namespaces, which were there before the environment.
+    assert!(
+        down.stdout.contains("kept namespace/exact") || down.stdout.contains("keep namespace"),
+        "{}",
+        down.transcript()
+    );
+    for (kind, name) in [("deployment", "web"), ("secret", "password")] {
+        assert_eq!(scene.admin.find(&["-n", "exact", kind, name])?, None);
+    }
+    Ok(())
+}
+
+/// An environment that makes and deletes its own namespaces, as those of a pipeline do.
+#[test]
+fn cluster_wide_roles_let_an_environment_come_and_go() -> Result<()> {
+    let cluster = Box::leak(Box::new(fresh()?));
+    let scene = Scene::new(cluster, "come")?;
+    let planner = scene.bearer("plan", "--cluster-wide")?;
+    planner.expect(0, "plan")?;
+    assert_eq!(planner.refused(), set(&[]));
+    let deployer = scene.bearer("up", "--cluster-wide")?;
+    deployer.expect(0, "up --yes")?;
+    assert_eq!(deployer.refused(), set(&[]));
+    let remover = scene.bearer("down", "--cluster-wide")?;
+    remover.expect(0, "down --yes")?;
+    assert_eq!(remover.refused(), set(&[]));
+    assert_eq!(scene.admin.find(&["namespace", "come"])?, None);
+    Ok(())
+}
+
+/// Who may look and no more: no Secret, no dry run, and every command that only reads says what it
+/// does not know.
+#[test]
+fn a_reviewer_sees_all_but_secrets_and_is_told_so() -> Result<()> {
+    let cluster = Box::leak(Box::new(fresh()?));
+    let scene = Scene::new(cluster, "looked-at")?;
+    let reviewer = scene.bearer("review", "")?;
+    // Before anything is there, and after.
+    reviewer.expect(0, "plan")?;
+    scene.project.expect(0, "up --yes")?;
+    scene
+        .project
+        .declare(&manifest("looked-at").replace("greeting: hello", "greeting: changed"))?;
+    let plan = reviewer.expect(0, "plan")?;
+    with_filters(&[], || {
+        insta::assert_snapshot!("reviewed_plan", plan.stdout)
+    });
+    for line in [
+        "plan --output json",
+        "status",
+        "why configmap/looked-at/app",
+        "why secret/looked-at/password --if-removed",
+    ] {
+        let output = reviewer.expect(0, line)?;
+        assert!(!output.transcript().contains("not-to-be-seen"));
+    }
+    // Refused before anything is begun.
+    let up = reviewer.expect(1, "up --yes")?;
+    with_filters(&[], || {
+        insta::assert_snapshot!("reviewer_up", up.transcript())
+    });
+    assert_eq!(reviewer.proxy.mutations(), []);
+    Ok(())
+}
