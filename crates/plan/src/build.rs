@@ -296,6 +296,13 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
                     .into_iter()
                     .filter(|change| change.after.is_some())
                     .collect();
+                if step.reason.is_empty() {
+                    step.reason = match step.changes.len() {
+                        0 => "nothing that is declared differs, as far as is known".to_owned(),
+                        1 => "1 declared field differs".to_owned(),
+                        count => format!("{count} declared fields differ"),
+                    };
+                }
             }
         }
     }

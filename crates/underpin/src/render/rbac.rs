@@ -89,6 +89,8 @@ impl Asked {
 /// Manifests as YAML, with comments that say what each right is for.
 pub(crate) fn yaml(asked: &Asked) -> String {
     let mut text = comment(&heading(asked));
+    text.push_str("#   underpin rbac … | kubectl apply -f -\n");
+    text.push_str(&comment(&bound(asked)));
     for note in notes(asked) {
         text.push_str("#\n");
         text.push_str(&comment(&note));
@@ -132,12 +134,18 @@ fn heading(asked: &Asked) -> String {
         }
         _ => format!("The rights that `underpin {task}`{whose} takes, and no more"),
     };
+    format!("{what}. An administrator applies them:")
+}
+
+fn bound(asked: &Asked) -> String {
     let bound: Vec<String> = asked.subjects().iter().map(Subject::named).collect();
-    format!(
-        "{what}. An administrator applies them: underpin rbac --for {task} | kubectl apply -f - \
-         Bound is {}; --user, --group and --serviceaccount bind others.",
-        bound.join(", ")
-    )
+    let others = if asked.subjects.is_empty() {
+        ", in which nobody is until somebody is put there; --user, --group and --serviceaccount bind \
+         others"
+    } else {
+        ""
+    };
+    format!("Bound is {}{others}.", bound.join(", "))
 }
 
 /// What the reader must know, one paragraph each.
