@@ -61,6 +61,7 @@ pub use import::{Import, ImportFrom, Imported, import};
 pub use observe::{Event, Observer, Pending, Readiness, StepResult, WaveReadiness};
 pub use planning::{Planned, plan, read_world};
 pub use run::{Failure, NotReady, Outcome, Summary};
+pub use session::check_claims_read;
 pub use status::{ClaimStatus, KeptNamespace, Status, status};
 pub use stop::{Stop, StopReason};
 pub use up::up;

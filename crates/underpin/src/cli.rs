@@ -206,7 +206,7 @@ impl Command {
             Self::Import(args) => commands::import::import(args).await,
             Self::Status(args) => commands::status::status(args).await,
             Self::Why(args) => commands::why::why(args).await,
-            Self::Rbac(args) => commands::rbac::rbac(&args),
+            Self::Rbac(args) => commands::rbac::rbac(args).await,
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),

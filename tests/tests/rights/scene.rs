@@ -12,6 +12,20 @@ use underpin_tests::{ControlPlane, Kubectl, Output, Proxy, Stack, Underpin};
 /// in none; a Secret; a workload that is waited for.
 const STACK: &str = include_str!("stack.yaml");
 
+/// The file that holds it.
+const MANIFEST: &str = "app.yaml";
+
+/// Claims lie in a namespace of their own: who is the first to deploy makes more there.
+const STACK_FILE: &str = "\
+apiVersion: underpin.dev/v1
+kind: Stack
+metadata: { name: NAME }
+spec:
+  claimsNamespace: NAME-claims
+  sources: [{ manifests: app.yaml }]
+  environments: { test: { namespace: NAME } }
+";
+
 /// The stack, declared on a cluster by its administrator.
 pub(super) struct Scene {
     pub(super) name: String,
@@ -38,11 +52,13 @@ impl Scene {
         name: &str,
         manifest: &str,
     ) -> Result<Self> {
+        let file = STACK_FILE.replace("NAME", name);
+        let files = [("underpin.yaml", file.as_str()), (MANIFEST, manifest)];
         Ok(Self {
             name: name.to_owned(),
             cluster,
             admin: Kubectl::new(cluster),
-            project: Stack::single(name, &cluster.kubeconfig(), manifest)?,
+            project: Stack::new(&cluster.kubeconfig(), &files)?,
             users: tempfile::tempdir()?,
         })
     }

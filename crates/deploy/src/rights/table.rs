@@ -120,7 +120,8 @@ pub(super) const NEEDS: &[Need] = &[
         tasks: ALL,
         place: Claims,
         target: Core(&["configmaps"]),
-        verbs: &["get", "list"],
+        // They are listed too, as the ConfigMaps of the whole cluster are.
+        verbs: &["get"],
         why: "the claims: whose everything is",
     },
     Need {

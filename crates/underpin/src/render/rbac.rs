@@ -17,6 +17,8 @@ pub(crate) struct Asked {
     pub(crate) roles: Roles,
     /// Whether the rights hold in every namespace.
     pub(crate) everywhere: bool,
+    /// The cluster that custom kinds and the record were taken from.
+    pub(crate) against: Option<String>,
     /// Absent without a stack file.
     pub(crate) environment: Option<Environment>,
     /// Whom to bind; a group of the roles' name where nobody is named.
@@ -181,20 +183,31 @@ fn notes(asked: &Asked) -> Vec<String> {
         )),
         Task::Down if !own.is_empty() => notes.push(format!(
             "Kept are the namespaces themselves, since these roles live in them: {}. Deleting them \
-             takes --cluster-wide. Kinds that are recorded and not declared any more must be added.",
+             takes --cluster-wide.",
             own.join(", ")
         )),
         _ => {}
     }
-    if !asked.everywhere {
+    if let Some(against) = &asked.against {
+        notes.push(format!(
+            "Custom kinds, and what is recorded of the environment, are as {against} has them now."
+        ));
+    } else if !asked.everywhere {
         notes.push(
             "Custom kinds that the stack does not declare are not in here. Where they cannot be \
-             listed, Underpin says so and does nothing that depends on them; a rule with `list` \
-             for their groups in the ClusterRole lets it see them."
+             listed, Underpin says so and does nothing that depends on them; --against \
+             CONTEXT takes them from a cluster, so that it sees them."
                 .to_owned(),
         );
     }
     if let Some(environment) = &asked.environment {
+        if asked.against.is_none() && matches!(asked.task, Task::Up | Task::Down) {
+            notes.push(
+                "Kinds that are recorded and no longer declared are not in here, and are to be deleted; \
+                 --against CONTEXT takes them from the record."
+                    .to_owned(),
+            );
+        }
         if !environment.guessed.is_empty() {
             notes.push(format!(
                 "No definition of these kinds is declared, so their names are a guess; check them \
