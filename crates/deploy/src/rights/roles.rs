@@ -25,8 +25,9 @@ pub struct Resource {
 pub struct Extent {
     /// The namespaces of the environment, each with the kinds declared in it.
     pub namespaces: BTreeMap<String, BTreeSet<Resource>>,
-    /// Declared kinds that live in no namespace, Namespaces left out.
-    pub cluster_kinds: BTreeSet<Resource>,
+    /// Declared objects that live in no namespace, Namespaces left out: names by kind. A right to the
+    /// whole kind would reach what is everybody's.
+    pub cluster_objects: BTreeMap<Resource, BTreeSet<String>>,
     /// Custom kinds that are known of.
     pub custom: BTreeSet<Resource>,
     /// Whether the environment makes and deletes its own namespaces, so that its rights must hold
@@ -110,11 +111,17 @@ fn in_cluster(need: &Need, extent: &Extent) -> Vec<Rule> {
         }
         Target::NewNamespaces if extent.everywhere => vec![rule(need, "", &["namespaces"], &[])],
         Target::NewNamespaces => Vec::new(),
-        Target::Paths(_)
-        | Target::Core(_)
-        | Target::Named(..)
-        | Target::Everything
-        | Target::Declared => rules(need, &extent.cluster_kinds),
+        Target::Declared => {
+            let objects = extent.cluster_objects.iter();
+            let named = objects.map(|(kind, names)| {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                rule(need, &kind.group, &[&kind.plural], &names)
+            });
+            named.collect()
+        }
+        Target::Paths(_) | Target::Core(_) | Target::Named(..) | Target::Everything => {
+            rules(need, &BTreeSet::new())
+        }
     }
 }
 
@@ -197,7 +204,11 @@ mod tests {
                 ),
             ]
             .into(),
-            cluster_kinds: [resource("storage.k8s.io", "storageclasses")].into(),
+            cluster_objects: [(
+                resource("storage.k8s.io", "storageclasses"),
+                ["fast".to_owned()].into(),
+            )]
+            .into(),
             custom: [resource("cert-manager.io", "certificates")].into(),
             everywhere,
         }
@@ -300,7 +311,7 @@ mod tests {
         check(Task::Up, "shop", "patch configmaps", true);
         check(Task::Up, "edge", "patch configmaps", false);
         check(Task::Up, "edge", "delete ingresses.networking.k8s.io", true);
-        check(Task::Up, "", "patch storageclasses.storage.k8s.io", true);
+        check(Task::Up, "", "patch storageclasses.storage.k8s.io", false);
         check(Task::Up, "shop", "get pods/log", true);
         check(Task::Up, "shop", "list anything.of.others", true);
         check(Task::Plan, "shop", "patch configmaps", true);
@@ -310,6 +321,19 @@ mod tests {
         check(Task::Down, "shop", "patch configmaps", false);
         check(Task::Down, "", "list certificates.cert-manager.io", true);
         check(Task::Down, "", "list events", false);
+    }
+
+    /// What lives in no namespace is everybody's: only what is declared may be written.
+    #[test]
+    fn of_cluster_scoped_kinds_only_declared_objects_are_written() {
+        for everywhere in [false, true] {
+            let roles = roles(Task::Up, &extent(everywhere));
+            let may = |name| {
+                let group = "storage.k8s.io";
+                allows(&roles.cluster, "delete", group, "storageclasses", name)
+            };
+            assert!(may("fast") && !may("any"), "{everywhere}");
+        }
     }
 
     /// Where an environment makes its own namespaces, its rights cannot be bound in them.

@@ -289,7 +289,8 @@ fn reach(extent: &mut Extent, key: &ObjectKey, resource: Resource) {
             kinds.insert(resource);
         }
         None => {
-            extent.cluster_kinds.insert(resource);
+            let names = extent.cluster_objects.entry(resource).or_default();
+            names.insert(key.name.clone());
         }
     }
 }

@@ -212,23 +212,26 @@ fn plan_document(command: &str, exit: Exit, judged: Judged<'_>) -> Value {
 }
 
 fn step(step: &Step) -> Value {
-    json!({
+    let mut document = json!({
         "action": step.action.name(),
         "object": step.key.to_string(),
         "reason": step.reason,
         "wave": step.wave,
         "validated": step.validated,
-        "unvalidated": step.unvalidated.as_ref().map(|why| json!({
-            "why": why.name(),
-            "message": why.message(),
-        })),
-        "unseen": step.unseen,
         "changes": step.changes.iter().map(|change| json!({
             "path": change.path.as_str(),
             "before": change.before,
             "after": change.after,
         })).collect::<Vec<_>>(),
-    })
+    });
+    // Only where something is not known.
+    if let Some(why) = &step.unvalidated {
+        document["unvalidated"] = json!({"why": why.name(), "message": why.message()});
+    }
+    if let Some(why) = &step.unseen {
+        document["unseen"] = json!(why);
+    }
+    document
 }
 
 fn summary_document(plan: &Plan, summary: &Summary) -> Value {
