@@ -9,6 +9,16 @@ use super::scene::{Scene, manifest, set};
 /// for want of which the namespaces of the environment are asked one by one.
 const ALL_SECRETS: [&str; 1] = ["GET /api/v1/secrets"];
 
+/// A manifest without the objects of some kinds.
+fn without(manifest: &str, kinds: &[&str]) -> String {
+    let documents = manifest.split("---\n");
+    let kept = documents.filter(|document| {
+        let is_of = |kind: &&str| document.contains(&format!("kind: {kind}\n"));
+        !kinds.iter().any(|kind| is_of(kind))
+    });
+    kept.collect::<Vec<_>>().join("---\n")
+}
+
 /// On a control plane of its own, so that no custom kind of others is there.
 #[test]
 fn plan_up_and_down_run_with_their_roles_and_miss_nothing() -> Result<()> {
@@ -75,16 +85,44 @@ fn cluster_wide_roles_let_an_environment_come_and_go() -> Result<()> {
     Ok(())
 }
 
+/// What is recorded where it lives, and no longer declared: the record says which rights its removal
+/// takes, and the cluster how custom kinds are called.
+#[test]
+fn roles_are_made_from_the_record_of_a_cluster() -> Result<()> {
+    let cluster = Box::leak(Box::new(fresh()?));
+    let scene = Scene::new(cluster, "recorded")?;
+    scene.project.expect(0, "up --yes")?;
+    scene.project.write(
+        "app.yaml",
+        &without(&manifest("recorded"), &["Deployment", "PriorityClass"]),
+    )?;
+    // Without the record, what is to go may not be touched, and stays.
+    let deployer = scene.bearer("up", "")?;
+    let up = deployer.expect(1, "up --yes")?;
+    assert!(
+        up.transcript().contains("cannot get deployments.apps"),
+        "{}",
+        up.transcript()
+    );
+    let context = scene.admin.run(["config", "current-context"])?;
+    let against = format!("--against {}", context.trim());
+    let deployer = scene.bearer("up", &against)?;
+    deployer.expect(0, "up --yes")?;
+    assert_eq!(deployer.refused(), set(&ALL_SECRETS));
+    assert_eq!(scene.admin.find(&["priorityclass", "recorded"])?, None);
+    let remover = scene.bearer("down", &against)?;
+    remover.expect(0, "down --yes")?;
+    assert_eq!(remover.refused(), set(&ALL_SECRETS));
+    Ok(())
+}
+
 /// Who may look and no more: no Secret, no dry run, and every command that only reads says what it
 /// does not know.
 #[test]
 fn a_reviewer_sees_all_but_secrets_and_is_told_so() -> Result<()> {
     let cluster = Box::leak(Box::new(fresh()?));
     // What old servers make of a Service cannot be told without asking them.
-    let all = manifest("looked-at");
-    let documents = all.split("---\n");
-    let documents = documents.filter(|one| !one.contains("kind: Service\n"));
-    let all = documents.collect::<Vec<_>>().join("---\n");
+    let all = without(&manifest("looked-at"), &["Service"]);
     let scene = Scene::declaring(cluster, "looked-at", &all)?;
     let reviewer = scene.bearer("review", "")?;
     // Before anything is there, and after.

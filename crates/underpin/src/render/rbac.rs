@@ -203,8 +203,9 @@ fn notes(asked: &Asked) -> Vec<String> {
     if let Some(environment) = &asked.environment {
         if asked.against.is_none() && matches!(asked.task, Task::Up | Task::Down) {
             notes.push(
-                "Kinds that are recorded and no longer declared are not in here, and are to be deleted; \
-                 --against CONTEXT takes them from the record."
+                "What is recorded and no longer declared is to be deleted. Its kinds, and the \
+                 names of what lives in no namespace, are in here only with --against CONTEXT, \
+                 which takes them from the record."
                     .to_owned(),
             );
         }
