@@ -517,7 +517,6 @@ mod tests {
         }
     }
 
-    #[track_caller]
     async fn check_right(message: &'static str, verb: &str, right: Option<&str>) {
         let cluster = cluster(move |_| status(403, "Forbidden", message, json!({})));
         let options = options(Precondition::CreateOnly);

@@ -197,13 +197,13 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
             let unread = input.world.unread(&key.kind, key.namespace.as_deref());
             step.unseen = unread.map(|unread| unread.reason.clone());
             let was_there = recorded.is_some_and(|entry| entry.uid.is_some());
-            step.reason = match (unread.is_some(), was_there) {
+            let reason = match (unread.is_some(), was_there) {
                 (true, true) => "is recorded and could not be read: what changes is unknown",
                 (true, false) => "could not be read: whether it is there is unknown",
                 (false, true) => "was deleted by somebody else",
                 (false, false) => "is not there yet",
-            }
-            .to_owned();
+            };
+            reason.clone_into(&mut step.reason);
             step.after = Some(prepared.desired.clone());
         }
         (Situation::Ours, Some(_)) => {

@@ -14,7 +14,7 @@ fn without(manifest: &str, kinds: &[&str]) -> String {
     let documents = manifest.split("---\n");
     let kept = documents.filter(|document| {
         let is_of = |kind: &&str| document.contains(&format!("kind: {kind}\n"));
-        !kinds.iter().any(|kind| is_of(kind))
+        !kinds.iter().any(is_of)
     });
     kept.collect::<Vec<_>>().join("---\n")
 }
@@ -22,8 +22,8 @@ fn without(manifest: &str, kinds: &[&str]) -> String {
 /// On a control plane of its own, so that no custom kind of others is there.
 #[test]
 fn plan_up_and_down_run_with_their_roles_and_miss_nothing() -> Result<()> {
-    let cluster = Box::leak(Box::new(fresh()?));
-    let scene = Scene::new(cluster, "exact")?;
+    let cluster = fresh()?;
+    let scene = Scene::new(&cluster, "exact")?;
     let planner = scene.bearer("plan", "")?;
     let plan = planner.expect(0, "plan")?;
     assert!(!plan.stdout.contains("not asked"), "{}", plan.transcript());
@@ -68,8 +68,8 @@ fn plan_up_and_down_run_with_their_roles_and_miss_nothing() -> Result<()> {
 /// An environment that makes and deletes its own namespaces, as those of a pipeline do.
 #[test]
 fn cluster_wide_roles_let_an_environment_come_and_go() -> Result<()> {
-    let cluster = Box::leak(Box::new(fresh()?));
-    let scene = Scene::new(cluster, "come")?;
+    let cluster = fresh()?;
+    let scene = Scene::new(&cluster, "come")?;
     let planner = scene.bearer("plan", "--cluster-wide")?;
     planner.expect(0, "plan")?;
     assert_eq!(planner.refused(), set(&[]));
@@ -89,8 +89,8 @@ fn cluster_wide_roles_let_an_environment_come_and_go() -> Result<()> {
 /// takes, and the cluster how custom kinds are called.
 #[test]
 fn roles_are_made_from_the_record_of_a_cluster() -> Result<()> {
-    let cluster = Box::leak(Box::new(fresh()?));
-    let scene = Scene::new(cluster, "recorded")?;
+    let cluster = fresh()?;
+    let scene = Scene::new(&cluster, "recorded")?;
     scene.project.expect(0, "up --yes")?;
     scene.project.write(
         "app.yaml",
@@ -120,10 +120,10 @@ fn roles_are_made_from_the_record_of_a_cluster() -> Result<()> {
 /// does not know.
 #[test]
 fn a_reviewer_sees_all_but_secrets_and_is_told_so() -> Result<()> {
-    let cluster = Box::leak(Box::new(fresh()?));
+    let cluster = fresh()?;
     // What old servers make of a Service cannot be told without asking them.
     let all = without(&manifest("looked-at"), &["Service"]);
-    let scene = Scene::declaring(cluster, "looked-at", &all)?;
+    let scene = Scene::declaring(&cluster, "looked-at", &all)?;
     let reviewer = scene.bearer("review", "")?;
     // Before anything is there, and after.
     reviewer.expect(0, "plan")?;
@@ -133,7 +133,7 @@ fn a_reviewer_sees_all_but_secrets_and_is_told_so() -> Result<()> {
         .declare(&all.replace("greeting: hello", "greeting: changed"))?;
     let plan = reviewer.expect(0, "plan")?;
     with_filters(&[], || {
-        insta::assert_snapshot!("reviewed_plan", plan.stdout)
+        insta::assert_snapshot!("reviewed_plan", plan.stdout);
     });
     for line in [
         "plan --output json",
@@ -147,7 +147,7 @@ fn a_reviewer_sees_all_but_secrets_and_is_told_so() -> Result<()> {
     // Refused before anything is begun.
     let up = reviewer.expect(1, "up --yes")?;
     with_filters(&[], || {
-        insta::assert_snapshot!("reviewer_up", up.transcript())
+        insta::assert_snapshot!("reviewer_up", up.transcript());
     });
     assert_eq!(reviewer.proxy.mutations(), []);
     Ok(())

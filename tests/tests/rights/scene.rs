@@ -27,9 +27,9 @@ spec:
 ";
 
 /// The stack, declared on a cluster by its administrator.
-pub(super) struct Scene {
+pub(super) struct Scene<'c> {
     pub(super) name: String,
-    pub(super) cluster: &'static ControlPlane,
+    pub(super) cluster: &'c ControlPlane,
     pub(super) admin: Kubectl,
     pub(super) project: Stack,
     users: TempDir,
@@ -42,16 +42,12 @@ pub(super) struct Bearer {
     program: Underpin,
 }
 
-impl Scene {
-    pub(super) fn new(cluster: &'static ControlPlane, name: &str) -> Result<Self> {
+impl<'c> Scene<'c> {
+    pub(super) fn new(cluster: &'c ControlPlane, name: &str) -> Result<Self> {
         Self::declaring(cluster, name, &manifest(name))
     }
 
-    pub(super) fn declaring(
-        cluster: &'static ControlPlane,
-        name: &str,
-        manifest: &str,
-    ) -> Result<Self> {
+    pub(super) fn declaring(cluster: &'c ControlPlane, name: &str, manifest: &str) -> Result<Self> {
         let file = STACK_FILE.replace("NAME", name);
         let files = [("underpin.yaml", file.as_str()), (MANIFEST, manifest)];
         Ok(Self {
