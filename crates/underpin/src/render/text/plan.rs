@@ -54,7 +54,7 @@ pub(crate) fn plan<'a>(judged: impl Into<Judged<'a>>) -> String {
             text.push_str(&format!("  {unread}\n"));
         }
     }
-    text.push_str(&not_asked(&plan.steps));
+    text.push_str(&not_said(&plan.steps));
     if !plan.problems.is_empty() || !judged.verdict.findings.is_empty() {
         text.push('\n');
     }
@@ -109,35 +109,48 @@ fn one_step(step: &Step) -> String {
     text
 }
 
-/// What the server has not said, by reason. What the plan itself makes first is no reason to tell.
-fn not_asked(steps: &[Step]) -> String {
-    let mut reasons: BTreeMap<String, Vec<&ObjectKey>> = BTreeMap::new();
-    for step in steps {
-        let reason = match &step.unvalidated {
-            None | Some(Unvalidated::TooEarly(_)) => continue,
-            Some(Unvalidated::NoRight(right)) => format!("no right to {right}"),
-            Some(Unvalidated::NoAnswer(why)) => why.clone(),
-        };
-        reasons.entry(reason).or_default().push(&step.key);
+/// What the server has not said. What the plan itself makes first is no reason to tell.
+fn not_said(steps: &[Step]) -> String {
+    let no_right = by_reason(steps, |why| match why {
+        Unvalidated::NoRight(right) => Some(format!("no right to {right}")),
+        Unvalidated::NoAnswer(_) | Unvalidated::TooEarly(_) => None,
+    });
+    let no_answer = by_reason(steps, |why| match why {
+        Unvalidated::NoAnswer(said) => Some(said.clone()),
+        Unvalidated::NoRight(_) | Unvalidated::TooEarly(_) => None,
+    });
+    let mut text = String::new();
+    if !no_right.is_empty() {
+        text.push_str(
+            "\nnot asked of the server (what it would refuse, default, or take over from others is \
+             unknown):\n",
+        );
+        text.push_str(&no_right);
     }
-    if reasons.is_empty() {
-        return String::new();
-    }
-    let mut text = String::from(
-        "\nnot asked of the server (what it would refuse, default, or take over from others is \
-         unknown):\n",
-    );
-    for (reason, keys) in reasons {
-        let mut names: Vec<String> = keys.iter().take(NAMED).map(ToString::to_string).collect();
-        if keys.len() > NAMED {
-            names.push(format!(
-                "{} more (--output json shows all)",
-                keys.len() - NAMED
-            ));
-        }
-        text.push_str(&format!("  {}: {reason}\n", names.join(", ")));
+    if !no_answer.is_empty() {
+        text.push_str("\nasked of the server, without an answer that holds:\n");
+        text.push_str(&no_answer);
     }
     text
+}
+
+/// A line for each reason, with the objects that it is about.
+fn by_reason(steps: &[Step], reason: impl Fn(&Unvalidated) -> Option<String>) -> String {
+    let mut reasons: BTreeMap<String, Vec<&ObjectKey>> = BTreeMap::new();
+    for step in steps {
+        if let Some(reason) = step.unvalidated.as_ref().and_then(&reason) {
+            reasons.entry(reason).or_default().push(&step.key);
+        }
+    }
+    let line = |(reason, keys): (String, Vec<&ObjectKey>)| {
+        let mut names: Vec<String> = keys.iter().take(NAMED).map(ToString::to_string).collect();
+        if keys.len() > NAMED {
+            let more = keys.len() - NAMED;
+            names.push(format!("{more} more (--output json shows all)"));
+        }
+        format!("  {}: {reason}\n", names.join(", "))
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 fn one_change(change: &FieldChange) -> String {
