@@ -1,10 +1,15 @@
 //! A connected cluster.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use kube::{Client, client::Body};
 use tower::{BoxError, Service};
+use underpin_model::GroupKind;
 
 use crate::{
     ClusterError, Host,
@@ -18,6 +23,8 @@ pub struct Cluster {
     context: Arc<str>,
     timeout: Duration,
     host: Arc<dyn Host>,
+    /// Kinds that have refused a resourceVersion at creation.
+    created_by_post: Arc<Mutex<BTreeSet<GroupKind>>>,
 }
 
 /// Names cluster and user, nothing of the credentials.
@@ -70,6 +77,7 @@ impl Cluster {
             context: context.into(),
             timeout,
             host,
+            created_by_post: Arc::default(),
         }
     }
 
@@ -105,6 +113,21 @@ impl Cluster {
             timeout,
             ..self.clone()
         }
+    }
+
+    /// Whether an apply of this kind is known not to create under a resourceVersion.
+    pub(crate) fn is_created_by_post(&self, kind: &GroupKind) -> bool {
+        let known = self.created_by_post.lock();
+        // A set is whole after every change.
+        known.unwrap_or_else(PoisonError::into_inner).contains(kind)
+    }
+
+    /// Remembers that it does not, for as long as this connection lives.
+    pub(crate) fn remember_created_by_post(&self, kind: &GroupKind) {
+        let known = self.created_by_post.lock();
+        known
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(kind.clone());
     }
 
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, ClusterError> {

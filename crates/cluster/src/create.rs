@@ -176,6 +176,46 @@ mod tests {
         );
     }
 
+    /// The refusal is the kind's, not the object's: of many, only the first is sent in vain. A dry
+    /// run still is, for a conflict is all that tells of an object that exists.
+    #[tokio::test]
+    async fn the_refusal_is_remembered_for_what_is_created() {
+        let sent: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&sent);
+        let cluster = cluster(move |request| {
+            log.lock().unwrap().push(request.method.to_string());
+            if request.body.pointer("/metadata/resourceVersion").is_some() {
+                return status(500, "InternalError", NO_VERSION_ON_CREATE, json!({}));
+            }
+            Answer::Json(200, service().value.as_ref().clone())
+        });
+        let kind = core_kind("Service", "services", true);
+        let mut options = ApplyOptions {
+            dry_run: false,
+            force: false,
+            precondition: Precondition::CreateOnly,
+            timeout: Duration::from_secs(9),
+        };
+        for _ in 0..2 {
+            cluster.apply(&kind, &service(), &options).await.unwrap();
+        }
+        assert_eq!(
+            *sent.lock().unwrap(),
+            ["PATCH", "POST", "PATCH", "POST", "PATCH"]
+        );
+        options.dry_run = true;
+        sent.lock().unwrap().clear();
+        cluster.apply(&kind, &service(), &options).await.unwrap();
+        assert_eq!(*sent.lock().unwrap(), ["PATCH", "PATCH"]);
+        options.dry_run = false;
+        sent.lock().unwrap().clear();
+        let other = core_kind("ConfigMap", "configmaps", true);
+        let mut map = service();
+        map.key.kind = other.kind.clone();
+        cluster.apply(&other, &map, &options).await.unwrap();
+        assert_eq!(*sent.lock().unwrap(), ["PATCH", "POST", "PATCH"]);
+    }
+
     #[tokio::test]
     async fn one_that_exists_by_then_is_a_conflict_and_not_updated() {
         let error = check(false, true, &["PATCH", "POST"]).await.unwrap_err();

@@ -36,11 +36,22 @@ impl Cluster {
         namespace: Option<&str>,
         depth: Depth,
     ) -> Result<Vec<Object>, ClusterError> {
-        let mut outcome = self.list_once(kind, namespace, depth).await;
+        self.list_selected(kind, namespace, depth, "").await
+    }
+
+    /// The same of those that a label selector matches; an empty one matches all.
+    pub(crate) async fn list_selected(
+        &self,
+        kind: &ResourceKind,
+        namespace: Option<&str>,
+        depth: Depth,
+        selector: &str,
+    ) -> Result<Vec<Object>, ClusterError> {
+        let mut outcome = self.list_once(kind, namespace, depth, selector).await;
         for _ in 0..RESTART_LIMIT {
             match outcome {
                 Err(ClusterError::Gone { .. }) => {
-                    outcome = self.list_once(kind, namespace, depth).await;
+                    outcome = self.list_once(kind, namespace, depth, selector).await;
                 }
                 outcome => return outcome,
             }
@@ -53,6 +64,7 @@ impl Cluster {
         kind: &ResourceKind,
         namespace: Option<&str>,
         depth: Depth,
+        selector: &str,
     ) -> Result<Vec<Object>, ClusterError> {
         let act = Act::on_list(kind, namespace);
         let collection = path::collection(kind, namespace);
@@ -64,6 +76,9 @@ impl Cluster {
         let mut token = String::new();
         for _ in 0..PAGE_LIMIT {
             let mut parameters = vec![("limit", PAGE_SIZE)];
+            if !selector.is_empty() {
+                parameters.push(("labelSelector", selector));
+            }
             if !token.is_empty() {
                 parameters.push(("continue", &token));
             }

@@ -111,11 +111,14 @@ impl Cluster {
         object: &Object,
         options: &ApplyOptions,
     ) -> Result<Applied, ClusterError> {
+        let create_only = options.precondition == Precondition::CreateOnly;
+        // A dry run asks each time: only the refused request tells whether the object exists.
+        if create_only && !options.dry_run && self.is_created_by_post(&object.key.kind) {
+            return self.create_then_apply(kind, object, options).await;
+        }
         match self.send_apply(kind, object, options).await {
-            Err(error)
-                if options.precondition == Precondition::CreateOnly
-                    && create::refuses_version(&error) =>
-            {
+            Err(error) if create_only && create::refuses_version(&error) => {
+                self.remember_created_by_post(&object.key.kind);
                 self.create_then_apply(kind, object, options).await
             }
             other => other,

@@ -34,7 +34,9 @@ async fn release(
     guard: Arc<LockGuard>,
     summary: &Summary,
 ) -> Result<(), DeployError> {
-    let record = session::history(deployment, command, summary.line(), &deployment.acceptances);
+    let changed = summary.changed();
+    let mut record = session::history(deployment, command, summary.line(), changed);
+    record.content.clone_from(&summary.content);
     // Every step has ended, so nobody else holds the guard any more.
     if let Ok(guard) = Arc::try_unwrap(guard) {
         guard.release(|claim| claim.record(record)).await?;

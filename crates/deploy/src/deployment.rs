@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use underpin_cluster::{Cluster, claims::ClaimStore};
 use underpin_plan::{
-    Acceptances, Environment,
+    Acceptances, Environment, Fingerprints,
     naming::{NamingError, claim_name},
 };
 use underpin_source::manifests::{Documents, Variables};
@@ -52,5 +52,10 @@ impl Deployment {
     /// The name under which the environment's claim is stored.
     pub fn claim_name(&self) -> Result<String, NamingError> {
         claim_name(&self.environment.stack, &self.environment.name)
+    }
+
+    /// Fingerprints under a key, which also hide the values of the environment's secret variables.
+    pub(crate) fn fingerprints(&self, key: Option<[u8; 32]>) -> Fingerprints {
+        Fingerprints::new(key).hiding(self.variables.secret_values())
     }
 }

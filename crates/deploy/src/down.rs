@@ -6,7 +6,7 @@ use underpin_cluster::lock::LockGuard;
 use underpin_model::{
     Action, Claim, KeepReason, NamespaceProvenance, ObjectKey, Retirement, World,
 };
-use underpin_plan::{Case, Identity, Ownership, Recorded, judge, plan_down};
+use underpin_plan::{Case, Fingerprints, Identity, Ownership, Recorded, judge, plan_down};
 
 use crate::{
     DeployError, Deployment, Event, Observer, Outcome, Planned, StepResult, Stop, Summary,
@@ -70,6 +70,7 @@ fn planned_teardown(
         plan,
         verdict,
         terminating: Vec::new(),
+        fingerprints: Fingerprints::default(),
         kinds,
     })
 }

@@ -2,10 +2,10 @@
 
 use underpin_cluster::{ClusterError, lock::LockError};
 use underpin_model::Lock;
-use underpin_plan::{Acceptance, naming::NamingError};
+use underpin_plan::{Acceptance, Movement, naming::NamingError};
 use underpin_source::Diagnostic;
 
-use crate::StopReason;
+use crate::{HistoryError, StopReason};
 
 /// An error of a run. What failed for single objects is part of the outcome, not of this.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +85,26 @@ pub enum DeployError {
     /// There is nothing recorded for the environment.
     #[error("nothing is recorded for {0} in this cluster; there is nothing to tear down")]
     NothingRecorded(String),
+    /// There is no history of the environment.
+    #[error("nothing is recorded for {0} in this cluster, so it has no revisions")]
+    NoHistory(String),
+    /// Revisions that cannot be compared.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The frozen plan is not what would be done now.
+    #[error(
+        "nothing was changed: {} moved since the plan was frozen at {at}",
+        if .movements.len() == 1 { "something" } else { "several things" }
+    )]
+    Moved {
+        /// When it was frozen.
+        at: String,
+        /// What moved.
+        movements: Vec<Movement>,
+    },
+    /// The frozen plan cannot be compared.
+    #[error("the frozen plan cannot be checked: {0}")]
+    Frozen(String),
     /// `--kept` of an environment that was never torn down.
     #[error(
         "{0} was not torn down, so nothing of it was kept; --kept deletes only what a former `down` kept"

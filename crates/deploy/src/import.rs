@@ -134,8 +134,9 @@ async fn write(
     let time = deployment.settings.request_timeout;
     let contested = match contested(deployment, time, &before.id, &taken).await {
         Ok(contested) if contested.is_empty() => {
-            let line = format!("{} recorded", imported.found.len());
-            let history = session::history(deployment, "import", line, &deployment.acceptances);
+            let recorded = imported.found.len();
+            let line = format!("{recorded} recorded");
+            let history = session::history(deployment, "import", line, recorded);
             guard.release(|claim| claim.record(history)).await?;
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! What a run reports while it goes on.
 
-use underpin_model::{Lock, ObjectKey};
+use underpin_model::{Lock, Mask, ObjectKey};
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,20 @@ pub enum StepResult {
     Failed(String),
     /// It was not tried, and why.
     Skipped(String),
+}
+
+impl StepResult {
+    /// The same without values that the mask knows: servers quote what they refuse.
+    #[must_use]
+    pub fn masked(self, mask: &Mask) -> Self {
+        match self {
+            Self::Done | Self::AlreadyDone => self,
+            Self::Terminating(why) => Self::Terminating(mask.apply(&why)),
+            Self::Kept(why) => Self::Kept(mask.apply(&why)),
+            Self::Failed(why) => Self::Failed(mask.apply(&why)),
+            Self::Skipped(why) => Self::Skipped(mask.apply(&why)),
+        }
+    }
 }
 
 /// One thing that happened.
@@ -100,4 +114,27 @@ pub struct Pending {
 pub trait Observer: Send + Sync {
     /// Takes one event.
     fn event(&self, event: Event);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_servers_quote_is_masked() {
+        let mask = Mask::new(["hunter2".to_owned()]);
+        let quoted = || "spec.password: Invalid value: \"hunter2\"".to_owned();
+        for result in [
+            StepResult::Terminating(quoted()),
+            StepResult::Kept(quoted()),
+            StepResult::Failed(quoted()),
+            StepResult::Skipped(quoted()),
+        ] {
+            let told = format!("{:?}", result.masked(&mask));
+            assert!(
+                told.contains("spec.password") && !told.contains("hunter2"),
+                "{told}"
+            );
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Reads the world, plans and judges. Changes nothing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
 use underpin_model::{
@@ -21,6 +21,11 @@ use crate::{
     session,
 };
 
+/// How often the world is read at most, until all that is defined in it is served too.
+const READS: usize = 5;
+/// How long a server has to serve what was just defined, or to forget what just went.
+const BETWEEN_READS: Duration = Duration::from_millis(300);
+
 /// A plan with everything it was made from.
 pub struct Planned {
     /// The world as read.
@@ -37,6 +42,8 @@ pub struct Planned {
     pub verdict: Verdict,
     /// Objects that are being deleted and that the plan would apply once they are gone.
     pub terminating: Vec<ObjectKey>,
+    /// What hides values that must not be shown.
+    pub(crate) fingerprints: Fingerprints,
     pub(crate) kinds: Kinds,
 }
 
@@ -59,13 +66,22 @@ impl Planned {
                     .steps
                     .iter()
                     .filter(|step| step.desired.is_some() && !is_foreign(step))
-                    .all(|step| claim.entries.contains_key(&step.logical))
+                    .all(|step| records(claim, step))
                 && self.plan.steps.iter().all(|step| {
                     step.desired.is_some() || step.action != Action::Keep(KeepReason::Gone)
                 })
         });
         recorded && self.plan.changing().next().is_none() && self.plan.dropped.is_empty()
     }
+}
+
+/// Whether the claim records the very object that is there. One that a killed run made anew is known
+/// by its stamp alone.
+fn records(claim: &Claim, step: &Step) -> bool {
+    let live = step.before.as_ref();
+    claim.entries.get(&step.logical).is_some_and(|entry| {
+        live.is_none_or(|live| live.uid().is_some() && entry.uid.as_deref() == live.uid())
+    })
 }
 
 /// The namespaces that this environment has to do with: its home, those of declared objects, and
@@ -116,7 +132,7 @@ pub async fn plan(
     let answers = dry_runs(deployment, &world, &kinds, &preparation.objects, observer).await;
     let key = deployment.store.fingerprint_key().await;
     let keyless = key.as_ref().err().map(|error| keyless(deployment, error));
-    let fingerprints = Fingerprints::new(key.unwrap_or(None));
+    let fingerprints = deployment.fingerprints(key.unwrap_or(None));
     let input = UpInput {
         environment,
         claim: claim.as_ref(),
@@ -128,6 +144,15 @@ pub async fn plan(
     let mut plan = plan_up(&input, preparation);
     for step in &mut plan.steps {
         step.force |= answers.taken.contains_key(&step.key);
+        // Servers quote what they refuse to change.
+        step.reason = fingerprints.mask().apply(&step.reason);
+        step.unvalidated = step
+            .unvalidated
+            .take()
+            .map(|why| why.masked(fingerprints.mask()));
+    }
+    for problem in &mut plan.problems {
+        problem.message = fingerprints.mask().apply(&problem.message);
     }
     plan.taken = answers.taken;
     let recorded = helm::recorded(&world, &plan.placement.placement.namespace);
@@ -150,6 +175,7 @@ pub async fn plan(
         plan,
         verdict,
         terminating,
+        fingerprints,
         kinds,
     })
 }
@@ -211,7 +237,8 @@ pub(crate) async fn read(
 
 /// Reads the whole world, with every kind that may say what it needs in full; of Secrets the
 /// metadata alone, but for those in the namespaces `secrets_in`. What lies in the namespaces of
-/// interest is tried one by one where a list of the whole cluster is forbidden.
+/// interest is tried one by one where a list of the whole cluster is forbidden. While definitions
+/// come and go it is read again, a few times.
 pub async fn read_world(
     cluster: &Cluster,
     claims_namespace: &str,
@@ -225,7 +252,15 @@ pub async fn read_world(
         full: Arc::new(is_read_in_full),
     };
     let mut world = cluster.read_world(&request).await?;
-    let undiscovered = kinds::undiscovered(&world);
+    let mut undiscovered = kinds::undiscovered(&world);
+    for _ in 1..READS {
+        if undiscovered.is_empty() {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_READS).await;
+        world = cluster.read_world(&request).await?;
+        undiscovered = kinds::undiscovered(&world);
+    }
     world.unread.extend(undiscovered);
     Ok(world)
 }

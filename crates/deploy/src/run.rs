@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use underpin_model::{ObjectKey, Step};
+use underpin_model::{ObjectKey, RevisionContent, Step};
 use underpin_readiness::diagnosis::Diagnosis;
 
 use crate::{Planned, StepResult, StopReason};
@@ -28,6 +28,8 @@ pub struct Summary {
     pub stopped: Option<StopReason>,
     /// Namespaces that `down` kept, and why.
     pub kept: BTreeMap<String, String>,
+    /// What became of the copy of what an `up` applied.
+    pub content: Option<RevisionContent>,
 }
 
 /// Something that went wrong.
@@ -79,6 +81,14 @@ impl Summary {
         self.results
             .values()
             .filter(|result| matches!(result, StepResult::Done | StepResult::AlreadyDone))
+            .count()
+    }
+
+    /// Objects that this run changed.
+    pub(crate) fn changed(&self) -> usize {
+        let results = self.results.values();
+        results
+            .filter(|result| matches!(result, StepResult::Done | StepResult::Terminating(_)))
             .count()
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
-use underpin_model::{Claim, ClaimId, GroupKind, Unread, World};
-use underpin_plan::{Acceptances, hexadecimal};
+use underpin_model::{Claim, ClaimId, GroupKind, HistoryRecord, Unread, World};
+use underpin_plan::hexadecimal;
 
 use crate::{
     DeployError, Deployment, Event, Observer, Stop,
@@ -146,19 +146,21 @@ pub(crate) fn refuse_unused(verdict: &underpin_plan::Verdict) -> Result<(), Depl
     }
 }
 
-/// One line of history about a run.
+/// One line of history about a run that changed so many objects.
 pub(crate) fn history(
     deployment: &Deployment,
     command: &str,
     outcome: String,
-    acceptances: &Acceptances,
-) -> underpin_model::HistoryRecord {
-    underpin_model::HistoryRecord {
+    changed: usize,
+) -> HistoryRecord {
+    HistoryRecord {
         at: time_of_day(deployment.cluster.host()),
         who: deployment.settings.who.clone(),
         command: command.to_owned(),
         outcome,
-        accepted: acceptances.record(),
+        changed: Some(changed),
+        accepted: deployment.acceptances.record(),
+        ..HistoryRecord::default()
     }
 }
 

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, Step, Unvalidated};
+use underpin_model::{
+    Action, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step, Unvalidated, wording,
+};
 use underpin_plan::{Fingerprints, Plan, Problem};
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     agreement::{Agreement, agree},
     apply::apply_step,
     closing::{Ended, finish},
+    content,
     contested::contested,
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
@@ -20,6 +23,8 @@ use crate::{
     waves,
 };
 
+/// Characters of why a revision's content was not kept: it stands in the claim.
+const REASON_LIMIT: usize = 300;
 /// Between two looks at objects that are being deleted and are to be created anew.
 const TERMINATING_POLL: Duration = Duration::from_secs(1);
 
@@ -30,10 +35,21 @@ pub async fn up(
     stop: &Stop,
     confirm: impl Fn(&Planned) -> bool,
 ) -> Result<Outcome, DeployError> {
+    up_planned(deployment, observer, stop, confirm, Ok).await
+}
+
+/// The same, of plans that `check` lets pass.
+pub(crate) async fn up_planned(
+    deployment: &Deployment,
+    observer: &dyn Observer,
+    stop: &Stop,
+    confirm: impl Fn(&Planned) -> bool,
+    check: impl Fn(Planned) -> Result<Planned, DeployError>,
+) -> Result<Outcome, DeployError> {
     let plan = || async {
         let mut planned = plan_when_gone(deployment, observer, stop).await?;
         refuse_without_right(&mut planned.plan);
-        Ok(planned)
+        check(planned)
     };
     let settled = Planned::is_settled;
     match agree(deployment, observer, stop, confirm, plan, settled).await? {
@@ -56,20 +72,17 @@ fn refuse_without_right(plan: &mut Plan) {
             missing.entry(right).or_default().push(&step.key);
         }
     }
+    let help = format!(
+        "an administrator grants what is needed: `underpin rbac --for up --environment {} --user \
+         NAME | kubectl apply -f -`",
+        plan.environment
+    );
     let problem = |(right, keys): (&String, Vec<&ObjectKey>)| {
-        let more = match keys.len() {
-            1 => String::new(),
-            count => format!(" and {} more", count - 1),
-        };
         Some(Problem {
             key: (*keys.first()?).clone(),
             place: None,
-            message: format!("{}{more}: no right to {right}", keys.first()?),
-            help: Some(
-                "an administrator grants what is needed: `underpin rbac --for up | kubectl apply \
-                 -f -`"
-                    .to_owned(),
-            ),
+            message: format!("{}: no right to {right}", wording::list(&keys)),
+            help: Some(help.clone()),
         })
     };
     let problems: Vec<Problem> = missing.into_iter().filter_map(problem).collect();
@@ -187,7 +200,7 @@ async fn carry_out(
             return Err(error.into());
         }
     };
-    let fingerprints = Fingerprints::new(Some(key));
+    let fingerprints = deployment.fingerprints(Some(key));
     let mut run = Run {
         deployment,
         observer,
@@ -198,6 +211,9 @@ async fn carry_out(
         applied: BTreeMap::new(),
     };
     let ended = run.steps().await;
+    if ended.is_ok() {
+        run.keep_content().await;
+    }
     let Run { summary, tools, .. } = run;
     drop(tools);
     finish(deployment, "up", guard, summary, ended).await
@@ -231,6 +247,27 @@ impl Run<'_> {
             self.await_ready().await?;
         }
         self.prune_waves().await
+    }
+
+    /// Keeps a copy of what was applied, for comparing revisions. The run is done: that there is none
+    /// is told, and fails nothing.
+    async fn keep_content(&mut self) {
+        let (plan, fingerprints) = (&self.planned.plan, &self.fingerprints);
+        let content = if self.summary.is_complete() {
+            content::keep(self.deployment, &self.tools, plan, fingerprints).await
+        } else {
+            Err("the run was not complete".to_owned())
+        };
+        self.summary.content = Some(match content {
+            Ok(stored) => RevisionContent::Stored(stored),
+            Err(why) => {
+                if self.summary.is_complete() {
+                    let message = format!("no copy of what was applied was kept for `diff`: {why}");
+                    self.observer.event(Event::Note(message));
+                }
+                RevisionContent::NotKept(why.chars().take(REASON_LIMIT).collect())
+            }
+        });
     }
 
     /// Leaves alone what another environment has laid claim to since the plan was made: nothing at
@@ -300,6 +337,7 @@ impl Run<'_> {
                     planned.kinds.get(&step.key.kind).cloned(),
                 );
                 let accepted = planned.plan.taken.get(&step.key).cloned();
+                let mask = self.fingerprints.mask().clone();
                 async move {
                     let Some(kind) = kind else {
                         let why = "the cluster does not serve its kind".to_owned();
@@ -312,6 +350,7 @@ impl Run<'_> {
                         accepted.unwrap_or_default(),
                     )
                     .await?;
+                    let result = result.masked(&mask);
                     let Some(object) = object else {
                         return Ok((result, None));
                     };

@@ -8,7 +8,7 @@ use crate::{
     FieldPath, FieldSet, ManagedFields,
     managers::{self, LAST_APPLIED},
     schema::KindSchema,
-    typed::{compare, fields_unchecked, merge_into, validate},
+    typed::{compare, fields_as_owned, merge_into, validate},
     value,
 };
 
@@ -84,6 +84,10 @@ impl fmt::Display for Reason {
 /// [`Change::None`] only if the manager's one Apply entry of the live object holds exactly the
 /// declared fields, in the same version, and laying the declared object over the live one gives
 /// the live one, order of lists included.
+///
+/// The server may be older or newer than the schema. An object that the schema takes as one may be
+/// owned field by field: then each of its declared fields must be owned, and no other, and it must
+/// be the live one as a whole. However the server divides it, nothing changes.
 pub fn change(
     declared: &Value,
     live: &Value,
@@ -132,7 +136,7 @@ fn prove_unchanged(
     let live = managers::without_managed_fields(live);
     validate(declared, schema).map_err(|errors| Reason::Declared(first(errors)))?;
     validate(&live, schema).map_err(|errors| Reason::Live(first(errors)))?;
-    let fields = managers::strip(&fields_unchecked(declared, schema));
+    let fields = managers::strip(&fields_as_owned(declared, schema, &entry.fields));
     if let Some(path) = first_difference(&fields, &entry.fields) {
         return Err(Reason::Owned(path));
     }

@@ -383,6 +383,42 @@ fn check_change(declared: &Value, live: &Value, expected: Change) {
     assert_eq!(change(declared, live, "one", Some(&schema())), expected);
 }
 
+/// What a server of another version owns field by field where the schema takes an object as one:
+/// `owned` below `spec.selector`, of the declared and the live one.
+#[track_caller]
+fn check_divided(declared: &Value, live: &Value, owned: Value, expected: Change) {
+    let selected = |selector: &Value| json!({"replicas": 1, "selector": selector});
+    let mut live = applied(None, &selected(live), "one", false);
+    let fields = &mut live["metadata"]["managedFields"][0]["fieldsV1"]["f:spec"]["f:selector"];
+    assert_eq!(*fields, json!({}));
+    *fields = owned;
+    check_change(&thing(&selected(declared)), &live, expected);
+}
+
+#[test]
+fn what_an_older_server_owns_in_parts_is_unchanged_if_all_of_it_is() {
+    let both = json!({"a": "1", "b": "2"});
+    let own = |names: &[&str]| -> Value {
+        let fields = names.iter().map(|name| (format!("f:{name}"), json!({})));
+        Value::Object(fields.collect())
+    };
+    let selector = || FieldPath::of_fields(["spec", "selector"]);
+    let not_owned = || Change::AskServer(Reason::Owned(selector()));
+    let differs = || Change::AskServer(Reason::Value(selector()));
+    check_divided(&both, &both, own(&["a", "b"]), Change::None);
+    // One field is somebody else's, with the same value: an apply would own it too.
+    check_divided(&both, &both, own(&["a"]), not_owned());
+    check_divided(&both, &both, own(&["a", "c"]), not_owned());
+    check_divided(&both, &both, own(&["a", "b", "c"]), not_owned());
+    // One was dropped: an apply would remove it.
+    check_divided(&json!({"a": "1"}), &both, own(&["a", "b"]), not_owned());
+    check_divided(&json!({"a": "1"}), &both, own(&["a"]), differs());
+    let other = json!({"a": "1", "b": "3"});
+    check_divided(&other, &both, own(&["a", "b"]), differs());
+    let deeper = json!({"f:a": {"f:x": {}}, "f:b": {}});
+    check_divided(&both, &both, deeper, not_owned());
+}
+
 #[test]
 fn only_what_is_proven_is_unchanged() {
     let path = |names: &[&str]| FieldPath::of_fields(names.iter().copied());

@@ -152,9 +152,13 @@ pub struct Lock {
 }
 
 /// One run on the environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryRecord {
+    /// Number of the run, from 1, given by [`Claim::record`]; `None` in records of versions that
+    /// did not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
     /// RFC 3339 time.
     pub at: String,
     /// Who, as the kubeconfig names them; self-asserted.
@@ -163,9 +167,26 @@ pub struct HistoryRecord {
     pub command: String,
     /// What came of it, in one line.
     pub outcome: String,
+    /// How many objects it changed or recorded; `None` in records of versions that did not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<usize>,
+    /// What became of a copy of what an `up` applied; `None` where there is nothing to copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<RevisionContent>,
     /// Findings that were accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accepted: Vec<AcceptedFinding>,
+}
+
+/// What became of the copy of what an `up` applied, redacted, for comparing revisions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RevisionContent {
+    /// It is in the ConfigMap of this name, beside the claim. Revisions that applied the same share
+    /// one.
+    Stored(String),
+    /// There is none, and why.
+    NotKept(String),
 }
 
 /// A blocking finding that somebody accepted by name.
@@ -223,6 +244,8 @@ impl Claim {
     pub const FORMAT: &'static str = "underpin.dev/claim/v1";
     /// History records kept.
     pub const HISTORY_LIMIT: usize = 50;
+    /// Revisions whose content is kept.
+    pub const CONTENT_LIMIT: usize = 5;
 
     /// An empty claim.
     pub fn new(id: ClaimId, stack: &str, environment: &str, cluster_uid: &str) -> Self {
@@ -274,11 +297,40 @@ impl Claim {
         }
     }
 
-    /// Appends a history record and drops the oldest beyond the limit.
-    pub fn record(&mut self, record: HistoryRecord) {
+    /// Appends a history record, with the next number, and drops the oldest beyond the limit, and
+    /// the oldest contents beyond theirs.
+    pub fn record(&mut self, mut record: HistoryRecord) {
+        record.revision = Some(self.newest_revision().unwrap_or(0).saturating_add(1));
         self.history.push(record);
         let surplus = self.history.len().saturating_sub(Self::HISTORY_LIMIT);
         self.history.drain(..surplus);
+        let stored = self
+            .history
+            .iter_mut()
+            .rev()
+            .filter_map(|record| record.content.as_mut())
+            .filter(|content| matches!(content, RevisionContent::Stored(_)));
+        for content in stored.skip(Self::CONTENT_LIMIT) {
+            *content = RevisionContent::NotKept(format!(
+                "what was applied is kept for the newest {} revisions",
+                Self::CONTENT_LIMIT
+            ));
+        }
+    }
+
+    /// The number of the newest run that has one.
+    pub fn newest_revision(&self) -> Option<u64> {
+        self.history.iter().filter_map(|one| one.revision).max()
+    }
+
+    /// The names of the ConfigMaps that hold what revisions applied.
+    pub fn contents(&self) -> impl Iterator<Item = &str> {
+        self.history
+            .iter()
+            .filter_map(|record| match &record.content {
+                Some(RevisionContent::Stored(name)) => Some(name.as_str()),
+                _ => None,
+            })
     }
 }
 
@@ -375,6 +427,49 @@ mod tests {
         check(None, &live("u1", Some("c1/n1")), true); // killed between create and record
         check(None, &live("u1", Some("c1/old")), false); // a former incarnation
         check(None, &live("u1", Some("c2/n1")), false); // another claim
+    }
+
+    fn stored(number: u64) -> HistoryRecord {
+        HistoryRecord {
+            content: Some(RevisionContent::Stored(format!("content {number}"))),
+            ..HistoryRecord::default()
+        }
+    }
+
+    /// Numbers go on when the history is capped, and so does the cap on contents.
+    #[test]
+    fn revisions_are_numbered_and_capped() {
+        let mut claim = claim_with_entry(None);
+        let runs = Claim::HISTORY_LIMIT as u64 + 7;
+        for number in 1..=runs {
+            claim.record(stored(number));
+        }
+        let numbers: Vec<u64> = claim.history.iter().filter_map(|r| r.revision).collect();
+        assert_eq!(numbers, (8..=runs).collect::<Vec<_>>());
+        let kept: Vec<&str> = claim.contents().collect();
+        let expect: Vec<String> = (runs + 1 - Claim::CONTENT_LIMIT as u64..=runs)
+            .map(|number| format!("content {number}"))
+            .collect();
+        assert_eq!(kept, expect);
+        // What has no content takes no place.
+        claim.record(HistoryRecord::default());
+        assert_eq!(claim.contents().count(), Claim::CONTENT_LIMIT);
+    }
+
+    /// Records of versions that did not count are read, and numbers begin after them.
+    #[test]
+    fn records_without_a_number_are_read() {
+        let old = r#"{"at": "t", "who": "ann", "command": "up", "outcome": "3 done"}"#;
+        let record: HistoryRecord = serde_json::from_str(old).unwrap();
+        assert_eq!((record.revision, record.changed), (None, None));
+        assert_eq!(
+            serde_json::to_value(&record).unwrap(),
+            serde_json::from_str::<serde_json::Value>(old).unwrap()
+        );
+        let mut claim = claim_with_entry(None);
+        claim.history.push(record);
+        claim.record(HistoryRecord::default());
+        assert_eq!(claim.history[1].revision, Some(1));
     }
 
     #[test]

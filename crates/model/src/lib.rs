@@ -11,6 +11,7 @@ mod evidence;
 mod finding;
 mod key;
 mod kinds;
+mod mask;
 mod object;
 mod origin;
 mod owner;
@@ -19,17 +20,19 @@ mod reference;
 mod selector;
 mod step;
 mod suggest;
+pub mod wording;
 mod world;
 
 pub use claim::{
     AcceptedFinding, Claim, ClaimId, Entry, EntryState, HistoryRecord, Lock, NamespaceProvenance,
-    Placement, Retirement, Stamp, StampError,
+    Placement, Retirement, RevisionContent, Stamp, StampError,
 };
 pub use claim_index::ClaimIndex;
 pub use evidence::Evidence;
 pub use finding::{CascadeGroup, Code, Finding, ParseCodeError, Severity};
 pub use key::{GroupKind, LogicalKey, ObjectKey, ParseKeyError};
 pub use kinds::{BUILTIN_KINDS, BuiltinKind, builtin_kind, canonical_group};
+pub use mask::Mask;
 pub use object::{Depth, Object, OwnerReference};
 pub use origin::{Origin, Place, SpanIndex};
 pub use owner::Owner;
@@ -63,6 +66,9 @@ pub mod names {
     pub const WAIT_TIMEOUT_ANNOTATION: &str = "underpin.dev/wait-timeout";
     /// Label on everything that stores a claim; the value is the claim's name.
     pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
+    /// Label on what stores the content of a revision; the value is the claim's name. No part of a
+    /// claim carries it.
+    pub const REVISION_LABEL: &str = "underpin.dev/revision-of";
     /// Default namespace of the claims.
     pub const CLAIMS_NAMESPACE: &str = "underpin-system";
 }

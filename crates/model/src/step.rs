@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::{FieldPath, LogicalKey, Object, ObjectKey, Owner};
+use crate::{FieldPath, LogicalKey, Mask, Object, ObjectKey, Owner};
 
 /// What a step does to one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +116,16 @@ impl Unvalidated {
             Self::TooEarly(why) | Self::NoRight(why) | Self::NoAnswer(why) => why,
         }
     }
+
+    /// The same without values that the mask knows: servers quote what they do not take.
+    #[must_use]
+    pub fn masked(self, mask: &Mask) -> Self {
+        match self {
+            Self::TooEarly(why) => Self::TooEarly(mask.apply(&why)),
+            Self::NoRight(why) => Self::NoRight(mask.apply(&why)),
+            Self::NoAnswer(why) => Self::NoAnswer(mask.apply(&why)),
+        }
+    }
 }
 
 /// One step of a plan: one object, one action, and why.
@@ -178,5 +188,26 @@ impl Step {
     pub fn keep(&mut self, why: KeepReason) {
         self.reason = why.to_string();
         self.action = Action::Keep(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a server says may quote what it was sent.
+    #[test]
+    fn why_the_server_has_not_said_holds_no_secret() {
+        let mask = Mask::new(["not-to-be-seen".to_owned()]);
+        let said = || "webhook refused not-to-be-seen".to_owned();
+        for why in [
+            Unvalidated::TooEarly(said()),
+            Unvalidated::NoRight(said()),
+            Unvalidated::NoAnswer(said()),
+        ] {
+            let masked = why.clone().masked(&mask);
+            assert_eq!(masked.name(), why.name());
+            assert_eq!(masked.message(), "webhook refused •••");
+        }
     }
 }

@@ -57,6 +57,20 @@ impl Acceptances {
         }
     }
 
+    /// Acceptances as they were recorded.
+    pub fn of_records(records: &[AcceptedFinding]) -> Self {
+        let accepted = records.iter().map(|record| {
+            let acceptance = Acceptance {
+                code: record.code,
+                subject: record.subject.clone(),
+            };
+            (acceptance, record.reason.clone())
+        });
+        Self {
+            accepted: accepted.collect(),
+        }
+    }
+
     /// Whether a finding of this rule about this subject is accepted.
     pub fn covers(&self, code: Code, subject: &str) -> bool {
         self.accepted.contains_key(&Acceptance {

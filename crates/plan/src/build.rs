@@ -10,7 +10,7 @@ use underpin_refs::protection_from_key;
 
 use crate::{
     Acceptances, Environment, Fingerprints, Preparation, Prepared, Problem, ResolvedPlacement,
-    Situation, diff, order,
+    Situation, diff, managed_fields::our_apply, order,
 };
 
 /// What the server says an apply would do, asked by dry run.
@@ -338,15 +338,7 @@ fn settle_merge(input: &UpInput<'_>, step: &mut Step) {
 /// The fields our own apply owns on an object: they change when we take a field over from
 /// another manager even though no value does.
 fn our_fields(object: &Object) -> Option<&serde_json::Value> {
-    let entries = object.at("/metadata/managedFields")?.as_array()?;
-    let ours = entries.iter().find(|entry| {
-        entry.get("manager").and_then(serde_json::Value::as_str) == Some(names::FIELD_MANAGER)
-            && entry.get("operation").and_then(serde_json::Value::as_str) == Some("Apply")
-            && entry
-                .get("subresource")
-                .is_none_or(|subresource| subresource == "")
-    });
-    ours?.get("fieldsV1")
+    our_apply(object)?.get("fieldsV1")
 }
 
 fn is_our_mark(change: &FieldChange) -> bool {

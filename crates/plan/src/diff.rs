@@ -1,11 +1,17 @@
 //! What changes between two versions of one object, field by field.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 use underpin_model::{FieldChange, FieldPath, Object};
 
-use crate::{Fingerprints, redact::redacted};
+use crate::{
+    Fingerprints,
+    redact::{hide_leaves, hide_texts, holds_secret, redacted},
+};
 
 /// Fields of `metadata` that the server keeps for itself.
 const SERVER_METADATA: [&str; 6] = [
@@ -48,7 +54,14 @@ impl<'a> Pair<'a> {
 /// managed fields, versions) does not count. Secret values come back as fingerprints, and a secret
 /// that changed is reported even where no key tells the fingerprints apart.
 pub fn changes(before: &Object, after: &Object, fingerprints: &Fingerprints) -> Vec<FieldChange> {
+    // Most objects are as they were; one that provably stays so comes back as the very same.
+    if Arc::ptr_eq(&before.value, &after.value) {
+        return Vec::new();
+    }
     let (before_real, after_real) = (comparable(&before.value), comparable(&after.value));
+    if before_real == after_real {
+        return Vec::new();
+    }
     let before_shown = comparable(&redacted(before, fingerprints));
     let after_shown = comparable(&redacted(after, fingerprints));
     let mut found = Vec::new();
@@ -62,6 +75,40 @@ pub fn changes(before: &Object, after: &Object, fingerprints: &Fingerprints) -> 
             real: &after_real,
             shown: &after_shown,
         }),
+        fingerprints,
+        &mut found,
+    );
+    // Where a secret variable stands in texts, a text that goes may hold an older value of it, which
+    // nobody knows any more.
+    if holds_secret(&before_real, fingerprints) || holds_secret(&after_real, fingerprints) {
+        for change in found.iter_mut().filter(|change| change.after.is_none()) {
+            if !change.path.as_str().starts_with("metadata") {
+                change
+                    .before
+                    .iter_mut()
+                    .for_each(|value| hide_texts(value, fingerprints));
+            }
+        }
+    }
+    found
+}
+
+/// The fields that differ between two versions whose secrets are fingerprints already.
+pub(crate) fn changes_as_shown(before: &Object, after: &Object) -> Vec<FieldChange> {
+    let (before, after) = (comparable(&before.value), comparable(&after.value));
+    let same = |value| {
+        Some(Pair {
+            real: value,
+            shown: value,
+        })
+    };
+    let mut found = Vec::new();
+    let fingerprints = Fingerprints::default();
+    compare(
+        &FieldPath::root(),
+        same(&before),
+        same(&after),
+        &fingerprints,
         &mut found,
     );
     found
@@ -69,7 +116,7 @@ pub fn changes(before: &Object, after: &Object, fingerprints: &Fingerprints) -> 
 
 /// The object without what the server keeps for itself, and without `apiVersion`: a version is a
 /// view, and the same object may be read in one and applied in another.
-fn comparable(value: &Value) -> Value {
+pub(crate) fn comparable(value: &Value) -> Value {
     let mut value = value.clone();
     if let Some(map) = value.as_object_mut() {
         map.remove("status");
@@ -83,10 +130,30 @@ fn comparable(value: &Value) -> Value {
     value
 }
 
+/// Removes annotations, and what holds them when nothing is left in it.
+pub(crate) fn strip(value: &mut Value, annotations: &[&str]) {
+    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let Some(map) = metadata
+        .get_mut("annotations")
+        .and_then(Value::as_object_mut)
+    else {
+        return;
+    };
+    for annotation in annotations {
+        map.remove(*annotation);
+    }
+    if map.is_empty() {
+        metadata.remove("annotations");
+    }
+}
+
 fn compare(
     path: &FieldPath,
     before: Option<Pair<'_>>,
     after: Option<Pair<'_>>,
+    fingerprints: &Fingerprints,
     found: &mut Vec<FieldChange>,
 ) {
     if before.map(|pair| pair.real) == after.map(|pair| pair.real) {
@@ -95,40 +162,55 @@ fn compare(
     if let (Some(before), Some(after)) = (before, after) {
         match (before.real, after.real) {
             (Value::Object(before_map), Value::Object(after_map)) => {
-                return compare_maps(path, (before, before_map), (after, after_map), found);
+                let maps = ((before, before_map), (after, after_map));
+                return compare_maps(path, maps, fingerprints, found);
             }
             (Value::Array(before_items), Value::Array(after_items)) => {
                 let lengths = (before_items.len(), after_items.len());
-                return compare_lists(path, before, after, lengths, found);
+                return compare_lists(path, (before, after), lengths, fingerprints, found);
             }
             _ => {}
         }
     }
+    // What is secret on one side may be an older secret on the other, that nobody knows any more.
+    let hides = |pair: Option<Pair<'_>>| pair.is_some_and(|pair| pair.real != pair.shown);
+    let hidden = hides(before) || hides(after);
+    let shown = |pair: Option<Pair<'_>>| {
+        let mut shown = pair?.shown.clone();
+        if hidden && !hides(pair) {
+            hide_leaves(&mut shown, fingerprints);
+        }
+        Some(shown)
+    };
     found.push(FieldChange {
         path: path.clone(),
-        before: before.map(|pair| pair.shown.clone()),
-        after: after.map(|pair| pair.shown.clone()),
+        before: shown(before),
+        after: shown(after),
     });
 }
 
+/// A pair whose value is a map.
+type Mapped<'a> = (Pair<'a>, &'a Map<String, Value>);
+
 fn compare_maps(
     path: &FieldPath,
-    (before, before_map): (Pair<'_>, &Map<String, Value>),
-    (after, after_map): (Pair<'_>, &Map<String, Value>),
+    ((before, before_map), (after, after_map)): (Mapped<'_>, Mapped<'_>),
+    fingerprints: &Fingerprints,
     found: &mut Vec<FieldChange>,
 ) {
     let keys: BTreeSet<&String> = before_map.keys().chain(after_map.keys()).collect();
     for key in keys {
-        compare(&path.key(key), before.at(key), after.at(key), found);
+        let (before, after) = (before.at(key), after.at(key));
+        compare(&path.key(key), before, after, fingerprints, found);
     }
 }
 
 /// Lists of named items are matched by name, other lists by position.
 fn compare_lists(
     path: &FieldPath,
-    before: Pair<'_>,
-    after: Pair<'_>,
+    (before, after): (Pair<'_>, Pair<'_>),
     (before_length, after_length): (usize, usize),
+    fingerprints: &Fingerprints,
     found: &mut Vec<FieldChange>,
 ) {
     let names = (by_name(before, before_length), by_name(after, after_length));
@@ -138,6 +220,7 @@ fn compare_lists(
                 &path.index(index),
                 before.nth(index),
                 after.nth(index),
+                fingerprints,
                 found,
             );
         }
@@ -145,11 +228,13 @@ fn compare_lists(
     };
     for (name, index) in &after_names {
         let former = before_names.get(name).and_then(|index| before.nth(*index));
-        compare(&path.index(*index), former, after.nth(*index), found);
+        let now = after.nth(*index);
+        compare(&path.index(*index), former, now, fingerprints, found);
     }
     for (name, index) in &before_names {
         if !after_names.contains_key(name) {
-            compare(&path.index(*index), before.nth(*index), None, found);
+            let former = before.nth(*index);
+            compare(&path.index(*index), former, None, fingerprints, found);
         }
     }
 }
@@ -238,6 +323,22 @@ mod tests {
         let found = changes(&before, &after, &Fingerprints::new(None));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].after, Some(json!("(secret)")));
+    }
+
+    /// A secret variable's value stands in a ConfigMap: neither it nor the one before is shown.
+    #[test]
+    fn a_substituted_secret_and_the_one_before_it_are_hidden() {
+        let key = Fingerprints::new(Some([7; 32])).hiding(["omega"]);
+        let url = |password: &str| json!({"data": {"url": format!("db://app:{password}@db")}});
+        let found = changes(
+            &object("ConfigMap", url("alpha")),
+            &object("ConfigMap", url("omega")),
+            &key,
+        );
+        let text = format!("{found:?}");
+        assert_eq!(found.len(), 1);
+        assert!(!text.contains("alpha") && !text.contains("omega"), "{text}");
+        assert_ne!(found[0].before, found[0].after);
     }
 
     #[test]

@@ -1,17 +1,25 @@
 //! Keyed fingerprints of values that must not be shown.
 
+use std::sync::Arc;
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
+use underpin_model::Mask;
 
 /// Hexadecimal digits shown: enough to tell two values apart, far too few to search for one.
 const SHOWN_DIGITS: usize = 12;
+
+/// What is shown of a secret where no key tells values apart.
+pub(crate) const HIDDEN: &str = "(secret)";
 
 /// Turns secret values into fingerprints with the key that lies beside the claims. Without a key
 /// (nothing was ever deployed, or it may not be read) values are only hidden, not told apart.
 #[derive(Clone, Default)]
 pub struct Fingerprints {
     key: Option<[u8; 32]>,
+    /// Values that are secret wherever they stand.
+    secrets: Arc<Mask>,
 }
 
 /// The key is a secret: never shown.
@@ -19,21 +27,55 @@ impl std::fmt::Debug for Fingerprints {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fingerprints")
             .field("keyed", &self.key.is_some())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 impl Fingerprints {
     /// Fingerprints under a key, or hidden values without one.
-    pub const fn new(key: Option<[u8; 32]>) -> Self {
-        Self { key }
+    pub fn new(key: Option<[u8; 32]>) -> Self {
+        Self {
+            key,
+            secrets: Arc::default(),
+        }
+    }
+
+    /// The same, that also hide whatever text holds one of these values: what secret variables were
+    /// substituted with.
+    #[must_use]
+    pub fn hiding<'s>(self, values: impl IntoIterator<Item = &'s str>) -> Self {
+        let mask = Mask::new(values.into_iter().map(str::to_owned));
+        Self {
+            secrets: Arc::new(mask),
+            ..self
+        }
+    }
+
+    /// The same without the key: values are hidden, not told apart.
+    #[must_use]
+    pub fn unkeyed(&self) -> Self {
+        Self {
+            key: None,
+            secrets: Arc::clone(&self.secrets),
+        }
+    }
+
+    /// What is secret wherever it stands.
+    pub fn mask(&self) -> &Mask {
+        &self.secrets
+    }
+
+    /// Which key this is: a fingerprint of a fixed text; `None` without a key.
+    pub fn key_id(&self) -> Option<String> {
+        let digest = self.digest(&Value::String("underpin.dev/fingerprint-key".to_owned()))?;
+        Some(digest[..SHOWN_DIGITS].to_owned())
     }
 
     /// What is shown instead of a secret value: `(secret 1a2b3c4d5e6f)`.
     pub fn shown(&self, value: &Value) -> Value {
         let text = match self.digest(value) {
             Some(digest) => format!("(secret {})", &digest[..SHOWN_DIGITS]),
-            None => "(secret)".to_owned(),
+            None => HIDDEN.to_owned(),
         };
         Value::String(text)
     }
@@ -76,5 +118,6 @@ mod tests {
         assert!(!one.shown(&value).to_string().contains("hunter2"));
         assert_eq!(Fingerprints::new(None).shown(&value), json!("(secret)"));
         assert!(!format!("{one:?}").contains('1'));
+        assert_ne!(one.key_id(), other.key_id());
     }
 }

@@ -13,10 +13,7 @@ use underpin_refs::is_deployer_manager;
 /// deployer own, or `None` if there are none.
 pub fn without_co_owned(object: &Object) -> Option<Value> {
     let entries = object.at("/metadata/managedFields")?.as_array()?;
-    let ours = entries
-        .iter()
-        .find(|entry| is_ours(entry))?
-        .get("fieldsV1")?;
+    let ours = our_apply(object)?.get("fieldsV1")?;
     let mut changed = false;
     let mut kept = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -44,10 +41,14 @@ pub fn without_co_owned(object: &Object) -> Option<Value> {
     changed.then_some(Value::Array(kept))
 }
 
-fn is_ours(entry: &Value) -> bool {
-    text(entry, "manager") == names::FIELD_MANAGER
-        && text(entry, "operation") == "Apply"
-        && text(entry, "subresource").is_empty()
+/// The entry of our own apply on an object.
+pub(crate) fn our_apply(object: &Object) -> Option<&Value> {
+    let entries = object.at("/metadata/managedFields")?.as_array()?;
+    entries.iter().find(|entry| {
+        text(entry, "manager") == names::FIELD_MANAGER
+            && text(entry, "operation") == "Apply"
+            && text(entry, "subresource").is_empty()
+    })
 }
 
 fn is_former_deployer(entry: &Value) -> bool {
@@ -64,7 +65,8 @@ fn is_own_creation(entry: &Value) -> bool {
         && entry.pointer("/fieldsV1/f:spec").is_some()
 }
 
-fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
+/// A field of an entry; empty where it has none.
+pub(crate) fn text<'v>(entry: &'v Value, field: &str) -> &'v str {
     entry.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use underpin_model::Object;
 
-use crate::Fingerprints;
+use crate::{Fingerprints, fingerprint::HIDDEN};
 
 /// Annotations whose text may hold credentials: client-side apply keeps the whole manifest there,
 /// Secret data included; proxy entries may hold passwords (R3.6).
@@ -18,14 +18,32 @@ const SENSITIVE_ANNOTATIONS: [&str; 3] = [
 const SENSITIVE_NAMES: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY"];
 
 /// The object's value in the same shape, with every secret leaf replaced by its fingerprint: all
-/// of a Secret's data, sensitive annotations, and literal values of variables (in `env` lists and
-/// ConfigMaps) whose name says that they are secret.
+/// of a Secret's data, sensitive annotations, literal values of variables (in `env` lists and
+/// ConfigMaps) whose name says that they are secret, and every text that holds the value of a secret
+/// variable. Such a variable cannot stand in names and metadata: there it is chance.
 pub fn redacted(object: &Object, fingerprints: &Fingerprints) -> Value {
     let mut value = (*object.value).clone();
     visit_secrets(object, &mut value, &mut |leaf| {
         *leaf = fingerprints.shown(leaf);
     });
+    for (field, child) in value.as_object_mut().into_iter().flatten() {
+        if !["apiVersion", "kind", "metadata"].contains(&field.as_str()) {
+            visit_leaves(child, &mut |leaf| {
+                let hidden = leaf
+                    .as_str()
+                    .is_some_and(|text| fingerprints.mask().hides(text));
+                if hidden {
+                    *leaf = fingerprints.shown(leaf);
+                }
+            });
+        }
+    }
     value
+}
+
+/// A value with every leaf replaced by its fingerprint.
+pub(crate) fn hide_leaves(value: &mut Value, fingerprints: &Fingerprints) {
+    visit_leaves(value, &mut |leaf| *leaf = fingerprints.shown(leaf));
 }
 
 /// The texts that [`redacted`] would replace, Secret data decoded as well: what must not be shown
@@ -65,6 +83,45 @@ fn visit_secrets(object: &Object, value: &mut Value, visit: &mut dyn FnMut(&mut 
         }
     }
     visit_nested(value, visit);
+}
+
+/// Whether a text in the value holds the value of a secret variable.
+pub(crate) fn holds_secret(value: &Value, fingerprints: &Fingerprints) -> bool {
+    match value {
+        Value::Object(map) => map.values().any(|child| holds_secret(child, fingerprints)),
+        Value::Array(items) => items.iter().any(|item| holds_secret(item, fingerprints)),
+        Value::String(text) => fingerprints.mask().hides(text),
+        _ => false,
+    }
+}
+
+/// A redacted value with its other texts hidden too.
+pub(crate) fn hide_texts(value: &mut Value, fingerprints: &Fingerprints) {
+    visit_leaves(value, &mut |leaf| {
+        let plain = leaf
+            .as_str()
+            .is_some_and(|text| text != HIDDEN && !is_fingerprint(text));
+        if plain {
+            *leaf = fingerprints.shown(leaf);
+        }
+    });
+}
+
+/// A redacted value as it would be without a key.
+pub(crate) fn without_fingerprints(value: Value) -> Value {
+    match value {
+        Value::String(text) if is_fingerprint(&text) => Fingerprints::default().shown(&Value::Null),
+        Value::Array(items) => items.into_iter().map(without_fingerprints).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, child)| (key, without_fingerprints(child)))
+            .collect(),
+        other => other,
+    }
+}
+
+fn is_fingerprint(text: &str) -> bool {
+    text.starts_with("(secret ") && text.ends_with(')')
 }
 
 fn is_sensitive(name: &str) -> bool {

@@ -23,17 +23,22 @@ impl Condition<'_> {
 
     /// Reason and message in one text: `Reason: message`, or whichever there is.
     pub(crate) fn text(&self) -> String {
-        match (self.reason, self.message) {
-            ("", message) => message.to_owned(),
-            (reason, "") => reason.to_owned(),
-            (reason, message) => format!("{reason}: {message}"),
-        }
+        joined(self.reason, self.message)
     }
 
     /// Whether it tells of an older generation of its object.
     pub(crate) fn is_stale(&self, object: &Object) -> bool {
         self.observed
             .is_some_and(|observed| observed < generation(object))
+    }
+}
+
+/// `reason: text`, or whichever there is.
+pub(crate) fn joined(reason: &str, text: &str) -> String {
+    match (reason, text) {
+        ("", text) => text.to_owned(),
+        (reason, "") => reason.to_owned(),
+        (reason, text) => format!("{reason}: {text}"),
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Invariants: pure, no clock; `refs` knows what an object says of others, this crate what its
 //! status says of itself; malformed fields are signs that are not given, never a panic; no text
-//! leaves [`diagnosis::Mask`] with a value that it was told of.
+//! leaves [`underpin_model::Mask`] with a value that it was told of.
 
 mod condition;
 pub mod diagnosis;

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use serde_json::{Value, json};
-use underpin_model::{Depth, Object, Origin};
+use underpin_model::{Depth, Mask, Object, Origin};
 use underpin_readiness::{
     State,
-    diagnosis::{Diagnosis, Family, LOG_BYTES, LOG_LINES, Log, MAX_EVENTS, Mask, Texts, diagnose},
+    diagnosis::{Diagnosis, Family, LOG_BYTES, LOG_LINES, Log, MAX_EVENTS, Texts, diagnose},
 };
 
 fn object(value: Value) -> Object {

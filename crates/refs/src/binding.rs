@@ -31,21 +31,17 @@ pub fn rebound(before: &Object, now: &Object) -> Option<FieldPath> {
     };
     let differs = |field: &&&str| {
         let pointer = format!("/{}", field.replace('.', "/"));
-        let value = |object: &Object| {
-            object
-                .at(&pointer)
-                .filter(|value| !is_empty(value))
-                .cloned()
-        };
-        value(before) != value(now)
+        value(before, &pointer) != value(now, &pointer)
     };
     let field = fields.iter().find(differs)?;
     Some(FieldPath::new(*field))
 }
 
 /// The server leaves out what is empty.
-fn is_empty(value: &Value) -> bool {
-    value.as_str().is_some_and(str::is_empty)
+fn value<'o>(object: &'o Object, pointer: &str) -> Option<&'o Value> {
+    object
+        .at(pointer)
+        .filter(|value| value.as_str() != Some(""))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use http::{Request, Response};
+pub use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig as KubeFile};
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub struct Answer {
 
 /// A client that speaks as `kubeconfig` says, without retries and without read timeout (a watch
 /// may be silent for long). Needs a Tokio runtime.
-pub async fn client(kubeconfig: &Kubeconfig) -> Result<kube::Client> {
+pub async fn client(kubeconfig: &Kubeconfig) -> Result<Client> {
     let file: KubeFile =
         serde_json::from_value(kubeconfig.to_json()).context("read back the kubeconfig")?;
     let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
@@ -35,13 +36,13 @@ pub async fn client(kubeconfig: &Kubeconfig) -> Result<kube::Client> {
     config.default_retry = false;
     config.read_timeout = None;
     config.write_timeout = None;
-    kube::Client::try_from(config).context("client")
+    Client::try_from(config).context("client")
 }
 
 /// Sends one request; `content` is the body with its media type. Any status is an answer; an
 /// error means that there was none.
 pub async fn send(
-    client: &kube::Client,
+    client: &Client,
     method: &str,
     path: &str,
     content: Option<(&str, &Value)>,
@@ -72,7 +73,7 @@ pub async fn send(
 
 /// Like [`send`], and any status but 2xx is an error.
 pub async fn demand(
-    client: &kube::Client,
+    client: &Client,
     method: &str,
     path: &str,
     content: Option<(&str, &Value)>,

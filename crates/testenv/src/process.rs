@@ -295,17 +295,25 @@ mod tests {
             .unwrap();
         let pid: u32 = line.trim().parse().unwrap();
         assert!(!is_gone(pid));
-        // The writer of the pipe is the only `sleep 600` below the owner.
-        let children =
-            fs::read_to_string(format!("/proc/{0}/task/{0}/children", owner.id())).unwrap();
-        let writer = children
-            .split_whitespace()
-            .find(|child| {
+        // The writer of the pipe is the only `sleep 600` below the owner, once it is that.
+        let writer = || -> Option<u32> {
+            let children = format!("/proc/{0}/task/{0}/children", owner.id());
+            let children = fs::read_to_string(children).unwrap();
+            let writer = children.split_whitespace().find(|child| {
                 fs::read_to_string(format!("/proc/{child}/cmdline"))
                     .is_ok_and(|line| line == "sleep\x00600\x00")
-            })
-            .unwrap();
-        kill(writer.parse().unwrap()).unwrap();
+            });
+            writer.map(|pid| pid.parse().unwrap())
+        };
+        let begin = Instant::now();
+        let writer = loop {
+            if let Some(writer) = writer() {
+                break writer;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(10), "no writer");
+            thread::sleep(POLL);
+        };
+        kill(writer).unwrap();
         let begin = Instant::now();
         while !is_gone(pid) {
             assert!(

@@ -1,9 +1,13 @@
 //! Arguments, and the way from them to an exit code.
 
-use std::{process::ExitCode, time::Duration};
+use std::{ffi::OsStr, process::ExitCode, time::Duration};
 
 use camino::Utf8PathBuf;
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{EnumValueParser, PossibleValue, TypedValueParser},
+    error::{ContextKind, ContextValue},
+};
 use underpin_plan::{Acceptance, rules};
 use underpin_source::{stack::RESERVED_VARIABLES, substitute::is_variable_name};
 
@@ -36,11 +40,16 @@ enum Command {
     Down(commands::down::DownArgs),
     Import(commands::import::ImportArgs),
     Status(commands::status::StatusArgs),
+    History(commands::history::HistoryArgs),
+    Diff(commands::diff::DiffArgs),
     Why(commands::why::WhyArgs),
     Rbac(commands::rbac::RbacArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
     Demo(commands::demo::DemoArgs),
+    Completions(commands::completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(commands::man::ManArgs),
 }
 
 /// Which stack, which environment, which cluster.
@@ -62,8 +71,38 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(crate) request_timeout: u64,
     /// Output for people (text) or for programs (json).
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, default_value = "text", value_parser = OutputFormat)]
     pub(crate) output: Format,
+}
+
+/// As clap reads a [`Format`]; who gives `plan` a file's name is told of `--out`.
+#[derive(Clone)]
+struct OutputFormat;
+
+impl TypedValueParser for OutputFormat {
+    type Value = Format;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Format, clap::Error> {
+        let parsed = EnumValueParser::<Format>::new().parse_ref(command, argument, value);
+        parsed.map_err(|mut error| {
+            if command.get_name() == "plan" {
+                let tip = "`plan --out FILE` freezes the plan into a file".to_owned();
+                let tips = ContextValue::StyledStrs(vec![tip.into()]);
+                error.insert(ContextKind::Suggested, tips);
+            }
+            error
+        })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values = Format::value_variants().iter();
+        Some(Box::new(values.filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 /// What the manifests leave open; only for commands that read them.
@@ -162,9 +201,25 @@ fn acceptance(text: &str) -> Result<Acceptance, String> {
     }
 }
 
+/// The file name under which kubectl finds a plugin, and what people type to call it.
+const PLUGIN: (&str, &str) = ("kubectl-underpin", "kubectl underpin");
+
+/// Parses the command line; help and wrong usage end the process, as the argument parser does.
+fn parse() -> Cli {
+    use clap::{CommandFactory as _, FromArgMatches as _};
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = called.as_deref().and_then(|path| path.file_stem());
+    let mut command = Cli::command();
+    if name.is_some_and(|name| name == PLUGIN.0) {
+        command = command.bin_name(PLUGIN.1);
+    }
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
 /// Parses the command line, runs the command and tells the exit code.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     let format = cli.command.format();
     let name = cli.command.name();
     let ended = match tokio::runtime::Builder::new_multi_thread()
@@ -205,12 +260,16 @@ impl Command {
             Self::Down(args) => commands::down::down(args).await,
             Self::Import(args) => commands::import::import(args).await,
             Self::Status(args) => commands::status::status(args).await,
+            Self::History(args) => commands::history::history(args).await,
+            Self::Diff(args) => commands::diff::diff(args).await,
             Self::Why(args) => commands::why::why(args).await,
             Self::Rbac(args) => commands::rbac::rbac(args).await,
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),
             Self::Demo(args) => commands::demo::demo(args).await,
+            Self::Completions(args) => commands::completions::completions(&args),
+            Self::Man(args) => commands::man::man(&args),
         }?;
         Ok(exit.into())
     }
@@ -223,12 +282,14 @@ impl Command {
             Self::Down(args) => args.target.output,
             Self::Import(args) => args.target.output,
             Self::Status(args) => args.target.output,
+            Self::History(args) => args.target.output,
+            Self::Diff(args) => args.target.output,
             Self::Why(args) => args.output,
             Self::Rbac(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
-            // Other programs' words are for people.
-            Self::Demo(_) => Format::Text,
+            // Other programs' words are for people, and scripts and pages have their own form.
+            Self::Demo(_) | Self::Completions(_) | Self::Man(_) => Format::Text,
         }
     }
 
@@ -240,11 +301,15 @@ impl Command {
             Self::Down(_) => "down",
             Self::Import(_) => "import",
             Self::Status(_) => "status",
+            Self::History(_) => "history",
+            Self::Diff(_) => "diff",
             Self::Why(_) => "why",
             Self::Rbac(_) => "rbac",
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use underpin_cluster::ClusterError;
 use underpin_deploy::DeployError;
+use underpin_plan::Movement;
 use underpin_source::Diagnostic;
 
 use crate::Exit;
@@ -72,6 +73,14 @@ impl CommandError {
         }
     }
 
+    /// What moved since a plan was frozen, if that is what it is.
+    pub(crate) fn movements(&self) -> &[Movement] {
+        match self {
+            Self::Deploy(DeployError::Moved { movements, .. }) => movements,
+            _ => &[],
+        }
+    }
+
     /// The way out, if one is known beyond the message.
     pub(crate) fn help(&self) -> Option<String> {
         match self {
@@ -109,6 +118,14 @@ fn deploy_help(error: &DeployError) -> Option<String> {
              others with --from selector=LABELS; `underpin status` in the other stack lists what \
              it owns"
                 .into()
+        }
+        DeployError::Moved { .. } | DeployError::Frozen(_) => {
+            "plan again, and freeze that: `underpin plan --out FILE`; variables that were set by \
+             --var must be set again by `up FILE`"
+                .into()
+        }
+        DeployError::History(_) | DeployError::NoHistory(_) => {
+            "`underpin history` lists the revisions".into()
         }
         DeployError::NotConfirmed => "pass --yes to go ahead without being asked".into(),
         DeployError::ClaimsUnread { .. } => {

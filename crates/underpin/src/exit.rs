@@ -25,9 +25,35 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every code, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Error,
+        Self::Usage,
+        Self::Blocked,
+        Self::Stopped,
+        Self::Busy,
+        Self::Pending,
+        Self::Warnings,
+    ];
+
     /// The number.
     pub fn code(self) -> u8 {
         self as u8
+    }
+
+    /// When a command ends with it, as the manual pages and the reference say.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, or nothing to do",
+            Self::Error => "an error",
+            Self::Usage => "wrong usage",
+            Self::Blocked => "blocked by a rule",
+            Self::Stopped => "stopped at the deadline or by an interrupt; run again to continue",
+            Self::Busy => "another run holds the lock of the environment",
+            Self::Pending => "changes are pending; only with --detailed-exitcode",
+            Self::Warnings => "there are warnings; only with --strict",
+        }
     }
 }
 

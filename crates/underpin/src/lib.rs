@@ -9,6 +9,7 @@ mod commands;
 mod demo;
 mod error;
 mod exit;
+mod frozen_file;
 mod interrupt;
 mod kubeconfig_file;
 mod output;

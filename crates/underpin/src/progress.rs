@@ -7,7 +7,7 @@ use std::{
 };
 
 use underpin_deploy::{Event, Observer, Readiness, StepResult, WaveReadiness};
-use underpin_model::ObjectKey;
+use underpin_model::{ObjectKey, wording};
 
 use crate::output::{self, Format};
 
@@ -76,7 +76,7 @@ impl Observer for Progress {
                 format!("locked by {} since {}; waiting", lock.who, lock.acquired)
             }
             Event::Wave { number, of, steps } => {
-                format!("wave {number} of {of}: {}", objects(steps))
+                format!("wave {number} of {of}: {}", wording::count(steps, "object"))
             }
             Event::Step {
                 action,
@@ -101,7 +101,7 @@ impl Told {
             self.waiting = true;
             lines.push(format!(
                 "waiting for {} to be ready",
-                objects(readiness.pending.len())
+                wording::count(readiness.pending.len(), "object")
             ));
         }
         for pending in readiness.pending.iter().filter(|pending| pending.late) {
@@ -150,10 +150,6 @@ fn details(readiness: &Readiness) -> Vec<String> {
         lines.push(format!("  and {more} more"));
     }
     lines
-}
-
-fn objects(count: usize) -> String {
-    format!("{count} object{}", if count == 1 { "" } else { "s" })
 }
 
 fn step(action: &str, key: &str, result: &StepResult) -> String {

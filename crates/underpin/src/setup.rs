@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use camino::Utf8Path;
 use tokio::time::Instant;
 use underpin_cluster::{Cluster, ConnectOptions, claims::ClaimStore};
 use underpin_deploy::{Deployment, Settings, Stop};
@@ -28,7 +29,7 @@ pub(crate) const STACK_FILE: &str = "underpin.yaml";
 const FROM_STANDARD_INPUT: &str = "-";
 
 /// Loads a stack file.
-pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError> {
+pub(crate) fn load_stack(path: &Utf8Path) -> Result<Stack, CommandError> {
     match stack::load(path) {
         Ok(stack) => Ok(stack),
         Err(LoadError::Invalid(diagnostics)) => Err(CommandError::Declared {
@@ -44,7 +45,7 @@ pub(crate) fn load_stack(path: &camino::Utf8Path) -> Result<Stack, CommandError>
 }
 
 /// A stack file that cannot be read, in the words of whoever named it.
-fn unreadable(path: &camino::Utf8Path, error: &std::io::Error) -> CommandError {
+fn unreadable(path: &Utf8Path, error: &std::io::Error) -> CommandError {
     let name = "name a stack file with --file, or change to the folder that holds underpin.yaml";
     match error.kind() {
         ErrorKind::NotFound => CommandError::usage(format!("there is no stack file {path}"), name),
@@ -125,6 +126,19 @@ pub(crate) struct Extras<'a> {
     pub(crate) command: &'static str,
 }
 
+/// The options of a connection.
+pub(crate) fn connect_options(
+    kubeconfig: Option<&Utf8Path>,
+    context: Option<String>,
+    request_timeout: u64,
+) -> ConnectOptions {
+    ConnectOptions {
+        kubeconfig: kubeconfig.map(Into::into),
+        context,
+        request_timeout: Duration::from_secs(request_timeout),
+    }
+}
+
 /// Connects and puts everything together.
 pub(crate) async fn deployment(
     target: &TargetArgs,
@@ -137,12 +151,11 @@ pub(crate) async fn deployment(
         Some(open) => manifests(&stack, &name, open)?,
         None => (Documents::default(), Variables::default()),
     };
-    let request_timeout = Duration::from_secs(target.request_timeout);
-    let options = ConnectOptions {
-        kubeconfig: target.kubeconfig.clone().map(Into::into),
+    let options = connect_options(
+        target.kubeconfig.as_deref(),
         context,
-        request_timeout,
-    };
+        target.request_timeout,
+    );
     let cluster = Cluster::connect(&options).await?;
     let claims_namespace = stack
         .file
@@ -159,7 +172,12 @@ pub(crate) async fn deployment(
         documents,
         variables,
         acceptances: acceptances(extras.accept),
-        settings: settings(&cluster, extras.run, extras.command, request_timeout),
+        settings: settings(
+            &cluster,
+            extras.run,
+            extras.command,
+            options.request_timeout,
+        ),
         cluster,
     })
 }

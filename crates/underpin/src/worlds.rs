@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{ErrorKind, Read as _},
-    time::Duration,
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -117,19 +116,6 @@ pub(crate) async fn live(
         origin: WorldOrigin::Cluster,
         problems: Vec::new(),
     })
-}
-
-/// The options of a connection.
-pub(crate) fn connect_options(
-    kubeconfig: Option<&Utf8Path>,
-    context: Option<String>,
-    request_timeout: u64,
-) -> ConnectOptions {
-    ConnectOptions {
-        kubeconfig: kubeconfig.map(Into::into),
-        context,
-        request_timeout: Duration::from_secs(request_timeout),
-    }
 }
 
 /// Reads a dump. One bad document leaves the others; a dump without any object is an error.
@@ -285,14 +271,8 @@ fn declared_by(
     given: &[(String, String)],
 ) -> Result<(Vec<Object>, Vec<Diagnostic>), CommandError> {
     let home = derived(environment)?;
-    let (mut variables, _) = stack.variables(&environment.name, &home, &|_| None);
     // No value of a Secret matters to who needs what.
-    for secret in stack.file.spec.environments[&environment.name]
-        .secrets
-        .keys()
-    {
-        variables.insert(secret, Variable::secret("secret"));
-    }
+    let mut variables = stack.variables_without_secrets(&environment.name, &home);
     for (name, value) in given {
         variables.insert(name, Variable::text(value));
     }

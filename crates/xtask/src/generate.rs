@@ -1,4 +1,5 @@
-//! `cargo xtask generate`: files that are made from code and committed.
+//! `cargo xtask generate`: files that are made from code and committed; and the book that some of
+//! them are pages of.
 
 use std::fs;
 use std::io::{self, Write};
@@ -6,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+
+use crate::reference;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -26,7 +29,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         );
         writeln!(io::stderr(), "{line}").context("write to standard error")?;
     }
-    Ok(if stale.is_empty() {
+    let problems = crate::book::check(&root)?;
+    for problem in &problems {
+        writeln!(io::stderr(), "{problem}").context("write to standard error")?;
+    }
+    Ok(if stale.is_empty() && problems.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -48,6 +55,9 @@ fn files() -> Result<Vec<(&'static str, String)>> {
         text.push('\n');
         files.push((name, text));
     }
+    files.push(("docs/cli.md", reference::command_line()));
+    files.push(("docs/rules.md", reference::rules()));
+    files.push(("docs/stack-file.md", reference::stack_file()));
     Ok(files)
 }
 

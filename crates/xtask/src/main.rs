@@ -5,9 +5,15 @@
     reason = "developer chores run in real time"
 )]
 
+mod bench;
+mod book;
+mod cargo;
 mod control_plane;
 mod generate;
 mod protobuf;
+mod reference;
+#[cfg(test)]
+mod release;
 mod schema;
 mod soak;
 mod test;
@@ -20,10 +26,13 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Developer chores")]
 enum Task {
+    /// Measure, on the test control plane.
+    #[command(subcommand)]
+    Bench(bench::Task),
     /// The Kubernetes control plane that end-to-end tests run on.
     #[command(subcommand)]
     ControlPlane(control_plane::Task),
-    /// Write the generated files, or check that they are up to date.
+    /// Write the generated files, or check that they are up to date; check the book either way.
     Generate(generate::Args),
     /// Make the table of the binary form of Kubernetes' own kinds.
     Protobuf(protobuf::Args),
@@ -37,6 +46,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Task::parse() {
+        Task::Bench(task) => bench::run(&task),
         Task::ControlPlane(task) => control_plane::run(task),
         Task::Generate(args) => generate::run(&args),
         Task::Protobuf(args) => protobuf::run(&args),

@@ -1,15 +1,15 @@
 //! `cargo xtask test`: the project's one test command.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 use underpin_testenv::{build, kubectl};
+
+use crate::cargo::{cargo, executable, messages};
 
 /// Everything, with the same features in every step, so that nothing is compiled twice.
 const EVERYTHING: [&str; 2] = ["--workspace", "--all-features"];
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(crate::exit_code(built.status));
     }
     let messages = messages(&String::from_utf8_lossy(&built.stdout))?;
-    let program = executable(&messages)?;
+    let program = executable(&messages, "underpin")?;
     let test = |targets: &[&str], cluster: &str| {
         let mut command = cargo();
         command
@@ -109,32 +109,6 @@ fn side_by_side(
     Ok((first, running.wait()?))
 }
 
-fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-}
-
-/// What cargo says of all that it built.
-fn messages(text: &str) -> Result<Vec<Value>> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).context("read cargo's messages"))
-        .collect()
-}
-
-/// Where cargo says that it put the program.
-fn executable(messages: &[Value]) -> Result<PathBuf> {
-    for message in messages {
-        let target = &message["target"];
-        if target["name"] == "underpin"
-            && target["kind"][0] == "bin"
-            && message["profile"]["test"] == false
-            && let Some(path) = message["executable"].as_str()
-        {
-            return Ok(path.into());
-        }
-    }
-    bail!("cargo built no program underpin")
-}
-
 /// An integration test.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Target<'a> {
@@ -172,20 +146,8 @@ fn targets(messages: &[Value]) -> BTreeSet<Target<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use super::*;
-
-    #[test]
-    fn the_program_is_found_and_its_unit_tests_are_not_taken_for_it() {
-        let unit = r#"{"target":{"name":"underpin","kind":["bin"]},"profile":{"test":true},"executable":"/t/deps/underpin-1"}"#;
-        let program = r#"{"target":{"name":"underpin","kind":["bin"]},"profile":{"test":false},"executable":"/t/underpin"}"#;
-        let end = r#"{"reason":"build-finished","success":true}"#;
-        let all = messages(&[unit, program, end].join("\n")).unwrap();
-        assert_eq!(executable(&all).unwrap(), Path::new("/t/underpin"));
-        assert!(executable(&messages(unit).unwrap()).is_err());
-        assert!(messages("no JSON").is_err());
-    }
 
     #[test]
     fn scenarios_are_told_by_their_package() {

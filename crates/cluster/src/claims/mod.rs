@@ -4,12 +4,16 @@
 //! refers to by the digest of their content. A write puts new shards beside the old ones, then swaps
 //! the head by its `resourceVersion`, then removes what the head no longer refers to: whoever reads
 //! sees the claim before or after, and a kill in between leaves it as it was.
+//!
+//! What the newest revisions applied lies beside the claim, in ConfigMaps that its history names.
 
 mod key;
+mod revision;
 mod store;
 mod stored;
 
 pub use key::FINGERPRINT_KEY;
+pub use revision::{RevisionError, StoredRevision};
 pub use store::ClaimStore;
 pub(crate) use store::Head;
 pub use stored::{StoredError, parse};

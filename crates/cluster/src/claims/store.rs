@@ -1,6 +1,6 @@
 //! Reading and writing claims in the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use underpin_model::{
@@ -13,12 +13,13 @@ use crate::{
     objects::core_kind,
 };
 
-/// Longest name of a claim: a shard's name adds nine characters, and 253 is Kubernetes' limit.
+/// Longest name of a claim: what is stored beside it adds ten characters to its name at most, and 253
+/// is Kubernetes' limit.
 const NAME_LIMIT: usize = 240;
 /// Longest value of a label.
-const LABEL_LIMIT: usize = 63;
+pub(super) const LABEL_LIMIT: usize = 63;
 /// Annotation on every part of a claim with the claim's whole name; the label may be a short form.
-const NAME_ANNOTATION: &str = "underpin.dev/claim-name";
+pub(super) const NAME_ANNOTATION: &str = "underpin.dev/claim-name";
 /// How often a claim is read again because a writer replaced its shards meanwhile.
 const READ_LIMIT: usize = 4;
 /// How often a swap is tried again because somebody touched the head without changing the claim.
@@ -86,9 +87,11 @@ impl ClaimStore {
     /// Every claim, sorted by stack and environment, and those that cannot be read.
     pub async fn load_all(&self) -> Result<(Vec<Claim>, Vec<Unread>), ClusterError> {
         let kind = config_map_kind();
+        // Not by the claims' own label: who lost it is a claim still.
+        let no_revisions = format!("!{}", names::REVISION_LABEL);
         let objects = self
             .cluster
-            .list(&kind, Some(&self.namespace), Depth::Full)
+            .list_selected(&kind, Some(&self.namespace), Depth::Full, &no_revisions)
             .await?;
         Ok(stored::parse(&self.namespace, &objects))
     }
@@ -214,7 +217,7 @@ impl ClaimStore {
             .await?;
         if !encoded.shards.is_empty() && claim.lock.is_some() {
             // The claim is written: garbage left behind harms nobody and is swept next time.
-            let _ = self.sweep(name, &head).await;
+            let _ = self.sweep(name, &head, &[claim]).await;
         }
         Ok(at_head(claim, head))
     }
@@ -325,7 +328,7 @@ impl ClaimStore {
             head = emptied;
         }
         // What stays behind belongs to nobody and harms nobody.
-        let _ = self.sweep(name, &head).await;
+        let _ = self.sweep(name, &head, &[]).await;
         self.cluster
             .delete(
                 &config_map_kind(),
@@ -338,10 +341,18 @@ impl ClaimStore {
         Ok(())
     }
 
-    /// Deletes shards that the head does not refer to. Only to be called under the lock.
-    pub(crate) async fn sweep(&self, name: &str, head: &Head) -> Result<(), ClusterError> {
-        let kept = stored::shard_names(name, &head.data)
+    /// Deletes shards that the head does not refer to, and what revisions applied that none of
+    /// these versions of the claim has in its history. Only to be called under the lock.
+    pub(crate) async fn sweep(
+        &self,
+        name: &str,
+        head: &Head,
+        versions: &[&Claim],
+    ) -> Result<(), ClusterError> {
+        let mut kept: BTreeSet<String> = stored::shard_names(name, &head.data)
             .map_err(|error| self.stored_error("list", name, &error))?;
+        let contents = versions.iter().flat_map(|claim| claim.contents());
+        kept.extend(contents.map(str::to_owned));
         let kind = config_map_kind();
         let objects = self
             .cluster
@@ -495,7 +506,7 @@ impl ClaimStore {
         }
     }
 
-    fn key(&self, name: &str) -> ObjectKey {
+    pub(super) fn key(&self, name: &str) -> ObjectKey {
         ObjectKey::namespaced(GroupKind::core("ConfigMap"), &self.namespace, name)
     }
 
@@ -520,6 +531,6 @@ fn at_head(claim: &Claim, head: Head) -> (Claim, Head) {
     (claim, head)
 }
 
-fn config_map_kind() -> ResourceKind {
+pub(super) fn config_map_kind() -> ResourceKind {
     core_kind("ConfigMap", "configmaps", true)
 }

@@ -290,7 +290,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// Hexadecimal SHA-256.
-fn digest(text: &str) -> String {
+pub(crate) fn digest(text: &str) -> String {
     let mut out = String::new();
     for byte in Sha256::digest(text.as_bytes()) {
         // Writing to a String cannot fail.

@@ -1,11 +1,12 @@
 //! The claim store against a mock API server.
 
+use serde_json::json;
 use underpin_model::{
-    Claim, ClaimId, Entry, EntryState, GroupKind, Lock, LogicalKey, NamespaceProvenance, ObjectKey,
-    Placement,
+    Claim, ClaimId, Entry, EntryState, GroupKind, HistoryRecord, Lock, LogicalKey,
+    NamespaceProvenance, ObjectKey, Placement, RevisionContent,
 };
 
-use super::ClaimStore;
+use super::{ClaimStore, RevisionError, StoredRevision};
 use crate::{ClusterError, mock::Store};
 
 const NAME: &str = "wallet.production";
@@ -183,6 +184,61 @@ async fn removal_needs_the_version_that_was_read() {
     claims.remove(NAME, &second).await.unwrap(); // gone already
 }
 
+fn revision(text: &str) -> StoredRevision {
+    StoredRevision {
+        fingerprint_key: Some("k".into()),
+        objects: vec![json!({"kind": "ConfigMap", "data": {"a": text}})],
+    }
+}
+
+fn recorded(mut claim: Claim, content: &str) -> Claim {
+    claim.record(HistoryRecord {
+        content: Some(RevisionContent::Stored(content.to_owned())),
+        ..HistoryRecord::default()
+    });
+    claim
+}
+
+/// What revisions applied lies beside the claim and is no part of it, is shared by those that applied
+/// the same, survives lost answers, and what no history refers to is swept.
+#[tokio::test(start_paused = true)]
+async fn contents_of_revisions_are_kept_as_long_as_the_history_names_them() {
+    let (store, claims) = start();
+    let claim = claims.create(NAME, &locked(blank())).await.unwrap();
+    store.lose_answers(1);
+    let first = claims.store_revision(NAME, &revision("1")).await.unwrap();
+    let again = claims.store_revision(NAME, &revision("1")).await.unwrap();
+    let orphan = claims.store_revision(NAME, &revision("2")).await.unwrap();
+    assert!(first == again && first != orphan && first.starts_with(NAME));
+    let stored = claims.load_revision(&first).await.unwrap();
+    assert_eq!(stored, revision("1"));
+    assert_eq!(
+        claims.load_all().await.unwrap(),
+        (vec![claim.clone()], vec![])
+    );
+
+    let claim = claims.save(NAME, &recorded(claim, &first)).await.unwrap();
+    let head = claims.head(NAME).await.unwrap().unwrap();
+    claims.sweep(NAME, &head, &[&claim]).await.unwrap();
+    assert_eq!(store.names("configmaps"), [NAME, first.as_str()]);
+    let gone = claims.load_revision(&orphan).await.unwrap_err();
+    assert!(matches!(gone, RevisionError::Missing(_)), "{gone}");
+
+    claims.remove(NAME, &claim).await.unwrap();
+    assert_eq!(store.names("configmaps"), Vec::<String>::new());
+}
+
+/// Another's object under the name is neither taken for ours nor overwritten.
+#[tokio::test]
+async fn a_name_that_is_taken_is_told() {
+    let (store, claims) = start();
+    claims.create(NAME, &blank()).await.unwrap();
+    let name = claims.store_revision(NAME, &revision("1")).await.unwrap();
+    store.edit(&name, |object| object["binaryData"] = json!({}));
+    let error = claims.store_revision(NAME, &revision("1")).await;
+    assert!(matches!(error, Err(RevisionError::Damaged { .. })));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_fingerprint_key_is_made_once() {
     let (store, claims) = start();
@@ -208,4 +264,18 @@ fn names_fit_into_kubernetes() {
     let long = ClaimStore::name(&"s".repeat(200), &"e".repeat(200));
     assert!(long.len() <= 240);
     assert_ne!(long, ClaimStore::name(&"s".repeat(200), &"e".repeat(201)));
+}
+
+/// Contents of revisions are large, and no claim is among them.
+#[tokio::test]
+async fn the_claims_are_read_without_the_contents_of_revisions() {
+    let cluster = crate::mock::cluster(|seen| {
+        assert_eq!(
+            seen.query,
+            "limit=500&labelSelector=%21underpin.dev%2Frevision-of"
+        );
+        crate::mock::Answer::Json(200, serde_json::json!({"metadata": {}, "items": []}))
+    });
+    let claims = ClaimStore::new(cluster, "underpin-system");
+    assert_eq!(claims.load_all().await.unwrap(), (vec![], vec![]));
 }

@@ -179,7 +179,11 @@ impl LockGuard {
         if !self.inner.remaining().is_zero() {
             // Past the lease the head may be another's, and what it refers to no garbage. What is
             // left behind harms nobody and the next release takes it along.
-            let _ = self.inner.store.sweep(&self.inner.name, &state.head).await;
+            let _ = self
+                .inner
+                .store
+                .sweep(&self.inner.name, &state.head, &[&state.claim, &claim])
+                .await;
         }
         self.inner.write(&mut state, claim).await?;
         Ok(state.claim.clone())

@@ -14,7 +14,7 @@ pub enum Task {
     Up,
     /// Tear down.
     Down,
-    /// Look only: `plan` without dry runs, `status`, `why`.
+    /// Look only: `plan` without dry runs, `status`, `why`, `history`, `diff`.
     Review,
 }
 
@@ -122,14 +122,14 @@ pub(super) const NEEDS: &[Need] = &[
         target: Core(&["configmaps"]),
         // They are listed too, as the ConfigMaps of the whole cluster are.
         verbs: &["get"],
-        why: "the claims: whose everything is",
+        why: "the claims: whose everything is, what was done, and what revisions applied",
     },
     Need {
         tasks: &[Up, Down],
         place: Claims,
         target: Core(&["configmaps"]),
         verbs: &["create", "patch", "delete"],
-        why: "the environment's claim and its lock",
+        why: "the environment's claim, its lock, and what its newest revisions applied",
     },
     Need {
         tasks: &[Plan, Up],

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use underpin_cluster::LogRequest;
-use underpin_model::{Object, ObjectKey, World};
+use underpin_model::{Mask, Object, ObjectKey, World};
 use underpin_readiness::{
     State,
-    diagnosis::{Diagnosis, Family, LOG_BYTES, LOG_LINES, Log, Mask, Texts, diagnose},
+    diagnosis::{Diagnosis, Family, LOG_BYTES, LOG_LINES, Log, Texts, diagnose},
 };
 
 use super::{look::Timed, neighbours::Neighbourhood, secrets};

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use underpin_model::{Depth, GroupKind, Object, ObjectKey, Relation, Target, World};
+use underpin_model::{Depth, GroupKind, Mask, Object, ObjectKey, Relation, Target, World};
 use underpin_plan::{Plan, secret_values};
-use underpin_readiness::diagnosis::Mask;
 use underpin_refs::references;
 use underpin_source::manifests::Variables;
 

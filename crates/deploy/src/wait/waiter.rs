@@ -6,11 +6,9 @@ use std::{
 };
 
 use tokio::time::Instant;
-use underpin_model::{Object, ObjectKey, Step, World};
+use underpin_model::{Mask, Object, ObjectKey, Step, World};
 use underpin_plan::{Plan, Until, waiting};
-use underpin_readiness::{
-    State, Surroundings, completion, diagnosis::Mask, observes_changes, state,
-};
+use underpin_readiness::{State, Surroundings, completion, observes_changes, state};
 use underpin_refs::bears_pods;
 use underpin_source::manifests::Variables;
 

@@ -24,38 +24,83 @@ pub fn fields_of(value: &Value, schema: &KindSchema) -> Result<FieldSet, Vec<Typ
 
 /// [`fields_of`] a value that is known to fit; where it does not, the result is the deduced one.
 pub(crate) fn fields_unchecked(value: &Value, schema: &KindSchema) -> FieldSet {
-    collect(value, &schema.schema, &schema.root).1
+    collect(value, &schema.schema, &schema.root, None).1
 }
 
-/// Whether the value is a leaf itself, and the members below it.
-fn collect(value: &Value, schema: &Schema, value_type: &Type) -> (bool, FieldSet) {
+/// [`fields_unchecked`], where an object that the schema takes as one is divided as `owned` divides
+/// it, if that is all of it. A server whose schema is another one, most often an older, owns the
+/// fields of such an object one by one.
+pub(crate) fn fields_as_owned(value: &Value, schema: &KindSchema, owned: &FieldSet) -> FieldSet {
+    collect(value, &schema.schema, &schema.root, Some(owned)).1
+}
+
+/// Whether the value is a leaf itself, and the members below it; `owned` is what is owned below it.
+fn collect(
+    value: &Value,
+    schema: &Schema,
+    value_type: &Type,
+    owned: Option<&FieldSet>,
+) -> (bool, FieldSet) {
     match Shape::of(schema, value_type, Some(value)) {
         Shape::Scalar(_) => (true, FieldSet::new()),
-        Shape::Map(shape) if shape.is_atomic() => (true, FieldSet::new()),
+        Shape::Map(shape) if shape.is_atomic() => match owned {
+            Some(owned) if !owned.is_empty() && is_all_of(owned, value) => (false, owned.clone()),
+            _ => (true, FieldSet::new()),
+        },
         Shape::List(shape) if shape.is_atomic() => (true, FieldSet::new()),
-        Shape::Map(shape) => (false, map_fields(value, schema, shape)),
-        Shape::List(shape) => (false, list_fields(value, schema, shape)),
+        Shape::Map(shape) => (false, map_fields(value, schema, shape, owned)),
+        Shape::List(shape) => (false, list_fields(value, schema, shape, owned)),
     }
 }
 
-fn map_fields(value: &Value, schema: &Schema, shape: MapShape<'_>) -> FieldSet {
+/// Whether the members are the fields of an object, each of them and no others. What is no object
+/// must be a member as one: how items of lists are told apart is not known here.
+fn is_all_of(owned: &FieldSet, value: &Value) -> bool {
+    let Value::Object(map) = value else {
+        return false;
+    };
+    let is_field = |(name, value): (&String, &Value)| {
+        let node = owned.node(&PathElement::Field(name.clone()));
+        node.is_some_and(|node| node.children.is_empty() || is_all_of(&node.children, value))
+    };
+    owned.nodes().len() == map.len() && map.iter().all(is_field)
+}
+
+/// What is owned below a child.
+fn owned_below<'o>(owned: Option<&'o FieldSet>, element: &PathElement) -> Option<&'o FieldSet> {
+    owned?.node(element).map(|node| &node.children)
+}
+
+fn map_fields(
+    value: &Value,
+    schema: &Schema,
+    shape: MapShape<'_>,
+    owned: Option<&FieldSet>,
+) -> FieldSet {
     let Value::Object(map) = value else {
         return FieldSet::new();
     };
     map.iter()
         .map(|(name, value)| {
             let child = shape.child(name);
-            let (leaf, children) = collect(value, schema, child.value);
+            let element = PathElement::Field(name.clone());
+            let below = owned_below(owned, &element);
+            let (leaf, children) = collect(value, schema, child.value, below);
             let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
             // A declared field that has parts is owned through them; an element of a map, or
             // something empty, is a member too.
             let member = leaf || empty || child.field.is_none();
-            (PathElement::Field(name.clone()), Node { member, children })
+            (element, Node { member, children })
         })
         .collect()
 }
 
-fn list_fields(value: &Value, schema: &Schema, shape: ListShape<'_>) -> FieldSet {
+fn list_fields(
+    value: &Value,
+    schema: &Schema,
+    shape: ListShape<'_>,
+    owned: Option<&FieldSet>,
+) -> FieldSet {
     let Value::Array(items) = value else {
         return FieldSet::new();
     };
@@ -69,7 +114,8 @@ fn list_fields(value: &Value, schema: &Schema, shape: ListShape<'_>) -> FieldSet
             duplicates.insert(element);
             continue;
         }
-        let (_, children) = collect(item, schema, shape.element);
+        let below = owned_below(owned, &element);
+        let (_, children) = collect(item, schema, shape.element, below);
         let member = true;
         nodes.insert(element, Node { member, children });
     }

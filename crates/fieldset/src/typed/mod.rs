@@ -19,7 +19,7 @@ pub use remove::{extract, remove};
 pub use validate::validate;
 
 pub(crate) use compare::compare_stored;
-pub(crate) use fields::{ensure_named, fields_unchecked};
+pub(crate) use fields::{ensure_named, fields_as_owned, fields_unchecked};
 pub(crate) use merge::merge_into;
 pub(crate) use reconcile::reconcile;
 pub(crate) use remove::{remove_from, remove_to_null};

@@ -7,6 +7,7 @@ use underpin_model::{
 
 use crate::{
     Context, FieldConflict,
+    managed_fields::{our_apply, text},
     rules::Rule,
     wording::{count, list},
 };
@@ -74,14 +75,7 @@ fn finding(context: &Context<'_>, step: &Step) -> Option<Finding> {
 fn writers<'o>(live: &'o Object, conflicts: &[FieldConflict]) -> Vec<Writer<'o>> {
     let entries = live.at("/metadata/managedFields").and_then(Value::as_array);
     let entries = entries.into_iter().flatten();
-    let text = |entry: &'o Value, field: &str| {
-        let value = entry.get(field).and_then(Value::as_str);
-        value.unwrap_or_default()
-    };
-    let ours = entries
-        .clone()
-        .find(|entry| text(entry, "manager") == names::FIELD_MANAGER)
-        .map_or("", |entry| text(entry, "time"));
+    let ours = our_apply(live).map_or("", |entry| text(entry, "time"));
     let mut writers: Vec<Writer<'o>> = entries
         // A status is no change to what was applied.
         .filter(|entry| text(entry, "subresource") != "status")

@@ -5,7 +5,10 @@
 //! objects get the uid `uid:<subject>` unless they say another.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::{Map, Value, json};
 use underpin_model::{
@@ -19,7 +22,7 @@ use underpin_plan::{
 };
 
 /// Of the key beside the scene's claims.
-const FINGERPRINTS: Fingerprints = Fingerprints::new(Some([7; 32]));
+static FINGERPRINTS: LazyLock<Fingerprints> = LazyLock::new(|| Fingerprints::new(Some([7; 32])));
 
 /// One situation: what is there, what is recorded, what is asked for.
 pub(crate) struct Scene {

@@ -1,6 +1,6 @@
 //! What a container wrote last, within bounds.
 
-use super::Mask;
+use underpin_model::Mask;
 
 /// Lines that are shown, the last ones.
 pub const LOG_LINES: usize = 15;

@@ -7,13 +7,11 @@ mod event;
 mod family;
 mod help;
 mod log;
-mod mask;
 mod pod;
 mod report;
 
 pub use event::{EventReport, MAX_EVENTS};
 pub use family::Family;
 pub use log::{LOG_BYTES, LOG_LINES, Log};
-pub use mask::Mask;
 pub use pod::{Culprit, Trouble, pod_trouble};
 pub use report::{Diagnosis, MAX_PODS, PodReport, Texts, diagnose};

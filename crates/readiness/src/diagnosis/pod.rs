@@ -1,10 +1,10 @@
 //! What is wrong with a pod, by its own status.
 
 use serde_json::Value;
-use underpin_model::Object;
+use underpin_model::{Object, wording};
 
 use super::help;
-use crate::condition::{Condition, condition};
+use crate::condition::{Condition, condition, joined};
 
 /// What keeps a pod from being ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -304,7 +304,7 @@ impl<'o> Container<'o> {
         );
         let restarts = self.number("/restartCount").unwrap_or(0);
         if restarts > 0 {
-            let restarts = counted(restarts, "restart");
+            let restarts = wording::count(restarts, "restart");
             cause = format!("{cause}, {restarts}");
         }
         let by_runtime = RUNTIME_REASONS.contains(&reason);
@@ -327,19 +327,4 @@ impl<'o> Container<'o> {
             .find(|container| container.get("name").and_then(Value::as_str) == Some(self.name()))?;
         own.pointer("/resources/limits/memory")?.as_str()
     }
-}
-
-/// `reason: text`, or whichever there is.
-pub(super) fn joined(reason: &str, text: &str) -> String {
-    match (reason, text) {
-        ("", text) => text.to_owned(),
-        (reason, "") => reason.to_owned(),
-        (reason, text) => format!("{reason}: {text}"),
-    }
-}
-
-/// `1 restart`, `3 restarts`.
-pub(super) fn counted(count: i64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }

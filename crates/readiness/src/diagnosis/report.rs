@@ -1,16 +1,12 @@
 //! The cause of what is not ready, and what bears it out.
 
-use underpin_model::Object;
+use underpin_model::{Mask, Object};
 
 use super::{
-    Culprit, EventReport, Family, Log, Mask, Trouble,
-    event::warnings,
-    help,
-    log::shown,
-    pod::{Weight, joined},
+    Culprit, EventReport, Family, Log, Trouble, event::warnings, help, log::shown, pod::Weight,
     pod_trouble,
 };
-use crate::State;
+use crate::{State, condition::joined};
 
 /// Characters that are shown of a message; schedulers are verbose.
 const MESSAGE_LIMIT: usize = 600;

@@ -2,6 +2,7 @@
 
 use underpin_model::Object;
 
+use super::UNSEEN;
 use crate::{
     State, Surroundings,
     condition::{condition, flag, generation, number, observed_generation, true_condition},
@@ -9,7 +10,6 @@ use crate::{
 
 /// Reason of `Progressing` once a Deployment has made no progress for `progressDeadlineSeconds`.
 pub(super) const DEADLINE_EXCEEDED: &str = "ProgressDeadlineExceeded";
-const UNSEEN: &str = "its controller has not seen the change yet";
 
 /// How far the pods of a workload are.
 struct Pods {

@@ -2,7 +2,7 @@
 
 use underpin_model::Object;
 
-use super::apps::DEADLINE_EXCEEDED;
+use super::{UNSEEN, apps::DEADLINE_EXCEEDED};
 use crate::{
     State,
     condition::{any_observes, condition, generation, observed_generation, true_condition},
@@ -14,9 +14,8 @@ const POSITIVE: &[&str] = &["Ready", "Available"];
 /// By what the controller has seen, then by the conditions that kstatus defines (`Reconciling` and
 /// `Stalled`, which are only there while they hold), then by the usual ones.
 pub(super) fn by_conditions(object: &Object) -> State {
-    let unseen = "its controller has not seen the change yet";
     if observed_generation(object).is_some_and(|observed| observed < generation(object)) {
-        return State::progress(unseen);
+        return State::progress(UNSEEN);
     }
     let current = |name| true_condition(object, name).filter(|found| !found.is_stale(object));
     if let Some(stalled) = current("Stalled") {
@@ -35,7 +34,7 @@ pub(super) fn by_conditions(object: &Object) -> State {
         .iter()
         .find_map(|name| Some((name, condition(object, name)?)));
     match found {
-        Some((_, found)) if found.is_stale(object) => State::progress(unseen),
+        Some((_, found)) if found.is_stale(object) => State::progress(UNSEEN),
         Some((_, found)) if found.is_true() => State::Current,
         Some((name, found)) if !found.text().is_empty() => {
             State::progress(format!("it is not {name}: {}", found.text()))

@@ -14,6 +14,9 @@ use underpin_model::{GroupKind, Object, builtin_kind, canonical_group};
 pub use self::{batch::completion, surroundings::Surroundings};
 use crate::State;
 
+/// Why an object whose `observedGeneration` lags is in progress.
+const UNSEEN: &str = "its controller has not seen the change yet";
+
 /// A kind and the function that judges it.
 struct Row {
     group: &'static str,

@@ -15,7 +15,7 @@ impl Surroundings {
     /// What these objects say; a later one replaces an earlier one of the same name.
     pub fn of<'o>(objects: impl Iterator<Item = &'o Object>) -> Self {
         let classes = objects
-            .filter(|object| object.key.kind == Self::storage_class())
+            .filter(|object| object.key.kind.is("storage.k8s.io", "StorageClass"))
             .map(|class| {
                 let deferred = class.text("/volumeBindingMode") == Some("WaitForFirstConsumer");
                 (class.key.name.clone(), !deferred)

@@ -25,20 +25,10 @@ impl Stack {
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> (Variables, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
-        let mut variables = Variables::default();
-        variables.insert("environment", Variable::name(environment));
-        variables.insert("namespace", Variable::name(namespace));
-        variables.insert("stack", Variable::name(&self.file.metadata.name));
-        let Some(declared) = self.file.spec.environments.get(environment) else {
-            return (variables, diagnostics);
-        };
-        if let Some(parent) = &declared.parent {
-            variables.insert("parent", Variable::name(parent));
-        }
-        for (name, value) in &declared.vars {
-            variables.insert(name, Variable::text(value));
-        }
-        for (name, source) in &declared.secrets {
+        let mut variables = self.plain_variables(environment, namespace);
+        let declared = self.file.spec.environments.get(environment);
+        let secrets = declared.into_iter().flat_map(|declared| &declared.secrets);
+        for (name, source) in secrets {
             match secret(source, &self.folder, lookup) {
                 Ok(value) => variables.insert(name, Variable::secret(value)),
                 Err((reason, help)) => {
@@ -50,6 +40,36 @@ impl Stack {
             }
         }
         (variables, diagnostics)
+    }
+
+    /// The same where no value of a secret matters: none is read, and a word stands in for each.
+    pub fn variables_without_secrets(&self, environment: &str, namespace: &str) -> Variables {
+        let mut variables = self.plain_variables(environment, namespace);
+        let declared = self.file.spec.environments.get(environment);
+        for name in declared
+            .into_iter()
+            .flat_map(|declared| declared.secrets.keys())
+        {
+            variables.insert(name, Variable::secret("secret"));
+        }
+        variables
+    }
+
+    fn plain_variables(&self, environment: &str, namespace: &str) -> Variables {
+        let mut variables = Variables::default();
+        variables.insert("environment", Variable::name(environment));
+        variables.insert("namespace", Variable::name(namespace));
+        variables.insert("stack", Variable::name(&self.file.metadata.name));
+        let Some(declared) = self.file.spec.environments.get(environment) else {
+            return variables;
+        };
+        if let Some(parent) = &declared.parent {
+            variables.insert("parent", Variable::name(parent));
+        }
+        for (name, value) in &declared.vars {
+            variables.insert(name, Variable::text(value));
+        }
+        variables
     }
 }
 

@@ -6,7 +6,7 @@ use underpin_model::{Finding, Object, Place, Severity};
 use underpin_plan::{WaitingError, rules::up102, sort_findings, waiting};
 use underpin_source::{
     Diagnostic,
-    manifests::{Variable, read, render as render_manifests},
+    manifests::{read, render as render_manifests},
     stack::Stack,
 };
 
@@ -86,11 +86,8 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit, CommandError> {
 /// What is wrong with a stack's manifests, in each of its environments. Secrets need no value here.
 fn check_stack(stack: &Stack) -> Vec<Diagnostic> {
     let (documents, mut diagnostics) = read(stack, Some(String::new()));
-    for (name, environment) in &stack.file.spec.environments {
-        let (mut variables, _) = stack.variables(name, "namespace", &|_| None);
-        for secret in environment.secrets.keys() {
-            variables.insert(secret, Variable::secret("secret"));
-        }
+    for name in stack.file.spec.environments.keys() {
+        let variables = stack.variables_without_secrets(name, "namespace");
         let (objects, found) = render_manifests(&documents, &variables);
         diagnostics.extend(found);
         diagnostics.extend(objects.iter().flat_map(unfollowable));

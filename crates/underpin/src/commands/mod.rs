@@ -1,10 +1,14 @@
 //! One file per command: its arguments, whose doc comment is the help, then what it does.
 
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod down;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod import;
+pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod rbac;
 pub(crate) mod sandbox;

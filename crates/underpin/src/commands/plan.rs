@@ -1,12 +1,15 @@
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use underpin_model::{Action, KeepReason};
+use underpin_deploy::{Deployment, Planned};
+use underpin_model::{Action, KeepReason, Step, Unvalidated, wording};
 
 use super::{refuse_unused, verdict_exit, write};
 use crate::{
     Exit,
     cli::{AcceptArgs, TargetArgs, VariableArgs},
     error::CommandError,
-    output::Format,
+    frozen_file,
+    output::{self, Format},
     progress::Progress,
     render,
     setup::{Extras, deployment},
@@ -27,6 +30,9 @@ pub(crate) struct PlanArgs {
     /// Take over conflicting fields of this object, such as configmap/wallet/app; may be repeated.
     #[arg(long = "adopt", value_name = "SUBJECT")]
     pub(crate) adopt: Vec<String>,
+    /// Freeze the plan into this file, for `up FILE`, if it is allowed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<Utf8PathBuf>,
     /// Exit with 6 when changes are pending.
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -51,9 +57,67 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, CommandError> {
     if exit == Exit::Done && args.detailed_exitcode && pending {
         exit = Exit::Pending;
     }
-    write(&match args.target.output {
-        Format::Text => render::text::plan(&planned),
-        Format::Json => render::json::plan("plan", exit, &planned),
+    let frozen = match &args.out {
+        Some(file) => frozen(file, &deployment, &planned)?,
+        None => None,
+    };
+    write(&match (args.target.output, &args.out, frozen) {
+        (Format::Text, ..) => render::text::plan(&planned),
+        (Format::Json, Some(file), Some(covers_secrets)) => {
+            render::json::frozen_plan(exit, &planned, file.as_str(), covers_secrets)
+        }
+        (Format::Json, ..) => render::json::plan("plan", exit, &planned),
     })?;
+    if let (Format::Text, Some(file)) = (args.target.output, &args.out) {
+        output::message(&told(file, frozen, unknown(&planned)));
+    }
     Ok(exit)
+}
+
+/// Freezes a plan that is allowed, and tells whether the file covers secrets.
+fn frozen(
+    file: &Utf8Path,
+    deployment: &Deployment,
+    planned: &Planned,
+) -> Result<Option<bool>, CommandError> {
+    if !planned.plan.problems.is_empty() || planned.verdict.is_blocked() {
+        if frozen_file::withdraw(file)? {
+            output::message(&format!("the former frozen plan {file} was removed"));
+        }
+        return Ok(None);
+    }
+    let (plan, covers_secrets) = underpin_deploy::freeze(deployment, planned)?;
+    frozen_file::write(file, &plan)?;
+    Ok(Some(covers_secrets))
+}
+
+/// How many objects are applied to an effect that could not be told: not seen, or not asked about
+/// for want of a right or of an answer.
+fn unknown(planned: &Planned) -> usize {
+    let is_unknown = |step: &&Step| {
+        let asked_early = matches!(step.unvalidated, None | Some(Unvalidated::TooEarly(_)));
+        step.action.applies() && (step.unseen.is_some() || !asked_early)
+    };
+    planned.plan.steps.iter().filter(is_unknown).count()
+}
+
+fn told(file: &Utf8Path, frozen: Option<bool>, unknown: usize) -> String {
+    let Some(covers_secrets) = frozen else {
+        return format!("{file} was not written: this plan is not allowed");
+    };
+    let mut text = format!("frozen into {file}; `underpin up {file}` does this and nothing else");
+    if !covers_secrets {
+        text.push_str(
+            ", but secrets are not compared: this cluster has no fingerprint key yet, or it may \
+             not be read (the first `up` makes it)",
+        );
+    }
+    if unknown > 0 {
+        text.push_str(&format!(
+            "; what becomes of {} is not known for certain, and if it is another thing than \
+             this plan says, the file is refused",
+            wording::count(unknown, "object")
+        ));
+    }
+    text
 }

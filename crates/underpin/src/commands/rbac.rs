@@ -18,7 +18,7 @@ use crate::{
         self,
         rbac::{Asked, Environment, Subject},
     },
-    setup::{STACK_FILE, choose_environment, load_stack},
+    setup::{STACK_FILE, choose_environment, connect_options, load_stack},
     worlds::{self, Against},
 };
 
@@ -35,7 +35,8 @@ const REQUEST_TIMEOUT: u64 = 30;
 /// there counts too, and custom kinds are those that it serves.
 ///
 /// plan lets its bearer dry-run, which Kubernetes authorises as the write itself; review is for who
-/// may look and no more, without Secrets: `plan`, `status` and `why` say then what they do not know.
+/// may look and no more, without Secrets: `plan`, `status` and `why` say then what they do not know;
+/// `history` and `diff` miss nothing.
 #[derive(Debug, Args)]
 pub(crate) struct RbacArgs {
     /// What the bearer is to do.
@@ -76,13 +77,13 @@ pub(crate) struct RbacArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum For {
-    /// `plan`, with the server's dry runs.
+    /// `plan`, with the server's dry runs, and all that review is for.
     Plan,
-    /// `up`, and `plan`.
+    /// `up`, `plan`, and all that review is for.
     Up,
-    /// `down`.
+    /// `down`, and `status`, `why`, `history`, `diff`.
     Down,
-    /// Looking only: `plan` without dry runs, `status`, `why`; no Secrets.
+    /// Looking only: `plan` without dry runs, `status`, `why`, `history`, `diff`; no Secrets.
     Review,
 }
 
@@ -161,7 +162,7 @@ async fn live(
         Against::Dump(path) => worlds::dumped(&path, Some(claims_namespace))?,
         Against::Context(context) => {
             let kubeconfig = args.kubeconfig.as_deref();
-            let options = worlds::connect_options(kubeconfig, Some(context), REQUEST_TIMEOUT);
+            let options = connect_options(kubeconfig, Some(context), REQUEST_TIMEOUT);
             worlds::live(&options, Some(claims_namespace), &[]).await?
         }
     };

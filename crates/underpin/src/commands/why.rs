@@ -147,8 +147,7 @@ async fn source(args: &WhyArgs, thing: &Thing) -> Result<Source, CommandError> {
         },
         None => {}
     }
-    let options =
-        worlds::connect_options(args.kubeconfig.as_deref(), context, args.request_timeout);
+    let options = setup::connect_options(args.kubeconfig.as_deref(), context, args.request_timeout);
     // Where lists of the whole cluster are forbidden, the thing's own surroundings may be readable.
     let namespaces: Vec<String> = thing
         .surroundings()

@@ -2,8 +2,12 @@
 //! within a version.
 
 use serde_json::{Value, json};
-use underpin_deploy::{Failure, Imported, KeptNamespace, Status, StepResult, Summary};
-use underpin_model::{Claim, Evidence, Finding, ObjectKey, Place, Step};
+use underpin_deploy::{
+    Failure, History, Imported, KeptNamespace, RevisionComparison, Status, StepResult, Summary,
+};
+use underpin_model::{
+    Claim, Evidence, FieldChange, Finding, HistoryRecord, ObjectKey, Place, RevisionContent, Step,
+};
 use underpin_plan::{Environment, Plan, Problem, Purpose, rules::Rule};
 use underpin_readiness::diagnosis::{EventReport, Log, PodReport};
 use underpin_source::Diagnostic;
@@ -19,6 +23,13 @@ pub(crate) fn error(command: &str, error: &CommandError) -> String {
         "help": error.help(),
         "diagnostics": error.diagnostics().iter().map(diagnostic).collect::<Vec<_>>(),
     });
+    if !error.movements().is_empty() {
+        document["error"]["moved"] = error
+            .movements()
+            .iter()
+            .map(|one| json!({"object": one.subject, "message": one.message}))
+            .collect();
+    }
     text(&document)
 }
 
@@ -39,6 +50,69 @@ pub(crate) fn check(
 /// A plan.
 pub(crate) fn plan<'a>(command: &str, exit: Exit, judged: impl Into<Judged<'a>>) -> String {
     text(&plan_document(command, exit, judged.into()))
+}
+
+/// A plan that was frozen into a file.
+pub(crate) fn frozen_plan<'a>(
+    exit: Exit,
+    judged: impl Into<Judged<'a>>,
+    file: &str,
+    covers_secrets: bool,
+) -> String {
+    let mut document = plan_document("plan", exit, judged.into());
+    document["frozen"] = json!({"file": file, "coversSecrets": covers_secrets});
+    text(&document)
+}
+
+/// What was done to an environment, newest first.
+pub(crate) fn history(environment: &Environment, history: &History, limit: usize) -> String {
+    let mut document = head("history", Exit::Done);
+    document["stack"] = json!(environment.stack);
+    document["environment"] = json!(environment.name);
+    document["context"] = json!(history.cluster.context);
+    let records = history.claim.iter().flat_map(|claim| claim.history.iter());
+    document["total"] = json!(records.clone().count());
+    document["revisions"] = records.rev().take(limit).map(revision).collect();
+    text(&document)
+}
+
+fn revision(record: &HistoryRecord) -> Value {
+    let (kept, why) = match &record.content {
+        Some(RevisionContent::Stored(_)) => (true, None),
+        Some(RevisionContent::NotKept(why)) => (false, Some(why)),
+        None => (false, None),
+    };
+    json!({
+        "revision": record.revision,
+        "at": record.at,
+        "who": record.who,
+        "command": record.command,
+        "outcome": record.outcome,
+        "changed": record.changed,
+        "accepted": record.accepted,
+        "contentKept": kept,
+        "contentNotKeptBecause": why,
+    })
+}
+
+/// What differs between what two revisions applied.
+pub(crate) fn diff(environment: &Environment, compared: &RevisionComparison) -> String {
+    let mut document = head("diff", Exit::Done);
+    document["stack"] = json!(environment.stack);
+    document["environment"] = json!(environment.name);
+    document["from"] = revision(&compared.from);
+    document["to"] = revision(&compared.to);
+    document["added"] = keys(&compared.diff.added);
+    document["removed"] = keys(&compared.diff.removed);
+    document["changed"] = compared
+        .diff
+        .changed
+        .iter()
+        .map(|(key, changes)| json!({"object": key.to_string(), "changes": field_changes(changes)}))
+        .collect();
+    document["unchanged"] = json!(compared.diff.unchanged);
+    document["secretsComparable"] = json!(compared.secrets_comparable);
+    text(&document)
 }
 
 /// A teardown of what is not there.
@@ -218,11 +292,7 @@ fn step(step: &Step) -> Value {
         "reason": step.reason,
         "wave": step.wave,
         "validated": step.validated,
-        "changes": step.changes.iter().map(|change| json!({
-            "path": change.path.as_str(),
-            "before": change.before,
-            "after": change.after,
-        })).collect::<Vec<_>>(),
+        "changes": field_changes(&step.changes),
     });
     // Only where something is not known.
     if let Some(why) = &step.unvalidated {
@@ -232,6 +302,17 @@ fn step(step: &Step) -> Value {
         document["unseen"] = json!(why);
     }
     document
+}
+
+fn field_changes(changes: &[FieldChange]) -> Value {
+    let changes = changes.iter().map(|change| {
+        json!({
+            "path": change.path.as_str(),
+            "before": change.before,
+            "after": change.after,
+        })
+    });
+    changes.collect()
 }
 
 fn summary_document(plan: &Plan, summary: &Summary) -> Value {

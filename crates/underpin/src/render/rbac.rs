@@ -132,7 +132,9 @@ fn heading(asked: &Asked) -> String {
     };
     let what = match asked.task {
         Task::Review => {
-            "Rights to look and no more: `plan` without dry runs, `status` and `why`".to_owned()
+            "Rights to look and no more: `plan` without dry runs, `status`, `why`, `history` and \
+             `diff`"
+                .to_owned()
         }
         _ => format!("The rights that `underpin {task}`{whose} takes, and no more"),
     };

@@ -18,6 +18,21 @@ pub(crate) fn error(text: &str) -> String {
     paint(RED, text)
 }
 
+/// The mark of what is new.
+pub(crate) fn added() -> String {
+    mark(&Action::Create)
+}
+
+/// The mark of what is gone.
+pub(crate) fn removed() -> String {
+    mark(&Action::Delete)
+}
+
+/// The mark of what differs.
+pub(crate) fn changed() -> String {
+    mark(&Action::Update)
+}
+
 /// The mark of an action, one character wide.
 pub(crate) fn mark(action: &Action) -> String {
     match action {

@@ -9,10 +9,12 @@
 )]
 
 mod check;
+mod completions;
 mod documents;
 mod examples;
 mod exit_codes;
 mod explain;
+mod frozen;
 mod harness;
 mod help;
 mod rbac;

@@ -2,7 +2,15 @@
 
 use crate::harness::{check, underpin};
 
-const COMMANDS: [&str; 5] = ["plan", "up", "down", "status", "import --namespace shop"];
+const COMMANDS: [&str; 7] = [
+    "plan",
+    "up",
+    "down",
+    "status",
+    "history",
+    "diff",
+    "import --namespace shop",
+];
 
 /// The first word of a command, for snapshot names.
 fn word(command: &str) -> &str {

@@ -1,13 +1,16 @@
-//! What is recorded: status and import.
+//! What is recorded: status, history, revisions and import.
 
-use underpin_deploy::{ClaimStatus, Imported, KeptNamespace, Status};
+use underpin_deploy::{ClaimStatus, History, Imported, KeptNamespace, RevisionComparison, Status};
 use underpin_model::{
-    AcceptedFinding, Claim, ClaimId, Code, HistoryRecord, Lock, NamespaceProvenance, Owner,
-    Retirement,
+    AcceptedFinding, Claim, ClaimId, ClusterIdentity, Code, FieldChange, FieldPath, HistoryRecord,
+    Lock, NamespaceProvenance, Owner, Retirement, RevisionContent,
 };
-use underpin_plan::{Environment, Occupancy, Occupant};
+use underpin_plan::{Environment, Occupancy, Occupant, RevisionDiff};
 
-use super::samples::{key, placement, unread};
+use super::{
+    plain,
+    samples::{key, placement, unread},
+};
 use crate::render::{json, text};
 
 fn claim(environment: &str) -> Claim {
@@ -44,6 +47,7 @@ fn full() -> Status {
             subject: "persistentvolumeclaim/shop/data".into(),
             reason: "moved".into(),
         }],
+        ..HistoryRecord::default()
     }];
     let mut retired = claim("gone");
     retired.retired = Some(Retirement {
@@ -98,6 +102,111 @@ fn status() {
     insta::assert_snapshot!("status_json", json::status(&status));
 }
 
+fn run(revision: Option<u64>, content: Option<RevisionContent>) -> HistoryRecord {
+    HistoryRecord {
+        revision,
+        at: "2026-01-02T03:04:05Z".into(),
+        who: "ada (ada@desk, process 7, underpin up)".into(),
+        command: "up".into(),
+        outcome: "3 done".into(),
+        changed: revision.map(|_| 3),
+        content,
+        accepted: Vec::new(),
+    }
+}
+
+fn environment() -> Environment {
+    Environment {
+        stack: "shop".into(),
+        name: "production".into(),
+        parent: None,
+        namespace: None,
+        shared: false,
+        ignored: Vec::new(),
+        removal_percent: 50,
+        declared: Vec::new(),
+        adopt: [].into(),
+    }
+}
+
+#[test]
+fn history() {
+    let mut claim = claim("production");
+    claim.history = vec![
+        run(None, None),
+        run(
+            Some(1),
+            Some(RevisionContent::NotKept("compressed it has 9 bytes".into())),
+        ),
+        HistoryRecord {
+            accepted: vec![AcceptedFinding {
+                code: Code(103),
+                subject: "persistentvolumeclaim/shop/data".into(),
+                reason: "moved".into(),
+            }],
+            ..run(
+                Some(2),
+                Some(RevisionContent::Stored("shop.production.r1".into())),
+            )
+        },
+    ];
+    let mut history = History {
+        cluster: ClusterIdentity {
+            uid: "cluster-uid".into(),
+            context: "test".into(),
+            version: "v1.20.2".into(),
+        },
+        claim: Some(claim),
+    };
+    let environment = environment();
+    insta::assert_snapshot!("history", plain(&text::history(&environment, &history, 9)));
+    insta::assert_snapshot!(
+        "history_capped",
+        plain(&text::history(&environment, &history, 1))
+    );
+    insta::assert_snapshot!("history_json", json::history(&environment, &history, 2));
+    history.claim = None;
+    assert_eq!(
+        text::history(&environment, &history, 9),
+        "nothing is recorded for shop/production in context test\n"
+    );
+}
+
+#[test]
+fn diff() {
+    let stored = || Some(RevisionContent::Stored("shop.production.r1".into()));
+    let change = |path: &str, before: Option<&str>, after: Option<&str>| FieldChange {
+        path: FieldPath::new(path),
+        before: before.map(Into::into),
+        after: after.map(Into::into),
+    };
+    let changes = vec![
+        change("data.a", Some("1"), Some("2")),
+        change("data.b", None, Some("(secret 0123456789ab)")),
+        change("data.c", Some("3"), None),
+    ];
+    let mut compared = RevisionComparison {
+        from: run(Some(1), stored()),
+        to: run(Some(4), stored()),
+        diff: RevisionDiff {
+            added: vec![key("ConfigMap", "new")],
+            removed: vec![key("Deployment.apps", "old")],
+            changed: [(key("ConfigMap", "app"), changes)].into(),
+            unchanged: 3,
+        },
+        secrets_comparable: true,
+    };
+    let environment = environment();
+    insta::assert_snapshot!("diff", plain(&text::diff(&environment, &compared)));
+    insta::assert_snapshot!("diff_json", json::diff(&environment, &compared));
+    compared.diff = RevisionDiff::default();
+    compared.secrets_comparable = false;
+    insta::assert_snapshot!(
+        "diff_of_nothing",
+        plain(&text::diff(&environment, &compared))
+    );
+}
+
 #[test]
 fn status_of_nothing() {
     let nothing = Status {
@@ -117,17 +226,7 @@ fn status_of_nothing() {
 
 #[test]
 fn import() {
-    let environment = Environment {
-        stack: "shop".into(),
-        name: "production".into(),
-        parent: None,
-        namespace: None,
-        shared: false,
-        ignored: Vec::new(),
-        removal_percent: 50,
-        declared: Vec::new(),
-        adopt: [].into(),
-    };
+    let environment = environment();
     let mut imported = Imported {
         placement: placement(NamespaceProvenance::Imported).placement,
         found: vec![key("ConfigMap", "app"), key("Deployment.apps", "web")],

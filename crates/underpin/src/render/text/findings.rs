@@ -1,8 +1,7 @@
 //! Findings: code, message, evidence, the whole cascade by owner, the way out.
 
-use underpin_model::{CascadeGroup, Finding};
+use underpin_model::{CascadeGroup, Finding, wording};
 
-use super::counted;
 use crate::render::style::{self, BOLD, DIM, paint};
 
 /// Pieces of evidence shown of one finding; JSON has all of them.
@@ -44,7 +43,7 @@ fn finding(finding: &Finding) -> String {
 }
 
 fn cascade(group: &CascadeGroup) -> String {
-    let count = counted(group.objects.len(), "object");
+    let count = wording::count(group.objects.len(), "object");
     let whose = if group.owner.is_claimed() { "of " } else { "" };
     let mut text = format!("    would take along, {whose}{}: {count}\n", group.owner);
     for object in group.objects.iter().take(CASCADE_SHOWN) {

@@ -1,9 +1,8 @@
 //! What an import records.
 
 use underpin_deploy::Imported;
+use underpin_model::wording;
 use underpin_plan::Environment;
-
-use super::counted;
 
 /// What would be recorded.
 pub(crate) fn import_plan(environment: &Environment, imported: &Imported) -> String {
@@ -22,7 +21,7 @@ pub(crate) fn import_plan(environment: &Environment, imported: &Imported) -> Str
         text.push_str(&format!(
             "note: {} as seen by {owner}, which still believes that it owns them: \
              stop it from deploying or deleting them\n",
-            counted(*count, "object")
+            wording::count(*count, "object")
         ));
     }
     text
@@ -32,13 +31,13 @@ pub(crate) fn import_plan(environment: &Environment, imported: &Imported) -> Str
 pub(crate) fn imported(environment: &Environment, imported: &Imported) -> String {
     let name = environment.display_name();
     if !imported.written {
-        let count = counted(imported.already.len(), "object");
+        let count = wording::count(imported.already.len(), "object");
         return format!("{name} has recorded this before: {count}; nothing was changed\n");
     }
     let mut text = format!(
         "{name} lives in namespace {} and owns {}; nothing else was changed\n",
         imported.placement.namespace,
-        counted(imported.found.len() + imported.already.len(), "object"),
+        wording::count(imported.found.len() + imported.already.len(), "object"),
     );
     text.push_str("next: `underpin plan` shows what the declared files would change\n");
     text

@@ -2,6 +2,7 @@
 
 mod failure;
 mod findings;
+mod history;
 mod import;
 mod plan;
 mod run;
@@ -9,6 +10,7 @@ mod sandbox;
 mod status;
 mod why;
 
+pub(crate) use history::{diff, history};
 pub(crate) use import::{import_plan, imported};
 pub(crate) use plan::plan;
 pub(crate) use run::outcome;
@@ -16,7 +18,7 @@ pub(crate) use sandbox::sandbox;
 pub(crate) use status::status;
 pub(crate) use why::why;
 
-use underpin_model::Finding;
+use underpin_model::{Finding, wording};
 use underpin_plan::Environment;
 use underpin_source::Diagnostic;
 
@@ -28,6 +30,9 @@ pub(crate) fn error(error: &CommandError) -> String {
     let mut text = format!("{} {error}\n", style::error("error:"));
     for diagnostic in error.diagnostics() {
         text.push_str(&one_diagnostic(diagnostic));
+    }
+    for movement in error.movements() {
+        text.push_str(&format!("  {}: {}\n", movement.subject, movement.message));
     }
     if let Some(help) = error.help() {
         text.push_str(&format!("{} {help}\n", paint(BOLD, "help:")));
@@ -51,7 +56,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     let found: Vec<String> = [(diagnostics.len(), "error"), (findings.len(), "finding")]
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| counted(count, noun))
+        .map(|(count, noun)| wording::count(count, noun))
         .collect();
     let found = if found.is_empty() {
         "nothing found".to_owned()
@@ -60,7 +65,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     };
     text.push_str(&format!(
         "{} checked: {found}\n",
-        counted(files, "stack file")
+        wording::count(files, "stack file")
     ));
     text
 }
@@ -76,13 +81,4 @@ pub(super) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
         text.push_str(&format!("    {} {help}\n", paint(BOLD, "help:")));
     }
     text
-}
-
-/// `1 object`, `2 objects`.
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }

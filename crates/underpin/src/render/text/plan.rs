@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, ObjectKey, Step, Unvalidated};
+use underpin_model::{
+    Action, FieldChange, KeepReason, LogicalKey, ObjectKey, Step, Unvalidated, wording,
+};
 use underpin_plan::{Plan, Problem, Purpose};
 
-use super::{counted, findings::findings};
+use super::findings::findings;
 use crate::render::{
     Judged,
     style::{self, BOLD, DIM, paint},
 };
 
 /// Field changes shown of one object; JSON has all of them.
-const CHANGES_SHOWN: usize = 30;
-/// Objects named that the server was not asked about for the same reason; JSON has all of them.
-const NAMED: usize = 5;
+pub(super) const CHANGES_SHOWN: usize = 30;
 /// Characters of a value shown; JSON has all of them.
 const VALUE_SHOWN: usize = 120;
 
@@ -142,18 +142,13 @@ fn by_reason(steps: &[Step], reason: impl Fn(&Unvalidated) -> Option<String>) ->
             reasons.entry(reason).or_default().push(&step.key);
         }
     }
-    let line = |(reason, keys): (String, Vec<&ObjectKey>)| {
-        let mut names: Vec<String> = keys.iter().take(NAMED).map(ToString::to_string).collect();
-        if keys.len() > NAMED {
-            let more = keys.len() - NAMED;
-            names.push(format!("{more} more (--output json shows all)"));
-        }
-        format!("  {}: {reason}\n", names.join(", "))
-    };
-    reasons.into_iter().map(line).collect()
+    let lines = reasons
+        .into_iter()
+        .map(|(reason, keys)| format!("  {}: {reason}\n", wording::list(&keys)));
+    lines.collect()
 }
 
-fn one_change(change: &FieldChange) -> String {
+pub(super) fn one_change(change: &FieldChange) -> String {
     match (&change.before, &change.after) {
         (Some(before), Some(after)) => {
             format!("{}: {} → {}", change.path, short(before), short(after))
@@ -232,7 +227,7 @@ pub(super) fn refusal(judged: Judged<'_>) -> String {
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, noun)| counted(count, noun))
+    .map(|(count, noun)| wording::count(count, noun))
     .collect();
     format!("{}: nothing was changed\n", parts.join(", "))
 }

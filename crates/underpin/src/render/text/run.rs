@@ -1,11 +1,11 @@
 //! What came of a run.
 
 use underpin_deploy::Summary;
-use underpin_model::NamespaceProvenance;
+use underpin_model::{NamespaceProvenance, wording};
 use underpin_plan::Purpose;
 
 use super::{
-    counted, failure,
+    failure,
     findings::findings,
     plan::{plan, refusal},
 };
@@ -31,7 +31,7 @@ fn settled(judged: Judged<'_>) -> String {
     text.push_str(&match plan.purpose {
         Purpose::Up => format!(
             "{name} is up to date in namespace {namespace}: {} unchanged\n",
-            counted(plan.steps.len(), "object")
+            wording::count(plan.steps.len(), "object")
         ),
         Purpose::Down => format!("{name} is torn down already; nothing more can be deleted\n"),
     });
@@ -54,7 +54,7 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
         }
     }
     let left = summary.left(judged.plan.changing());
-    let done = counted(summary.done(), "change");
+    let done = wording::count(summary.done(), "change");
     text.push_str(&match summary.stopped {
         Some(reason) => {
             format!(

@@ -1,10 +1,11 @@
 //! What a sandbox says of itself.
 
 use crate::commands::sandbox::Running;
+use underpin_model::wording;
 
 /// How to use it.
 pub(crate) fn sandbox(running: &Running) -> String {
-    let nodes = super::counted(running.nodes.into(), "node");
+    let nodes = wording::count(running.nodes, "node");
     let mut text = format!(
         "the sandbox runs at {} with {nodes}\n\nuse it in another terminal:\n\n  \
          export KUBECONFIG={}\n  kubectl get all --all-namespaces\n\n",

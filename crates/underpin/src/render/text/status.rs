@@ -1,8 +1,7 @@
 //! What is recorded.
 
 use underpin_deploy::{KeptNamespace, Status};
-
-use super::counted;
+use underpin_model::wording;
 
 /// Occupants shown of one kept namespace.
 const OCCUPANTS_SHOWN: usize = 20;
@@ -24,7 +23,7 @@ pub(crate) fn status(status: &Status, kept_only: bool) -> String {
             text.push_str(&format!(
                 "{} {home}: {}\n",
                 claim.display_name(),
-                counted(claim.entries.len(), "object")
+                wording::count(claim.entries.len(), "object")
             ));
             for (what, keys) in [
                 ("missing", &one.missing),

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_model::{CascadeGroup, ObjectKey, Owner, Relation, Strength};
+use underpin_model::{CascadeGroup, ObjectKey, Owner, Relation, Strength, wording};
 use underpin_plan::why::{Broken, Consumer, Consumers, Edge, Effect, Need, Removal, Standing, Why};
 
-use super::{counted, one_diagnostic};
+use super::one_diagnostic;
 use crate::{
     render::{
         style::{BOLD, DIM, paint},
@@ -129,7 +129,7 @@ fn summary(answer: &Answer<'_>) -> String {
     let verb = if needs.len() == 1 { "needs" } else { "need" };
     format!(
         "{} {verb} it: {}",
-        counted(needs.len(), "object"),
+        wording::count(needs.len(), "object"),
         owners.join(", ")
     )
 }
@@ -161,7 +161,7 @@ fn grouped(parts: &[&Need]) -> String {
         text.push_str(&format!(
             "\n{}: {}\n",
             how_parts(relation, count),
-            counted(count, "object")
+            wording::count(count, "object")
         ));
         for (owner, keys) in owners {
             text.push_str(&format!("  {}\n", of_owner(owner, keys.len())));
@@ -279,14 +279,17 @@ fn removal(why: &Why, removal: &Removal) -> String {
     let dying: usize = removal.dies.iter().map(|group| group.objects.len()).sum();
     if dying > 0 {
         let verb = if dying == 1 { "dies" } else { "die" };
-        text.push_str(&format!("  {} {verb} with it\n", counted(dying, "object")));
+        text.push_str(&format!(
+            "  {} {verb} with it\n",
+            wording::count(dying, "object")
+        ));
         text.push_str(&removal.dies.iter().map(dies).collect::<String>());
     }
     if !removal.derived.is_empty() {
         let (count, also) = (removal.derived.len(), if dying > 0 { "also " } else { "" });
         text.push_str(&format!(
             "  {also}{} that controllers made from it\n",
-            counted(count, "object")
+            wording::count(count, "object")
         ));
     }
     let mut last = None;
@@ -344,7 +347,7 @@ fn checklist(why: &Why, consumers: &Consumers) -> String {
     for (owner, count) in &consumers.others {
         text.push_str(&format!(
             "- [ ] {owner}: {} below\n",
-            counted(*count, "object")
+            wording::count(*count, "object")
         ));
     }
     for item in &consumers.items {

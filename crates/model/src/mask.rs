@@ -18,6 +18,8 @@ const SHORT: usize = 4;
 pub struct Mask {
     /// The longest first, so that a value within another leaves nothing of it.
     long: Vec<String>,
+    /// Those of `long` that are whole values, none of their lines.
+    whole: Vec<String>,
     short: BTreeSet<String>,
 }
 
@@ -25,7 +27,9 @@ pub struct Mask {
 impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.long.len() + self.short.len();
-        f.debug_struct("Mask").field("values", &count).finish()
+        f.debug_struct("Mask")
+            .field("values", &count)
+            .finish_non_exhaustive()
     }
 }
 
@@ -33,7 +37,8 @@ impl Mask {
     /// A mask for these values, in the forms in which programs write them: base64,
     /// percent-encoded, within JSON; of one with several lines, each line by itself too.
     pub fn new(values: impl IntoIterator<Item = String>) -> Self {
-        let (mut long, mut short) = (BTreeSet::new(), BTreeSet::new());
+        let (mut whole_values, mut lines_of_them) = (BTreeSet::new(), BTreeSet::new());
+        let mut short = BTreeSet::new();
         for value in values {
             let whole = value.trim();
             if whole.is_empty() {
@@ -43,15 +48,25 @@ impl Mask {
                 short.insert(whole.to_owned());
                 continue;
             }
-            long.extend(encoded(value.as_bytes()));
-            long.extend(encoded(whole.as_bytes()));
-            long.extend(written(whole));
+            whole_values.extend(encoded(value.as_bytes()));
+            whole_values.extend(encoded(whole.as_bytes()));
+            whole_values.extend(written(whole));
             let lines = whole.lines().map(str::trim);
-            long.extend(lines.filter(|line| line.len() >= SHORT).flat_map(written));
+            lines_of_them.extend(lines.filter(|line| line.len() >= SHORT).flat_map(written));
         }
-        let mut long: Vec<String> = long.into_iter().collect();
+        let mut long: Vec<String> = whole_values.union(&lines_of_them).cloned().collect();
         long.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        Self { long, short }
+        Self {
+            long,
+            whole: whole_values.into_iter().collect(),
+            short,
+        }
+    }
+
+    /// Whether a text holds one of them as a whole.
+    pub fn hides(&self, text: &str) -> bool {
+        self.whole.iter().any(|value| text.contains(value.as_str()))
+            || words(text).any(|word| self.short.contains(word))
     }
 
     /// The text with every value replaced.
@@ -92,34 +107,56 @@ impl Mask {
     }
 }
 
-/// A text, and how JSON and addresses write it.
-fn written(text: &str) -> [String; 3] {
+/// A text, and how JSON and addresses write it. Some writers of JSON escape what HTML knows, some of
+/// addresses use small letters.
+fn written(text: &str) -> [String; 5] {
     let quoted = serde_json::Value::from(text).to_string();
     // Without the two quotes around it, and not those that it ends with itself.
     let within = quoted
         .get(1..quoted.len() - 1)
         .unwrap_or_default()
         .to_owned();
-    let percent: String = text
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect();
-    [text.to_owned(), within, percent]
+    let for_html = within
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026");
+    let percent = |hexadecimal: fn(u8) -> String| -> String {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+        let written = text.bytes().map(|byte| match byte {
+            byte if plain(&byte) => char::from(byte).to_string(),
+            byte => hexadecimal(byte),
+        });
+        written.collect()
+    };
+    [
+        text.to_owned(),
+        within,
+        for_html,
+        percent(|byte| format!("%{byte:02X}")),
+        percent(|byte| format!("%{byte:02x}")),
+    ]
 }
 
-/// Bytes in base64, with and without padding, and as addresses write it.
+/// Bytes in base64, with and without padding, and as addresses write it; and what of it stays the
+/// same whatever stands before and after them.
 fn encoded(bytes: &[u8]) -> Vec<String> {
-    let engines = [STANDARD.encode(bytes), STANDARD_NO_PAD.encode(bytes)];
-    engines
+    let whole = [
+        STANDARD.encode(bytes),
+        STANDARD_NO_PAD.encode(bytes),
+        URL_SAFE_NO_PAD.encode(bytes),
+    ];
+    // Three bytes make four letters, counted from wherever the text begins.
+    let sure = (0..3).filter_map(|skipped| bytes.get(skipped..));
+    let sure = sure.map(|rest| STANDARD.encode(&rest[..rest.len() - rest.len() % 3]));
+    whole
         .into_iter()
-        .chain([URL_SAFE_NO_PAD.encode(bytes)])
+        .chain(sure.filter(|sure| sure.len() >= 2 * SHORT))
         .collect()
+}
+
+/// Runs of letters and digits.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !character.is_alphanumeric())
 }
 
 #[cfg(test)]
@@ -143,8 +180,25 @@ mod tests {
             "db://u:p%40ss%2Fword@h p@ss/word",
             "db://u:•••@h •••",
         );
+        check(&["p@ss/word"], "p%40ss%2fword", "•••");
+        check(&["a&b<c1"], r#"{"p":"a\u0026b\u003cc1"}"#, r#"{"p":"•••"}"#);
+        let basic = STANDARD.encode("admin:correct horse battery");
+        let mask = Mask::new(["correct horse battery".to_owned()]);
+        assert!(mask.hides(&basic));
         check(&["a\"b\\c"], r#"{"p":"a\"b\\c"}"#, r#"{"p":"•••"}"#);
         check(&["hunter2\n"], "got hunter2", "got •••");
+    }
+
+    #[test]
+    fn what_it_would_change_it_hides() {
+        let mask = Mask::new(["hunter2", "12", "a-b"].map(str::to_owned));
+        let longer = STANDARD.encode("hunter2 and more");
+        for text in ["x hunter2", "aHVudGVyMg==", "pin 12", "xa-by", &longer] {
+            assert!(mask.hides(text) && mask.apply(text) != text, "{text}");
+        }
+        for text in ["hunter", "", "123", "a b"] {
+            assert!(!mask.hides(text) && mask.apply(text) == text, "{text}");
+        }
     }
 
     #[test]
