@@ -82,10 +82,14 @@ fn refuse_without_right(plan: &mut Plan) {
             key: (*keys.first()?).clone(),
             place: None,
             message: format!("{}: no right to {right}", wording::list(&keys)),
-            help: Some(help.clone()),
+            help: None,
         })
     };
-    let problems: Vec<Problem> = missing.into_iter().filter_map(problem).collect();
+    let mut problems: Vec<Problem> = missing.into_iter().filter_map(problem).collect();
+    // One way out of all of them.
+    if let Some(last) = problems.last_mut() {
+        last.help = Some(help);
+    }
     plan.problems.extend(problems);
 }
 

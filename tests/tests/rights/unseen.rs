@@ -28,7 +28,7 @@ fn a_secret_that_cannot_be_listed_is_not_taken_for_absent() -> Result<()> {
         "{}",
         plan.transcript()
     );
-    assert!(plan.stdout.contains("1 to apply, unknown to what effect"));
+    assert!(plan.stdout.contains("1 to apply with unknown effect"));
     let json: Value = serde_json::from_str(&project.expect(0, "plan --output json")?.stdout)?;
     let step = &json["steps"].as_array().unwrap()[1];
     assert_eq!(step["object"], "secret/unseen/password");

@@ -108,14 +108,14 @@ fn told(file: &Utf8Path, frozen: Option<bool>, unknown: usize) -> String {
     let mut text = format!("frozen into {file}; `underpin up {file}` does this and nothing else");
     if !covers_secrets {
         text.push_str(
-            ", but secrets are not compared: this cluster has no fingerprint key yet, or it may \
+            "\nnote: secrets are not compared: this cluster has no fingerprint key yet, or it may \
              not be read (the first `up` makes it)",
         );
     }
     if unknown > 0 {
         text.push_str(&format!(
-            "; what becomes of {} is not known for certain, and if it is another thing than \
-             this plan says, the file is refused",
+            "\nnote: what becomes of {} is not known for certain; the file is refused if it is \
+             not what this plan says",
             wording::count(unknown, "object")
         ));
     }

@@ -180,7 +180,7 @@ fn totals(plan: &Plan) -> String {
         .map(|name| (*name, count(name)))
         .chain([
             ("forget", plan.dropped.len()),
-            ("apply, unknown to what effect", unseen.count()),
+            ("apply with unknown effect", unseen.count()),
         ])
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{count} to {name}"))
