@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 use underpin_cluster::{ApplyOptions, Cause, Cluster, ClusterError, ConflictKind, Precondition};
-use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, World};
+use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, Unvalidated, World};
 use underpin_plan::{FieldConflict, MergeOutcome, Objection, Prepared, Situation};
 use underpin_refs::is_deployer_manager;
 
@@ -58,9 +58,10 @@ pub(crate) async fn dry_runs(
             Ok(Some(question)) => questions.push(question),
             Ok(None) => {}
             Err(why) => {
-                found
-                    .outcomes
-                    .insert(one.desired.key.clone(), MergeOutcome::NotAsked(why));
+                found.outcomes.insert(
+                    one.desired.key.clone(),
+                    MergeOutcome::NotAsked(Unvalidated::TooEarly(why)),
+                );
             }
         }
     }
@@ -232,8 +233,14 @@ fn refusal(error: &ClusterError) -> MergeOutcome {
         ClusterError::Server {
             code: 400 | 422, ..
         } => MergeOutcome::Refused(vec![Objection::to_all(error.to_string())]),
-        // No right to ask, no answer, changed meanwhile: the apply itself will tell.
-        error => MergeOutcome::NotAsked(error.to_string()),
+        // No answer, changed meanwhile, refused as things are: the apply itself will tell.
+        error => MergeOutcome::NotAsked(match error.missing_right() {
+            Some(right) => Unvalidated::NoRight(right),
+            None if error.is_already_exists() => Unvalidated::NoAnswer(
+                "it is there, and was not seen when the world was read".to_owned(),
+            ),
+            None => Unvalidated::NoAnswer(error.to_string()),
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{
     Action, Claim, Entry, FieldChange, FieldPath, GroupKind, KeepReason, LogicalKey, Object,
-    ObjectKey, Step, World, names,
+    ObjectKey, Step, Unvalidated, World, names,
 };
 use underpin_refs::protection_from_key;
 
@@ -26,8 +26,8 @@ pub enum MergeOutcome {
     Immutable(Vec<Objection>),
     /// The server refuses the object.
     Refused(Vec<Objection>),
-    /// The server was not asked, and why: its namespace or kind is not there yet, or no right to.
-    NotAsked(String),
+    /// The server was not asked, or gave no answer that holds.
+    NotAsked(Unvalidated),
 }
 
 /// What servers say of a field that a kind does not have.
@@ -201,10 +201,16 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
             return;
         }
         (Situation::Absent, _) | (_, None) => {
-            step.reason = match recorded {
-                Some(entry) if entry.uid.is_some() => "was deleted by somebody else".to_owned(),
-                _ => "is not there yet".to_owned(),
+            let unread = input.world.unread(&key.kind, key.namespace.as_deref());
+            step.unseen = unread.map(|unread| unread.reason.clone());
+            let was_there = recorded.is_some_and(|entry| entry.uid.is_some());
+            let reason = match (unread.is_some(), was_there) {
+                (true, true) => "is recorded and could not be read: what changes is unknown",
+                (true, false) => "could not be read: whether it is there is unknown",
+                (false, true) => "was deleted by somebody else",
+                (false, false) => "is not there yet",
             };
+            reason.clone_into(&mut step.reason);
             step.after = Some(prepared.desired.clone());
         }
         (Situation::Ours, Some(_)) => {
@@ -284,9 +290,20 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
                 objected(&desired, objection, message, refused_help(&desired, objection))
             }));
         }
-        Some(MergeOutcome::NotAsked(_)) | None => {
+        outcome @ (Some(MergeOutcome::NotAsked(_)) | None) => {
+            if let Some(MergeOutcome::NotAsked(why)) = outcome {
+                step.unvalidated = Some(why.clone());
+            }
             step.after.get_or_insert(desired);
             show_declared_changes(input, step);
+            let changes_something = step.before.is_some() && step.action != Action::Create;
+            if changes_something && step.reason.is_empty() {
+                step.reason = match step.changes.len() {
+                    0 => "nothing that is declared differs, as far as is known".to_owned(),
+                    1 => "1 declared field differs".to_owned(),
+                    count => format!("{count} declared fields differ"),
+                };
+            }
         }
     }
 }
@@ -308,6 +325,8 @@ fn objected(
 
 /// Shows what an apply would have changed, and that it cannot.
 fn show_refused(input: &UpInput<'_>, step: &mut Step, why: &str) {
+    // Asked it was.
+    step.validated = true;
     step.after.clone_from(&step.desired);
     show_declared_changes(input, step);
     why.clone_into(&mut step.reason);

@@ -286,14 +286,22 @@ fn plan_document(command: &str, exit: Exit, judged: Judged<'_>) -> Value {
 }
 
 fn step(step: &Step) -> Value {
-    json!({
+    let mut document = json!({
         "action": step.action.name(),
         "object": step.key.to_string(),
         "reason": step.reason,
         "wave": step.wave,
         "validated": step.validated,
         "changes": field_changes(&step.changes),
-    })
+    });
+    // Only where something is not known.
+    if let Some(why) = &step.unvalidated {
+        document["unvalidated"] = json!({"why": why.name(), "message": why.message()});
+    }
+    if let Some(why) = &step.unseen {
+        document["unseen"] = json!(why);
+    }
+    document
 }
 
 fn field_changes(changes: &[FieldChange]) -> Value {

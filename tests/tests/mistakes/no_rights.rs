@@ -1,0 +1,23 @@
+use anyhow::Result;
+
+use super::session::Session;
+
+/// Who may look at everything but Secrets, and change nothing.
+#[test]
+fn no_rights() -> Result<()> {
+    let mut shop = Session::new()?;
+    let review = "underpin rbac --for review --user dana | kubectl apply -f -";
+    shop.quietly(review)?;
+    shop.write("k8s/web.yaml", "  replicas: 2", "  replicas: 3")?;
+    shop.seats("dana")?;
+    shop.types(1, "underpin up --yes")?;
+    shop.page("no_rights");
+    let grants = "underpin rbac --for up --user dana | kubectl apply -f -";
+    shop.was_told(&format!("`{grants}`"))?;
+    shop.takes(shop.cluster().admin())?;
+    shop.succeeds(grants)?;
+    shop.seats("dana")?;
+    shop.succeeds("underpin up --yes")?;
+    shop.page("no_rights_mended");
+    Ok(())
+}
