@@ -6,16 +6,17 @@ use super::session::Session;
 #[test]
 fn no_rights() -> Result<()> {
     let mut shop = Session::new()?;
-    let review = "underpin rbac --for review --user dana | kubectl apply -f -";
-    shop.quietly(review)?;
+    shop.quietly("underpin rbac --for review --user dana | kubectl apply -f -")?;
     shop.write("k8s/web.yaml", "  replicas: 2", "  replicas: 3")?;
     shop.seats("dana")?;
     shop.types(1, "underpin up --yes")?;
     shop.page("no_rights");
-    let grants = "underpin rbac --for up --user dana | kubectl apply -f -";
-    shop.was_told(&format!("`{grants}`"))?;
+    let grants = |name: &str| {
+        format!("underpin rbac --for up --environment production --user {name} | kubectl apply -f -")
+    };
+    shop.was_told(&format!("`{}`", grants("NAME")))?;
     shop.takes(shop.cluster().admin())?;
-    shop.succeeds(grants)?;
+    shop.succeeds(&grants("dana"))?;
     shop.seats("dana")?;
     shop.succeeds("underpin up --yes")?;
     shop.page("no_rights_mended");
