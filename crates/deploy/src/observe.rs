@@ -48,8 +48,7 @@ impl Held {
     /// Whether only finalizers of others than Kubernetes itself hold it: then nothing of the cluster
     /// is left half done by removing them.
     pub fn by_others(&self) -> bool {
-        let of_others =
-            |name: &String| name.contains('/') && !name.contains("kubernetes.io/");
+        let of_others = |name: &String| name.contains('/') && !name.contains("kubernetes.io/");
         matches!(self, Self::By(names) if !names.is_empty() && names.iter().all(of_others))
     }
 

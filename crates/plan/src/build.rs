@@ -9,8 +9,8 @@ use underpin_model::{
 use underpin_refs::protection_from_key;
 
 use crate::{
-    Acceptances, Autoscaled, Environment, Fingerprints, Objection, Preparation, Prepared, Problem, ResolvedPlacement,
-    Situation, diff, managed_fields::our_apply, order,
+    Acceptances, Autoscaled, Environment, Fingerprints, Objection, Preparation, Prepared, Problem,
+    ResolvedPlacement, Situation, diff, managed_fields::our_apply, order,
 };
 
 /// What the server says an apply would do, asked by dry run.
@@ -287,7 +287,12 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
             show_refused(input, step, "refused by the server, see below");
             plan.problems.extend(objections.iter().map(|objection| {
                 let message = format!("the server refuses {}: {objection}", step.key);
-                objected(&desired, objection, message, refused_help(&desired, objection))
+                objected(
+                    &desired,
+                    objection,
+                    message,
+                    refused_help(&desired, objection),
+                )
             }));
         }
         outcome @ (Some(MergeOutcome::NotAsked(_)) | None) => {

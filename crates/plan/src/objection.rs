@@ -98,7 +98,8 @@ fn path_in(value: &Value, field: &str) -> FieldPath {
 /// Which item of a list is meant by `name="web"` or `containerPort=80,protocol="TCP"`. What an item
 /// leaves out was defaulted.
 fn position(list: &Value, keys: &str) -> Option<usize> {
-    let pairs: Option<Vec<(&str, &str)>> = keys.split(',').map(|pair| pair.split_once('=')).collect();
+    let pairs: Option<Vec<(&str, &str)>> =
+        keys.split(',').map(|pair| pair.split_once('=')).collect();
     let pairs = pairs?;
     let is_meant = |item: &Value| {
         let found = pairs
@@ -177,7 +178,9 @@ mod tests {
             Some(&[("spec.replica", unknown)]),
         );
         check_schema(
-            &format!("{heading} (shop/web; apps/v1, Kind=Deployment): errors:\n  .a: {unknown}\n  .b[0]: {unknown}"),
+            &format!(
+                "{heading} (shop/web; apps/v1, Kind=Deployment): errors:\n  .a: {unknown}\n  .b[0]: {unknown}"
+            ),
             Some(&[("a", unknown), ("b[0]", unknown)]),
         );
         check_schema(&format!("{heading}: no corresponding type"), None);

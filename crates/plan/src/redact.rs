@@ -58,7 +58,11 @@ pub fn secret_values(object: &Object) -> Vec<String> {
     let mut value = (*object.value).clone();
     if encoded && object.text("/type") == Some(ACCOUNT_TOKEN) {
         let data = value.get_mut("data").and_then(Value::as_object_mut);
-        for (_, data) in data.into_iter().flatten().filter(|(key, _)| *key != "token") {
+        for (_, data) in data
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| *key != "token")
+        {
             *data = Value::Null;
         }
     }

@@ -240,12 +240,18 @@ fn no_pods() {
         said("(combined from similar events): ", "web-2-z", 3),
     ];
     let diagnosis = found(&[], &events);
-    assert_eq!(diagnosis.cause, format!("FailedCreate: {}", quota("web-2-z")));
+    assert_eq!(
+        diagnosis.cause,
+        format!("FailedCreate: {}", quota("web-2-z"))
+    );
     assert_eq!(diagnosis.events.len(), 1);
     assert_eq!(diagnosis.events[0].count, 3);
     let help = diagnosis.help.clone().unwrap();
     assert!(help.contains("ResourceQuota small"), "{help}");
-    assert!(help.contains("`kubectl describe quota small -n shop`"), "{help}");
+    assert!(
+        help.contains("`kubectl describe quota small -n shop`"),
+        "{help}"
+    );
     // What the object says of it is not said beside it.
     let state = "2 of 4 pods updated; pods cannot be made: FailedCreate: exceeded quota";
     assert_eq!(diagnosis.beside(state), "2 of 4 pods updated");

@@ -21,13 +21,20 @@ data:
 #[test]
 fn somebody_elses_object() -> Result<()> {
     let mut shop = Session::new()?;
-    shop.quietly(&format!("kubectl create --validate=false -f - <<'END'\n{THEIRS}END"))?;
-    let ours = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: features\ndata:\n  checkout: new\n";
+    shop.quietly(&format!(
+        "kubectl create --validate=false -f - <<'END'\n{THEIRS}END"
+    ))?;
+    let ours =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: features\ndata:\n  checkout: new\n";
     shop.append("k8s/config.yaml", ours)?;
     shop.types(3, "underpin up --yes")?;
     shop.was_told("give the object a name of its own")?;
     shop.page("foreign_object");
-    shop.mends("k8s/config.yaml:15:1", "  name: features", "  name: shop-features")?;
+    shop.mends(
+        "k8s/config.yaml:15:1",
+        "  name: features",
+        "  name: shop-features",
+    )?;
     shop.succeeds("underpin up --yes")?;
     shop.page("foreign_object_mended");
     Ok(())

@@ -12,7 +12,9 @@ fn no_rights() -> Result<()> {
     shop.types(1, "underpin up --yes")?;
     shop.page("no_rights");
     let grants = |name: &str| {
-        format!("underpin rbac --for up --environment production --user {name} | kubectl apply -f -")
+        format!(
+            "underpin rbac --for up --environment production --user {name} | kubectl apply -f -"
+        )
     };
     shop.was_told(&format!("`{}`", grants("NAME")))?;
     shop.takes(shop.cluster().admin())?;

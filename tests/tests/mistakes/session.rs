@@ -27,7 +27,10 @@ const VARIES: [(&str, &str); 6] = [
     (r"\[duration\]", "10 s"),
     (r"timeout 10 s", "timeout 10s"),
     (r"\[time\]", "2026-11-22T09:30:00Z"),
-    (r"\bweb-[0-9a-f]{7,10}-[0-9a-z]{5}\b", "web-7c9f8d6b54-x2k9p"),
+    (
+        r"\bweb-[0-9a-f]{7,10}-[0-9a-z]{5}\b",
+        "web-7c9f8d6b54-x2k9p",
+    ),
     (r"\bweb-[0-9a-f]{7,10}\b", "web-7c9f8d6b54"),
 ];
 
@@ -52,7 +55,9 @@ impl Session {
     /// A shop that is deployed.
     pub(crate) fn new() -> Result<Self> {
         let cluster = fresh()?;
-        let folder = tempfile::Builder::new().prefix("underpin-shop-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("underpin-shop-")
+            .tempdir()?;
         write_files(folder.path(), &FILES)?;
         let tools = tempfile::tempdir()?;
         symlink(program()?, tools.path().join("underpin"))?;
@@ -88,7 +93,9 @@ impl Session {
         kubeconfig.write(&self.kubeconfig())?;
         let current = self.quietly("kubectl config current-context")?;
         let current = current.trim();
-        self.quietly(&format!("kubectl config rename-context {current} {CONTEXT}"))?;
+        self.quietly(&format!(
+            "kubectl config rename-context {current} {CONTEXT}"
+        ))?;
         Ok(())
     }
 
@@ -130,7 +137,10 @@ impl Session {
     pub(crate) fn write(&self, file: &str, before: &str, after: &str) -> Result<()> {
         let path = self.folder.path().join(file);
         let text = fs::read_to_string(&path)?;
-        ensure!(text.matches(before).count() == 1, "{file}: {before}\n{text}");
+        ensure!(
+            text.matches(before).count() == 1,
+            "{file}: {before}\n{text}"
+        );
         fs::write(path, text.replace(before, after))?;
         Ok(())
     }
@@ -153,7 +163,8 @@ impl Session {
         );
         self.printed = text;
         let printed = settled(&self.printed);
-        self.shown.push(format!("```console\n$ {line}\n{printed}```\n"));
+        self.shown
+            .push(format!("```console\n$ {line}\n{printed}```\n"));
         Ok(())
     }
 
@@ -163,7 +174,11 @@ impl Session {
         let (ended, text) = self.run(line)?;
         ensure!(ended == Some(0), "`{line}` ended with {ended:?}\n{text}");
         let last = text.lines().last().unwrap_or_default();
-        let before = if text.lines().count() > 1 { "  …\n" } else { "" };
+        let before = if text.lines().count() > 1 {
+            "  …\n"
+        } else {
+            ""
+        };
         self.shown
             .push(format!("```console\n$ {line}\n{before}{last}\n```\n"));
         self.printed = text;
@@ -189,9 +204,16 @@ impl Session {
         let line: usize = line.parse()?;
         let text = fs::read_to_string(self.folder.path().join(file))?;
         // The place is where the mistake begins, the line after it, or the head of its object.
-        let around: Vec<&str> = text.lines().skip(line.saturating_sub(2)).take(NEAR).collect();
+        let around: Vec<&str> = text
+            .lines()
+            .skip(line.saturating_sub(2))
+            .take(NEAR)
+            .collect();
         let first = before.lines().next().unwrap_or_default();
-        ensure!(around.contains(&first), "{place} is not {first}: {around:?}");
+        ensure!(
+            around.contains(&first),
+            "{place} is not {first}: {around:?}"
+        );
         self.write(file, &format!("{before}\n"), &changed(after))?;
         let lines = |mark: char, text: &str| -> String {
             text.lines().map(|line| format!("{mark}{line}\n")).collect()

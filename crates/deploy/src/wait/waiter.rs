@@ -327,7 +327,9 @@ impl<'a> Wait<'a> {
             };
             // Whoever stops the search for causes still learns what has failed.
             let diagnosis = found.as_ref().ok().cloned().flatten();
-            let state = diagnosis.as_ref().map_or(state.as_str(), |it| it.beside(&state));
+            let state = diagnosis
+                .as_ref()
+                .map_or(state.as_str(), |it| it.beside(&state));
             let state = self.mask.apply(state);
             let field = diagnosis.as_ref().and_then(|it| it.field.as_ref());
             let place = self.place(&key, field);
@@ -353,7 +355,9 @@ impl<'a> Wait<'a> {
     fn place(&self, key: &ObjectKey, field: Option<&TemplateField>) -> Option<Place> {
         let declared = self.on.plan.step(key)?.desired.as_ref()?;
         let path = field.and_then(|it| container_path(declared, &it.container, it.image));
-        declared.origin.place_of(&path.unwrap_or_else(FieldPath::root))
+        declared
+            .origin
+            .place_of(&path.unwrap_or_else(FieldPath::root))
     }
 
     /// Finds out what keeps pods from being ready, while there is still time.

@@ -187,9 +187,9 @@ fn newly_missing(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> 
     );
     let mut finding = finding(target, Severity::Block, message, all);
     finding.help.extend(meant(context, target));
-    finding.help.extend([
-        format!("declare {target} in the stack, or create it before"),
-    ]);
+    finding.help.extend([format!(
+        "declare {target} in the stack, or create it before"
+    )]);
     if finding.help.len() == 1 {
         let slip = "if the name is misspelled, correct it at the place shown";
         finding.help.push(slip.to_owned());
@@ -216,7 +216,9 @@ fn meant(context: &Context<'_>, target: &ObjectKey) -> Option<String> {
         name: name.to_owned(),
         ..target.clone()
     };
-    Some(format!("if {other} is meant: correct the name at the place shown"))
+    Some(format!(
+        "if {other} is meant: correct the name at the place shown"
+    ))
 }
 
 /// What was dangling before stops nothing, and what others left dangling is not this plan's tale.

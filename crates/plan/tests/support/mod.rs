@@ -17,8 +17,8 @@ use underpin_model::{
 };
 use underpin_plan::{
     Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
-    MergeOutcome, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord, UpInput,
-    Verdict, judge, plan_down, plan_up, prepare,
+    MergeOutcome, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord,
+    UpInput, Verdict, judge, plan_down, plan_up, prepare,
 };
 
 /// Of the key beside the scene's claims.

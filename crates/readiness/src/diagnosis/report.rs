@@ -159,9 +159,8 @@ fn cause(
 /// Says why images cannot be pulled, where the kubelet waits before it tries again: only the event
 /// of the last attempt tells.
 fn learn_of_images(troubled: &mut [(&Object, Trouble)], events: &[EventReport]) {
-    let attempt = |event: &&EventReport| {
-        event.reason == "Failed" && event.message.contains("pull image")
-    };
+    let attempt =
+        |event: &&EventReport| event.reason == "Failed" && event.message.contains("pull image");
     let Some(attempt) = events.iter().find(attempt) else {
         return;
     };

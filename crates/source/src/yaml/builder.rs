@@ -83,7 +83,10 @@ fn syntax_error(place: Place, info: impl AsRef<str>, text: &str, line: usize) ->
 fn shape_help(info: &str, text: &str, line: usize, in_file: usize) -> Option<String> {
     let is_told = |line: &str| !line.is_empty() && !line.starts_with('#');
     let before = text.lines().take(line.saturating_sub(1)).map(str::trim);
-    let (before, written) = before.enumerate().filter(|(_, line)| is_told(line)).last()?;
+    let (before, written) = before
+        .enumerate()
+        .filter(|(_, line)| is_told(line))
+        .last()?;
     let before = in_file.saturating_sub(line.saturating_sub(before + 1));
     if info.starts_with("mapping values are not allowed") && !written.contains(':') {
         return Some(format!(
@@ -95,9 +98,8 @@ fn shape_help(info: &str, text: &str, line: usize, in_file: usize) -> Option<Str
             "indent line {in_file} like the fields that it belongs to, and quote a value that holds `: `"
         ));
     }
-    info.contains("did not find expected key").then(|| {
-        format!("indent line {in_file} like the fields that it belongs to")
-    })
+    info.contains("did not find expected key")
+        .then(|| format!("indent line {in_file} like the fields that it belongs to"))
 }
 
 fn too_deep(place: Place) -> Diagnostic {

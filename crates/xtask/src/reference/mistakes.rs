@@ -60,6 +60,9 @@ mod tests {
         let snapshot = "---\nsource: x\n---\n```text\nd\n---\n```\n";
         fs::write(folder.join("pages/c.snap"), snapshot).unwrap();
         let made = page(root.path()).unwrap();
-        assert_eq!(made, format!("# A\n\n{NOTICE}\n\nb\n\n```text\nd\n---\n```\n"));
+        assert_eq!(
+            made,
+            format!("# A\n\n{NOTICE}\n\nb\n\n```text\nd\n---\n```\n")
+        );
     }
 }

@@ -219,11 +219,7 @@ fn kept_namespaces() {
     check("kept", "down", Exit::Done, &sample, Ended::Ran(&kept));
     let held = "it is still being deleted, held by its contents";
     let going = Summary {
-        results: [(
-            namespace("shop"),
-            StepResult::Terminating(Held::ByContents),
-        )]
-        .into(),
+        results: [(namespace("shop"), StepResult::Terminating(Held::ByContents))].into(),
         kept: [("shop".to_owned(), held.to_owned())].into(),
         ..Summary::default()
     };

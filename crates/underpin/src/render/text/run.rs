@@ -92,10 +92,13 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
 
 /// What the server has begun to delete, and what holds it.
 fn going(summary: &Summary) -> impl Iterator<Item = (&ObjectKey, &Held)> {
-    summary.results.iter().filter_map(|(key, result)| match result {
-        StepResult::Terminating(held) => Some((key, held)),
-        _ => None,
-    })
+    summary
+        .results
+        .iter()
+        .filter_map(|(key, result)| match result {
+            StepResult::Terminating(held) => Some((key, held)),
+            _ => None,
+        })
 }
 
 /// Objects that something still holds. Namespaces wait for these, and are told of as kept.
