@@ -1,4 +1,4 @@
-//! Ten ordinary mistakes, each made on a stack that was deployed well: what the program says, and
+//! Ordinary mistakes, each made on a stack that was deployed well: what the program says, and
 //! that whoever does what it says gets on. The outputs are what the book shows in its chapter on
 //! mistakes (`docs/mistakes.md`, made of the snapshots by `cargo xtask generate`).
 #![allow(
@@ -13,7 +13,6 @@ mod foreign_object;
 mod hpa_fight;
 mod immutable_selector;
 mod missing_secret;
-mod no_rights;
 mod quota;
 mod stuck_finalizer;
 mod wrong_context;
