@@ -93,6 +93,11 @@ impl ControlPlane {
         }
     }
 
+    /// Whether ResourceQuotas are counted; a sandbox only stores them.
+    pub fn enforces_quotas(&self) -> bool {
+        matches!(&self.cluster, Cluster::Real(_))
+    }
+
     /// Stops the API server: nobody listens at its address any more. What it holds stays.
     pub fn stop_apiserver(&self) {
         match &self.cluster {

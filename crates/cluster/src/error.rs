@@ -244,6 +244,24 @@ impl ClusterError {
         }
     }
 
+    /// The right that is missing, such as `patch configmaps in namespace wallet (user jane)`, if
+    /// that is why. Admission refuses with the same code, in words of its own.
+    pub fn missing_right(&self) -> Option<String> {
+        match self {
+            Self::Forbidden { act, user, message }
+                if message.contains(&format!(" cannot {} resource ", act.verb)) =>
+            {
+                let place = match &act.namespace {
+                    Some(namespace) => format!("in namespace {namespace}"),
+                    None => "at cluster scope".to_owned(),
+                };
+                let (verb, resource) = (act.verb, &act.resource);
+                Some(format!("{verb} {resource} {place} (user {user})"))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the same request may well succeed later, nothing being wrong with it.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -164,7 +164,7 @@ impl Cluster {
         let reply = self
             .send(&call)
             .await
-            .map_err(|error| name_conflict(error, &options.precondition))?;
+            .map_err(|error| name_conflict(name_creation(error), &options.precondition))?;
         Ok(Applied {
             object: live_object(&act, reply.value)?,
             warnings: warnings(&reply.headers),
@@ -335,6 +335,33 @@ fn apply_body(object: &Value, precondition: &Precondition) -> Value {
     body
 }
 
+/// How the refusal of an apply ends that may change the object, and not create it: the server gives no
+/// reason.
+const NO_REASON: &str = "is forbidden:";
+
+/// Names the right that is missing where an apply would create the object and only that is refused.
+fn name_creation(error: ClusterError) -> ClusterError {
+    match error {
+        ClusterError::Forbidden {
+            mut act,
+            user,
+            message,
+        } => {
+            let message = match message.trim_end() {
+                bare if bare.ends_with(NO_REASON) => {
+                    format!("{bare} cannot create resource {:?}", act.resource)
+                }
+                _ => message,
+            };
+            if message.contains(" cannot create resource ") {
+                act.verb = "create";
+            }
+            ClusterError::Forbidden { act, user, message }
+        }
+        other => other,
+    }
+}
+
 /// Gives a conflict the meaning that the precondition has: under `CreateOnly` every conflict means
 /// that the object exists, whichever check of the server's noticed first.
 pub(crate) fn name_conflict(error: ClusterError, precondition: &Precondition) -> ClusterError {
@@ -491,6 +518,32 @@ mod tests {
                 .await;
             assert_eq!(outcome.unwrap_err().is_already_exists(), exists);
         }
+    }
+
+    async fn check_right(message: &'static str, verb: &str, right: Option<&str>) {
+        let cluster = cluster(move |_| status(403, "Forbidden", message, json!({})));
+        let options = options(Precondition::CreateOnly);
+        let outcome = cluster.apply(&kind(), &config_map(), &options).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.missing_right().as_deref(), right, "{error}");
+        let ClusterError::Forbidden { act, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(act.verb, verb);
+    }
+
+    /// What is missing is named, and what admission refuses is not taken for it.
+    #[tokio::test]
+    async fn the_right_that_is_missing_is_named() {
+        let patch = "configmaps \"a\" is forbidden: User \"jane\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"wallet\"";
+        let right = "patch configmaps in namespace wallet (user tester)";
+        check_right(patch, "patch", Some(right)).await;
+        let right = "create configmaps in namespace wallet (user tester)";
+        check_right("configmaps \"a\" is forbidden: ", "create", Some(right)).await;
+        let create = "configmaps \"a\" is forbidden: User \"jane\" cannot create resource \"configmaps\" in API group \"\"";
+        check_right(create, "create", Some(right)).await;
+        let quota = "configmaps \"a\" is forbidden: exceeded quota: few";
+        check_right(quota, "patch", None).await;
     }
 
     /// Checks how often an apply is sent when connections break.

@@ -173,13 +173,13 @@ async fn again(
     if ours || same {
         return Ok(Ok(uid));
     }
-    let what = if step.before.is_some() {
-        "was replaced"
-    } else {
-        "was created"
+    let what = match (&step.before, &step.unseen) {
+        (Some(_), _) => "was replaced by somebody else while this ran",
+        (None, None) => "was created by somebody else while this ran",
+        (None, Some(_)) => "is there, not recorded as ours, and could not be listed",
     };
     Ok(Err(format!(
-        "it {what} by somebody else while this ran (uid {}); run again to see it planned",
+        "it {what} (uid {}); run again to see it planned",
         uid.unwrap_or_default()
     )))
 }

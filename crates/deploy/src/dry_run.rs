@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, task::JoinSet};
 use underpin_cluster::{ApplyOptions, Cause, Cluster, ClusterError, ConflictKind, Precondition};
-use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, World};
-use underpin_plan::{FieldConflict, MergeOutcome, Prepared, Situation};
+use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, Unvalidated, World};
+use underpin_plan::{FieldConflict, MergeOutcome, Objection, Prepared, Situation};
 use underpin_refs::is_deployer_manager;
 
 use crate::{Deployment, Event, Observer, kinds::Kinds, unchanged::Unchanged};
@@ -58,9 +58,10 @@ pub(crate) async fn dry_runs(
             Ok(Some(question)) => questions.push(question),
             Ok(None) => {}
             Err(why) => {
-                found
-                    .outcomes
-                    .insert(one.desired.key.clone(), MergeOutcome::NotAsked(why));
+                found.outcomes.insert(
+                    one.desired.key.clone(),
+                    MergeOutcome::NotAsked(Unvalidated::TooEarly(why)),
+                );
             }
         }
     }
@@ -185,12 +186,25 @@ pub(crate) fn field_conflicts(
 const BRIEF: usize = 200;
 
 /// The fields and what is wrong with each, without the objects that the server quotes in between.
-fn told(causes: &[Cause]) -> String {
-    let told: Vec<String> = causes
-        .iter()
-        .map(|cause| format!("{}: {}", cause.field, without_quotation(&cause.message)))
-        .collect();
-    told.join("; ")
+fn told(causes: &[Cause]) -> Vec<Objection> {
+    let told = causes.iter().map(|cause| Objection {
+        field: cause.field.clone(),
+        words: without_quotation(&cause.message).to_owned(),
+    });
+    told.collect()
+}
+
+/// The same of fields that cannot change, without the value that was sent: the plan shows it.
+fn immutable(causes: &[Cause]) -> Vec<Objection> {
+    let mut told = told(causes);
+    for objection in &mut told {
+        let words = objection.words.strip_prefix("Invalid value: ");
+        let end = words.and_then(|words| words.rsplit_once(": "));
+        if let Some((_, end)) = end {
+            objection.words = end.to_owned();
+        }
+    }
+    told
 }
 
 /// `Invalid value: core.PodTemplateSpec{…}: field is immutable` ends with all that matters.
@@ -204,14 +218,29 @@ fn without_quotation(message: &str) -> &str {
 fn refusal(error: &ClusterError) -> MergeOutcome {
     match error {
         ClusterError::Invalid { causes, .. } if error.is_immutable() => {
-            MergeOutcome::Immutable(told(causes))
+            MergeOutcome::Immutable(immutable(causes))
         }
-        ClusterError::Invalid { .. }
-        | ClusterError::Server {
+        ClusterError::Invalid {
+            causes, message, ..
+        } => {
+            let fields = Objection::of_schema(message).unwrap_or_else(|| told(causes));
+            MergeOutcome::Refused(if fields.is_empty() {
+                vec![Objection::to_all(error.to_string())]
+            } else {
+                fields
+            })
+        }
+        ClusterError::Server {
             code: 400 | 422, ..
-        } => MergeOutcome::Refused(error.to_string()),
-        // No right to ask, no answer, changed meanwhile: the apply itself will tell.
-        error => MergeOutcome::NotAsked(error.to_string()),
+        } => MergeOutcome::Refused(vec![Objection::to_all(error.to_string())]),
+        // No answer, changed meanwhile, refused as things are: the apply itself will tell.
+        error => MergeOutcome::NotAsked(match error.missing_right() {
+            Some(right) => Unvalidated::NoRight(right),
+            None if error.is_already_exists() => Unvalidated::NoAnswer(
+                "it is there, and was not seen when the world was read".to_owned(),
+            ),
+            None => Unvalidated::NoAnswer(error.to_string()),
+        }),
     }
 }
 

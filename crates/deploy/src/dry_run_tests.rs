@@ -338,6 +338,7 @@ async fn an_unchanged_object_is_kept() {
     let preparation = Preparation {
         placement,
         objects: vec![prepared],
+        autoscaled: [].into(),
         problems: Vec::new(),
     };
     let input = UpInput {

@@ -46,6 +46,8 @@ mod up;
 mod wait;
 mod waves;
 
+pub mod rights;
+
 #[cfg(test)]
 mod apply_tests;
 #[cfg(test)]
@@ -61,9 +63,10 @@ pub use error::DeployError;
 pub use frozen::{freeze, up_frozen};
 pub use history::{History, HistoryError, RevisionComparison, compare_revisions, history};
 pub use import::{Import, ImportFrom, Imported, import};
-pub use observe::{Event, Observer, Pending, Readiness, StepResult, WaveReadiness};
+pub use observe::{Event, Held, Observer, Pending, Readiness, StepResult, WaveReadiness};
 pub use planning::{Planned, plan, read_world};
 pub use run::{Failure, NotReady, Outcome, Summary};
+pub use session::check_claims_read;
 pub use status::{ClaimStatus, KeptNamespace, NotReadyNow, Status, status};
 pub use stop::{Stop, StopReason};
 pub use up::up;

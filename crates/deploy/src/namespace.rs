@@ -4,7 +4,7 @@ use underpin_cluster::{Deletion, Propagation};
 use underpin_model::{Action, Object, Step};
 
 use crate::{
-    StepResult,
+    Held, StepResult,
     count::{NamespaceRemoval, settled_count},
     remove::{Going, await_gone, newly_protected},
     tools::Tools,
@@ -40,14 +40,13 @@ pub(crate) async fn delete_step(
                 Some(()),
             ));
         }
-        let going = |finalizers| Going {
+        let going = Going {
             kind: &removal.kind,
             key: &step.key,
             uid: expected.as_deref(),
-            finalizers,
+            held: Held::ByContents,
         };
         if live.is_terminating() {
-            let going = going(vec!["its contents".to_owned()]);
             return await_gone(&tools, &going, removal.patience).await;
         }
         if let Some(protection) = newly_protected(&live, &step) {
@@ -77,8 +76,8 @@ pub(crate) async fn delete_step(
             .await;
         match deletion {
             Ok(Deletion::Gone) => return Ok((StepResult::Done, Some(()))),
-            Ok(Deletion::Accepted { finalizers }) => {
-                return await_gone(&tools, &going(finalizers), removal.patience).await;
+            Ok(Deletion::Accepted { .. }) => {
+                return await_gone(&tools, &going, removal.patience).await;
             }
             Err(error) if error.is_conflict() => {}
             Err(error) => return Ok((StepResult::Failed(error.to_string()), None)),

@@ -1,6 +1,8 @@
 //! What a run reports while it goes on.
 
-use underpin_model::{Lock, Mask, ObjectKey};
+use std::fmt;
+
+use underpin_model::{Lock, Mask, ObjectKey, wording};
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,8 +11,8 @@ pub enum StepResult {
     Done,
     /// It was done before, by an interrupted run or somebody else.
     AlreadyDone,
-    /// The server accepted the deletion; these finalizers still hold the object.
-    Terminating(String),
+    /// The server accepted the deletion; something still holds the object.
+    Terminating(Held),
     /// The object was left alone after all, and why.
     Kept(String),
     /// It failed, and why.
@@ -25,10 +27,49 @@ impl StepResult {
     pub fn masked(self, mask: &Mask) -> Self {
         match self {
             Self::Done | Self::AlreadyDone => self,
-            Self::Terminating(why) => Self::Terminating(mask.apply(&why)),
+            Self::Terminating(held) => Self::Terminating(held.masked(mask)),
             Self::Kept(why) => Self::Kept(mask.apply(&why)),
             Self::Failed(why) => Self::Failed(mask.apply(&why)),
             Self::Skipped(why) => Self::Skipped(mask.apply(&why)),
+        }
+    }
+}
+
+/// What keeps an object whose deletion was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// These finalizers, which whoever set them takes away when all is done that they stand for.
+    By(Vec<String>),
+    /// What is still in the namespace.
+    ByContents,
+}
+
+impl Held {
+    /// Whether only finalizers of others than Kubernetes itself hold it: then nothing of the cluster
+    /// is left half done by removing them.
+    pub fn by_others(&self) -> bool {
+        let of_others = |name: &String| name.contains('/') && !name.contains("kubernetes.io/");
+        matches!(self, Self::By(names) if !names.is_empty() && names.iter().all(of_others))
+    }
+
+    fn masked(self, mask: &Mask) -> Self {
+        match self {
+            Self::By(names) => Self::By(names.iter().map(|name| mask.apply(name)).collect()),
+            Self::ByContents => self,
+        }
+    }
+}
+
+/// `finalizer example.com/backup`.
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::By(names) => match names.as_slice() {
+                [] => f.write_str("nothing that it names"),
+                [only] => write!(f, "finalizer {only}"),
+                names => write!(f, "finalizers {}", wording::list(names)),
+            },
+            Self::ByContents => f.write_str("its contents"),
         }
     }
 }
@@ -125,7 +166,7 @@ mod tests {
         let mask = Mask::new(["hunter2".to_owned()]);
         let quoted = || "spec.password: Invalid value: \"hunter2\"".to_owned();
         for result in [
-            StepResult::Terminating(quoted()),
+            StepResult::Terminating(Held::By(vec![quoted()])),
             StepResult::Kept(quoted()),
             StepResult::Failed(quoted()),
             StepResult::Skipped(quoted()),

@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
-use underpin_model::{Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, World};
+use underpin_model::{
+    Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, Unread, World,
+};
 use underpin_plan::{
     Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
     judge, naming::derive_namespace, plan_up, prepare, resolve_placement,
@@ -106,7 +108,7 @@ pub async fn plan(
 ) -> Result<Planned, DeployError> {
     observer.event(Event::Reading);
     let environment = &deployment.environment;
-    let world = read(deployment, &namespaces_of_interest(deployment).await?).await?;
+    let mut world = read(deployment, &namespaces_of_interest(deployment).await?).await?;
     let ownership = Ownership::of(&world);
     let claim = session::claim_of(deployment, &world)?;
     let placement = resolve_placement(&environment.derivation(), claim.as_ref(), &world)?;
@@ -128,8 +130,9 @@ pub async fn plan(
     let terminating: Vec<ObjectKey> = preparation.terminating().cloned().collect();
     let kinds = Kinds::new(&world, declared.iter());
     let answers = dry_runs(deployment, &world, &kinds, &preparation.objects, observer).await;
-    let key = deployment.store.fingerprint_key().await.unwrap_or(None);
-    let fingerprints = deployment.fingerprints(key);
+    let key = deployment.store.fingerprint_key().await;
+    let keyless = key.as_ref().err().map(|error| keyless(deployment, error));
+    let fingerprints = deployment.fingerprints(key.unwrap_or(None));
     let input = UpInput {
         environment,
         claim: claim.as_ref(),
@@ -143,6 +146,10 @@ pub async fn plan(
         step.force |= answers.taken.contains_key(&step.key);
         // Servers quote what they refuse to change.
         step.reason = fingerprints.mask().apply(&step.reason);
+        step.unvalidated = step
+            .unvalidated
+            .take()
+            .map(|why| why.masked(fingerprints.mask()));
     }
     for problem in &mut plan.problems {
         problem.message = fingerprints.mask().apply(&problem.message);
@@ -158,6 +165,8 @@ pub async fn plan(
         acceptances: &deployment.acceptances,
         recorded: &recorded,
     });
+    // Told, and nothing that a rule goes by.
+    world.unread.extend(keyless);
     Ok(Planned {
         world,
         ownership,
@@ -169,6 +178,19 @@ pub async fn plan(
         fingerprints,
         kinds,
     })
+}
+
+/// What is not known without the key: secret values are hidden, and cannot be told apart.
+fn keyless(deployment: &Deployment, error: &ClusterError) -> Unread {
+    Unread {
+        kind: Some(GroupKind::core("Secret")),
+        group: String::new(),
+        namespace: Some(deployment.claims_namespace.clone()),
+        reason: format!(
+            "whether a secret value changes, or an object was changed since it was applied, is \
+             unknown without the fingerprint key: {error}"
+        ),
+    }
 }
 
 /// Whether a step leaves a declared object to somebody else: no entry is ever made for it.

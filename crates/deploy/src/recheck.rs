@@ -52,6 +52,7 @@ async fn judged_again(
         steps,
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
+        autoscaled: BTreeMap::new(),
         drifted: BTreeSet::new(),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),

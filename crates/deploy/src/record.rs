@@ -215,6 +215,7 @@ mod tests {
             steps: vec![step],
             conflicts: BTreeMap::new(),
             taken: BTreeMap::new(),
+            autoscaled: BTreeMap::new(),
             drifted: std::collections::BTreeSet::new(),
             nonces: BTreeMap::new(),
             dropped: BTreeMap::new(),

@@ -7,7 +7,7 @@ use underpin_cluster::{ClusterError, Deletion, Propagation};
 use underpin_model::{Object, ObjectKey, ResourceKind, Step};
 use underpin_refs::{protections, rebound};
 
-use crate::{StepResult, StopReason, tools::Tools, waves::StepEnd};
+use crate::{Held, StepResult, StopReason, tools::Tools, waves::StepEnd};
 
 /// How often one object is read again and decided again after it changed underfoot.
 const ATTEMPTS: usize = 5;
@@ -56,7 +56,7 @@ pub(crate) async fn delete_step(
                     kind: &kind,
                     key: &step.key,
                     uid: expected.as_deref(),
-                    finalizers,
+                    held: Held::By(finalizers),
                 };
                 return await_gone(&tools, &going, patience).await;
             }
@@ -128,7 +128,7 @@ pub(crate) struct Going<'a> {
     pub(crate) kind: &'a ResourceKind,
     pub(crate) key: &'a ObjectKey,
     pub(crate) uid: Option<&'a str>,
-    pub(crate) finalizers: Vec<String>,
+    pub(crate) held: Held,
 }
 
 /// Waits until the object is gone, or another took its name.
@@ -146,11 +146,7 @@ pub(crate) async fn await_gone(
             Err(error) => return Ok((StepResult::Failed(error.to_string()), None)),
         }
         if Instant::now() >= end {
-            let held = match going.finalizers.join(", ") {
-                held if held.is_empty() => "nothing that it names".to_owned(),
-                held => held,
-            };
-            return Ok((StepResult::Terminating(held), None));
+            return Ok((StepResult::Terminating(going.held.clone()), None));
         }
         if let Some(reason) = tools.stop.sleep(POLL).await {
             return Err(reason);

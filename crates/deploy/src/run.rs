@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use underpin_model::{ObjectKey, RevisionContent, Step};
+use underpin_model::{ObjectKey, Place, RevisionContent, Step};
 use underpin_readiness::diagnosis::Diagnosis;
 
 use crate::{Planned, StepResult, StopReason};
@@ -39,6 +39,8 @@ pub struct Failure {
     pub key: ObjectKey,
     /// What went wrong, and why: of what is not ready, the cause.
     pub message: String,
+    /// Where that is declared: the field, where one is known, else the object.
+    pub place: Option<Place>,
     /// What bears the cause out, where something was waited for in vain.
     pub not_ready: Option<Box<NotReady>>,
 }
@@ -58,6 +60,7 @@ impl Failure {
         Self {
             key,
             message: message.into(),
+            place: None,
             not_ready: None,
         }
     }

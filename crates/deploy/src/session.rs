@@ -45,10 +45,7 @@ pub(crate) fn claim_of(
 
 /// Refuses to go on where claims were not all read. They are listed in their own namespace by a call
 /// of their own: that the ConfigMaps of other namespaces could not be listed says nothing of them.
-pub(crate) fn check_claims_read(
-    claims_namespace: &str,
-    unread: &[Unread],
-) -> Result<(), DeployError> {
+pub fn check_claims_read(claims_namespace: &str, unread: &[Unread]) -> Result<(), DeployError> {
     let config_maps = GroupKind::core("ConfigMap");
     let missed = unread.iter().find(|unread| {
         unread.kind.as_ref() == Some(&config_maps)

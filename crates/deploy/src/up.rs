@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
-use underpin_model::{Action, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step};
-use underpin_plan::Fingerprints;
+use underpin_model::{
+    Action, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step, Unvalidated, wording,
+};
+use underpin_plan::{Fingerprints, Plan, Problem};
 
 use crate::{
     DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
@@ -44,7 +46,11 @@ pub(crate) async fn up_planned(
     confirm: impl Fn(&Planned) -> bool,
     check: impl Fn(Planned) -> Result<Planned, DeployError>,
 ) -> Result<Outcome, DeployError> {
-    let plan = || async { check(plan_when_gone(deployment, observer, stop).await?) };
+    let plan = || async {
+        let mut planned = plan_when_gone(deployment, observer, stop).await?;
+        refuse_without_right(&mut planned.plan);
+        check(planned)
+    };
     let settled = Planned::is_settled;
     match agree(deployment, observer, stop, confirm, plan, settled).await? {
         Agreement::Ended(Outcome::Settled(planned)) if deployment.settings.wait => {
@@ -56,6 +62,35 @@ pub(crate) async fn up_planned(
             Ok(Outcome::Ran(planned, summary))
         }
     }
+}
+
+/// Nothing is begun that cannot be finished: who may not ask what an apply would do may not apply.
+fn refuse_without_right(plan: &mut Plan) {
+    let mut missing: BTreeMap<&String, Vec<&ObjectKey>> = BTreeMap::new();
+    for step in &plan.steps {
+        if let Some(Unvalidated::NoRight(right)) = &step.unvalidated {
+            missing.entry(right).or_default().push(&step.key);
+        }
+    }
+    let help = format!(
+        "an administrator grants what is needed: `underpin rbac --for up --environment {} --user \
+         NAME | kubectl apply -f -`",
+        plan.environment
+    );
+    let problem = |(right, keys): (&String, Vec<&ObjectKey>)| {
+        Some(Problem {
+            key: (*keys.first()?).clone(),
+            place: None,
+            message: format!("{}: no right to {right}", wording::list(&keys)),
+            help: None,
+        })
+    };
+    let mut problems: Vec<Problem> = missing.into_iter().filter_map(problem).collect();
+    // One way out of all of them.
+    if let Some(last) = problems.last_mut() {
+        last.help = Some(help);
+    }
+    plan.problems.extend(problems);
 }
 
 /// Where nothing is to be done, waits for what a former run left before it was ready. That only

@@ -41,7 +41,7 @@ pub use owner::Owner;
 pub use path::FieldPath;
 pub use reference::{Reference, Relation, Strength, Target};
 pub use selector::{LabelSelector, Requirement};
-pub use step::{Action, FieldChange, KeepReason, Step};
+pub use step::{Action, FieldChange, KeepReason, Step, Unvalidated};
 pub use suggest::{listed, nearest};
 pub use world::{ClusterIdentity, ResourceKind, Unread, World};
 

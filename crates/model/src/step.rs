@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde_json::Value;
 
-use crate::{FieldExpression, FieldPath, LogicalKey, Object, ObjectKey, Owner};
+use crate::{FieldExpression, FieldPath, LogicalKey, Mask, Object, ObjectKey, Owner};
 
 /// What a step does to one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,46 @@ pub struct FieldChange {
     pub after: Option<Value>,
 }
 
+/// Why the server has not said what a step would come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unvalidated {
+    /// Its namespace or its kind is made first, by the same plan.
+    TooEarly(String),
+    /// There is no right to ask, and with that none to write: Kubernetes authorises a dry run as the
+    /// write itself. What is missing.
+    NoRight(String),
+    /// It gave no answer that holds, and what it said.
+    NoAnswer(String),
+}
+
+impl Unvalidated {
+    /// The reason, for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TooEarly(_) => "too-early",
+            Self::NoRight(_) => "no-right",
+            Self::NoAnswer(_) => "no-answer",
+        }
+    }
+
+    /// The reason, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::TooEarly(why) | Self::NoRight(why) | Self::NoAnswer(why) => why,
+        }
+    }
+
+    /// The same without values that the mask knows: servers quote what they do not take.
+    #[must_use]
+    pub fn masked(self, mask: &Mask) -> Self {
+        match self {
+            Self::TooEarly(why) => Self::TooEarly(mask.apply(&why)),
+            Self::NoRight(why) => Self::NoRight(mask.apply(&why)),
+            Self::NoAnswer(why) => Self::NoAnswer(mask.apply(&why)),
+        }
+    }
+}
+
 /// One step of a plan: one object, one action, and why.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -112,6 +152,11 @@ pub struct Step {
     pub changes: Vec<FieldChange>,
     /// Whether the server has validated this step by dry run.
     pub validated: bool,
+    /// Why it has not, where it was to be asked.
+    pub unvalidated: Option<Unvalidated>,
+    /// Why it is not known whether the object is there: then `before` is absent, and the object is
+    /// not.
+    pub unseen: Option<String>,
     /// Whether conflicts with other field managers were accepted for this object.
     pub force: bool,
     /// Wave in which the step runs, from 0. Steps of one wave run in parallel.
@@ -134,6 +179,8 @@ impl Step {
             after: None,
             changes: Vec::new(),
             validated: false,
+            unvalidated: None,
+            unseen: None,
             force: false,
             wave: 0,
             requires: Vec::new(),
@@ -157,5 +204,26 @@ impl Step {
     pub fn keep(&mut self, why: KeepReason) {
         self.reason = why.to_string();
         self.action = Action::Keep(why);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a server says may quote what it was sent.
+    #[test]
+    fn why_the_server_has_not_said_holds_no_secret() {
+        let mask = Mask::new(["not-to-be-seen".to_owned()]);
+        let said = || "webhook refused not-to-be-seen".to_owned();
+        for why in [
+            Unvalidated::TooEarly(said()),
+            Unvalidated::NoRight(said()),
+            Unvalidated::NoAnswer(said()),
+        ] {
+            let masked = why.clone().masked(&mask);
+            assert_eq!(masked.name(), why.name());
+            assert_eq!(masked.message(), "webhook refused •••");
+        }
     }
 }

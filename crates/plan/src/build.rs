@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{
     Action, Claim, Entry, FieldChange, FieldPath, GroupKind, KeepReason, LogicalKey, Object,
-    ObjectKey, Step, World, names,
+    ObjectKey, Step, Unvalidated, World, names,
 };
 use underpin_refs::protection_from_key;
 
 use crate::{
-    Acceptances, Environment, Fingerprints, Preparation, Prepared, Problem, ResolvedPlacement,
-    Situation, diff, managed_fields::our_apply, order,
+    Acceptances, Autoscaled, Environment, Fingerprints, Objection, Preparation, Prepared, Problem,
+    ResolvedPlacement, Situation, diff, managed_fields::our_apply, order,
 };
 
 /// What the server says an apply would do, asked by dry run.
@@ -22,13 +22,16 @@ pub enum MergeOutcome {
     Creatable,
     /// Other field managers own fields that would change.
     Conflicts(Vec<FieldConflict>),
-    /// An immutable field would change; the server's own words.
-    Immutable(String),
-    /// The server refuses the object; its own words.
-    Refused(String),
-    /// The server was not asked, and why: its namespace or kind is not there yet, or no right to.
-    NotAsked(String),
+    /// Immutable fields would change.
+    Immutable(Vec<Objection>),
+    /// The server refuses the object.
+    Refused(Vec<Objection>),
+    /// The server was not asked, or gave no answer that holds.
+    NotAsked(Unvalidated),
 }
+
+/// What servers say of a field that a kind does not have.
+const UNDECLARED: &str = "field not declared in schema";
 
 /// A field that another manager owns with another value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +70,8 @@ pub struct Plan {
     /// that are adopted by name, and what a former deployer left on our own. Of no other field, and
     /// from no other manager, may anything be taken.
     pub taken: BTreeMap<ObjectKey, Vec<FieldConflict>>,
+    /// Declared replicas that are not applied, since an autoscaler sets them.
+    pub autoscaled: BTreeMap<ObjectKey, Autoscaled>,
     /// Objects whose manifest is what was last applied, and which the plan would change all the same:
     /// somebody else has changed them since.
     pub drifted: BTreeSet<ObjectKey>,
@@ -136,6 +141,7 @@ pub fn plan_up(input: &UpInput<'_>, preparation: Preparation) -> Plan {
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
+        autoscaled: preparation.autoscaled,
         drifted: BTreeSet::new(),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
@@ -195,10 +201,16 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
             return;
         }
         (Situation::Absent, _) | (_, None) => {
-            step.reason = match recorded {
-                Some(entry) if entry.uid.is_some() => "was deleted by somebody else".to_owned(),
-                _ => "is not there yet".to_owned(),
+            let unread = input.world.unread(&key.kind, key.namespace.as_deref());
+            step.unseen = unread.map(|unread| unread.reason.clone());
+            let was_there = recorded.is_some_and(|entry| entry.uid.is_some());
+            let reason = match (unread.is_some(), was_there) {
+                (true, true) => "is recorded and could not be read: what changes is unknown",
+                (true, false) => "could not be read: whether it is there is unknown",
+                (false, true) => "was deleted by somebody else",
+                (false, false) => "is not there yet",
             };
+            reason.clone_into(&mut step.reason);
             step.after = Some(prepared.desired.clone());
         }
         (Situation::Ours, Some(_)) => {
@@ -229,13 +241,7 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
         return;
     }
     let Some(desired) = &step.desired else { return };
-    let place = desired.origin.place_of(&FieldPath::root());
-    let problem = |message: String, help: Option<String>| Problem {
-        key: step.key.clone(),
-        place: place.clone(),
-        message,
-        help,
-    };
+    let desired = desired.clone();
     match input.outcomes.get(&step.key) {
         Some(MergeOutcome::Merged(merged)) => {
             step.validated = true;
@@ -245,51 +251,100 @@ fn settle_outcome(input: &UpInput<'_>, step: &mut Step, plan: &mut Plan) {
         Some(MergeOutcome::Creatable) => step.validated = true,
         Some(MergeOutcome::Conflicts(conflicts)) => {
             plan.conflicts.insert(step.key.clone(), conflicts.clone());
-            step.after = Some(desired.clone());
+            step.after = Some(desired);
         }
-        Some(MergeOutcome::Immutable(words)) => {
-            if step.action == Action::Adopt && !step.force {
-                // Not ours: deleting it is not ours to decide, whatever the manifest allows.
-                plan.problems.push(problem(
-                    format!(
-                        "{} exists without a recorded owner and cannot be changed in place: {words}",
-                        step.key
-                    ),
-                    Some(format!(
-                        "give it a new name, or take it over by name: --adopt {}",
-                        step.key.subject()
-                    )),
-                ));
-            } else if may_recreate(desired) {
+        Some(MergeOutcome::Immutable(objections)) => {
+            let not_ours = step.action == Action::Adopt && !step.force;
+            if !not_ours && may_recreate(&desired) {
+                let words: Vec<String> = objections.iter().map(ToString::to_string).collect();
                 step.action = Action::Replace;
-                step.reason = format!("an immutable field changes: {words}");
-                step.after = Some(desired.clone());
-            } else {
-                plan.problems.push(problem(
-                    format!("{} cannot be changed in place: {words}", step.key),
-                    Some(immutable_help(&step.key)),
-                ));
+                step.reason = format!("an immutable field changes: {}", words.join("; "));
+                step.after = Some(desired);
+                return;
+            }
+            show_refused(input, step, "cannot be done in place, see below");
+            plan.problems.extend(objections.iter().map(|objection| {
+                let what = objection.to_string();
+                // Not ours: deleting it is not ours to decide, whatever the manifest allows.
+                let (message, help) = if not_ours {
+                    let help = "give it a new name, or take it over by name: --adopt";
+                    (
+                        format!(
+                            "{} exists without a recorded owner and cannot be changed in place: \
+                             {what}",
+                            step.key
+                        ),
+                        format!("{help} {}", step.key.subject()),
+                    )
+                } else {
+                    let message = format!("{} cannot be changed in place: {what}", step.key);
+                    (message, immutable_help(&step.key))
+                };
+                objected(&desired, objection, message, Some(help))
+            }));
+        }
+        Some(MergeOutcome::Refused(objections)) => {
+            show_refused(input, step, "refused by the server, see below");
+            plan.problems.extend(objections.iter().map(|objection| {
+                let message = format!("the server refuses {}: {objection}", step.key);
+                objected(
+                    &desired,
+                    objection,
+                    message,
+                    refused_help(&desired, objection),
+                )
+            }));
+        }
+        outcome @ (Some(MergeOutcome::NotAsked(_)) | None) => {
+            if let Some(MergeOutcome::NotAsked(why)) = outcome {
+                step.unvalidated = Some(why.clone());
+            }
+            step.after.get_or_insert(desired);
+            show_declared_changes(input, step);
+            let changes_something = step.before.is_some() && step.action != Action::Create;
+            if changes_something && step.reason.is_empty() {
+                step.reason = match step.changes.len() {
+                    0 => "nothing that is declared differs, as far as is known".to_owned(),
+                    1 => "1 declared field differs".to_owned(),
+                    count => format!("{count} declared fields differ"),
+                };
             }
         }
-        Some(MergeOutcome::Refused(words)) => {
-            plan.problems.push(problem(
-                format!("the server refuses {}: {words}", step.key),
-                None,
-            ));
-        }
-        Some(MergeOutcome::NotAsked(_)) | None => {
-            step.after.get_or_insert_with(|| desired.clone());
-            if let (Some(before), Some(after)) = (&step.before, &step.after)
-                && step.action != Action::Create
-            {
-                let all = diff::changes(before, after, input.fingerprints);
-                // Without the server's merge, what it defaulted would look like a removal.
-                step.changes = all
-                    .into_iter()
-                    .filter(|change| change.after.is_some())
-                    .collect();
-            }
-        }
+    }
+}
+
+/// A problem at the field that the server objects to.
+fn objected(
+    desired: &Object,
+    objection: &Objection,
+    message: String,
+    help: Option<String>,
+) -> Problem {
+    Problem {
+        key: desired.key.clone(),
+        place: desired.origin.place_of(&objection.path(&desired.value)),
+        message,
+        help,
+    }
+}
+
+/// Shows what an apply would have changed, and that it cannot.
+fn show_refused(input: &UpInput<'_>, step: &mut Step, why: &str) {
+    // Asked it was.
+    step.validated = true;
+    step.after.clone_from(&step.desired);
+    show_declared_changes(input, step);
+    why.clone_into(&mut step.reason);
+}
+
+/// Without the server's merge, what it defaulted would look like a removal.
+fn show_declared_changes(input: &UpInput<'_>, step: &mut Step) {
+    if let (Some(before), Some(after)) = (&step.before, &step.after)
+        && step.action != Action::Create
+    {
+        let all = diff::changes(before, after, input.fingerprints).into_iter();
+        let declared = all.filter(|change| change.after.is_some() && !is_our_mark(change));
+        step.changes = declared.collect();
     }
 }
 
@@ -346,11 +401,39 @@ fn immutable_help(key: &ObjectKey) -> String {
         )
     } else {
         format!(
-            "give it a new name, or allow delete-and-create on the object: \
-             annotation {}: recreate",
+            "put back what it was created with, or give the object a new name; or let `up` delete \
+             it and create it anew: annotate it with `{}: recreate`",
             names::ON_IMMUTABLE_ANNOTATION
         )
     }
+}
+
+/// The way out where a kind has no such field.
+fn refused_help(desired: &Object, objection: &Objection) -> Option<String> {
+    if objection.words != UNDECLARED {
+        return None;
+    }
+    let path = objection.path(&desired.value);
+    let parent = path.parent().unwrap_or_default();
+    // Without places in lists, as the command takes it.
+    let fields = parent.as_str().split('[').enumerate();
+    let fields: String = fields
+        .map(|(index, part)| match (index, part.split_once(']')) {
+            (0, _) => part,
+            (_, Some((_, after))) => after,
+            (_, None) => "",
+        })
+        .collect();
+    let dot = if fields.is_empty() { "" } else { "." };
+    let kind = desired.key.kind.kind.to_ascii_lowercase();
+    let version = match desired.key.kind.group.as_str() {
+        "" => String::new(),
+        group => format!(" --api-version={group}/{}", desired.version),
+    };
+    Some(format!(
+        "correct its name or its indentation; `kubectl explain {kind}{dot}{fields}{version}` lists \
+         the fields there are"
+    ))
 }
 
 fn terminating(key: &ObjectKey, desired: &Object, world: &World) -> Problem {

@@ -36,23 +36,17 @@ pub(crate) fn replicas() -> FieldExpression {
 
 /// Leaves `spec.replicas` out of what is applied, because an autoscaler sets it. Where our own
 /// apply still owns the field, the live value is sent along: dropping an owned field resets it to
-/// its default, and the workload would shrink to one replica.
-pub(crate) fn leave_replicas(desired: &mut Value, live: Option<&Object>) {
+/// its default, and the workload would shrink to one replica. Returns what was declared.
+pub(crate) fn leave_replicas(desired: &mut Value, live: Option<&Object>) -> Option<Value> {
     let owned = live.is_some_and(owns_replicas);
     let value = live
         .and_then(|live| live.at("/spec/replicas"))
         .filter(|_| owned)
         .cloned();
-    let Some(spec) = desired.get_mut("spec").and_then(Value::as_object_mut) else {
-        return;
-    };
+    let spec = desired.get_mut("spec").and_then(Value::as_object_mut)?;
     match value {
-        Some(value) => {
-            spec.insert("replicas".to_owned(), value);
-        }
-        None => {
-            spec.remove("replicas");
-        }
+        Some(value) => spec.insert("replicas".to_owned(), value),
+        None => spec.remove("replicas"),
     }
 }
 
@@ -124,7 +118,8 @@ mod tests {
             (Some(live("underpin")), Some(json!(7))),
         ] {
             let mut value = desired();
-            leave_replicas(&mut value, live.as_ref());
+            let declared = leave_replicas(&mut value, live.as_ref());
+            assert_eq!(declared, Some(json!(2)));
             assert_eq!(value.pointer("/spec/replicas").cloned(), expect);
         }
     }

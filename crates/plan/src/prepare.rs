@@ -1,7 +1,7 @@
 //! From declared objects to what would be sent: placement, stamp and left-alone fields settled,
 //! and each object's situation in the world told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -62,8 +62,19 @@ pub struct Preparation {
     /// The declared objects, in declared order. The placement's Namespace comes first where it is
     /// this environment's to create and not declared.
     pub objects: Vec<Prepared>,
+    /// Declared replicas that are not applied, by the workload that declares them.
+    pub autoscaled: BTreeMap<ObjectKey, Autoscaled>,
     /// What makes the plan impossible.
     pub problems: Vec<Problem>,
+}
+
+/// Replicas that a workload declares, and that an autoscaler sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Autoscaled {
+    /// As declared.
+    pub declared: Value,
+    /// The autoscaler.
+    pub by: ObjectKey,
 }
 
 impl Preparation {
@@ -101,12 +112,13 @@ pub fn prepare(
         autoscaled: &autoscaled,
     };
     let (mut objects, mut problems) = (Vec::new(), Vec::new());
+    let mut left = BTreeMap::new();
     if let Some(namespace) = settler.implicit_namespace(declared) {
-        objects.extend(settler.settle(&namespace, &mut problems));
+        objects.extend(settler.settle(&namespace, &mut left, &mut problems));
     }
     let mut seen: BTreeMap<ObjectKey, &Object> = BTreeMap::new();
     for object in declared {
-        let Some(prepared) = settler.settle(object, &mut problems) else {
+        let Some(prepared) = settler.settle(object, &mut left, &mut problems) else {
             continue;
         };
         match seen.insert(prepared.desired.key.clone(), object) {
@@ -117,6 +129,7 @@ pub fn prepare(
     Ok(Preparation {
         placement,
         objects,
+        autoscaled: left,
         problems,
     })
 }
@@ -154,12 +167,12 @@ fn declared_definitions(declared: &[Object]) -> BTreeMap<GroupKind, bool> {
         .collect()
 }
 
-/// Workloads whose replicas an autoscaler sets, live or declared.
+/// Workloads whose replicas an autoscaler sets, live or declared, and which.
 fn autoscaled_workloads(
     world: &World,
     declared: &[Object],
     placement: &str,
-) -> BTreeSet<ObjectKey> {
+) -> BTreeMap<ObjectKey, ObjectKey> {
     let live = world
         .objects()
         .filter(|object| is_autoscaler(&object.key.kind))
@@ -183,7 +196,7 @@ fn autoscaled_workloads(
         .into_iter()
         .filter(|reference| reference.relation == Relation::ScaleTarget)
         .filter_map(|reference| match reference.target {
-            Target::Object(key) => Some(key),
+            Target::Object(key) => Some((key, reference.from)),
             _ => None,
         })
         .collect()
@@ -212,7 +225,7 @@ struct Settler<'a> {
     ownership: &'a Ownership,
     placement: &'a ResolvedPlacement,
     definitions: &'a BTreeMap<GroupKind, bool>,
-    autoscaled: &'a BTreeSet<ObjectKey>,
+    autoscaled: &'a BTreeMap<ObjectKey, ObjectKey>,
 }
 
 impl Settler<'_> {
@@ -253,7 +266,12 @@ impl Settler<'_> {
                 .any(|object| object.key.is_namespace() && !recorded(&object.key))
     }
 
-    fn settle(&self, object: &Object, problems: &mut Vec<Problem>) -> Option<Prepared> {
+    fn settle(
+        &self,
+        object: &Object,
+        left: &mut BTreeMap<ObjectKey, Autoscaled>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Prepared> {
         let key = match self.live_key(object) {
             Ok(key) => key,
             Err(problem) => {
@@ -276,8 +294,11 @@ impl Settler<'_> {
         if let Some(live) = live {
             leave_alone(&mut value, live, &left_alone);
         }
-        if self.autoscaled.contains(&key) {
-            leave_replicas(&mut value, live);
+        if let Some(by) = self.autoscaled.get(&key) {
+            if let Some(declared) = leave_replicas(&mut value, live) {
+                let by = by.clone();
+                left.insert(key.clone(), Autoscaled { declared, by });
+            }
             left_alone.push(replicas());
         }
         problems.extend(waiting_problems(object, &key));

@@ -14,6 +14,10 @@ const SENSITIVE_ANNOTATIONS: [&str; 3] = [
     "underpin.dev/route",
 ];
 
+/// The type of Secrets that hold a ServiceAccount's token; beside it they name its namespace and the
+/// cluster's authority, which everybody knows.
+const ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
+
 /// Parts of a variable's name that say that its value is a secret.
 const SENSITIVE_NAMES: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "API_KEY"];
 
@@ -52,6 +56,16 @@ pub fn secret_values(object: &Object) -> Vec<String> {
     let mut values = Vec::new();
     let encoded = object.key.kind.is("", "Secret");
     let mut value = (*object.value).clone();
+    if encoded && object.text("/type") == Some(ACCOUNT_TOKEN) {
+        let data = value.get_mut("data").and_then(Value::as_object_mut);
+        for (_, data) in data
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| *key != "token")
+        {
+            *data = Value::Null;
+        }
+    }
     visit_secrets(object, &mut value, &mut |leaf| {
         let Some(text) = leaf.as_str() else { return };
         let decoded = STANDARD.decode(text).ok().filter(|_| encoded);
@@ -184,6 +198,13 @@ mod tests {
             "data": {"password": "aHVudGVyMg=="}, "stringData": {"user": "bob!"},
         });
         check(secret, &["hunter2", "aHVudGVyMg==", "bob!"]);
+        // What stands beside a token is known to everybody.
+        let token = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "default-token"},
+            "type": ACCOUNT_TOKEN,
+            "data": {"namespace": "c2hvcA==", "ca.crt": "Y2E=", "token": "aHVudGVyMg=="},
+        });
+        check(token, &["hunter2", "aHVudGVyMg=="]);
         let env = json!([{"name": "API_TOKEN", "value": "t0ken"}, {"name": "PORT", "value": "80"}]);
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},

@@ -37,6 +37,7 @@ pub fn plan_down(
         steps: Vec::new(),
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
+        autoscaled: BTreeMap::new(),
         drifted: BTreeSet::new(),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),

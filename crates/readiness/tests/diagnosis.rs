@@ -126,7 +126,7 @@ fn images() {
     check(
         &back_off,
         &[failed],
-        &format!("ImagePullBackOff: {image} was not found: Failed to pull image: not found"),
+        &format!("ImagePullBackOff: {image} was not found"),
         "name and tag",
     );
     check(
@@ -223,16 +223,39 @@ fn probes() {
 
 #[test]
 fn no_pods() {
-    let quota = "Error creating: pods \"web-2-x\" is forbidden: exceeded quota: small";
-    let events = [event(
-        "web-2",
-        "FailedCreate",
-        quota,
-        "2026-01-01T00:00:01Z",
-    )];
+    let quota = |pod: &str| format!("pods \"{pod}\" is forbidden: exceeded quota: small, used: 2");
+    let said = |prefix: &str, pod: &str, second: u8| {
+        let message = format!("{prefix}Error creating: {}", quota(pod));
+        event(
+            "web-2",
+            "FailedCreate",
+            &message,
+            &format!("2026-01-01T00:00:0{second}Z"),
+        )
+    };
+    // One attempt after the other, each about another pod, is one thing that is said.
+    let events = [
+        said("", "web-2-x", 1),
+        said("", "web-2-y", 2),
+        said("(combined from similar events): ", "web-2-z", 3),
+    ];
     let diagnosis = found(&[], &events);
-    assert_eq!(diagnosis.cause, format!("FailedCreate: {quota}"));
-    assert!(diagnosis.help.unwrap().contains("ResourceQuota"));
+    assert_eq!(
+        diagnosis.cause,
+        format!("FailedCreate: {}", quota("web-2-z"))
+    );
+    assert_eq!(diagnosis.events.len(), 1);
+    assert_eq!(diagnosis.events[0].count, 3);
+    let help = diagnosis.help.clone().unwrap();
+    assert!(help.contains("ResourceQuota small"), "{help}");
+    assert!(
+        help.contains("`kubectl describe quota small -n shop`"),
+        "{help}"
+    );
+    // What the object says of it is not said beside it.
+    let state = "2 of 4 pods updated; pods cannot be made: FailedCreate: exceeded quota";
+    assert_eq!(diagnosis.beside(state), "2 of 4 pods updated");
+    assert_eq!(found(&[], &[]).beside(state), state);
     assert_eq!(found(&[], &[]).cause, "0 of 1 pods available");
 }
 

@@ -81,9 +81,9 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(kind: (&str, &str), spec: Value, expect: Option<&str>) {
+    fn check((version, kind): (&str, &str), spec: &Value, expect: Option<&str>) {
         let value = json!({
-            "apiVersion": kind.0, "kind": kind.1, "metadata": {"name": "x", "namespace": "n"},
+            "apiVersion": version, "kind": kind, "metadata": {"name": "x", "namespace": "n"},
             "spec": spec,
         });
         let object = Object::from_value(value, Depth::Full, Origin::Live).expect("an object");
@@ -97,24 +97,24 @@ mod tests {
         let service = ("v1", "Service");
         check(
             service,
-            json!({"selector": {"app": "web"}}),
+            &json!({"selector": {"app": "web"}}),
             Some("spec.selector: app=web"),
         );
-        check(service, json!({"selector": {}}), None);
-        check(service, json!({}), None);
+        check(service, &json!({"selector": {}}), None);
+        check(service, &json!({}), None);
         let policy = ("networking.k8s.io/v1", "NetworkPolicy");
         check(
             policy,
-            json!({"podSelector": {}}),
+            &json!({"podSelector": {}}),
             Some("spec.podSelector: "),
         );
         check(
             ("policy/v1beta1", "PodDisruptionBudget"),
-            json!({"selector": {}}),
+            &json!({"selector": {}}),
             None,
         );
         let budget = ("policy/v1", "PodDisruptionBudget");
-        check(budget, json!({"selector": {}}), Some("spec.selector: "));
+        check(budget, &json!({"selector": {}}), Some("spec.selector: "));
     }
 
     #[test]
@@ -122,19 +122,19 @@ mod tests {
         let selector = json!({"selector": {"matchLabels": {"app": "web"}}});
         check(
             ("apps/v1", "Deployment"),
-            selector.clone(),
+            &selector,
             Some("spec.selector: app=web"),
         );
         check(
             ("extensions/v1beta1", "Deployment"),
-            selector.clone(),
+            &selector,
             Some("spec.selector: app=web"),
         );
         check(
             ("apps/v1", "Deployment"),
-            json!({"selector": {"matchLabels": {"app": 1}}}),
+            &json!({"selector": {"matchLabels": {"app": 1}}}),
             None,
         );
-        check(("batch/v1", "Job"), selector, None);
+        check(("batch/v1", "Job"), &selector, None);
     }
 }

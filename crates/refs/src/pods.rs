@@ -49,6 +49,19 @@ pub fn pod_labels(object: &Object) -> Option<BTreeMap<&str, &str>> {
     )
 }
 
+/// The path of a container of a workload's pods, by name, or of its image.
+pub fn container_path(object: &Object, name: &str, image: bool) -> Option<FieldPath> {
+    let (path, template) = pod_template(object)?;
+    let lists = ["containers", "initContainers", "ephemeralContainers"];
+    lists.into_iter().find_map(|list| {
+        let containers = template.get("spec")?.get(list)?.as_array()?;
+        let is_meant = |one: &Value| one.get("name").and_then(Value::as_str) == Some(name);
+        let path = path.key("spec").key(list);
+        let path = path.index(containers.iter().position(is_meant)?);
+        Some(if image { path.key("image") } else { path })
+    })
+}
+
 /// Whether objects of the kind are pods or make pods.
 pub fn bears_pods(kind: &GroupKind) -> bool {
     template_path(kind).is_some()

@@ -52,9 +52,9 @@ fn an_application_says_repository_path_and_revision() {
     );
     let told = "Argo CD Application shop applies it from https://git.example/shop.git, path deploy, \
                 revision main";
-    check(tracked("shop"), &[shop.clone()], Some(told));
+    check(tracked("shop"), std::slice::from_ref(&shop), Some(told));
     let label = json!({"labels": {"argocd.argoproj.io/instance": "shop"}});
-    check(label, &[shop.clone()], Some(told));
+    check(label, std::slice::from_ref(&shop), Some(told));
     let unread = "Argo CD Application shop applies it";
     check(tracked("shop"), &[], Some(unread));
     // Of two of one name nobody can tell which.
@@ -116,7 +116,7 @@ fn flux_says_it_by_way_of_its_source() {
     );
     check(
         by_apps,
-        &[kustomization.clone()],
+        std::slice::from_ref(&kustomization),
         Some(
             "Flux Kustomization flux-system/apps applies it from GitRepository flux-system/fleet, \
              path ./apps",

@@ -15,7 +15,8 @@ use crate::api;
 
 /// Annotation on a pod (put it into a workload's pod template): `running` (the default),
 /// `unready` (runs, never ready), `pending` (never starts), `unpullable` (its image is not found),
-/// `crashing` (its containers end again and again), `failed` or `succeeded`.
+/// `crashing` (its containers end again and again), `failed` or `succeeded`; and `unpullable IMAGE`:
+/// so if its first image is this one.
 pub const OUTCOME: &str = "testenv.underpin.dev/outcome";
 
 /// Pause between two looks at all pods.
@@ -287,7 +288,11 @@ fn outcome(pod: &Value) -> &str {
     let owners = pod["metadata"]["ownerReferences"].as_array();
     let job = owners.is_some_and(|list| list.iter().any(|owner| owner["kind"] == "Job"));
     match pod["metadata"]["annotations"][OUTCOME].as_str() {
-        Some(outcome) => outcome,
+        Some(outcome) => match outcome.split_once(' ') {
+            Some((outcome, image)) if pod["spec"]["containers"][0]["image"] == image => outcome,
+            Some(_) => "running",
+            None => outcome,
+        },
         None if job => "succeeded",
         None => "running",
     }
@@ -407,5 +412,7 @@ mod tests {
         check("ReplicaSet", Some("unready"), "Running", "False");
         check("Job", Some("failed"), "Failed", "False");
         check("ReplicaSet", Some("crashing"), "Running", "False");
+        check("ReplicaSet", Some("failed b:1"), "Failed", "False");
+        check("ReplicaSet", Some("failed b:2"), "Running", "True");
     }
 }

@@ -43,6 +43,7 @@ enum Command {
     History(commands::history::HistoryArgs),
     Diff(commands::diff::DiffArgs),
     Why(commands::why::WhyArgs),
+    Rbac(commands::rbac::RbacArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
     Demo(commands::demo::DemoArgs),
@@ -262,6 +263,7 @@ impl Command {
             Self::History(args) => commands::history::history(args).await,
             Self::Diff(args) => commands::diff::diff(args).await,
             Self::Why(args) => commands::why::why(args).await,
+            Self::Rbac(args) => commands::rbac::rbac(args).await,
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
             Self::Explain(args) => commands::explain::explain(&args),
@@ -283,6 +285,7 @@ impl Command {
             Self::History(args) => args.target.output,
             Self::Diff(args) => args.target.output,
             Self::Why(args) => args.output,
+            Self::Rbac(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
             // Other programs' words are for people, and scripts and pages have their own form.
@@ -301,6 +304,7 @@ impl Command {
             Self::History(_) => "history",
             Self::Diff(_) => "diff",
             Self::Why(_) => "why",
+            Self::Rbac(_) => "rbac",
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",

@@ -141,7 +141,8 @@ fn deploy_help(error: &DeployError) -> Option<String> {
 fn cluster_help(error: &ClusterError) -> Option<String> {
     match error {
         ClusterError::Forbidden { act, .. } => Some(format!(
-            "grant the verb `{}` on `{}` to this user, or use another context",
+            "grant the verb `{}` on `{}` to this user, or use another context; `underpin rbac` \
+             prints the roles that each command takes",
             act.verb, act.resource
         )),
         _ => None,

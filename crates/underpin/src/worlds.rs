@@ -270,14 +270,7 @@ fn declared_by(
     documents: &Documents,
     given: &[(String, String)],
 ) -> Result<(Vec<Object>, Vec<Diagnostic>), CommandError> {
-    let home = derive_namespace(&Derivation {
-        stack: &environment.stack,
-        environment: &environment.name,
-        parent: environment.parent.as_deref(),
-        namespace: environment.namespace.as_deref(),
-        shared: environment.shared,
-    })
-    .map_err(|error| CommandError::usage(error.to_string(), "give the stack another name"))?;
+    let home = derived(environment)?;
     // No value of a Secret matters to who needs what.
     let mut variables = stack.variables_without_secrets(&environment.name, &home);
     for (name, value) in given {
@@ -285,4 +278,27 @@ fn declared_by(
     }
     let (objects, problems) = render(documents, &variables);
     Ok((place_in(objects, &home, &environment.place), problems))
+}
+
+/// The namespace that the names of an environment derive.
+pub(crate) fn home(stack: &Stack, environment: &str) -> Result<String, CommandError> {
+    let environments = declared_environments(stack);
+    match environments.iter().find(|one| one.name == environment) {
+        Some(one) => derived(one),
+        None => Err(CommandError::usage(
+            format!("{} has no environment {environment}", stack.path),
+            "choose one with --environment",
+        )),
+    }
+}
+
+fn derived(environment: &DeclaredEnvironment) -> Result<String, CommandError> {
+    derive_namespace(&Derivation {
+        stack: &environment.stack,
+        environment: &environment.name,
+        parent: environment.parent.as_deref(),
+        namespace: environment.namespace.as_deref(),
+        shared: environment.shared,
+    })
+    .map_err(|error| CommandError::usage(error.to_string(), "give the stack another name"))
 }

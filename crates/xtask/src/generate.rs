@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let stale = apply(&root, &files()?, args.check)?;
+    let stale = apply(&root, &files(&root)?, args.check)?;
     // Made by `cargo xtask schema`, which needs the network: only checked here.
     crate::schema::check()?;
     for path in &stale {
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Every generated file: its path from the repository's root, and its text.
-fn files() -> Result<Vec<(&'static str, String)>> {
+fn files(root: &Path) -> Result<Vec<(&'static str, String)>> {
     let schemas = [
         (
             "schemas/stack.v1.json",
@@ -58,6 +58,7 @@ fn files() -> Result<Vec<(&'static str, String)>> {
     files.push(("docs/cli.md", reference::command_line()));
     files.push(("docs/rules.md", reference::rules()));
     files.push(("docs/stack-file.md", reference::stack_file()));
+    files.push(("docs/mistakes.md", reference::mistakes(root)?));
     Ok(files)
 }
 

@@ -116,7 +116,7 @@ fn a_job_that_failed_before() -> Result<()> {
     let stack = "wait-job-before";
     let project = Stack::single(stack, &cluster.kubeconfig(), &failing_job("import", ""))?;
     project.expect(0, "up --yes --wait=false")?;
-    eventually("the Job has failed", Duration::from_secs(60), || {
+    eventually("the Job has failed", Duration::from_mins(1), || {
         let job = kubectl.get(&["job", "import", "-n", stack])?;
         let conditions = job["status"]["conditions"].as_array();
         let failed = conditions

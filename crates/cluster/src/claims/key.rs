@@ -7,8 +7,8 @@ use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind};
 use super::ClaimStore;
 use crate::{Act, ClusterError, objects::core_kind};
 
-/// Name of the Secret.
-const SECRET: &str = "underpin-fingerprint-key";
+/// Name of the Secret that holds the key of the keyed fingerprints.
+pub const FINGERPRINT_KEY: &str = "underpin-fingerprint-key";
 /// Key in its data.
 const FIELD: &str = "key";
 /// Length of the key in bytes: that of the hash it is used with.
@@ -33,7 +33,7 @@ impl ClaimStore {
         let value = json!({
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"name": SECRET, "namespace": self.namespace},
+            "metadata": {"name": FINGERPRINT_KEY, "namespace": self.namespace},
             "type": "Opaque",
             "data": {FIELD: STANDARD.encode(key)},
         });
@@ -64,7 +64,7 @@ impl ClaimStore {
     }
 
     fn secret_key(&self) -> ObjectKey {
-        ObjectKey::namespaced(GroupKind::core("Secret"), &self.namespace, SECRET)
+        ObjectKey::namespaced(GroupKind::core("Secret"), &self.namespace, FINGERPRINT_KEY)
     }
 
     fn key_error(&self, reason: String) -> ClusterError {

@@ -12,6 +12,7 @@ mod revision;
 mod store;
 mod stored;
 
+pub use key::FINGERPRINT_KEY;
 pub use revision::{RevisionError, StoredRevision};
 pub use store::ClaimStore;
 pub(crate) use store::Head;

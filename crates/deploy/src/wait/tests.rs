@@ -80,6 +80,7 @@ fn plan() -> Plan {
         steps: Vec::new(),
         conflicts: [].into(),
         taken: [].into(),
+        autoscaled: BTreeMap::new(),
         drifted: [].into(),
         nonces: [].into(),
         dropped: [].into(),

@@ -6,10 +6,12 @@ use std::{
 };
 
 use tokio::time::Instant;
-use underpin_model::{Mask, Object, ObjectKey, Step, World};
+use underpin_model::{FieldPath, Mask, Object, ObjectKey, Place, Step, World};
 use underpin_plan::{Plan, Until, waiting};
-use underpin_readiness::{State, Surroundings, completion, failed_job, observes_changes, state};
-use underpin_refs::bears_pods;
+use underpin_readiness::{
+    State, Surroundings, completion, diagnosis::TemplateField, failed_job, observes_changes, state,
+};
+use underpin_refs::{bears_pods, container_path};
 use underpin_source::manifests::Variables;
 
 use super::{
@@ -335,9 +337,14 @@ impl<'a> Wait<'a> {
             } else {
                 Ok(None)
             };
-            let state = self.mask.apply(&state);
             // Whoever stops the search for causes still learns what has failed.
             let diagnosis = found.as_ref().ok().cloned().flatten();
+            let state = diagnosis
+                .as_ref()
+                .map_or(state.as_str(), |it| it.beside(&state));
+            let state = self.mask.apply(state);
+            let field = diagnosis.as_ref().and_then(|it| it.field.as_ref());
+            let place = self.place(&key, field);
             let message = diagnosis
                 .as_ref()
                 .map_or_else(|| state.clone(), |diagnosis| diagnosis.cause.clone());
@@ -348,11 +355,21 @@ impl<'a> Wait<'a> {
             self.failures.push(Failure {
                 key,
                 message,
+                place,
                 not_ready: diagnosis.map(|diagnosis| Box::new(NotReady { state, diagnosis })),
             });
             found?;
         }
         Ok(())
+    }
+
+    /// Where the object is declared, or the field that keeps it from being ready.
+    fn place(&self, key: &ObjectKey, field: Option<&TemplateField>) -> Option<Place> {
+        let declared = self.on.plan.step(key)?.desired.as_ref()?;
+        let path = field.and_then(|it| container_path(declared, &it.container, it.image));
+        declared
+            .origin
+            .place_of(&path.unwrap_or_else(FieldPath::root))
     }
 
     /// Finds out what keeps pods from being ready, while there is still time.

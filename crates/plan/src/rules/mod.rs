@@ -20,6 +20,7 @@ pub mod up113;
 pub mod up601;
 pub mod up602;
 pub mod up603;
+pub mod up605;
 
 /// One rule.
 pub struct Rule {
@@ -53,6 +54,7 @@ pub const RULES: &[Rule] = &[
     up601::RULE,
     up602::RULE,
     up603::RULE,
+    up605::RULE,
 ];
 
 /// The rule with a code.

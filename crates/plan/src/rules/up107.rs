@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use underpin_model::{
     Action, Code, Finding, Object, ObjectKey, Reference, Relation, Severity, Strength, Unread,
-    builtin_kind,
+    builtin_kind, nearest,
 };
 
 use crate::{
@@ -186,10 +186,14 @@ fn newly_missing(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> 
         referrers(all)
     );
     let mut finding = finding(target, Severity::Block, message, all);
-    finding.help = vec![
-        format!("declare {target} in the stack, or create it before"),
-        "if the name is misspelled, correct it at the place shown".to_owned(),
-    ];
+    finding.help.extend(meant(context, target));
+    finding.help.extend([format!(
+        "declare {target} in the stack, or create it before"
+    )]);
+    if finding.help.len() == 1 {
+        let slip = "if the name is misspelled, correct it at the place shown";
+        finding.help.push(slip.to_owned());
+    }
     if matches!(target.kind.kind.as_str(), "Secret" | "ConfigMap") {
         finding
             .help
@@ -201,6 +205,20 @@ fn newly_missing(context: &Context<'_>, target: &ObjectKey, need: &Need<'_>) -> 
     }
     finding.help.push(accept(CODE, &target.subject()));
     finding
+}
+
+/// An object beside the missing one that has nearly its name.
+fn meant(context: &Context<'_>, target: &ObjectKey) -> Option<String> {
+    let of_kind = context.simulation.after.of_kind(&target.kind);
+    let beside = of_kind.filter(|object| object.key.namespace == target.namespace);
+    let name = nearest(&target.name, beside.map(|object| object.key.name.as_str()))?;
+    let other = ObjectKey {
+        name: name.to_owned(),
+        ..target.clone()
+    };
+    Some(format!(
+        "if {other} is meant: correct the name at the place shown"
+    ))
 }
 
 /// What was dangling before stops nothing, and what others left dangling is not this plan's tale.

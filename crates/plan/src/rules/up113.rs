@@ -172,7 +172,8 @@ fn crossings<'c>(context: &Context<'_>, shared: &'c Shared<'c>) -> Vec<Crossing<
         let pods = pods
             .filter(|(pods, _)| selecting.matches(pods))
             .map(|(pods, owner)| (pods.object, owner));
-        let pods = topmost(context, pods.collect());
+        let pods: Vec<_> = pods.collect();
+        let pods = topmost(context, &pods);
         if !pods.is_empty() {
             found.push(Crossing::Ours { selecting, pods });
         }
@@ -214,7 +215,7 @@ impl Selecting<'_> {
 /// shown itself.
 fn topmost<'c>(
     context: &Context<'_>,
-    matching: Vec<(&'c Object, &'c Owner)>,
+    matching: &[(&'c Object, &'c Owner)],
 ) -> Vec<(&'c Object, &'c Owner)> {
     let keys: BTreeSet<&ObjectKey> = matching.iter().map(|(object, _)| &object.key).collect();
     let after = &context.simulation.after;

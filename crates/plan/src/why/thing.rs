@@ -323,7 +323,7 @@ fn is_builtin(kind: &GroupKind) -> bool {
 }
 
 /// The plural that Kubernetes gives a kind in lower case.
-pub(super) fn plural_of(singular: &str) -> String {
+pub fn plural_of(singular: &str) -> String {
     let ends_in = |endings: &[&str]| endings.iter().any(|end| singular.ends_with(end));
     if singular == "endpoints" {
         return singular.to_owned();

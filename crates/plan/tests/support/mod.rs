@@ -17,8 +17,8 @@ use underpin_model::{
 };
 use underpin_plan::{
     Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
-    MergeOutcome, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord, UpInput,
-    Verdict, judge, plan_down, plan_up, prepare,
+    MergeOutcome, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord,
+    UpInput, Verdict, judge, plan_down, plan_up, prepare,
 };
 
 /// Of the key beside the scene's claims.
@@ -454,10 +454,10 @@ impl Scene {
     fn outcome(&self, desired: &Object) -> MergeOutcome {
         let said = self.outcomes.get(&desired.key.subject());
         if let Some(words) = said.and_then(|said| text(said, "immutable")) {
-            return MergeOutcome::Immutable(words.to_owned());
+            return MergeOutcome::Immutable(vec![Objection::to_all(words)]);
         }
         if let Some(words) = said.and_then(|said| text(said, "refused")) {
-            return MergeOutcome::Refused(words.to_owned());
+            return MergeOutcome::Refused(vec![Objection::to_all(words)]);
         }
         if let Some(said) = said.filter(|said| said.get("conflicts").is_some()) {
             let conflicts = list(said, "conflicts").map(|one| FieldConflict {

@@ -41,6 +41,24 @@ impl EventReport {
     }
 }
 
+/// What the recorder of events puts before one that stands for many.
+const COMBINED: &str = "(combined from similar events): ";
+/// What controllers put before the server's own words.
+const CREATING: &str = "Error creating: ";
+
+/// The words, without those of who handed them on.
+fn words(message: &str) -> &str {
+    let message = message.trim();
+    let message = message.strip_prefix(COMBINED).unwrap_or(message);
+    message.strip_prefix(CREATING).unwrap_or(message)
+}
+
+/// A message without the names that it quotes: each attempt to create a pod is about another one.
+fn gist(message: &str) -> String {
+    let outside = message.split('"').step_by(2);
+    outside.collect::<Vec<_>>().join("\"…\"")
+}
+
 /// The warnings among events, each said once, the newest first, at most [`MAX_EVENTS`].
 pub(super) fn warnings(events: &[Object]) -> Vec<EventReport> {
     let mut merged: BTreeMap<(String, String, String), EventReport> = BTreeMap::new();
@@ -51,7 +69,7 @@ pub(super) fn warnings(events: &[Object]) -> Vec<EventReport> {
         let key = (
             report.about.clone(),
             report.reason.clone(),
-            report.message.clone(),
+            gist(&report.message),
         );
         match merged.get_mut(&key) {
             None => {
@@ -61,6 +79,7 @@ pub(super) fn warnings(events: &[Object]) -> Vec<EventReport> {
                 known.count = known.count.saturating_add(report.count);
                 if sortable(&report.last) > sortable(&known.last) {
                     known.last = report.last;
+                    known.message = report.message;
                 }
             }
         }
@@ -92,7 +111,7 @@ fn report(event: &Object) -> Option<EventReport> {
     Some(EventReport {
         about: format!("{kind}/{name}"),
         reason: event.text("/reason").unwrap_or_default().to_owned(),
-        message: event.text("/message").unwrap_or_default().trim().to_owned(),
+        message: words(event.text("/message").unwrap_or_default()).to_owned(),
         count: count.unwrap_or(1).max(1),
         last: times
             .iter()

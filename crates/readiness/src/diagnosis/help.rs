@@ -104,16 +104,27 @@ pub(super) fn of_scheduling(message: &str) -> Option<String> {
     Some(help.to_owned())
 }
 
-/// The way out where pods, or what they mount, cannot be made, by what an event says.
-pub(super) fn of_event(reason: &str, message: &str) -> Option<String> {
-    let text = message.to_ascii_lowercase();
-    if text.contains("exceeded quota") || text.contains("failed quota") {
-        return Some(
-            "raise the namespace's ResourceQuota, or ask for less: `kubectl describe quota` shows \
-             what is used"
-                .to_owned(),
-        );
+/// The way out where a quota is used up: `exceeded quota: team, requested: …`.
+fn of_quota(message: &str, namespace: Option<&str>) -> Option<String> {
+    let (_, rest) = message
+        .split_once("exceeded quota: ")
+        .or_else(|| message.split_once("failed quota: "))?;
+    let name = rest.split([',', ':', ' ']).next().unwrap_or_default();
+    let within = namespace.map(|namespace| format!(" -n {namespace}"));
+    let within = within.unwrap_or_default();
+    Some(format!(
+        "ask for less (fewer replicas, smaller requests), or have ResourceQuota {name} raised: \
+         `kubectl describe quota {name}{within}` shows what is used"
+    ))
+}
+
+/// The way out where pods, or what they mount, cannot be made, by what an event says of an object
+/// in a namespace.
+pub(super) fn of_event(reason: &str, message: &str, namespace: Option<&str>) -> Option<String> {
+    if let Some(help) = of_quota(message, namespace) {
+        return Some(help);
     }
+    let text = message.to_ascii_lowercase();
     match reason {
         "FailedMount" | "Failed" => of_making(message),
         "FailedScheduling" => of_scheduling(message),

@@ -13,5 +13,5 @@ mod report;
 pub use event::{EventReport, MAX_EVENTS};
 pub use family::Family;
 pub use log::{LOG_BYTES, LOG_LINES, Log};
-pub use pod::{Culprit, Trouble, pod_trouble};
+pub use pod::{Culprit, TemplateField, Trouble, pod_trouble};
 pub use report::{Diagnosis, MAX_PODS, PodReport, Texts, diagnose};

@@ -17,6 +17,8 @@ pub struct Trouble {
     pub help: Option<String>,
     /// The container whose log may tell more.
     pub culprit: Option<Culprit>,
+    /// The field of the pod's template that it is about.
+    pub field: Option<TemplateField>,
     /// How telling it is; of several troubles the most telling is reported.
     pub(crate) weight: Weight,
 }
@@ -26,6 +28,15 @@ impl Trouble {
     pub(crate) fn is_more_telling_than(&self, other: &Self) -> bool {
         self.weight > other.weight
     }
+}
+
+/// A container of a pod's template, or its image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateField {
+    /// The container's name.
+    pub container: String,
+    /// Whether its image is meant.
+    pub image: bool,
 }
 
 /// A container whose log may tell more.
@@ -120,6 +131,7 @@ fn unscheduled(pod: &Object) -> Option<Trouble> {
         help: help::of_scheduling(&cause),
         cause,
         culprit: None,
+        field: None,
         said: None,
         weight,
     })
@@ -135,6 +147,7 @@ fn ended_from_outside(pod: &Object) -> Option<Trouble> {
         cause: joined(reason, message),
         help: None,
         culprit: None,
+        field: None,
         said: None,
         weight: Weight::Ended,
     })
@@ -147,6 +160,7 @@ fn held_by_gates(pod: &Object) -> Option<Trouble> {
         cause: ready.text(),
         help: None,
         culprit: None,
+        field: None,
         said: None,
         weight: Weight::Held,
     })
@@ -189,6 +203,13 @@ impl<'o> Container<'o> {
         }
     }
 
+    fn field(&self, image: bool) -> TemplateField {
+        TemplateField {
+            container: self.name().to_owned(),
+            image,
+        }
+    }
+
     fn trouble(&self, pod: &Object) -> Option<Trouble> {
         if self.status.pointer("/state/waiting").is_some() {
             return Some(self.waiting(pod));
@@ -212,6 +233,7 @@ impl<'o> Container<'o> {
                 cause: format!("{} has not ended yet", self.label()),
                 help: None,
                 culprit: Some(self.culprit(false)),
+                field: Some(self.field(false)),
                 said: None,
                 weight: Weight::Unready,
             });
@@ -226,6 +248,7 @@ impl<'o> Container<'o> {
             cause: format!("{} {what}", self.label()),
             help: None,
             culprit: Some(self.culprit(false)),
+            field: Some(self.field(false)),
             said: None,
             weight: Weight::Unready,
         })
@@ -250,6 +273,7 @@ impl<'o> Container<'o> {
                 help: Some(help::of_image(message)),
                 cause,
                 culprit: None,
+                field: Some(self.field(true)),
                 said: None,
                 weight: Weight::Image,
             };
@@ -259,6 +283,7 @@ impl<'o> Container<'o> {
                 cause: joined(reason, &format!("{} has not started", self.label())),
                 help: None,
                 culprit: None,
+                field: Some(self.field(false)),
                 said: None,
                 weight: Weight::Starting,
             };
@@ -271,6 +296,7 @@ impl<'o> Container<'o> {
             help: help::of_making(message),
             cause,
             culprit: None,
+            field: Some(self.field(false)),
             said: None,
             weight: Weight::Unmade,
         }
@@ -316,6 +342,7 @@ impl<'o> Container<'o> {
             said: Some(message.to_owned()).filter(|text| !by_runtime && !text.is_empty()),
             help: help::of_ending(reason, code),
             culprit: Some(self.culprit(previous && restarts > 0)),
+            field: Some(self.field(false)),
             weight: Weight::Crashed,
         }
     }

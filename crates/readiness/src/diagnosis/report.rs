@@ -3,10 +3,10 @@
 use underpin_model::{Mask, Object};
 
 use super::{
-    Culprit, EventReport, Family, Log, Trouble, event::warnings, help, log::shown, pod::Weight,
-    pod_trouble,
+    Culprit, EventReport, Family, Log, TemplateField, Trouble, event::warnings, help, log::shown,
+    pod::Weight, pod_trouble,
 };
-use crate::{State, condition::joined};
+use crate::{State, condition::joined, kinds::PODS_UNMADE};
 
 /// Characters that are shown of a message; schedulers are verbose.
 const MESSAGE_LIMIT: usize = 600;
@@ -20,6 +20,8 @@ pub struct Diagnosis {
     pub cause: String,
     /// The way out, where one is known.
     pub help: Option<String>,
+    /// The field of the pods' template that the cause is about.
+    pub field: Option<TemplateField>,
     /// Pods that are not well, at most [`MAX_PODS`].
     pub pods: Vec<PodReport>,
     /// How many further ones there are.
@@ -58,6 +60,7 @@ pub enum Texts {
 /// Finds the cause of what is not ready in the object's own state, its newest pods and the events
 /// about any of them.
 pub fn diagnose(state: &State, family: &Family<'_>, events: &[Object], texts: Texts) -> Diagnosis {
+    let namespace = events.first().and_then(|event| event.key.namespace.clone());
     let mut events = warnings(events);
     if texts == Texts::Withheld {
         events.iter_mut().for_each(EventReport::withhold);
@@ -69,7 +72,15 @@ pub fn diagnose(state: &State, family: &Family<'_>, events: &[Object], texts: Te
         .collect();
     // The most telling first; of those, by name.
     troubled.sort_by_key(|(_, trouble)| std::cmp::Reverse(trouble.weight));
-    let (cause, help) = cause(state, &troubled, family.pods.len(), &events);
+    learn_of_images(&mut troubled, &events);
+    let (cause, help) = cause(
+        state,
+        &troubled,
+        family.pods.len(),
+        &events,
+        namespace.as_deref(),
+    );
+    let field = troubled.first().and_then(|(_, worst)| worst.field.clone());
     let more_pods = troubled.len().saturating_sub(MAX_PODS);
     let pods = troubled.into_iter().take(MAX_PODS);
     let pods = pods.map(|(pod, trouble)| PodReport {
@@ -81,6 +92,7 @@ pub fn diagnose(state: &State, family: &Family<'_>, events: &[Object], texts: Te
     Diagnosis {
         cause,
         help,
+        field,
         pods: pods.collect(),
         more_pods,
         events,
@@ -115,19 +127,20 @@ fn cause(
     troubled: &[(&Object, Trouble)],
     pods: usize,
     events: &[EventReport],
+    namespace: Option<&str>,
 ) -> (String, Option<String>) {
     let told = |reasons: &[&str]| {
         let found = events
             .iter()
             .find(|event| reasons.contains(&event.reason.as_str()))?;
         let cause = joined(&found.reason, &found.message);
-        Some((cause, help::of_event(&found.reason, &found.message)))
+        let help = help::of_event(&found.reason, &found.message, namespace);
+        Some((cause, help))
     };
     let Some((_, worst)) = troubled.first() else {
         return told(OF_MAKING).unwrap_or_else(|| (state.to_string(), None));
     };
     let by_event = match worst.weight {
-        Weight::Image => unpulled(&worst.cause, events),
         Weight::Starting => told(OF_STARTING),
         Weight::Unready => told(OF_UNREADY),
         _ => None,
@@ -143,19 +156,32 @@ fn cause(
     (cause, help)
 }
 
-/// Why an image cannot be pulled, where the kubelet waits before it tries again: only the event of
-/// the last attempt says it.
-fn unpulled(cause: &str, events: &[EventReport]) -> Option<(String, Option<String>)> {
-    let subject = cause.strip_suffix(help::UNPULLABLE)?;
-    let attempt = events
-        .iter()
-        .find(|event| event.reason == "Failed" && event.message.contains("pull image"))?;
-    let lack = help::image_lack(&attempt.message);
-    let cause = format!("{subject}{lack}: {}", attempt.message);
-    Some((cause, Some(help::of_image(&attempt.message))))
+/// Says why images cannot be pulled, where the kubelet waits before it tries again: only the event
+/// of the last attempt tells.
+fn learn_of_images(troubled: &mut [(&Object, Trouble)], events: &[EventReport]) {
+    let attempt =
+        |event: &&EventReport| event.reason == "Failed" && event.message.contains("pull image");
+    let Some(attempt) = events.iter().find(attempt) else {
+        return;
+    };
+    for (_, trouble) in troubled {
+        if let Some(subject) = trouble.cause.strip_suffix(help::UNPULLABLE) {
+            trouble.cause = format!("{subject}{}", help::image_lack(&attempt.message));
+            trouble.help = Some(help::of_image(&attempt.message));
+        }
+    }
 }
 
 impl Diagnosis {
+    /// What an object says of itself, without why its pods cannot be made where that is the cause
+    /// anyway.
+    pub fn beside<'s>(&self, state: &'s str) -> &'s str {
+        match state.split_once(PODS_UNMADE) {
+            Some((before, _)) if self.cause.starts_with("FailedCreate") => before,
+            _ => state,
+        }
+    }
+
     /// The pod and container whose log may tell more.
     pub fn culprit(&self) -> Option<(&str, &Culprit)> {
         let pod = self.pods.first()?;

@@ -140,11 +140,14 @@ fn is_seen(object: &Object) -> bool {
     observed_generation(object).is_some_and(|observed| observed >= generation(object))
 }
 
+/// What stands between how far a workload is and why its pods cannot be made.
+pub(crate) const PODS_UNMADE: &str = "; pods cannot be made: ";
+
 /// Adds why pods cannot be made, most often a quota; it may yet be lifted.
 fn explained(state: State, object: &Object) -> State {
     match (state, true_condition(object, "ReplicaFailure")) {
         (State::InProgress(text), Some(failure)) => {
-            State::progress(format!("{text}; pods cannot be made: {}", failure.text()))
+            State::progress(format!("{text}{PODS_UNMADE}{}", failure.text()))
         }
         (state, _) => state,
     }

@@ -11,6 +11,7 @@ mod surroundings;
 
 use underpin_model::{GroupKind, Object, builtin_kind, canonical_group};
 
+pub(crate) use self::apps::PODS_UNMADE;
 pub use self::{
     batch::{completion, failed_job},
     surroundings::Surroundings,

@@ -30,6 +30,28 @@ pub(crate) fn authorize(
     Err(forbidden(user, attributes, &decision.reason))
 }
 
+/// Lets a creation by another verb than `create` pass, or refuses it in the few words that the real
+/// server has for this.
+pub(crate) fn authorize_creation(
+    state: &State,
+    user: &User,
+    attributes: &Attributes,
+) -> Result<(), Failure> {
+    let decision = decide(state, user, attributes);
+    if decision.allowed {
+        return Ok(());
+    }
+    Err(match &attributes.target {
+        Target::Resource {
+            group,
+            resource,
+            name,
+            ..
+        } => refused(group, resource, name, &decision.reason),
+        Target::Path(_) => forbidden(user, attributes, &decision.reason),
+    })
+}
+
 pub(super) fn decide(state: &State, user: &User, attributes: &Attributes) -> Decision {
     if !state.config.rbac || user.groups.iter().any(|group| group == SUPERUSERS) {
         return Decision {

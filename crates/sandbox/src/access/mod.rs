@@ -19,7 +19,7 @@ mod token;
 mod webhook;
 
 pub(crate) use attributes::{Attributes, Target};
-pub(crate) use authorize::authorize;
+pub(crate) use authorize::{authorize, authorize_creation};
 pub(crate) use escalation::confirm_no_escalation;
 pub(crate) use impersonation::impersonate;
 pub(crate) use review::review;

@@ -20,7 +20,8 @@ use crate::{
 
 /// Annotation on a pod (put it into a workload's pod template): `running` (the default),
 /// `unready` (runs, never ready), `pending` (never starts), `unpullable` (its image is not found),
-/// `crashing` (its containers end again and again), `failed` or `succeeded`.
+/// `crashing` (its containers end again and again), `failed` or `succeeded`; and `unpullable IMAGE`:
+/// so if its first image is this one.
 pub(super) const OUTCOME: &str = "testenv.underpin.dev/outcome";
 /// Annotation on a pod: what its containers write.
 pub(crate) const LOG: &str = "testenv.underpin.dev/log";
@@ -41,6 +42,7 @@ impl Outcome {
     /// The annotation, else what is usual for the pod's owner.
     fn of(pod: &Value) -> Self {
         let annotations = super::owned::text_map(pod.pointer("/metadata/annotations"));
+        let image = object::text(pod, "/spec/containers/0/image");
         match annotations.get(OUTCOME).copied() {
             Some("unready") => Self::Unready,
             Some("pending") => Self::Pending,
@@ -48,6 +50,9 @@ impl Outcome {
             Some("crashing") => Self::Crashing,
             Some("failed") => Self::Failed,
             Some("succeeded") => Self::Succeeded,
+            Some(outcome) if outcome.split_once(' ') == Some(("unpullable", image)) => {
+                Self::Unpullable
+            }
             None if controller_of(pod).is_some_and(|owner| owner.kind.is("batch", "Job")) => {
                 Self::Succeeded
             }

@@ -56,7 +56,7 @@ pub(super) fn confirm_create(state: &State, request: &Request) -> Result<(), Fai
     }
     let mut attributes = Attributes::of(request);
     "create".clone_into(&mut attributes.verb);
-    access::authorize(state, &request.user, &attributes)
+    access::authorize_creation(state, &request.user, &attributes)
 }
 
 /// A uid in a PUT is a precondition.

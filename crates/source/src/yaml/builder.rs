@@ -60,7 +60,9 @@ pub(super) fn build(file: &Arc<str>, text: &str, lines_before: u32) -> Parsed {
 }
 
 fn syntax_error(place: Place, info: impl AsRef<str>, text: &str, line: usize) -> Diagnostic {
-    let diagnostic = Diagnostic::new(place, format!("YAML syntax error: {}", info.as_ref()));
+    let info = info.as_ref();
+    let in_file = usize::try_from(place.line).unwrap_or(usize::MAX);
+    let diagnostic = Diagnostic::new(place, format!("YAML syntax error: {info}"));
     let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
     let indent = &written[..written.len() - written.trim_start().len()];
     if indent.contains('\t') {
@@ -69,9 +71,35 @@ fn syntax_error(place: Place, info: impl AsRef<str>, text: &str, line: usize) ->
         diagnostic.with_help("inside `[ ]` and `{ }` a `${variable}` must be in quotes")
     } else if written.contains("{{") {
         diagnostic.with_help("this looks like a template: render it first")
+    } else if let Some(help) = shape_help(info, text, line, in_file) {
+        diagnostic.with_help(help)
     } else {
         diagnostic
     }
+}
+
+/// What is often behind an error that only says that a line does not fit in. Nothing is quoted: it
+/// may be a Secret's manifest. `text` begins somewhere in the file, in which `line` is `in_file`.
+fn shape_help(info: &str, text: &str, line: usize, in_file: usize) -> Option<String> {
+    let is_told = |line: &str| !line.is_empty() && !line.starts_with('#');
+    let before = text.lines().take(line.saturating_sub(1)).map(str::trim);
+    let (before, written) = before
+        .enumerate()
+        .filter(|(_, line)| is_told(line))
+        .last()?;
+    let before = in_file.saturating_sub(line.saturating_sub(before + 1));
+    if info.starts_with("mapping values are not allowed") && !written.contains(':') {
+        return Some(format!(
+            "line {before} has no colon: a field is written `name: value`"
+        ));
+    }
+    if info.starts_with("mapping values are not allowed") {
+        return Some(format!(
+            "indent line {in_file} like the fields that it belongs to, and quote a value that holds `: `"
+        ));
+    }
+    info.contains("did not find expected key")
+        .then(|| format!("indent line {in_file} like the fields that it belongs to"))
 }
 
 fn too_deep(place: Place) -> Diagnostic {

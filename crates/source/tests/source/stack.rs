@@ -200,7 +200,10 @@ fn what_the_schema_cannot_say_is_checked_too() {
 
 #[test]
 fn broken_yaml_and_second_documents_are_explained() {
-    insta::assert_snapshot!(explain("apiVersion: underpin.dev/v1\nkind: Stack\n  metadata: x\n"), @"app/underpin.yaml:3:11: YAML syntax error: mapping values are not allowed in this context");
+    insta::assert_snapshot!(explain("apiVersion: underpin.dev/v1\nkind: Stack\n  metadata: x\n"), @r"
+    app/underpin.yaml:3:11: YAML syntax error: mapping values are not allowed in this context
+      help: indent line 3 like the fields that it belongs to, and quote a value that holds `: `
+    ");
     insta::assert_snapshot!(explain(&format!("{GOOD}---\na: 1\n")), @r#"
     app/underpin.yaml:26:1: a stack file holds one document, and this is a second one
       help: move it to a file of its own

@@ -120,6 +120,11 @@ fn tabs_and_templates_get_advice() {
     for (text, advice) in [
         ("a:\n\tb: 1\n", "YAML is not indented by tabs: use spaces"),
         (
+            "# c\na 1\n\nb: 2\n",
+            "line 2 has no colon: a field is written `name: value`",
+        ),
+        ("a: 1\n  b: 2\n", "indent line 2 like the fields"),
+        (
             "a: {{ .Values.x }}\n",
             "where this is a template placeholder",
         ),
@@ -134,6 +139,15 @@ fn tabs_and_templates_get_advice() {
         let help = diagnostics[0].help.as_deref().unwrap_or_default();
         assert!(help.contains(advice), "{text}: {diagnostics:?}");
     }
+}
+
+/// Lines are counted in the file, not in the document.
+#[test]
+fn advice_names_the_line_of_the_file() {
+    let (_, diagnostics) = yaml::parse("a.yaml", "a: 1\n---\nb 1\nc: 2\n");
+    assert_eq!(diagnostics[0].place.line, 4);
+    let help = diagnostics[0].help.as_deref().unwrap_or_default();
+    assert!(help.starts_with("line 3 has no colon"), "{diagnostics:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod plan;
+pub(crate) mod rbac;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod up;

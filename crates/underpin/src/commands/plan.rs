@@ -1,7 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use underpin_deploy::{Deployment, Planned};
-use underpin_model::{Action, KeepReason};
+use underpin_model::{Action, KeepReason, Step, Unvalidated, wording};
 
 use super::{refuse_unused, verdict_exit, write};
 use crate::{
@@ -69,7 +69,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, CommandError> {
         (Format::Json, ..) => render::json::plan("plan", exit, &planned),
     })?;
     if let (Format::Text, Some(file)) = (args.target.output, &args.out) {
-        output::message(&told(file, frozen));
+        output::message(&told(file, frozen, unknown(&planned)));
     }
     Ok(exit)
 }
@@ -91,16 +91,33 @@ fn frozen(
     Ok(Some(covers_secrets))
 }
 
-fn told(file: &Utf8Path, frozen: Option<bool>) -> String {
-    match frozen {
-        None => format!("{file} was not written: this plan is not allowed"),
-        Some(true) => {
-            format!("frozen into {file}; `underpin up {file}` does this and nothing else")
-        }
-        Some(false) => format!(
-            "frozen into {file}; `underpin up {file}` does this and nothing else, but secrets are \
-             not compared: this cluster has no fingerprint key yet, or it may not be read (the \
-             first `up` makes it)"
-        ),
+/// How many objects are applied to an effect that could not be told: not seen, or not asked about
+/// for want of a right or of an answer.
+fn unknown(planned: &Planned) -> usize {
+    let is_unknown = |step: &&Step| {
+        let asked_early = matches!(step.unvalidated, None | Some(Unvalidated::TooEarly(_)));
+        step.action.applies() && (step.unseen.is_some() || !asked_early)
+    };
+    planned.plan.steps.iter().filter(is_unknown).count()
+}
+
+fn told(file: &Utf8Path, frozen: Option<bool>, unknown: usize) -> String {
+    let Some(covers_secrets) = frozen else {
+        return format!("{file} was not written: this plan is not allowed");
+    };
+    let mut text = format!("frozen into {file}; `underpin up {file}` does this and nothing else");
+    if !covers_secrets {
+        text.push_str(
+            "\nnote: secrets are not compared: this cluster has no fingerprint key yet, or it may \
+             not be read (the first `up` makes it)",
+        );
     }
+    if unknown > 0 {
+        text.push_str(&format!(
+            "\nnote: what becomes of {} is not known for certain; the file is refused if it is \
+             not what this plan says",
+            wording::count(unknown, "object")
+        ));
+    }
+    text
 }

@@ -301,14 +301,22 @@ fn plan_document(command: &str, exit: Exit, judged: Judged<'_>) -> Value {
 }
 
 fn step(step: &Step) -> Value {
-    json!({
+    let mut document = json!({
         "action": step.action.name(),
         "object": step.key.to_string(),
         "reason": step.reason,
         "wave": step.wave,
         "validated": step.validated,
         "changes": field_changes(&step.changes),
-    })
+    });
+    // Only where something is not known.
+    if let Some(why) = &step.unvalidated {
+        document["unvalidated"] = json!({"why": why.name(), "message": why.message()});
+    }
+    if let Some(why) = &step.unseen {
+        document["unseen"] = json!(why);
+    }
+    document
 }
 
 fn field_changes(changes: &[FieldChange]) -> Value {
@@ -347,6 +355,7 @@ fn failure(failure: &Failure) -> Value {
     let mut document = json!({
         "object": failure.key.to_string(),
         "message": failure.message,
+        "place": failure.place.as_ref().map(place),
     });
     if let Some(not_ready) = &failure.not_ready {
         let diagnosis = &not_ready.diagnosis;
@@ -393,10 +402,10 @@ fn step_result(result: &StepResult) -> Value {
     let (name, why) = match result {
         StepResult::Done => ("done", None),
         StepResult::AlreadyDone => ("already-done", None),
-        StepResult::Terminating(why) => ("terminating", Some(why)),
-        StepResult::Kept(why) => ("kept", Some(why)),
-        StepResult::Failed(why) => ("failed", Some(why)),
-        StepResult::Skipped(why) => ("skipped", Some(why)),
+        StepResult::Terminating(held) => ("terminating", Some(held.to_string())),
+        StepResult::Kept(why) => ("kept", Some(why.clone())),
+        StepResult::Failed(why) => ("failed", Some(why.clone())),
+        StepResult::Skipped(why) => ("skipped", Some(why.clone())),
     };
     json!({"result": name, "why": why})
 }

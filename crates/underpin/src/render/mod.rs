@@ -2,6 +2,7 @@
 
 pub(crate) mod json;
 mod judged;
+pub(crate) mod rbac;
 pub(crate) mod style;
 #[cfg(test)]
 mod tests;

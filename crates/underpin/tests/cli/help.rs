@@ -6,7 +6,8 @@ use crate::harness::{check, underpin};
 fn help_of_every_command() {
     check("help", 0, underpin("single", "--help"));
     for command in [
-        "check", "plan", "up", "down", "import", "status", "history", "diff", "sandbox", "explain",
+        "check", "plan", "up", "down", "import", "status", "history", "diff", "rbac", "sandbox",
+        "explain",
     ] {
         let run = underpin("single", &format!("{command} --help"));
         check(&format!("help_{command}"), 0, run);

@@ -17,6 +17,7 @@ mod explain;
 mod frozen;
 mod harness;
 mod help;
+mod rbac;
 mod streams;
 mod target;
 mod usage;

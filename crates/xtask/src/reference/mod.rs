@@ -1,10 +1,12 @@
 //! The pages of the book that are made from what the program itself says.
 
 mod command_line;
+mod mistakes;
 mod rules;
 mod stack_file;
 
 pub(crate) use command_line::page as command_line;
+pub(crate) use mistakes::page as mistakes;
 pub(crate) use rules::page as rules;
 pub(crate) use stack_file::page as stack_file;
 

@@ -1,9 +1,11 @@
 //! How runs end.
 
-use underpin_deploy::{Failure, NotReady, StepResult, StopReason, Summary};
-use underpin_model::{Action, KeepReason, NamespaceProvenance, Step};
+use underpin_deploy::{Failure, Held, NotReady, StepResult, StopReason, Summary};
+use underpin_model::{Action, KeepReason, NamespaceProvenance, Place, Step};
 use underpin_plan::{Problem, Purpose};
-use underpin_readiness::diagnosis::{Culprit, Diagnosis, EventReport, Log, PodReport};
+use underpin_readiness::diagnosis::{
+    Culprit, Diagnosis, EventReport, Log, PodReport, TemplateField,
+};
 
 use super::{
     plain,
@@ -98,12 +100,13 @@ fn incomplete() {
         ),
         (
             "extra",
-            StepResult::Terminating("example.com/finalizer".into()),
+            StepResult::Terminating(Held::By(vec!["example.com/finalizer".into()])),
         ),
     ]);
     some.failures = vec![Failure {
         key: key("Deployment.apps", "web"),
         message: "not ready within 300 s: 0 of 2 pods ready".into(),
+        place: None,
         not_ready: None,
     }];
     check("incomplete", "up", Exit::Error, &sample, Ended::Ran(&some));
@@ -137,6 +140,10 @@ fn not_ready() {
     let diagnosis = Diagnosis {
         cause: cause.into(),
         help: Some("mend it".into()),
+        field: Some(TemplateField {
+            container: "web".into(),
+            image: false,
+        }),
         pods: vec![
             pod("web-1", cause, Some("no database")),
             pod("web-2", "container web runs and is not ready", None),
@@ -161,6 +168,11 @@ fn not_ready() {
     some.failures = vec![Failure {
         key: web,
         message: cause.into(),
+        place: Some(Place {
+            file: "k8s/web.yaml".into(),
+            line: 14,
+            column: 11,
+        }),
         not_ready: Some(Box::new(NotReady {
             state: "not ready after 300 s: 0 of 4 pods available".into(),
             diagnosis,
@@ -205,13 +217,9 @@ fn kept_namespaces() {
         ..Summary::default()
     };
     check("kept", "down", Exit::Done, &sample, Ended::Ran(&kept));
-    let held = "it is still being deleted, held by kubernetes";
+    let held = "it is still being deleted, held by its contents";
     let going = Summary {
-        results: [(
-            namespace("shop"),
-            StepResult::Terminating("kubernetes".into()),
-        )]
-        .into(),
+        results: [(namespace("shop"), StepResult::Terminating(Held::ByContents))].into(),
         kept: [("shop".to_owned(), held.to_owned())].into(),
         ..Summary::default()
     };

@@ -1,6 +1,6 @@
 //! Plans before they are carried out.
 
-use underpin_model::{Action, KeepReason, LogicalKey, Owner};
+use underpin_model::{Action, KeepReason, LogicalKey, Owner, Unvalidated};
 use underpin_plan::{Problem, Purpose};
 
 use super::{
@@ -125,6 +125,32 @@ fn problems_and_what_was_not_read() {
         },
     ];
     check("plan_problems", &sample);
+}
+
+/// Unknown is not absent: what the server was not asked, and what could not be read, is told.
+#[test]
+fn what_is_not_known_is_told() {
+    let unvalidated = |action: Action, name: &str, why: Unvalidated| {
+        let mut step = step(action, key("ConfigMap", name), "1 declared field differs");
+        (step.validated, step.unvalidated) = (false, Some(why));
+        step
+    };
+    let no_right = "patch configmaps in namespace shop (user jane)";
+    let no_right =
+        |name: &str| unvalidated(Action::Update, name, Unvalidated::NoRight(no_right.into()));
+    let mut steps: Vec<_> = ["a", "b", "c", "d", "e", "f"].map(no_right).into();
+    let quota = Unvalidated::NoAnswer("cannot patch configmaps shop/g: exceeded quota".into());
+    steps.push(unvalidated(Action::Create, "g", quota));
+    let early = Unvalidated::TooEarly("namespace shop is not there yet".into());
+    steps.push(unvalidated(Action::Create, "h", early));
+    let mut unseen = step(
+        Action::Create,
+        key("Secret", "password"),
+        "could not be read: whether it is there is unknown",
+    );
+    unseen.unseen = Some("cannot list secrets in shop".into());
+    steps.push(unseen);
+    check("plan_unknown", &Sample::new(Purpose::Up, steps));
 }
 
 /// What is left out of the text is said to be left out, and is in the document.

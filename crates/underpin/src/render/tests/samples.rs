@@ -36,6 +36,7 @@ impl Sample {
                 steps,
                 conflicts: [].into(),
                 taken: [].into(),
+                autoscaled: std::collections::BTreeMap::new(),
                 drifted: [].into(),
                 nonces: [].into(),
                 dropped: [].into(),

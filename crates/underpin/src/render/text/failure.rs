@@ -13,6 +13,9 @@ pub(super) fn failure(failure: &Failure) -> String {
         failure.key,
         failure.message
     );
+    if let Some(place) = &failure.place {
+        text.push_str(&format!("    at {place}\n"));
+    }
     if let Some(not_ready) = &failure.not_ready {
         for line in evidence(failure, not_ready) {
             text.push_str(&format!("    {line}\n"));

@@ -1,7 +1,11 @@
 //! A plan: where, which steps with which changes, what stands in the way.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
-use underpin_model::{Action, FieldChange, KeepReason, LogicalKey, Step, wording};
+use underpin_model::{
+    Action, FieldChange, KeepReason, LogicalKey, ObjectKey, Step, Unvalidated, wording,
+};
 use underpin_plan::{Plan, Problem, Purpose};
 
 use super::findings::findings;
@@ -50,6 +54,7 @@ pub(crate) fn plan<'a>(judged: impl Into<Judged<'a>>) -> String {
             text.push_str(&format!("  {unread}\n"));
         }
     }
+    text.push_str(&not_said(&plan.steps));
     if !plan.problems.is_empty() || !judged.verdict.findings.is_empty() {
         text.push('\n');
     }
@@ -84,10 +89,13 @@ fn one_step(step: &Step) -> String {
     } else {
         String::new()
     };
+    let (mark, name) = match &step.unseen {
+        // Whether it would be created, changed or left as it is, nobody knows.
+        Some(_) => (paint(BOLD, "?"), "apply"),
+        None => (style::mark(&step.action), step.action.name()),
+    };
     let mut text = format!(
-        "  {} {} {}{}{unvalidated}\n",
-        style::mark(&step.action),
-        step.action.name(),
+        "  {mark} {name} {}{}{unvalidated}\n",
         step.key,
         paint(DIM, &format!(": {}", step.reason)),
     );
@@ -99,6 +107,45 @@ fn one_step(step: &Step) -> String {
         text.push_str(&format!("      … {more} more (--output json shows all)\n"));
     }
     text
+}
+
+/// What the server has not said. What the plan itself makes first is no reason to tell.
+fn not_said(steps: &[Step]) -> String {
+    let no_right = by_reason(steps, |why| match why {
+        Unvalidated::NoRight(right) => Some(format!("no right to {right}")),
+        Unvalidated::NoAnswer(_) | Unvalidated::TooEarly(_) => None,
+    });
+    let no_answer = by_reason(steps, |why| match why {
+        Unvalidated::NoAnswer(said) => Some(said.clone()),
+        Unvalidated::NoRight(_) | Unvalidated::TooEarly(_) => None,
+    });
+    let mut text = String::new();
+    if !no_right.is_empty() {
+        text.push_str(
+            "\nnot asked of the server (what it would refuse, default, or take over from others is \
+             unknown):\n",
+        );
+        text.push_str(&no_right);
+    }
+    if !no_answer.is_empty() {
+        text.push_str("\nasked of the server, without an answer that holds:\n");
+        text.push_str(&no_answer);
+    }
+    text
+}
+
+/// A line for each reason, with the objects that it is about.
+fn by_reason(steps: &[Step], reason: impl Fn(&Unvalidated) -> Option<String>) -> String {
+    let mut reasons: BTreeMap<String, Vec<&ObjectKey>> = BTreeMap::new();
+    for step in steps {
+        if let Some(reason) = step.unvalidated.as_ref().and_then(&reason) {
+            reasons.entry(reason).or_default().push(&step.key);
+        }
+    }
+    let lines = reasons
+        .into_iter()
+        .map(|(reason, keys)| format!("  {}: {reason}\n", wording::list(&keys)));
+    lines.collect()
 }
 
 pub(super) fn one_change(change: &FieldChange) -> String {
@@ -123,16 +170,18 @@ fn short(value: &Value) -> String {
 
 fn totals(plan: &Plan) -> String {
     let count = |name: &str| {
-        plan.steps
-            .iter()
-            .filter(|step| step.action.name() == name)
-            .count()
+        let seen = plan.steps.iter().filter(|step| step.unseen.is_none());
+        seen.filter(|step| step.action.name() == name).count()
     };
+    let unseen = plan.steps.iter().filter(|step| step.unseen.is_some());
     let names = ["create", "update", "replace", "adopt", "delete", "keep"];
     let parts: Vec<String> = names
         .iter()
         .map(|name| (*name, count(name)))
-        .chain([("forget", plan.dropped.len())])
+        .chain([
+            ("forget", plan.dropped.len()),
+            ("apply with unknown effect", unseen.count()),
+        ])
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{count} to {name}"))
         .collect();

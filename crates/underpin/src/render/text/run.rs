@@ -1,7 +1,7 @@
 //! What came of a run.
 
-use underpin_deploy::Summary;
-use underpin_model::{NamespaceProvenance, wording};
+use underpin_deploy::{Held, StepResult, Summary};
+use underpin_model::{NamespaceProvenance, ObjectKey, wording};
 use underpin_plan::Purpose;
 
 use super::{
@@ -9,7 +9,10 @@ use super::{
     findings::findings,
     plan::{plan, refusal},
 };
-use crate::render::{Ended, Judged};
+use crate::render::{
+    Ended, Judged,
+    style::{BOLD, paint},
+};
 
 /// How the run ended. The plan was shown before; a refused one is shown here.
 pub(crate) fn outcome(command: &str, judged: Judged<'_>, ended: Ended<'_>) -> String {
@@ -44,6 +47,7 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
     for failure in &summary.failures {
         text.push_str(&failure::failure(failure));
     }
+    text.push_str(&still_going(summary));
     for (namespace, why) in &summary.kept {
         text.push_str(&format!("kept namespace {namespace}: {why}\n"));
         if !was_there_before(judged, namespace) {
@@ -62,7 +66,13 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
                 left.len()
             )
         }
-        None if summary.is_complete() => format!("{command} done: {done}\n"),
+        None if summary.is_complete() => match going(summary).count() {
+            0 => format!("{command} done: {done}\n"),
+            left => {
+                let left = wording::count(left, "object");
+                format!("{command} not done yet: {done} made, {left} still being deleted\n")
+            }
+        },
         None => format!("{command} incomplete: {done} made, {} left\n", left.len()),
     });
     if summary.is_complete() {
@@ -76,6 +86,43 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
         text.push_str("run the same command again to continue\n");
     } else {
         text.push_str("remove the cause and run the same command again\n");
+    }
+    text
+}
+
+/// What the server has begun to delete, and what holds it.
+fn going(summary: &Summary) -> impl Iterator<Item = (&ObjectKey, &Held)> {
+    summary
+        .results
+        .iter()
+        .filter_map(|(key, result)| match result {
+            StepResult::Terminating(held) => Some((key, held)),
+            _ => None,
+        })
+}
+
+/// Objects that something still holds. Namespaces wait for these, and are told of as kept.
+fn still_going(summary: &Summary) -> String {
+    let mut text = String::new();
+    for (key, held) in going(summary).filter(|(key, _)| !key.is_namespace()) {
+        text.push_str(&format!("still being deleted: {key}, held by {held}\n"));
+        let (kind, name) = (&key.kind, &key.name);
+        let namespace = key.namespace.as_ref();
+        let within = namespace.map(|namespace| format!(" -n {namespace}"));
+        let within = within.unwrap_or_default();
+        let help = paint(BOLD, "help:");
+        if held.by_others() {
+            text.push_str(&format!(
+                "    {help} whoever set it removes it when all is done that it stands for; wait, and run \
+                 the same command again\n    {help} where nobody does that any more: `kubectl patch \
+                 {kind}/{name}{within} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'`\n"
+            ));
+        } else {
+            text.push_str(&format!(
+                "    {help} Kubernetes waits for what still uses it; `kubectl describe \
+                 {kind}/{name}{within}` may tell what that is\n"
+            ));
+        }
     }
     text
 }

@@ -1,0 +1,70 @@
+//! `rbac`: the printed roles, and every way to ask for them wrongly.
+
+use crate::harness::{Ended, check, fixtures, underpin, underpin_in};
+
+#[track_caller]
+fn rbac(name: &str, code: i32, fixture: &str, arguments: &str) -> Ended {
+    let run = underpin(fixture, &format!("rbac {arguments}"));
+    let ended = check(&format!("rbac_{name}"), code, run);
+    assert!(!ended.transcript().contains("not-to-be-seen"));
+    ended
+}
+
+#[test]
+fn roles_of_an_environment() {
+    rbac("plan", 0, "rights", "--for plan -e production");
+    rbac("up", 0, "rights", "--for up -e production --user jane");
+    rbac(
+        "down",
+        0,
+        "rights",
+        "--for down -e preview --serviceaccount ci:deployer --group ops",
+    );
+    rbac("review", 0, "rights", "--for review -e production");
+    rbac("wide", 0, "rights", "--for up -e preview --cluster-wide");
+    rbac("json", 0, "rights", "--for down -e production -o json");
+}
+
+/// The same roles from anywhere.
+#[test]
+fn the_stack_file_can_be_named() {
+    let named = "rbac --for up -e production --file rights/underpin.yaml";
+    let named = underpin_in(&fixtures(), &named.split(' ').collect::<Vec<_>>()).end();
+    let here = underpin("rights", "rbac --for up -e production").end();
+    assert_eq!(named.stdout, here.stdout);
+}
+
+#[test]
+fn without_a_stack_file_it_says_what_is_to_be_added() {
+    rbac("no_stack_up", 0, "no-stack", "--for up");
+    rbac("no_stack_review", 0, "no-stack", "--for review");
+    rbac("no_stack_wide", 0, "no-stack", "--for down --cluster-wide");
+}
+
+#[test]
+fn wrong_questions() {
+    rbac("no_task", 2, "rights", "");
+    rbac("no_such_task", 2, "rights", "--for import");
+    rbac("which_environment", 1, "rights", "--for up");
+    rbac("no_environment", 1, "rights", "--for up -e nope");
+    rbac("no_file", 1, "no-stack", "--for up -f nope.yaml");
+    rbac(
+        "environment_of_nothing",
+        1,
+        "no-stack",
+        "--for up -e production",
+    );
+    rbac(
+        "wide_review",
+        1,
+        "rights",
+        "--for review -e preview --cluster-wide",
+    );
+    rbac(
+        "bad_account",
+        2,
+        "rights",
+        "--for up --serviceaccount deployer",
+    );
+    rbac("undefined", 1, "undefined-variable", "--for up");
+}
