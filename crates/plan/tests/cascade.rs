@@ -118,7 +118,7 @@ fn plan(keys: &BTreeSet<ObjectKey>, world: &World) -> Plan {
         steps: keys.iter().map(step).collect(),
         conflicts: BTreeMap::new(),
         taken: BTreeMap::new(),
-        autoscaled: std::collections::BTreeMap::new(),
+        autoscaled: BTreeMap::new(),
         drifted: BTreeSet::new(),
         nonces: BTreeMap::new(),
         dropped: BTreeMap::new(),
