@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// Takes a kubeconfig, with the context that the stack names.
-    pub(crate) fn takes(&self, kubeconfig: &Kubeconfig) -> Result<()> {
+    fn takes(&self, kubeconfig: &Kubeconfig) -> Result<()> {
         kubeconfig.write(&self.kubeconfig())?;
         let current = self.quietly("kubectl config current-context")?;
         let current = current.trim();
