@@ -17,6 +17,7 @@ use crate::{
     ports::Connections,
     profile::{Options, Profile},
     read::{Reader, policy},
+    reason::Reason,
 };
 
 /// The API group of the cluster-wide policies.
@@ -188,10 +189,17 @@ impl Engine {
             .filter(|(_, certainty)| *certainty != Tri::No)
             .collect();
         policies.sort_unstable();
-        Applicable {
-            policies,
-            unread: self.unread.of(pod.namespace.as_deref()),
-        }
+        let mut unread = self.unread.of(pod.namespace.as_deref());
+        unread[Tier::Network as usize] |= self.is_foreign(pod);
+        Applicable { policies, unread }
+    }
+
+    /// Whether nothing is known of a pod's namespace, and so nothing of the policies in it.
+    fn is_foreign(&self, pod: &Pod) -> bool {
+        let known =
+            |name: &String| self.inventory.knows(name) || self.by_namespace.contains_key(name);
+        self.profile == Profile::Documented
+            && pod.namespace.as_ref().is_some_and(|name| !known(name))
     }
 
     /// One direction: what of `scope` the policies about `pod` allow with the other end.
@@ -234,9 +242,15 @@ impl Engine {
         }
     }
 
-    /// What could not be read of the policies of a tier about pods of a namespace.
-    pub(crate) fn unread_reason(&self, tier: Tier, namespace: Option<&str>) -> String {
-        self.unread.reason(tier, namespace).unwrap_or_default()
+    /// What is not known of the policies of a tier about a pod.
+    pub(crate) fn why_unread(&self, tier: Tier, pod: &Pod) -> Reason {
+        match (
+            self.unread.reason(tier, pod.namespace.as_deref()),
+            &pod.namespace,
+        ) {
+            (None, Some(namespace)) => Reason::UndeclaredNamespace(namespace.clone()),
+            (what, _) => Reason::Unread(what.unwrap_or_default()),
+        }
     }
 
     /// Addresses outside of the cluster, cut so that no policy tells those of one range apart.

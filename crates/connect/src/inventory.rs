@@ -16,8 +16,8 @@ use crate::{
     policy::NamedPorts,
     profile::{Options, Profile},
     read::{
-        PodFields, ServiceFields, SliceFields, labels_of, node_addresses, pod_fields, pod_networks,
-        service, slice,
+        PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
+        pod_fields, pod_networks, service, slice,
     },
 };
 
@@ -45,6 +45,8 @@ pub(crate) struct Inventory {
     slices: BTreeMap<(String, String), Vec<SliceFields>>,
     by_address: BTreeMap<IpAddr, (ObjectKey, u32)>,
     by_namespace: BTreeMap<String, Vec<(ObjectKey, u32)>>,
+    /// The networks that pods get their addresses from; none when they are not known.
+    networks: Arc<[AddressRange]>,
 }
 
 /// The namespace of an object, as the server would place it.
@@ -55,9 +57,10 @@ pub(crate) fn namespace_of(key: &ObjectKey) -> &str {
 /// A pod or the pods of a template, before it is known what can tell them apart.
 struct Found {
     workload: ObjectKey,
-    namespace: String,
     fields: PodFields,
     is_pod: bool,
+    /// A pod of a workload whose template speaks for it: its addresses alone count.
+    is_spoken_for: bool,
 }
 
 impl Inventory {
@@ -70,9 +73,9 @@ impl Inventory {
         inventory.read_nodes(world);
         inventory.read_services(world);
         let found = inventory.find_pods(world);
-        let networks = networks(world, options, &found);
+        inventory.networks = networks(world, options, &found);
         for one in found {
-            inventory.add(one, &networks);
+            inventory.add(&one);
         }
         for (key, ids) in &inventory.workloads {
             let own = inventory.by_namespace.entry(namespace_of(key).to_owned());
@@ -132,7 +135,7 @@ impl Inventory {
             bearing.partition(|object| object.key.kind.is("", "Pod"));
         for object in others.into_iter().chain(pods) {
             let is_pod = object.key.kind.is("", "Pod");
-            let workload = workload_of(object, world);
+            let workload = workload_of(object, world, self.profile);
             let is_own = workload.kind == object.key.kind && workload.name == object.key.name;
             if !is_pod && !is_own {
                 continue;
@@ -140,38 +143,28 @@ impl Inventory {
             let Some(fields) = pod_fields(object, self.profile) else {
                 continue;
             };
-            if is_pod && templates.contains(&workload) {
-                // Known by its address alone; its workload's template speaks for it.
-                found.push(Found {
-                    namespace: String::new(),
-                    workload,
-                    fields,
-                    is_pod,
-                });
-                continue;
-            }
+            let is_spoken_for = is_pod && templates.contains(&workload);
             if !is_pod {
                 templates.insert(workload.clone());
             }
             found.push(Found {
-                namespace: namespace_of(&object.key).to_owned(),
                 workload,
                 fields,
                 is_pod,
+                is_spoken_for,
             });
         }
         found
     }
 
-    fn add(&mut self, found: Found, networks: &Arc<[AddressRange]>) {
+    fn add(&mut self, found: &Found) {
         let addresses = found.fields.addresses.clone();
-        let id = if found.namespace.is_empty() {
-            // The template came first.
+        let id = if found.is_spoken_for {
             self.workloads
                 .get(&found.workload)
                 .and_then(|ids| ids.first().copied())
         } else {
-            let pod = self.pod(&found, networks);
+            let pod = self.pod(found);
             let id = self.intern(pod);
             let ids = self.workloads.entry(found.workload.clone()).or_default();
             if !ids.contains(&id) {
@@ -188,22 +181,21 @@ impl Inventory {
         }
     }
 
-    fn pod(&mut self, found: &Found, networks: &Arc<[AddressRange]>) -> Pod {
+    fn pod(&self, found: &Found) -> Pod {
         let fields = &found.fields;
-        let mut named = fields.ports.clone();
-        named.known.sort();
+        let namespace = namespace_of(&found.workload);
         Pod {
-            namespace: Some(found.namespace.clone()),
-            namespace_labels: self.namespace_labels(&found.namespace),
+            namespace: Some(namespace.to_owned()),
+            namespace_labels: self.namespace_labels(namespace),
             labels: fields.labels.clone(),
-            ports: named,
+            ports: fields.ports.clone(),
             host_network: fields.host_network.into(),
             addresses: if found.is_pod && !fields.addresses.is_empty() {
                 Addresses::Known(fields.addresses.clone())
-            } else if networks.is_empty() || fields.host_network {
+            } else if fields.host_network {
                 Addresses::Unknown
             } else {
-                Addresses::Within(networks.clone())
+                within(&self.networks)
             },
             node: found.is_pod.then(|| fields.node.clone()).flatten(),
         }
@@ -233,33 +225,25 @@ impl Inventory {
         })
     }
 
-    /// Pods that the world does not hold: of a namespace, with labels that may not be known.
-    pub(crate) fn unseen_pod(
-        &self,
-        namespace: &str,
-        labels: Option<&BTreeMap<String, String>>,
-    ) -> Pod {
-        let is_open = labels.is_none();
+    /// Pods that the world does not hold, taken for such that are not of the host network.
+    pub(crate) fn unseen_pod(&self, namespace: &str, labels: Labels) -> Pod {
         Pod {
             namespace: Some(namespace.to_owned()),
             namespace_labels: self.namespace_labels(namespace),
-            labels: Labels {
-                known: labels.cloned().unwrap_or_default(),
-                open: is_open,
-                ..Labels::default()
-            },
+            labels,
             ports: NamedPorts {
                 known: Vec::new(),
                 open: true,
             },
-            host_network: if is_open && self.profile == Profile::Documented {
-                Tri::Maybe
-            } else {
-                Tri::No
-            },
-            addresses: Addresses::Unknown,
+            host_network: Tri::No,
+            addresses: within(&self.networks),
             node: None,
         }
+    }
+
+    /// Whether anything of a namespace is known.
+    pub(crate) fn knows(&self, namespace: &str) -> bool {
+        self.namespaces.contains_key(namespace) || self.by_namespace.contains_key(namespace)
     }
 
     /// The pods of whatever controller serves Ingresses.
@@ -297,12 +281,25 @@ impl Inventory {
     }
 }
 
+/// Some address out of the networks of pods.
+fn within(networks: &Arc<[AddressRange]>) -> Addresses {
+    if networks.is_empty() {
+        Addresses::Unknown
+    } else {
+        Addresses::Within(networks.clone())
+    }
+}
+
 /// What a pod or template belongs to: the topmost controller that bears pods; for a pod, also a
 /// controller of another kind, such as an operator's own.
-fn workload_of(object: &Object, world: &World) -> ObjectKey {
+fn workload_of(object: &Object, world: &World, profile: Profile) -> ObjectKey {
     let mut key = object.key.clone();
     key.namespace
         .get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
+    if profile == Profile::NpGuard && object.owner_references().is_empty() {
+        key.name = incomplete_owner(object).map_or(key.name, str::to_owned);
+        return key;
+    }
     let mut at = Some(object);
     for _ in 0..OWNER_DEPTH {
         let Some(owners) = at.map(Object::owner_references) else {

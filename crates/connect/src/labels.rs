@@ -86,7 +86,18 @@ impl Selector {
             .unwrap_or(Tri::Yes)
     }
 
-    /// The requirement of which the fewest labels satisfy it: one that asks for values.
+    /// The labels that everything selected has, as far as the selector names their values.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        let single = self
+            .values_asked()
+            .filter_map(|(key, values)| match values {
+                [only] => Some((key.to_owned(), only.clone())),
+                _ => None,
+            });
+        single.collect()
+    }
+
+    /// The requirements that ask for values: keys, with the values of which one must be there.
     pub(crate) fn values_asked(&self) -> impl Iterator<Item = (&str, &[String])> {
         let requirements = match self {
             Self::Readable(selector) => &selector.0[..],

@@ -18,6 +18,7 @@
 mod addresses;
 mod answer;
 mod bits;
+mod change;
 mod engine;
 mod evaluate;
 mod index;
@@ -38,6 +39,7 @@ mod trace;
 
 pub use addresses::AddressRange;
 pub use answer::{Answer, Effect, Flow, Line, Trace, Verdict};
+pub use change::{Change, Changes, NeedChange, Renames, changed_needs, changes};
 pub use engine::Engine;
 pub use evaluate::Outcome;
 pub use ingress::Entry;

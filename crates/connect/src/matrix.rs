@@ -181,7 +181,12 @@ impl Matrix<'_> {
         }
     }
 
-    fn row(&mut self, member: usize) -> Vec<u32> {
+    pub(crate) fn outcome(&self, id: u32) -> &Outcome {
+        &self.outcomes.list[id as usize]
+    }
+
+    /// The outcomes of [`Matrix::to`] by number; 0 where nothing is allowed.
+    pub(crate) fn row(&mut self, member: usize) -> Vec<u32> {
         let mut all: Option<Vec<u32>> = None;
         for column in self.columns[member].clone() {
             let row = self.row_of(column);
@@ -247,7 +252,8 @@ impl Matrix<'_> {
         }
         let mut sets: Vec<Bits> = Vec::new();
         for peer in peers(engine, applicable, direction) {
-            sets.extend(self.meant(peer).iter().cloned());
+            let meant = self.meant(peer);
+            sets.extend(meant.iter().filter(|set| set.first().is_some()).cloned());
         }
         if !applicable.is_empty() {
             sets.push(self.of_host_network());

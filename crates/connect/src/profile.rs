@@ -10,7 +10,7 @@ pub enum Profile {
     Documented,
     /// The choices of np-guard's netpol-analyzer, for comparison with it: pods of the host network
     /// are ordinary pods, an address block never matches a pod, an undeclared namespace has no
-    /// labels but its name, an ingress controller is a pod without labels, and peers that are nodes
+    /// labels but its name, an owner needs no kind, an ingress controller is a pod without labels, and peers that are nodes
     /// or domain names match nothing.
     NpGuard,
 }

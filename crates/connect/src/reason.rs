@@ -33,6 +33,8 @@ pub enum Reason {
     Unreadable(ObjectKey),
     /// Policies could not be read.
     Unread(String),
+    /// Nothing of a namespace is known, and so no policies in it.
+    UndeclaredNamespace(String),
     /// Policies of the same tier and priority disagree.
     SamePriority,
     /// Nothing in the world is what the connection goes to.
@@ -69,6 +71,9 @@ impl fmt::Display for Reason {
             }
             Self::Unreadable(policy) => write!(f, "{policy} cannot be understood"),
             Self::Unread(what) => write!(f, "could not be read: {what}"),
+            Self::UndeclaredNamespace(namespace) => {
+                write!(f, "nothing of namespace {namespace} is known, and so no policies in it")
+            }
             Self::SamePriority => {
                 f.write_str("policies of the same priority disagree, and any of them may count")
             }

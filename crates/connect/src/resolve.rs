@@ -8,7 +8,7 @@ use crate::{
     answer::{Answer, Flow, Trace, Verdict},
     engine::Engine,
     evaluate::{Applicable, Outcome},
-    labels::Tri,
+    labels::{Labels, Selector, Tri},
     party::{Node, Party, Pod},
     policy::Direction,
     ports::{Connections, Protocol},
@@ -108,7 +108,7 @@ impl Engine {
                 lines: Vec::new(),
                 reasons: Vec::new(),
             };
-            let (Party::Pod(pod), Some(port), false) = (&end.party, port, is_itself) else {
+            let (Party::Pod(pod), false) = (&end.party, is_itself) else {
                 return unlimited;
             };
             if end.is_free && direction == Direction::Egress {
@@ -126,15 +126,14 @@ impl Engine {
         };
         let egress = traced(from, Direction::Egress, to);
         let mut ingress = traced(to, Direction::Ingress, from);
-        if let Err(reason) = asked {
-            ingress.verdict = Verdict::Unknown;
-            ingress.reasons.push(reason);
-        }
         let verdict = match (egress.verdict, ingress.verdict) {
             (Verdict::Refused, _) | (_, Verdict::Refused) => Verdict::Refused,
             (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
             (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
         };
+        if let (Verdict::Unknown, Err(reason)) = (verdict, asked) {
+            ingress.reasons.push(reason);
+        }
         Flow {
             from: from.name.clone(),
             to: to.name.clone(),
@@ -178,8 +177,12 @@ impl Engine {
                 ids.iter().map(|id| self.end_of(key, *id)).collect()
             }
             Endpoint::Pods { namespace, labels } => {
-                let pod = self.inventory.unseen_pod(namespace, labels.as_ref());
-                end(Party::Pod(Arc::new(pod)))
+                let labels = Labels {
+                    known: labels.clone().unwrap_or_default(),
+                    open: labels.is_none(),
+                    ..Labels::default()
+                };
+                end(self.unseen(namespace, labels))
             }
             Endpoint::Address(address) => match self.inventory.with_address(*address) {
                 Some((key, id)) => vec![self.end_of(key, *id)],
@@ -212,9 +215,9 @@ impl Engine {
         known.cloned().unwrap_or_else(|| {
             Arc::new(Node {
                 name: name.to_owned(),
-                labels: crate::labels::Labels {
+                labels: Labels {
                     open: true,
-                    ..Default::default()
+                    ..Labels::default()
                 },
                 addresses: Vec::new(),
             })
@@ -245,7 +248,7 @@ impl Engine {
                 let id = (namespace.clone(), name.clone());
                 let Some(service) = self.inventory.services.get(&id) else {
                     let what = format!("Service {name} is not known in namespace {namespace}");
-                    return Err(Reason::NoBackend(what));
+                    return Ok(vec![self.unseen_behind(&id, None, Reason::NoBackend(what))]);
                 };
                 if let Some(host) = &service.external_name {
                     return self.alias(host, protocol, port, depth);
@@ -253,6 +256,33 @@ impl Engine {
                 self.behind(service, &id, protocol, port)
             }
         }
+    }
+
+    fn unseen(&self, namespace: &str, labels: Labels) -> Party {
+        Party::Pod(Arc::new(self.inventory.unseen_pod(namespace, labels)))
+    }
+
+    /// Pods behind a Service that the world does not hold, such as an operator's. Which port of
+    /// theirs it is remains unknown; what holds for all ports is certain all the same.
+    fn unseen_behind(
+        &self,
+        (namespace, name): &(String, String),
+        selector: Option<&Selector>,
+        why: Reason,
+    ) -> Backend {
+        let labels = Labels {
+            known: selector.map(Selector::labels).unwrap_or_default(),
+            open: true,
+            ..Labels::default()
+        };
+        let end = End {
+            party: self.unseen(namespace, labels),
+            id: None,
+            name: format!("pods behind service/{namespace}/{name}"),
+            single: None,
+            is_free: false,
+        };
+        (end, Err(why))
     }
 
     /// What a Service of type ExternalName stands for: another Service, or a host outside.
@@ -303,13 +333,20 @@ impl Engine {
         };
         let mut found = Vec::new();
         if let Some(selector) = &service.selector {
-            for (key, id) in self.inventory.of_namespace(namespace) {
-                // Which pods may be meant is no answer: only those that certainly are count.
-                if selector.matches(&self.pod(id).labels) == Tri::Yes {
-                    let end = self.end_of(key, id);
-                    let number = port.on(&end.party);
-                    found.push((end, number));
-                }
+            let own = self.inventory.of_namespace(namespace);
+            let matched: Vec<(Tri, &ObjectKey, u32)> = own
+                .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
+                .filter(|(matches, ..)| *matches != Tri::No)
+                .collect();
+            // Labels that controllers add are not known: those count if nobody else does.
+            let best = matched.iter().map(|(matches, ..)| *matches).max();
+            for (_, key, id) in matched
+                .iter()
+                .filter(|(matches, ..)| Some(*matches) == best)
+            {
+                let end = self.end_of(key, *id);
+                let number = port.on(&end.party);
+                found.push((end, number));
             }
         }
         if found.is_empty() {
@@ -319,11 +356,19 @@ impl Engine {
                 .flat_map(|slice| self.of_slice(slice, &port, protocol))
                 .collect();
         }
-        if found.is_empty() {
-            let what = format!("no pod or address is known behind {}", whose());
-            return Err(Reason::NoBackend(what));
+        if !found.is_empty() {
+            return Ok(found);
         }
-        Ok(found)
+        let why = Reason::NoBackend(format!("no pod or address is known behind {}", whose()));
+        match &service.selector {
+            Some(selector) => {
+                let id = (namespace.clone(), name.clone());
+                let (end, unknown) = self.unseen_behind(&id, Some(selector), why);
+                let number = port.on(&end.party);
+                Ok(vec![(end, number.or(unknown))])
+            }
+            None => Err(why),
+        }
     }
 
     fn of_slice(&self, slice: &SliceFields, port: &Port<'_>, protocol: Protocol) -> Vec<Backend> {

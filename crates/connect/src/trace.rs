@@ -20,12 +20,13 @@ pub(crate) struct Traced<'a> {
     pub(crate) direction: Direction,
     pub(crate) other: &'a Party,
     pub(crate) protocol: Protocol,
-    pub(crate) port: u16,
+    /// The port; absent where it is not known, and all of the protocol are asked about.
+    pub(crate) port: Option<u16>,
 }
 
 impl Engine {
     pub(crate) fn trace(&self, traced: &Traced<'_>) -> Trace {
-        let scope = Connections::port(traced.protocol, traced.port);
+        let scope = traced.scope();
         let mut recorder = Recorder {
             engine: self,
             traced,
@@ -42,7 +43,7 @@ impl Engine {
         let Recorder {
             lines, mut reasons, ..
         } = recorder;
-        let verdict = verdict(&outcome);
+        let verdict = verdict(&outcome, &traced.scope());
         reasons.sort();
         reasons.dedup();
         if verdict != Verdict::Unknown {
@@ -57,14 +58,23 @@ impl Engine {
     }
 }
 
-/// The verdict on a question about one port.
-fn verdict(outcome: &Outcome) -> Verdict {
-    if !outcome.allowed.is_empty() {
+impl Traced<'_> {
+    fn scope(&self) -> Connections {
+        match self.port {
+            Some(port) => Connections::port(self.protocol, port),
+            None => Connections::of(self.protocol),
+        }
+    }
+}
+
+/// The verdict on a question about ports that must all fare alike.
+fn verdict(outcome: &Outcome, scope: &Connections) -> Verdict {
+    if outcome.allowed == *scope {
         Verdict::Allowed
-    } else if !outcome.unknown.is_empty() {
-        Verdict::Unknown
-    } else {
+    } else if outcome.allowed.is_empty() && outcome.unknown.is_empty() {
         Verdict::Refused
+    } else {
+        Verdict::Unknown
     }
 }
 
@@ -89,9 +99,8 @@ impl Recorder<'_> {
             } => self.rule(policy, rule, (peer, matched), (&certain, &possible)),
             Event::SamePriority => self.reasons.push(Reason::SamePriority),
             Event::Unread(tier) => {
-                let namespace = self.traced.pod.namespace.as_deref();
-                let what = self.engine.unread_reason(tier, namespace);
-                self.reasons.push(Reason::Unread(what));
+                let reason = self.engine.why_unread(tier, self.traced.pod);
+                self.reasons.push(reason);
             }
             Event::OwnNode(Tri::Maybe) => self.reasons.push(Reason::OwnNode),
             Event::OwnNode(_) => {}
@@ -182,7 +191,7 @@ impl Recorder<'_> {
         };
         rule.ports.as_ref()?.iter().position(|entry| {
             let (_, possible) = entry.reach(named);
-            possible.contains(self.traced.protocol, self.traced.port)
+            !possible.and(&self.traced.scope()).is_empty()
         })
     }
 

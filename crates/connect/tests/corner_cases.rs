@@ -8,6 +8,8 @@
 //! #defect TEXT                    a defect whose evidence holds the text; all must be told
 //! ```
 
+#![allow(clippy::expect_used, reason = "tests: what is wrong here fails them")]
+
 mod support;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -140,6 +142,7 @@ fn choices_of_np_guard() {
         "undeclared_namespaces",
         "ingress_sources",
         "admin_peers",
+        "labels_of_controllers",
     ] {
         check_as(name, Profile::NpGuard, "#np-guard ");
     }

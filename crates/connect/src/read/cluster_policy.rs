@@ -48,13 +48,11 @@ pub(super) fn cluster(object: &Object, reader: &mut Reader<'_>) -> Policy {
 
 /// The priority, and whether it could be read.
 fn priority(object: &Object, reader: &mut Reader<'_>) -> (i64, bool) {
-    match object.at("/spec/priority").and_then(Value::as_i64) {
-        Some(priority) => (priority, true),
-        None => {
-            reader.defect(&FieldPath::new("spec.priority"), "is no number");
-            (0, false)
-        }
-    }
+    let Some(priority) = object.at("/spec/priority").and_then(Value::as_i64) else {
+        reader.defect(&FieldPath::new("spec.priority"), "is no number");
+        return (0, false);
+    };
+    (priority, true)
 }
 
 fn policy(
@@ -266,13 +264,11 @@ fn domain_names(
         .iter()
         .map(|name| name.as_str().map(str::to_owned))
         .collect();
-    match texts {
-        Some(names) => Ok(Peer::DomainNames(names)),
-        None => {
-            reader.defect(&path.key("domainNames"), "is no list of names");
-            Err(Malformed)
-        }
-    }
+    let Some(names) = texts else {
+        reader.defect(&path.key("domainNames"), "is no list of names");
+        return Err(Malformed);
+    };
+    Ok(Peer::DomainNames(names))
 }
 
 /// The ports, in the form of either version; all when there are none.
@@ -317,13 +313,11 @@ fn read_port(
         let protocol = reader.protocol(range, &path)?;
         return read_range(range, protocol, &path, reader);
     }
-    match field(entry, "namedPort").and_then(Value::as_str) {
-        Some(name) => Ok(PortEntry::Named(None, name.to_owned())),
-        None => {
-            reader.defect(path, "is none of portNumber, portRange and namedPort");
-            Err(Malformed)
-        }
-    }
+    let Some(name) = field(entry, "namedPort").and_then(Value::as_str) else {
+        reader.defect(path, "is none of portNumber, portRange and namedPort");
+        return Err(Malformed);
+    };
+    Ok(PortEntry::Named(None, name.to_owned()))
 }
 
 fn read_range(

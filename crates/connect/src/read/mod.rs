@@ -10,7 +10,7 @@ mod service;
 
 pub(crate) use ingress::backends;
 pub(crate) use node::{node_addresses, pod_networks};
-pub(crate) use pods::{PodFields, labels_of, pod_fields};
+pub(crate) use pods::{PodFields, incomplete_owner, labels_of, pod_fields};
 pub(crate) use reader::Reader;
 pub(crate) use service::{ServiceFields, ServicePort, SliceFields, TargetPort, service, slice};
 

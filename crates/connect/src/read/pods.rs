@@ -39,6 +39,12 @@ pub(crate) fn pod_fields(object: &Object, profile: Profile) -> Option<PodFields>
     })
 }
 
+/// The name of an owner that lacks what an owner must have, such as its kind: the server would
+/// refuse it.
+pub(crate) fn incomplete_owner(object: &Object) -> Option<&str> {
+    object.text("/metadata/ownerReferences/0/name")
+}
+
 /// The labels in an object's metadata. What is no text has a value that is not known.
 pub(crate) fn labels_of(metadata: Option<&Value>) -> Labels {
     let mut labels = Labels::default();
@@ -133,6 +139,11 @@ fn named_port(entry: &Value) -> Option<(String, Protocol, u16)> {
 }
 
 fn addresses(pod: &Value) -> Vec<IpAddr> {
+    let phase = pod.pointer("/status/phase").and_then(Value::as_str);
+    // Others may have the addresses of a pod that has ended.
+    if matches!(phase, Some("Succeeded" | "Failed")) {
+        return Vec::new();
+    }
     let many = pod.pointer("/status/podIPs").and_then(Value::as_array);
     let many = many
         .into_iter()

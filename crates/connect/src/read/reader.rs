@@ -52,13 +52,11 @@ impl<'a> Reader<'a> {
         key: &str,
     ) -> Option<Selector> {
         let value = field(parent, key)?;
-        Some(match LabelSelector::from_structured(value) {
-            Some(selector) => Selector::Readable(selector),
-            None => {
-                self.defect(&path.key(key), "is no valid label selector");
-                Selector::Unreadable
-            }
-        })
+        let Some(selector) = LabelSelector::from_structured(value) else {
+            self.defect(&path.key(key), "is no valid label selector");
+            return Some(Selector::Unreadable);
+        };
+        Some(Selector::Readable(selector))
     }
 
     /// A list; `None` when it is missing, `Err` when it is no list.
@@ -87,25 +85,21 @@ impl<'a> Reader<'a> {
         let Some(value) = field(parent, "protocol") else {
             return Ok(Protocol::Tcp);
         };
-        match value.as_str().and_then(Protocol::from_name) {
-            Some(protocol) => Ok(protocol),
-            None => {
-                self.defect(&path.key("protocol"), "is none of TCP, UDP and SCTP");
-                Err(Malformed)
-            }
-        }
+        let Some(protocol) = value.as_str().and_then(Protocol::from_name) else {
+            self.defect(&path.key("protocol"), "is none of TCP, UDP and SCTP");
+            return Err(Malformed);
+        };
+        Ok(protocol)
     }
 
     /// A port's number.
     pub(crate) fn port(&mut self, value: &Value, path: &FieldPath) -> Result<u16, Malformed> {
         let number = value.as_u64().and_then(|number| u16::try_from(number).ok());
-        match number.filter(|number| *number > 0) {
-            Some(number) => Ok(number),
-            None => {
-                self.defect(path, "is no port between 1 and 65535");
-                Err(Malformed)
-            }
-        }
+        let Some(number) = number.filter(|number| *number > 0) else {
+            self.defect(path, "is no port between 1 and 65535");
+            return Err(Malformed);
+        };
+        Ok(number)
     }
 
     /// A block of addresses.
@@ -114,16 +108,15 @@ impl<'a> Reader<'a> {
         value: Option<&Value>,
         path: &FieldPath,
     ) -> Result<AddressRange, Malformed> {
-        match value.and_then(Value::as_str).and_then(AddressRange::block) {
-            Some(block) => Ok(block),
-            None => {
-                self.defect(
-                    path,
-                    "is no block of addresses such as 10.0.0.0/8 or fd00::/8",
-                );
-                Err(Malformed)
-            }
-        }
+        let text = value.and_then(Value::as_str);
+        let Some(block) = text.and_then(AddressRange::block) else {
+            self.defect(
+                path,
+                "is no block of addresses such as 10.0.0.0/8 or fd00::/8",
+            );
+            return Err(Malformed);
+        };
+        Ok(block)
     }
 }
 

@@ -1,5 +1,12 @@
 //! Worlds from YAML, and questions from one line of text.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests: what is wrong here fails them"
+)]
+
 use std::collections::BTreeMap;
 
 use underpin_connect::{Endpoint, Engine, Options, PortRef, Profile, Protocol, Question, Target};
