@@ -282,6 +282,8 @@ fn a_million_packets_fare_as_the_specification_says() {
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: KNOWN_CLUSTERS,
         failure_persistence: None,
+        // A seed does not shrink; the cluster made from it does.
+        max_shrink_iters: 0,
         ..ProptestConfig::default()
     });
     let run = runner.run(&any::<u64>(), |seed| {
@@ -297,6 +299,8 @@ fn what_is_not_known_is_never_told_wrong() {
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: UNKNOWN_CLUSTERS,
         failure_persistence: None,
+        // A seed does not shrink; the cluster made from it does.
+        max_shrink_iters: 0,
         ..ProptestConfig::default()
     });
     let run = runner.run(&any::<u64>(), |seed| {
