@@ -1,0 +1,346 @@
+//! The engine: a world's policies and pods, ready to be asked.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use underpin_model::{GroupKind, ObjectKey, World};
+
+use crate::{
+    addresses::{AddressRange, elementary_ranges},
+    evaluate::{Applicable, Case, Event, Outcome},
+    index::LabelIndex,
+    ingress::{Entry, entries},
+    inventory::Inventory,
+    labels::Tri,
+    matching::Matcher,
+    party::{Party, Pod},
+    policy::{Defect, Direction, Namespaces, Peer, Peers, Policy, Tier},
+    ports::Connections,
+    profile::{Options, Profile},
+    read::{Reader, policy},
+    reason::Reason,
+};
+
+/// The API group of the cluster-wide policies.
+const POLICY_GROUP: &str = "policy.networking.k8s.io";
+
+/// Who may connect to whom in one world.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) profile: Profile,
+    /// In the order in which they are asked.
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) peers: Peers,
+    pub(crate) inventory: Inventory,
+    defects: Vec<Defect>,
+    /// Policies that are about pods of one namespace, and those about any.
+    by_namespace: BTreeMap<String, Vec<u32>>,
+    cluster_wide: Vec<u32>,
+    unread: Unread,
+    /// Every list of policies once, and per pod and direction which it is.
+    pub(crate) groups: Vec<Applicable>,
+    pub(crate) group_of: Vec<[u32; 2]>,
+    /// What Ingresses forward to.
+    entries: Vec<Entry>,
+}
+
+/// Which policies could not be read.
+#[derive(Debug, Default)]
+struct Unread {
+    /// NetworkPolicies everywhere but in the namespaces that were read all the same.
+    everywhere: Option<String>,
+    /// Per namespace that pods or policies name.
+    namespaces: BTreeMap<String, Option<String>>,
+    /// Cluster-wide policies by tier.
+    tiers: [Option<String>; 3],
+}
+
+impl Engine {
+    /// Reads all policies, pods, namespaces, nodes and Services of a world.
+    pub fn new(world: &World, options: &Options) -> Self {
+        let mut peers = Peers::default();
+        let mut defects = Vec::new();
+        let mut policies: Vec<Policy> = world
+            .objects()
+            .filter_map(|object| policy(object, &mut Reader::new(object, &mut peers, &mut defects)))
+            .collect();
+        policies.sort_by_key(|policy| (policy.tier, policy.priority));
+        let inventory = Inventory::new(world, options);
+        let mut engine = Self {
+            profile: options.profile,
+            unread: Unread::new(world, &inventory),
+            entries: entries(world),
+            policies,
+            peers,
+            inventory,
+            defects,
+            by_namespace: BTreeMap::new(),
+            cluster_wide: Vec::new(),
+            groups: Vec::new(),
+            group_of: Vec::new(),
+        };
+        engine.index_policies();
+        engine.group_pods();
+        engine
+    }
+
+    /// What Ingresses forward to, sorted by Ingress: what an ingress controller needs.
+    pub fn ingress_entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What in the policies cannot be understood, sorted by object.
+    pub fn defects(&self) -> &[Defect] {
+        &self.defects
+    }
+
+    /// The workloads of the world, and pods without one, sorted.
+    pub fn workloads(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.inventory.workloads.keys()
+    }
+
+    fn index_policies(&mut self) {
+        for (index, policy) in (0_u32..).zip(&self.policies) {
+            match &policy.subject.namespaces {
+                Namespaces::Named(name) => {
+                    self.by_namespace
+                        .entry(name.clone())
+                        .or_default()
+                        .push(index);
+                }
+                Namespaces::Selected(_) => self.cluster_wide.push(index),
+            }
+        }
+    }
+
+    /// Finds for every pod the policies that are about it. Per namespace, policies ask an index of
+    /// labels, so that many of both cost no more than the pairs that match.
+    fn group_pods(&mut self) {
+        let mut selected: Vec<[Vec<(u32, Tri)>; 2]> = Vec::new();
+        selected.resize_with(self.inventory.pods.len(), Default::default);
+        let matcher = self.matcher();
+        for (namespace, index) in self.pods_by_namespace() {
+            let own = self
+                .by_namespace
+                .get(namespace)
+                .map_or(&[][..], Vec::as_slice);
+            for &at in own.iter().chain(&self.cluster_wide) {
+                let policy = &self.policies[at as usize];
+                for id in index.candidates(&policy.subject.pods) {
+                    let certainty = matcher.selects(policy, &self.inventory.pods[id as usize]);
+                    if certainty == Tri::No {
+                        continue;
+                    }
+                    for direction in [Direction::Egress, Direction::Ingress] {
+                        if policy.rules(direction).is_some() {
+                            selected[id as usize][direction as usize].push((at, certainty));
+                        }
+                    }
+                }
+            }
+        }
+        let mut ids: BTreeMap<Applicable, u32> = BTreeMap::new();
+        let mut group_of = Vec::with_capacity(selected.len());
+        for (pod, lists) in self.inventory.pods.iter().zip(selected) {
+            let unread = self.unread.of(pod.namespace.as_deref());
+            group_of.push(lists.map(|mut policies| {
+                policies.sort_unstable();
+                let group = Applicable { policies, unread };
+                let next = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+                *ids.entry(group).or_insert(next)
+            }));
+        }
+        let mut groups = vec![Applicable::default(); ids.len()];
+        for (group, id) in ids {
+            groups[id as usize] = group;
+        }
+        self.groups = groups;
+        self.group_of = group_of;
+    }
+
+    pub(crate) fn pods_by_namespace(&self) -> BTreeMap<&str, LabelIndex<'_>> {
+        let mut by_namespace: BTreeMap<&str, LabelIndex<'_>> = BTreeMap::new();
+        for (id, pod) in (0_u32..).zip(&self.inventory.pods) {
+            let namespace = pod.namespace.as_deref().unwrap_or_default();
+            by_namespace.entry(namespace).or_default().insert(id, pod);
+        }
+        by_namespace
+    }
+
+    pub(crate) fn matcher(&self) -> Matcher<'_> {
+        Matcher {
+            profile: self.profile,
+            nodes: &self.inventory.nodes,
+        }
+    }
+
+    /// The policies that are about a pod which the world need not hold.
+    pub(crate) fn applicable(&self, pod: &Pod, direction: Direction) -> Applicable {
+        let matcher = self.matcher();
+        let namespace = pod.namespace.as_deref().unwrap_or_default();
+        let own = self
+            .by_namespace
+            .get(namespace)
+            .map_or(&[][..], Vec::as_slice);
+        let mut policies: Vec<(u32, Tri)> = own
+            .iter()
+            .chain(&self.cluster_wide)
+            .filter(|at| self.policies[**at as usize].rules(direction).is_some())
+            .map(|&at| (at, matcher.selects(&self.policies[at as usize], pod)))
+            .filter(|(_, certainty)| *certainty != Tri::No)
+            .collect();
+        policies.sort_unstable();
+        let mut unread = self.unread.of(pod.namespace.as_deref());
+        unread[Tier::Network as usize] |= self.is_foreign(pod);
+        Applicable { policies, unread }
+    }
+
+    /// Whether nothing is known of a pod's namespace, and so nothing of the policies in it.
+    fn is_foreign(&self, pod: &Pod) -> bool {
+        let known =
+            |name: &String| self.inventory.knows(name) || self.by_namespace.contains_key(name);
+        self.profile == Profile::Documented
+            && pod.namespace.as_ref().is_some_and(|name| !known(name))
+    }
+
+    /// One direction: what of `scope` the policies about `pod` allow with the other end.
+    pub(crate) fn judge(
+        &self,
+        (pod, applicable): (&Pod, &Applicable),
+        direction: Direction,
+        other: &Party,
+        scope: Connections,
+        sink: &mut dyn FnMut(Event<'_>),
+    ) -> Outcome {
+        let matcher = self.matcher();
+        let ports = match (direction, other) {
+            (Direction::Ingress, _) => Some(&pod.ports),
+            (Direction::Egress, Party::Pod(destination)) => Some(&destination.ports),
+            (Direction::Egress, _) => None,
+        };
+        let case = Case {
+            policies: &self.policies,
+            applicable,
+            direction,
+            peer: &|id| matcher.matches(self.peers.get(id), other),
+            ports,
+            own_node: self.own_node(pod, other),
+        };
+        case.judge(scope, sink)
+    }
+
+    /// Whether the other end is, or acts as, the node that the pod runs on.
+    fn own_node(&self, pod: &Pod, other: &Party) -> Tri {
+        match other {
+            Party::Node(node) => match &pod.node {
+                Some(own) => (*own == node.name).into(),
+                None => Tri::Maybe,
+            },
+            Party::Pod(other) if self.profile == Profile::Documented => {
+                other.host_network.at_most_maybe()
+            }
+            Party::Pod(_) | Party::Range(_) | Party::Name(_) => Tri::No,
+        }
+    }
+
+    /// What is not known of the policies of a tier about a pod.
+    pub(crate) fn why_unread(&self, tier: Tier, pod: &Pod) -> Reason {
+        match (
+            self.unread.reason(tier, pod.namespace.as_deref()),
+            &pod.namespace,
+        ) {
+            (None, Some(namespace)) => Reason::UndeclaredNamespace(namespace.clone()),
+            (what, _) => Reason::Unread(what.unwrap_or_default()),
+        }
+    }
+
+    /// Addresses outside of the cluster, cut so that no policy tells those of one range apart.
+    pub(crate) fn outside(&self, also: &[AddressRange]) -> Vec<AddressRange> {
+        let mut ranges: Vec<AddressRange> = also.to_vec();
+        let mut by_nodes = false;
+        for peer in self.peers.iter() {
+            match peer {
+                Peer::Addresses { set, .. } => ranges.extend(set.ranges()),
+                Peer::Nodes(_) => by_nodes = true,
+                _ => {}
+            }
+        }
+        if by_nodes {
+            let nodes = self.inventory.nodes.iter();
+            let addresses = nodes.flat_map(|node| node.addresses.iter().copied());
+            ranges.extend(addresses.map(AddressRange::single));
+        }
+        ranges.sort_unstable();
+        ranges.dedup();
+        elementary_ranges(&ranges)
+    }
+
+    /// An address as a party: of a pod, of a node, or outside of the cluster.
+    pub(crate) fn at_address(&self, address: IpAddr) -> Party {
+        if let Some((_, id)) = self.inventory.with_address(address) {
+            return Party::Pod(self.inventory.pods[*id as usize].clone());
+        }
+        let node = self.inventory.nodes.iter().find(|node| {
+            let mut own = node.addresses.iter();
+            own.any(|own| own.to_canonical() == address.to_canonical())
+        });
+        match node {
+            Some(node) => Party::Node(node.clone()),
+            None => Party::Range(AddressRange::single(address)),
+        }
+    }
+
+    pub(crate) fn pod(&self, id: u32) -> &Arc<Pod> {
+        &self.inventory.pods[id as usize]
+    }
+
+    pub(crate) fn group(&self, id: u32, direction: Direction) -> &Applicable {
+        let group = self.group_of[id as usize][direction as usize];
+        &self.groups[group as usize]
+    }
+}
+
+impl Unread {
+    fn new(world: &World, inventory: &Inventory) -> Self {
+        let network = GroupKind::new("networking.k8s.io", "NetworkPolicy");
+        let reason = |unread: &underpin_model::Unread| unread.to_string();
+        let namespaces = inventory
+            .pods
+            .iter()
+            .filter_map(|pod| pod.namespace.clone());
+        let cluster = |kinds: &[&str]| {
+            kinds.iter().find_map(|kind| {
+                let kind = GroupKind::new(POLICY_GROUP, *kind);
+                world.unread(&kind, None).map(reason)
+            })
+        };
+        Self {
+            everywhere: world.unread(&network, None).map(reason),
+            namespaces: namespaces
+                .map(|namespace| {
+                    let unread = world.unread(&network, Some(&namespace)).map(reason);
+                    (namespace, unread)
+                })
+                .collect(),
+            tiers: [
+                cluster(&["AdminNetworkPolicy", "ClusterNetworkPolicy"]),
+                None,
+                cluster(&["BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"]),
+            ],
+        }
+    }
+
+    fn reason(&self, tier: Tier, namespace: Option<&str>) -> Option<String> {
+        if tier != Tier::Network {
+            return self.tiers[tier as usize].clone();
+        }
+        match namespace.and_then(|namespace| self.namespaces.get(namespace)) {
+            Some(reason) => reason.clone(),
+            None => self.everywhere.clone(),
+        }
+    }
+
+    fn of(&self, namespace: Option<&str>) -> [bool; 3] {
+        [Tier::Admin, Tier::Network, Tier::Baseline]
+            .map(|tier| self.reason(tier, namespace).is_some())
+    }
+}

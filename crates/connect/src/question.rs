@@ -1,0 +1,118 @@
+//! What can be asked: may this connect to that?
+
+use std::{collections::BTreeMap, fmt, net::IpAddr};
+
+use underpin_model::ObjectKey;
+
+use crate::ports::Protocol;
+
+/// One end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// The pods of a workload of the world, or one pod.
+    Workload(ObjectKey),
+    /// Pods that the world need not hold.
+    Pods {
+        /// Their namespace.
+        namespace: String,
+        /// Their labels, where they are known.
+        labels: Option<BTreeMap<String, String>>,
+    },
+    /// An address: of a pod, of a node, or outside of the cluster.
+    Address(IpAddr),
+    /// A host outside of the cluster.
+    Host(String),
+    /// A node, such as its kubelet that probes.
+    Node(String),
+    /// Whatever serves Ingresses. As a source it may send everything: which pods it is, and so
+    /// which policies limit what it sends, is not known.
+    IngressController,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Workload(key) => write!(f, "{key}"),
+            Self::Pods { namespace, labels } => {
+                write!(f, "pods of namespace {namespace}")?;
+                let mut separator = " with ";
+                for (key, value) in labels.iter().flatten() {
+                    write!(f, "{separator}{key}={value}")?;
+                    separator = ",";
+                }
+                Ok(())
+            }
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Host(name) => f.write_str(name),
+            Self::Node(name) => write!(f, "node/{name}"),
+            Self::IngressController => f.write_str("the ingress controller"),
+        }
+    }
+}
+
+/// What a connection goes to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// Straight to pods or an address.
+    Endpoint(Endpoint),
+    /// By a Service. Policies never see it, but the pods behind it and their ports.
+    Service {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(endpoint) => write!(f, "{endpoint}"),
+            Self::Service { namespace, name } => write!(f, "service/{namespace}/{name}"),
+        }
+    }
+}
+
+/// A port as it is asked for: of the Service, or of the pods where there is none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PortRef {
+    /// By number.
+    Number(u16),
+    /// By name.
+    Name(String),
+}
+
+impl fmt::Display for PortRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// May `from` open a new connection to `to`?
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    /// Who connects.
+    pub from: Endpoint,
+    /// To what.
+    pub to: Target,
+    /// Over which protocol.
+    pub protocol: Protocol,
+    /// To which port.
+    pub port: PortRef,
+}
+
+/// `deployment.apps/shop/web → service/db/postgres TCP 5432`.
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            from,
+            to,
+            protocol,
+            port,
+        } = self;
+        write!(f, "{from} → {to} {protocol} {port}")
+    }
+}

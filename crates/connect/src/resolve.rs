@@ -1,0 +1,465 @@
+//! From names to pods: what a question's ends are, and what answers behind a Service.
+
+use std::{borrow::Cow, sync::Arc};
+
+use underpin_model::ObjectKey;
+
+use crate::{
+    answer::{Answer, Flow, Trace, Verdict},
+    engine::Engine,
+    evaluate::{Applicable, Outcome},
+    labels::{Labels, Selector, Tri},
+    party::{Node, Party, Pod},
+    policy::Direction,
+    ports::{Connections, Protocol},
+    question::{Endpoint, PortRef, Question, Target},
+    read::{ServiceFields, ServicePort, SliceFields, TargetPort},
+    reason::Reason,
+};
+
+/// How many Services may stand for one another by name.
+const ALIAS_DEPTH: usize = 4;
+
+/// One end, resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct End {
+    pub(crate) party: Party,
+    /// The pod of the world, where it is one.
+    id: Option<u32>,
+    /// Whose it is, for people.
+    name: String,
+    /// The pod of the world that it is, if that is a single one.
+    single: Option<ObjectKey>,
+    /// Whether nothing is known that limits what it sends.
+    is_free: bool,
+}
+
+/// An end with the port it is asked on, or why there is none.
+type Backend = (End, Result<u16, Reason>);
+
+impl Engine {
+    /// Whether a new connection is allowed, with what every policy says of it.
+    pub fn answer(&self, question: &Question) -> Answer {
+        let from = self.ends(&question.from);
+        let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
+        let (from, to) = match (from, to) {
+            (Ok(from), Ok(to)) => (from, to),
+            (Err(reason), _) | (_, Err(reason)) => {
+                return Answer {
+                    verdict: Verdict::Unknown,
+                    reasons: vec![reason],
+                    flows: Vec::new(),
+                };
+            }
+        };
+        let mut flows = Vec::new();
+        for source in &from {
+            for (destination, port) in &to {
+                let port = port.clone();
+                flows.push(self.flow(source, destination, question.protocol, port));
+            }
+        }
+        sum_up(flows)
+    }
+
+    /// What is allowed between two ends, over all ports.
+    pub fn reach(&self, from: &Endpoint, to: &Endpoint) -> Result<Outcome, Reason> {
+        let (sources, destinations) = (self.ends(from)?, self.ends(to)?);
+        let mut all: Option<Outcome> = None;
+        for source in &sources {
+            for destination in &destinations {
+                let one = self.outcome(source, destination);
+                all = Some(match all {
+                    Some(all) => all.either(&one),
+                    None => one,
+                });
+            }
+        }
+        Ok(all.unwrap_or_default())
+    }
+
+    fn outcome(&self, from: &End, to: &End) -> Outcome {
+        if is_itself(from, to) {
+            return Outcome::all();
+        }
+        let direction = |end: &End, direction, other: &End| match &end.party {
+            Party::Pod(pod) if !end.is_free || direction == Direction::Ingress => {
+                let applicable = self.policies_about(end.id, pod, direction);
+                self.judge(
+                    (pod, &applicable),
+                    direction,
+                    &other.party,
+                    Connections::all(),
+                    &mut |_| {},
+                )
+            }
+            _ => Outcome::all(),
+        };
+        direction(from, Direction::Egress, to).and(&direction(to, Direction::Ingress, from))
+    }
+
+    fn flow(&self, from: &End, to: &End, protocol: Protocol, asked: Result<u16, Reason>) -> Flow {
+        let is_itself = is_itself(from, to);
+        let port = asked.as_ref().ok().copied();
+        let traced = |end: &End, direction, other: &End| {
+            let unlimited = Trace {
+                direction,
+                verdict: Verdict::Allowed,
+                lines: Vec::new(),
+                reasons: Vec::new(),
+            };
+            let (Party::Pod(pod), false) = (&end.party, is_itself) else {
+                return unlimited;
+            };
+            if end.is_free && direction == Direction::Egress {
+                return unlimited;
+            }
+            let applicable = self.policies_about(end.id, pod, direction);
+            self.trace(&crate::trace::Traced {
+                pod,
+                applicable: &applicable,
+                direction,
+                other: &other.party,
+                protocol,
+                port,
+            })
+        };
+        let egress = traced(from, Direction::Egress, to);
+        let mut ingress = traced(to, Direction::Ingress, from);
+        let verdict = match (egress.verdict, ingress.verdict) {
+            (Verdict::Refused, _) | (_, Verdict::Refused) => Verdict::Refused,
+            (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
+            (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
+        };
+        if let (Verdict::Unknown, Err(reason)) = (verdict, asked) {
+            ingress.reasons.push(reason);
+        }
+        Flow {
+            from: from.name.clone(),
+            to: to.name.clone(),
+            protocol,
+            port,
+            verdict,
+            is_itself,
+            egress,
+            ingress,
+        }
+    }
+
+    fn policies_about(
+        &self,
+        id: Option<u32>,
+        pod: &Pod,
+        direction: Direction,
+    ) -> Cow<'_, Applicable> {
+        match id {
+            Some(id) => Cow::Borrowed(self.group(id, direction)),
+            None => Cow::Owned(self.applicable(pod, direction)),
+        }
+    }
+
+    /// The pods or addresses that an endpoint is.
+    fn ends(&self, endpoint: &Endpoint) -> Result<Vec<End>, Reason> {
+        let name = endpoint.to_string();
+        let end = |party| {
+            vec![End {
+                party,
+                id: None,
+                name: name.clone(),
+                single: None,
+                is_free: false,
+            }]
+        };
+        Ok(match endpoint {
+            Endpoint::Workload(key) => {
+                let ids = self.inventory.workloads.get(key);
+                let ids = ids.ok_or_else(|| Reason::NoBackend(format!("{key} is not known")))?;
+                ids.iter().map(|id| self.end_of(key, *id)).collect()
+            }
+            Endpoint::Pods { namespace, labels } => {
+                let labels = Labels {
+                    known: labels.clone().unwrap_or_default(),
+                    open: labels.is_none(),
+                    ..Labels::default()
+                };
+                end(self.unseen(namespace, labels))
+            }
+            Endpoint::Address(address) => match self.inventory.with_address(*address) {
+                Some((key, id)) => vec![self.end_of(key, *id)],
+                None => end(self.at_address(*address)),
+            },
+            Endpoint::Host(host) => end(Party::Name(host.clone())),
+            Endpoint::Node(node) => end(Party::Node(self.node(node))),
+            Endpoint::IngressController => {
+                let pod = self.inventory.ingress_controller();
+                let mut ends = end(Party::Pod(Arc::new(pod)));
+                ends[0].is_free = true;
+                ends
+            }
+        })
+    }
+
+    fn end_of(&self, key: &ObjectKey, id: u32) -> End {
+        End {
+            party: Party::Pod(self.pod(id).clone()),
+            id: Some(id),
+            name: key.to_string(),
+            single: key.kind.is("", "Pod").then(|| key.clone()),
+            is_free: false,
+        }
+    }
+
+    /// A node of the world, or one of which its name alone is known.
+    fn node(&self, name: &str) -> Arc<Node> {
+        let known = self.inventory.nodes.iter().find(|node| node.name == name);
+        known.cloned().unwrap_or_else(|| {
+            Arc::new(Node {
+                name: name.to_owned(),
+                labels: Labels {
+                    open: true,
+                    ..Labels::default()
+                },
+                addresses: Vec::new(),
+            })
+        })
+    }
+
+    /// What answers a target on a port.
+    fn backends(
+        &self,
+        target: &Target,
+        protocol: Protocol,
+        port: &PortRef,
+        depth: usize,
+    ) -> Result<Vec<Backend>, Reason> {
+        match target {
+            Target::Endpoint(endpoint) => {
+                let ends = self.ends(endpoint)?.into_iter();
+                let with_port = ends.map(|end| {
+                    let port = match port {
+                        PortRef::Number(number) => Ok(*number),
+                        PortRef::Name(name) => named_port(&end.party, protocol, name),
+                    };
+                    (end, port)
+                });
+                Ok(with_port.collect())
+            }
+            Target::Service { namespace, name } => {
+                let id = (namespace.clone(), name.clone());
+                let Some(service) = self.inventory.services.get(&id) else {
+                    let what = format!("Service {name} is not known in namespace {namespace}");
+                    return Ok(vec![self.unseen_behind(&id, None, Reason::NoBackend(what))]);
+                };
+                if let Some(host) = &service.external_name {
+                    return self.alias(host, protocol, port, depth);
+                }
+                self.behind(service, &id, protocol, port)
+            }
+        }
+    }
+
+    fn unseen(&self, namespace: &str, labels: Labels) -> Party {
+        Party::Pod(Arc::new(self.inventory.unseen_pod(namespace, labels)))
+    }
+
+    /// Pods behind a Service that the world does not hold, such as an operator's. Which port of
+    /// theirs it is remains unknown; what holds for all ports is certain all the same.
+    fn unseen_behind(
+        &self,
+        (namespace, name): &(String, String),
+        selector: Option<&Selector>,
+        why: Reason,
+    ) -> Backend {
+        let labels = Labels {
+            known: selector.map(Selector::labels).unwrap_or_default(),
+            open: true,
+            ..Labels::default()
+        };
+        let end = End {
+            party: self.unseen(namespace, labels),
+            id: None,
+            name: format!("pods behind service/{namespace}/{name}"),
+            single: None,
+            is_free: false,
+        };
+        (end, Err(why))
+    }
+
+    /// What a Service of type ExternalName stands for: another Service, or a host outside.
+    fn alias(
+        &self,
+        host: &str,
+        protocol: Protocol,
+        port: &PortRef,
+        depth: usize,
+    ) -> Result<Vec<Backend>, Reason> {
+        let depth = depth.checked_sub(1).ok_or_else(|| {
+            Reason::NoBackend(format!("{host} stands for too many Services in a row"))
+        })?;
+        let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+        let target = match labels[..] {
+            [name, namespace, "svc", ..] => Target::Service {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            },
+            _ => Target::Endpoint(outside(host)),
+        };
+        self.backends(&target, protocol, port, depth)
+    }
+
+    fn behind(
+        &self,
+        service: &ServiceFields,
+        (namespace, name): &(String, String),
+        protocol: Protocol,
+        port: &PortRef,
+    ) -> Result<Vec<Backend>, Reason> {
+        let asked = service.ports.iter().find(|declared| {
+            declared.protocol == protocol
+                && match port {
+                    PortRef::Number(number) => declared.port == *number,
+                    PortRef::Name(name) => declared.name.as_deref() == Some(name),
+                }
+        });
+        let whose = || format!("Service {name} of namespace {namespace}");
+        // A headless Service is but a name for the pods: clients choose the port.
+        let port = match (asked, port) {
+            (_, PortRef::Number(number)) if service.headless => Port::OfPods(*number),
+            (Some(port), _) => Port::OfService(port),
+            (None, port) => {
+                let what = format!("{} has no port {protocol} {port}", whose());
+                return Err(Reason::NoBackend(what));
+            }
+        };
+        let mut found = Vec::new();
+        if let Some(selector) = &service.selector {
+            let own = self.inventory.of_namespace(namespace);
+            let matched: Vec<(Tri, &ObjectKey, u32)> = own
+                .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
+                .filter(|(matches, ..)| *matches != Tri::No)
+                .collect();
+            // Labels that controllers add are not known: those count if nobody else does.
+            let best = matched.iter().map(|(matches, ..)| *matches).max();
+            for (_, key, id) in matched
+                .iter()
+                .filter(|(matches, ..)| Some(*matches) == best)
+            {
+                let end = self.end_of(key, *id);
+                let number = port.on(&end.party);
+                found.push((end, number));
+            }
+        }
+        if found.is_empty() {
+            let slices = self.inventory.slices(namespace, name);
+            found = slices
+                .iter()
+                .flat_map(|slice| self.of_slice(slice, &port, protocol))
+                .collect();
+        }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let why = Reason::NoBackend(format!("no pod or address is known behind {}", whose()));
+        match &service.selector {
+            Some(selector) => {
+                let id = (namespace.clone(), name.clone());
+                let (end, unknown) = self.unseen_behind(&id, Some(selector), why);
+                let number = port.on(&end.party);
+                Ok(vec![(end, number.or(unknown))])
+            }
+            None => Err(why),
+        }
+    }
+
+    fn of_slice(&self, slice: &SliceFields, port: &Port<'_>, protocol: Protocol) -> Vec<Backend> {
+        let numbers: Vec<u16> = match port {
+            Port::OfPods(number) => vec![*number],
+            Port::OfService(service) => slice
+                .ports
+                .iter()
+                .filter(|(name, of, _)| *of == protocol && *name == service.name)
+                .filter_map(|(_, _, number)| *number)
+                .collect(),
+        };
+        let mut found = Vec::new();
+        for address in &slice.addresses {
+            for number in &numbers {
+                let ends = self.ends(&outside(address)).unwrap_or_default();
+                found.extend(ends.into_iter().map(|end| (end, Ok(*number))));
+            }
+        }
+        found
+    }
+}
+
+/// An address, or the name of a host.
+fn outside(text: &str) -> Endpoint {
+    match text.parse() {
+        Ok(address) => Endpoint::Address(address),
+        Err(_) => Endpoint::Host(text.to_owned()),
+    }
+}
+
+/// A port as pods see it.
+enum Port<'a> {
+    OfPods(u16),
+    OfService(&'a ServicePort),
+}
+
+impl Port<'_> {
+    fn on(&self, party: &Party) -> Result<u16, Reason> {
+        match self {
+            Self::OfPods(number) => Ok(*number),
+            Self::OfService(service) => match &service.target {
+                TargetPort::Number(number) => Ok(*number),
+                TargetPort::Name(name) => named_port(party, service.protocol, name),
+            },
+        }
+    }
+}
+
+/// The port that a pod gives this name.
+fn named_port(party: &Party, protocol: Protocol, name: &str) -> Result<u16, Reason> {
+    let unknown = || Reason::NamedPort(name.to_owned());
+    let Party::Pod(pod) = party else {
+        return Err(unknown());
+    };
+    let mut known = pod.ports.known.iter();
+    let port = known.find(|(known, of, _)| known == name && *of == protocol);
+    port.map(|(_, _, number)| *number).ok_or_else(unknown)
+}
+
+/// Whether two ends are one pod. Pods of one workload are several.
+fn is_itself(from: &End, to: &End) -> bool {
+    from.single.is_some() && from.single == to.single
+}
+
+fn sum_up(flows: Vec<Flow>) -> Answer {
+    let has = |verdict| flows.iter().any(|flow| flow.verdict == verdict);
+    let verdict = match (
+        has(Verdict::Allowed),
+        has(Verdict::Refused),
+        has(Verdict::Unknown),
+    ) {
+        (true, false, false) => Verdict::Allowed,
+        (false, true, false) => Verdict::Refused,
+        _ => Verdict::Unknown,
+    };
+    let mut reasons = Vec::new();
+    if verdict == Verdict::Unknown {
+        for flow in flows.iter().filter(|flow| flow.verdict == Verdict::Unknown) {
+            reasons.extend_from_slice(&flow.egress.reasons);
+            reasons.extend_from_slice(&flow.ingress.reasons);
+        }
+        if has(Verdict::Allowed) && has(Verdict::Refused) {
+            reasons.push(Reason::BackendsDiffer);
+        }
+        reasons.sort();
+        reasons.dedup();
+    }
+    Answer {
+        verdict,
+        reasons,
+        flows,
+    }
+}
