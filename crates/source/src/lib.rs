@@ -18,6 +18,7 @@ pub mod helm_release;
 pub mod manifests;
 pub mod stack;
 pub mod substitute;
+pub mod terraform;
 pub mod yaml;
 
 mod diagnostic;

@@ -1,0 +1,205 @@
+//! The JSON form of Terraform's files: each becomes the blocks that it stands for.
+
+use hcl_edit::{
+    Ident,
+    expr::{Array, Expression, Object, ObjectKey, ObjectValue},
+    structure::{Attribute, Block, Body},
+    template::{StringTemplate, Template},
+};
+use serde_json::Value as Json;
+
+use super::{load::TopBlock, text::Text};
+use crate::{
+    Diagnostic,
+    yaml::{Content, Field, Node, parse_nodes},
+};
+
+/// How many labels the blocks have that are read.
+const LABELS: &[(&str, usize)] = &[
+    ("data", 2),
+    ("locals", 0),
+    ("module", 1),
+    ("output", 1),
+    ("resource", 2),
+    ("terraform", 0),
+    ("variable", 1),
+];
+
+/// The blocks of a file.
+pub(super) fn blocks(name: &str, text: &Text) -> (Vec<TopBlock>, Vec<Diagnostic>) {
+    let (documents, diagnostics) = parse_nodes(name, &text.text);
+    let mut blocks = Vec::new();
+    for document in &documents {
+        for field in fields(&document.root) {
+            let Some((kind, labels)) = LABELS.iter().find(|(kind, _)| *kind == field.key) else {
+                continue;
+            };
+            collect(kind, *labels, Vec::new(), field, text, &mut blocks);
+        }
+    }
+    (blocks, diagnostics)
+}
+
+/// A file of values for variables: nothing in it is evaluated.
+pub(super) fn values(name: &str, text: &Text) -> Result<Body, Vec<Diagnostic>> {
+    let (documents, diagnostics) = parse_nodes(name, &text.text);
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    let mut body = Body::new();
+    for field in documents.iter().flat_map(|document| fields(&document.root)) {
+        push(&mut body, field, &|text| Expression::from(text));
+    }
+    Ok(body)
+}
+
+/// Key and folder of each module that `terraform init` has put somewhere.
+pub(super) fn installed(bytes: &[u8]) -> Vec<(String, String)> {
+    let Ok(list) = serde_json::from_slice::<Json>(bytes) else {
+        return Vec::new();
+    };
+    let modules = list.get("Modules").and_then(Json::as_array);
+    let text = |module: &Json, key: &str| module.get(key)?.as_str().map(str::to_owned);
+    modules
+        .into_iter()
+        .flatten()
+        .filter_map(|module| Some((text(module, "Key")?, text(module, "Dir")?)))
+        .filter(|(key, _)| !key.is_empty())
+        .collect()
+}
+
+fn fields(node: &Node) -> &[Field] {
+    match &node.content {
+        Content::Mapping(fields) => fields,
+        _ => &[],
+    }
+}
+
+/// One block, or, below further labels, those of each. Recursion ends with the labels.
+fn collect(
+    kind: &str,
+    labels_left: usize,
+    labels: Vec<String>,
+    field: &Field,
+    text: &Text,
+    blocks: &mut Vec<TopBlock>,
+) {
+    let nodes: Vec<&Node> = match &field.value.content {
+        Content::Sequence(items) => items.iter().collect(),
+        _ => vec![&field.value],
+    };
+    for node in nodes {
+        if labels_left > 0 {
+            for field in fields(node) {
+                let mut labels = labels.clone();
+                labels.push(field.key.clone());
+                collect(kind, labels_left - 1, labels, field, text, blocks);
+            }
+            continue;
+        }
+        let is_type = kind == "variable";
+        let template = |text: &str| template(text);
+        let plain = |text: &str| match text.parse::<Expression>() {
+            Ok(expression) if !matches!(expression, Expression::Null(_)) => expression,
+            _ => Expression::from(text),
+        };
+        let mut body = Body::new();
+        for field in fields(node) {
+            match (is_type, field.key.as_str()) {
+                (true, "type") => push(&mut body, field, &plain),
+                (true, _) => push(&mut body, field, &|text| Expression::from(text)),
+                (false, "dynamic") => dynamic(&mut body, &field.value),
+                (false, _) => push(&mut body, field, &template),
+            }
+        }
+        blocks.push(TopBlock {
+            kind: kind.to_owned(),
+            labels: labels.clone(),
+            body,
+            offset: text.offset(field.key_at),
+        });
+    }
+}
+
+/// `dynamic` blocks: each field names one, or a list of them.
+fn dynamic(body: &mut Body, node: &Node) {
+    for field in fields(node) {
+        let nodes: Vec<&Node> = match &field.value.content {
+            Content::Sequence(items) => items.iter().collect(),
+            _ => vec![&field.value],
+        };
+        for node in nodes {
+            let mut block = Block::new(Ident::new_sanitized("dynamic"));
+            block.labels.push(field.key.as_str().into());
+            for field in fields(node) {
+                if field.key == "content" {
+                    let mut content = Block::new(Ident::new_sanitized("content"));
+                    for field in fields(&field.value) {
+                        if field.key == "dynamic" {
+                            dynamic(&mut content.body, &field.value);
+                        } else {
+                            push(&mut content.body, field, &template);
+                        }
+                    }
+                    block.body.push(content);
+                } else {
+                    push(&mut block.body, field, &template);
+                }
+            }
+            body.push(block);
+        }
+    }
+}
+
+fn push(body: &mut Body, field: &Field, text: &dyn Fn(&str) -> Expression) {
+    // What is no name cannot be an argument; Terraform uses `//` for comments.
+    let Ok(name) = Ident::try_new(field.key.as_str()) else {
+        return;
+    };
+    if !body.has_attribute(&name) {
+        body.push(Attribute::new(name, expression(&field.value, text)));
+    }
+}
+
+/// Recursion is bounded by the YAML parser.
+fn expression(node: &Node, text: &dyn Fn(&str) -> Expression) -> Expression {
+    match &node.content {
+        Content::Scalar(scalar) => match &scalar.value {
+            Json::Null => Expression::null(),
+            Json::Bool(value) => Expression::from(*value),
+            Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => Expression::from(whole),
+                (None, Some(fraction)) => Expression::from(fraction),
+                (None, None) => Expression::null(),
+            },
+            _ => text(scalar.text()),
+        },
+        Content::Sequence(items) => {
+            let mut array = Array::new();
+            for item in items {
+                array.push(expression(item, text));
+            }
+            Expression::Array(array)
+        }
+        Content::Mapping(fields) => {
+            let mut object = Object::new();
+            for field in fields {
+                let key = ObjectKey::from(text(&field.key));
+                object.insert(key, ObjectValue::new(expression(&field.value, text)));
+            }
+            Expression::Object(object)
+        }
+    }
+}
+
+/// A text of an argument is a template.
+fn template(text: &str) -> Expression {
+    if !text.contains("${") && !text.contains("%{") {
+        return Expression::from(text);
+    }
+    match text.parse::<Template>() {
+        Ok(template) => Expression::StringTemplate(StringTemplate::from(template)),
+        // Evaluates to the failure that it is.
+        Err(_) => Expression::from(Ident::new_sanitized("not_a_template")),
+    }
+}
