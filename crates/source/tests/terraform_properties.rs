@@ -321,7 +321,7 @@ fn texts_that_double_are_bounded() {
 
 #[test]
 fn loops_that_multiply_are_bounded() {
-    let loops = "join(\"\", flatten([for a in range(1000) : [for b in range(1000) : [for c in range(1000) : a + b + c]]]))";
+    let loops = "join(\"\", flatten([for a in range(1000) : [for b in range(1000) : [for c in range(1000) : a if a + b + c < 0]]]))";
     bounded(&using("", loops), "steps");
 }
 
@@ -338,7 +338,7 @@ fn long_chains_are_bounded_and_need_no_stack_of_the_caller() {
 
 #[test]
 fn try_does_not_hide_a_bound() {
-    let loops = "try(length([for a in range(1000) : [for b in range(1000) : [for c in range(1000) : 1]]]), 1)";
+    let loops = "try(length([for a in range(1000) : [for b in range(1000) : [for c in range(1000) : 1 if c < 0]]]), 1)";
     bounded(&using("", loops), "steps");
 }
 

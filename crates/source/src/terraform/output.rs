@@ -61,7 +61,9 @@ impl Writer<'_> {
     fn write(&mut self, value: &Value, path: &FieldPath, secret: bool) -> Json {
         let secret = secret || value.secret;
         // Positions are of one file; what another says is placed where it is used.
+        // The object itself is where its resource is.
         if let Some(site) = value.at
+            && *path != FieldPath::root()
             && site.file == self.file
             && let Some(text) = self.texts.get(site.file)
         {
