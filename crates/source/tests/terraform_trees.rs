@@ -136,8 +136,13 @@ fn the_caller_settles_what_it_knows() {
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_the_rest_is_read() {
     check("wrong", &Options::default());
+}
+
+#[test]
+fn a_broken_block_leaves_the_others_and_is_not_shown() {
+    check("broken", &Options::default());
     let found = read(
-        Utf8Path::new("tests/terraform/trees/wrong"),
+        Utf8Path::new("tests/terraform/trees/broken"),
         &Options::default(),
     );
     assert!(!format!("{:?}{}", found, shown(&found)).contains("hunter2"));

@@ -8,7 +8,11 @@ use hcl_edit::{
 };
 use serde_json::Value as Json;
 
-use super::{load::TopBlock, text::Text};
+use super::{
+    load::TopBlock,
+    resources::{self, At},
+    text::Text,
+};
 use crate::{
     Diagnostic,
     yaml::{Content, Field, Node, parse_nodes},
@@ -84,11 +88,7 @@ fn collect(
     text: &Text,
     blocks: &mut Vec<TopBlock>,
 ) {
-    let nodes: Vec<&Node> = match &field.value.content {
-        Content::Sequence(items) => items.iter().collect(),
-        _ => vec![&field.value],
-    };
-    for node in nodes {
+    for node in nodes(&field.value) {
         if labels_left > 0 {
             for field in fields(node) {
                 let mut labels = labels.clone();
@@ -98,18 +98,21 @@ fn collect(
             continue;
         }
         let is_type = kind == "variable";
-        let template = |text: &str| template(text);
         let plain = |text: &str| match text.parse::<Expression>() {
             Ok(expression) if !matches!(expression, Expression::Null(_)) => expression,
             _ => Expression::from(text),
         };
         let mut body = Body::new();
-        for field in fields(node) {
-            match (is_type, field.key.as_str()) {
-                (true, "type") => push(&mut body, field, &plain),
-                (true, _) => push(&mut body, field, &|text| Expression::from(text)),
-                (false, "dynamic") => dynamic(&mut body, &field.value),
-                (false, _) => push(&mut body, field, &template),
+        let resource = labels.first().and_then(|label| resources::kind_of(label));
+        if let Some((_, kind)) = resource.filter(|_| labels.len() == 2) {
+            typed(&mut body, node, At { kind, field: "" });
+        } else {
+            for field in fields(node) {
+                match (is_type, field.key.as_str()) {
+                    (true, "type") => push(&mut body, field, &plain),
+                    (true, _) => push(&mut body, field, &|text| Expression::from(text)),
+                    (false, _) => push(&mut body, field, &template),
+                }
             }
         }
         blocks.push(TopBlock {
@@ -121,29 +124,65 @@ fn collect(
     }
 }
 
-/// `dynamic` blocks: each field names one, or a list of them.
-fn dynamic(body: &mut Body, node: &Node) {
+/// The arguments of a typed resource, of which those that hold objects are blocks, but for maps.
+/// Recursion is bounded by the YAML parser.
+fn typed(body: &mut Body, node: &Node, at: At<'_>) {
     for field in fields(node) {
-        let nodes: Vec<&Node> = match &field.value.content {
-            Content::Sequence(items) => items.iter().collect(),
-            _ => vec![&field.value],
+        if field.key == "dynamic" {
+            dynamic(body, &field.value, at);
+            continue;
+        }
+        let nodes = nodes(&field.value);
+        let is_block = !nodes.is_empty()
+            && nodes
+                .iter()
+                .all(|node| matches!(node.content, Content::Mapping(_)))
+            && !resources::is_map(at, &field.key);
+        let Some(name) = Ident::try_new(field.key.as_str()).ok().filter(|_| is_block) else {
+            push(body, field, &template);
+            continue;
         };
+        let inner = resources::field_of(at, &field.key);
         for node in nodes {
+            let mut block = Block::new(name.clone());
+            let at = At {
+                field: &inner,
+                ..at
+            };
+            typed(&mut block.body, node, at);
+            body.push(block);
+        }
+    }
+}
+
+/// A list's items, or the node itself.
+fn nodes(node: &Node) -> Vec<&Node> {
+    match &node.content {
+        Content::Sequence(items) => items.iter().collect(),
+        _ => vec![node],
+    }
+}
+
+/// `dynamic` blocks: each field names one, or a list of them.
+fn dynamic(body: &mut Body, node: &Node, at: At<'_>) {
+    for field in fields(node) {
+        let inner = resources::field_of(at, &field.key);
+        for node in nodes(&field.value) {
             let mut block = Block::new(Ident::new_sanitized("dynamic"));
             block.labels.push(field.key.as_str().into());
-            for field in fields(node) {
-                if field.key == "content" {
-                    let mut content = Block::new(Ident::new_sanitized("content"));
-                    for field in fields(&field.value) {
-                        if field.key == "dynamic" {
-                            dynamic(&mut content.body, &field.value);
-                        } else {
-                            push(&mut content.body, field, &template);
-                        }
+            for argument in fields(node) {
+                if argument.key == "content" {
+                    for node in nodes(&argument.value) {
+                        let mut content = Block::new(Ident::new_sanitized("content"));
+                        let at = At {
+                            field: &inner,
+                            ..at
+                        };
+                        typed(&mut content.body, node, at);
+                        block.body.push(content);
                     }
-                    block.body.push(content);
                 } else {
-                    push(&mut block.body, field, &template);
+                    push(&mut block.body, argument, &template);
                 }
             }
             body.push(block);

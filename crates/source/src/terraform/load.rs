@@ -515,12 +515,27 @@ fn syntax_error(text: &Text, error: &hcl_edit::parser::Error) -> Diagnostic {
     };
     let hint = if line.contains("{{") {
         "it looks like a template of another tool: render it first"
-    } else if line.matches('"').count() % 2 == 1 {
-        "a quote is not closed"
+    } else if let Some(line) = unclosed_quote(text, location.line()) {
+        return Diagnostic::new(place, message).with_help(format!(
+            "look at line {line}: its quotes are not all closed"
+        ));
     } else if line.trim_start().starts_with('}') {
         "a brace too many, or one missing above"
     } else {
         "`terraform validate` says more; the other blocks are read all the same"
     };
     Diagnostic::new(place, message).with_help(format!("look at {before}: {hint}"))
+}
+
+/// How far above an error an open quote is looked for.
+const LINES_ABOVE: usize = 40;
+
+/// The last line up to this one with an odd number of quotes: a text goes on behind the end of its
+/// line, so that the error shows at the next quote only.
+fn unclosed_quote(text: &Text, line: usize) -> Option<usize> {
+    let before: Vec<&str> = text.text.lines().take(line).collect();
+    let quotes = |line: &str| line.replace("\\\"", "").matches('"').count();
+    let numbered = before.iter().enumerate().rev().take(LINES_ABOVE);
+    let mut found = numbered.filter(|(_, line)| quotes(line) % 2 == 1);
+    found.next().map(|(index, _)| index + 1)
 }

@@ -3,6 +3,8 @@
 mod convert;
 mod table;
 
+pub(super) use table::At;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
@@ -36,6 +38,16 @@ pub(super) fn meaning(resource: &str) -> Meaning {
 /// API version and kind that a resource type always makes.
 pub(super) fn kind_of(resource: &str) -> Option<(&'static str, &'static str)> {
     table::kind_of(resource)
+}
+
+/// Whether an argument of a typed resource holds a map whose keys are the user's own.
+pub(super) fn is_map(at: At<'_>, argument: &str) -> bool {
+    table::is_map(at, argument)
+}
+
+/// The API's field that an argument becomes.
+pub(super) fn field_of(at: At<'_>, argument: &str) -> String {
+    table::list(at, argument).map_or_else(|| table::field_name(argument), str::to_owned)
 }
 
 /// The object that a resource's body declares.

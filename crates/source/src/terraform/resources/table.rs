@@ -247,10 +247,10 @@ const NOT_FIELDS: &[&str] = &[
 
 /// Where an argument stands.
 #[derive(Clone, Copy)]
-pub(super) struct At<'n> {
-    pub(super) kind: &'n str,
+pub(in crate::terraform) struct At<'n> {
+    pub(in crate::terraform) kind: &'n str,
     /// The enclosing field of the API; empty at the top.
-    pub(super) field: &'n str,
+    pub(in crate::terraform) field: &'n str,
 }
 
 impl At<'_> {

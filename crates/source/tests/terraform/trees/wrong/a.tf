@@ -56,7 +56,11 @@ resource "kubernetes_manifest" "wrong_types" {
   }
 }
 
-resource "kubernetes_config_map" "circle" {
+resource "kubernetes_config_map" "twice" {
+  metadata { name = "first" }
+}
+
+resource "kubernetes_config_map" "twice" {
   metadata { name = "second" }
 }
 
