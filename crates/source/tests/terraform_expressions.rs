@@ -1,6 +1,8 @@
 //! Expressions and functions, against what Terraform 1.11.4 gives: each expression was put to
 //! `terraform console` as `jsonencode(…)`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 
 use camino::Utf8Path;

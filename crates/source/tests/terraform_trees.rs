@@ -1,5 +1,7 @@
 //! Folders of Terraform files, and all that is read from each (R5.2, R5.4).
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fmt::Write as _;
 
 use camino::Utf8Path;

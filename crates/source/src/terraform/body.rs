@@ -10,7 +10,7 @@ use hcl_edit::{
 
 use super::{
     engine::{Engine, Name, Outcome, Scope},
-    expression::{not, placed},
+    expression::{not, pairs, placed},
     failure::Failure,
     load::Part,
     resources,
@@ -135,9 +135,7 @@ impl<'a> Engine<'a> {
         if collection.is_null() {
             return Err(not(&collection, "`for_each`", "a list, set, map or object").at(each_site));
         }
-        let pairs = self
-            .pairs(&collection)
-            .map_err(|failure| failure.at(each_site))?;
+        let pairs = pairs(&collection).map_err(|failure| failure.at(each_site))?;
         let pairs = match pairs {
             Ok(pairs) => pairs,
             Err(reason) => {
@@ -149,7 +147,7 @@ impl<'a> Engine<'a> {
             self.step()?;
             let fields = [(Arc::from("key"), key), (Arc::from("value"), value)];
             let name = Name {
-                name: iterator,
+                word: iterator,
                 value: Value::object(fields.into())?,
                 up: scope.names,
             };

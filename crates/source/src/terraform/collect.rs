@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use underpin_model::{FieldPath, GroupKind, Place};
 
 use super::{
-    engine::{Engine, Scope},
+    engine::{Engine, Scope, within},
     failure::Failure,
     instance::{Instance, Repetition},
     load::Part,
@@ -69,7 +69,7 @@ struct Collector<'c, 'a> {
     secrets: &'c mut Vec<String>,
 }
 
-impl<'a> Collector<'_, 'a> {
+impl Collector<'_, '_> {
     fn resource(&mut self, kind: &str, name: &str, part: &Part, meaning: Meaning) {
         let scope = Scope::of(self.instance, part.file);
         let place = self.engine.place(part.file, part.offset);
@@ -95,7 +95,7 @@ impl<'a> Collector<'_, 'a> {
                     .cloned()
                     .or_else(|| self.instance.doubt()),
             };
-            let body = self.engine.within(scope, &repetition, |scope| {
+            let body = within(scope, &repetition, |scope| {
                 self.engine.resource_body(part, scope)
             });
             let body = match &part.overridden {

@@ -20,7 +20,7 @@ pub(super) fn comments(text: &Text) -> Vec<Comment> {
         return Vec::new();
     }
     let mut scanner = Scanner {
-        text: &text.text,
+        text: &text.content,
         at: 0,
         within: vec![Within::Code(0)],
         found: Vec::new(),

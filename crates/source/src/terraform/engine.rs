@@ -67,7 +67,7 @@ pub(super) struct Scope<'s, 'a> {
 
 /// A name of the innermost scopes: of `for`, `each`, `count`, `dynamic`.
 pub(super) struct Name<'s> {
-    pub(super) name: &'s str,
+    pub(super) word: &'s str,
     pub(super) value: Value,
     pub(super) up: Option<&'s Name<'s>>,
 }
@@ -100,7 +100,7 @@ impl<'s, 'a> Scope<'s, 'a> {
     pub(super) fn name(&self, name: &str) -> Option<&'s Value> {
         let mut at = self.names;
         while let Some(entry) = at {
-            if entry.name == name {
+            if entry.word == name {
                 return Some(&entry.value);
             }
             at = entry.up;
@@ -215,24 +215,23 @@ impl<'a> Engine<'a> {
             })
             .collect()
     }
+}
 
-    /// Evaluates in the scope that a repetition opens.
-    pub(super) fn within<'i, T>(
-        &self,
-        scope: Scope<'_, 'i>,
-        repetition: &Repetition,
-        run: impl FnOnce(Scope<'_, 'i>) -> T,
-    ) -> T {
-        match repetition.name() {
-            None => run(scope),
-            Some((name, value)) => {
-                let name = Name {
-                    name,
-                    value,
-                    up: scope.names,
-                };
-                run(scope.with(&name))
-            }
+/// Evaluates in the scope that a repetition opens.
+pub(super) fn within<'i, T>(
+    scope: Scope<'_, 'i>,
+    repetition: &Repetition,
+    run: impl FnOnce(Scope<'_, 'i>) -> T,
+) -> T {
+    match repetition.name() {
+        None => run(scope),
+        Some((name, value)) => {
+            let name = Name {
+                word: name,
+                value,
+                up: scope.names,
+            };
+            run(scope.with(&name))
         }
     }
 }

@@ -188,10 +188,7 @@ impl<'a> Engine<'a> {
         let intro = &expression.intro;
         let collection = self.evaluate(&intro.collection_expr, scope)?;
         let site = scope.site_of(&intro.collection_expr);
-        let pairs = match self
-            .pairs(&collection)
-            .map_err(|failure| failure.at(site))?
-        {
+        let pairs = match pairs(&collection).map_err(|failure| failure.at(site))? {
             Ok(pairs) => pairs,
             Err(reason) => return Ok(Value::unknown(reason)),
         };
@@ -200,7 +197,7 @@ impl<'a> Engine<'a> {
         let mut built = Built::default();
         for (key, value) in pairs {
             let names = (key_name, value_name);
-            let unknown = self.with_pair(names, key, value, scope, |scope| {
+            let unknown = with_pair(names, key, value, scope, |scope| {
                 self.for_item(expression, scope, &mut built)
             })?;
             if let Some(reason) = unknown {
@@ -253,73 +250,72 @@ impl<'a> Engine<'a> {
         }
         Ok(None)
     }
+}
 
-    /// Keys and values to loop over; `Err` within says why they are unknown.
-    pub(super) fn pairs(
-        &self,
-        collection: &Value,
-    ) -> Result<Result<Vec<(Value, Value)>, Arc<str>>, Failure> {
-        let pairs: Vec<_> = match &collection.data {
-            Data::Unknown(reason) => return Ok(Err(Arc::clone(reason))),
-            Data::List(list) => list
-                .items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| (Value::count(index), item.clone()))
-                .collect(),
-            Data::Set(set) => set
-                .items
-                .iter()
-                .map(|item| (item.clone(), item.clone()))
-                .collect(),
-            Data::Object(object) => {
-                if let Some(reason) = &object.rest {
-                    return Ok(Err(Arc::clone(reason)));
-                }
-                let pairs = object.fields.iter();
-                pairs
-                    .map(|(key, value)| (Value::text(Arc::clone(key)).at(value.at), value.clone()))
-                    .collect()
-            }
-            _ => {
-                return Err(not(
-                    collection,
-                    "what is looped over",
-                    "a list, set, map or object",
-                ));
-            }
-        };
-        let secret = collection.secret;
-        let marked = pairs
-            .into_iter()
-            .map(|(key, value)| (key.secret_if(secret), value.secret_if(secret)));
-        Ok(Ok(marked.collect()))
-    }
+/// What is looped over, or why it is unknown.
+type Pairs = Result<Vec<(Value, Value)>, Arc<str>>;
 
-    /// Runs with the names of a loop.
-    pub(super) fn with_pair<T>(
-        &self,
-        (key_name, value_name): (Option<&str>, &str),
-        key: Value,
-        value: Value,
-        scope: Scope<'_, 'a>,
-        run: impl FnOnce(Scope<'_, 'a>) -> T,
-    ) -> T {
-        let value = Name {
-            name: value_name,
-            value,
-            up: scope.names,
-        };
-        let Some(name) = key_name else {
-            return run(scope.with(&value));
-        };
-        let key = Name {
-            name,
-            value: key,
-            up: Some(&value),
-        };
-        run(scope.with(&key))
-    }
+/// Keys and values to loop over; `Err` within says why they are unknown.
+pub(super) fn pairs(collection: &Value) -> Result<Pairs, Failure> {
+    let pairs: Vec<_> = match &collection.data {
+        Data::Unknown(reason) => return Ok(Err(Arc::clone(reason))),
+        Data::List(list) => list
+            .items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| (Value::count(index), item.clone()))
+            .collect(),
+        Data::Set(set) => set
+            .items
+            .iter()
+            .map(|item| (item.clone(), item.clone()))
+            .collect(),
+        Data::Object(object) => {
+            if let Some(reason) = &object.rest {
+                return Ok(Err(Arc::clone(reason)));
+            }
+            let pairs = object.fields.iter();
+            pairs
+                .map(|(key, value)| (Value::text(Arc::clone(key)).at(value.at), value.clone()))
+                .collect()
+        }
+        _ => {
+            return Err(not(
+                collection,
+                "what is looped over",
+                "a list, set, map or object",
+            ));
+        }
+    };
+    let secret = collection.secret;
+    let marked = pairs
+        .into_iter()
+        .map(|(key, value)| (key.secret_if(secret), value.secret_if(secret)));
+    Ok(Ok(marked.collect()))
+}
+
+/// Runs with the names of a loop.
+pub(super) fn with_pair<'a, T>(
+    (key_name, value_name): (Option<&str>, &str),
+    key: Value,
+    value: Value,
+    scope: Scope<'_, 'a>,
+    run: impl FnOnce(Scope<'_, 'a>) -> T,
+) -> T {
+    let value = Name {
+        word: value_name,
+        value,
+        up: scope.names,
+    };
+    let Some(name) = key_name else {
+        return run(scope.with(&value));
+    };
+    let key = Name {
+        word: name,
+        value: key,
+        up: Some(&value),
+    };
+    run(scope.with(&key))
 }
 
 /// Where a field or item counts as written: where it stands, or, where that is the same for all

@@ -11,8 +11,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use underpin_model::Place;
 
 use super::{
-    engine::{Engine, Outcome, Scope},
-    expression::not,
+    engine::{Engine, Outcome, Scope, within},
+    expression::{not, pairs},
     failure::Failure,
     load::{Module, Part},
     paths,
@@ -280,7 +280,7 @@ impl<'a> Engine<'a> {
         let mut fields = BTreeMap::new();
         let mut items = Vec::new();
         for repetition in self.expand(scope, part)? {
-            let value = self.within(scope, &repetition, |scope| {
+            let value = within(scope, &repetition, |scope| {
                 self.attributes_of(part, kind, is_data, scope)
             })?;
             match repetition {
@@ -332,7 +332,7 @@ impl<'a> Engine<'a> {
                 .with_help("put `toset(…)` around it")
                 .at(site));
         }
-        let pairs = match self.pairs(&value).map_err(|failure| failure.at(site))? {
+        let pairs = match pairs(&value).map_err(|failure| failure.at(site))? {
             Ok(pairs) => pairs,
             Err(reason) => return Ok(vec![Repetition::UnknownEach(reason)]),
         };
@@ -513,7 +513,7 @@ impl<'a> Engine<'a> {
         let attribute = caller.call.body.get_attribute(name)?;
         let parent = caller.instance.upgrade()?;
         let scope = Scope::of(&parent, caller.call.file);
-        let outcome = self.within(scope, &caller.repetition, |scope| {
+        let outcome = within(scope, &caller.repetition, |scope| {
             self.evaluate(&attribute.value, scope)
         });
         Some(self.settle(outcome, caller.call.file, caller.call.offset))

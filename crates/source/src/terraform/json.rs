@@ -31,14 +31,14 @@ const LABELS: &[(&str, usize)] = &[
 
 /// The blocks of a file.
 pub(super) fn blocks(name: &str, text: &Text) -> (Vec<TopBlock>, Vec<Diagnostic>) {
-    let (documents, diagnostics) = parse_nodes(name, &text.text);
+    let (documents, diagnostics) = parse_nodes(name, &text.content);
     let mut blocks = Vec::new();
     for document in &documents {
         for field in fields(&document.root) {
             let Some((kind, labels)) = LABELS.iter().find(|(kind, _)| *kind == field.key) else {
                 continue;
             };
-            collect(kind, *labels, Vec::new(), field, text, &mut blocks);
+            collect(kind, *labels, &[], field, text, &mut blocks);
         }
     }
     (blocks, diagnostics)
@@ -46,7 +46,7 @@ pub(super) fn blocks(name: &str, text: &Text) -> (Vec<TopBlock>, Vec<Diagnostic>
 
 /// A file of values for variables: nothing in it is evaluated.
 pub(super) fn values(name: &str, text: &Text) -> Result<Body, Vec<Diagnostic>> {
-    let (documents, diagnostics) = parse_nodes(name, &text.text);
+    let (documents, diagnostics) = parse_nodes(name, &text.content);
     if !diagnostics.is_empty() {
         return Err(diagnostics);
     }
@@ -83,7 +83,7 @@ fn fields(node: &Node) -> &[Field] {
 fn collect(
     kind: &str,
     labels_left: usize,
-    labels: Vec<String>,
+    labels: &[String],
     field: &Field,
     text: &Text,
     blocks: &mut Vec<TopBlock>,
@@ -91,9 +91,9 @@ fn collect(
     for node in nodes(&field.value) {
         if labels_left > 0 {
             for field in fields(node) {
-                let mut labels = labels.clone();
+                let mut labels = labels.to_vec();
                 labels.push(field.key.clone());
-                collect(kind, labels_left - 1, labels, field, text, blocks);
+                collect(kind, labels_left - 1, &labels, field, text, blocks);
             }
             continue;
         }
@@ -117,7 +117,7 @@ fn collect(
         }
         blocks.push(TopBlock {
             kind: kind.to_owned(),
-            labels: labels.clone(),
+            labels: labels.to_vec(),
             body,
             offset: text.offset(field.key_at),
         });

@@ -148,7 +148,7 @@ impl Loaded {
     fn values(&mut self, path: &Utf8Path, text: String) -> Option<VariableFile> {
         let file = self.texts.add(Text::new(path.as_str(), text));
         let text = self.texts.get(file)?;
-        let parsed = if path.as_str().ends_with(".json") {
+        let parsed = if path.extension() == Some("json") {
             json::values(path.as_str(), text)
         } else {
             parse(text)
@@ -201,7 +201,7 @@ impl Loaded {
     pub(super) fn text(&mut self, path: &Utf8Path, text: String) {
         let folder = path.parent().unwrap_or(Utf8Path::new("")).to_owned();
         let name = path.file_name().unwrap_or_default();
-        let is_json = name.ends_with(".json");
+        let is_json = path.extension() == Some("json");
         let stem = name.trim_end_matches(".json").trim_end_matches(".tf");
         let overrides = stem == "override" || stem.ends_with("_override");
         let file = self.texts.add(Text::new(path.as_str(), text));
@@ -436,14 +436,14 @@ impl Module {
 }
 
 fn parse(text: &Text) -> Result<Body, Vec<Diagnostic>> {
-    hcl_edit::parser::parse_body(&text.text).map_err(|error| vec![syntax_error(text, &error)])
+    hcl_edit::parser::parse_body(&text.content).map_err(|error| vec![syntax_error(text, &error)])
 }
 
 /// The blocks of a file; those of a broken one as far as they can be told apart.
 fn blocks(text: &Text) -> (Vec<TopBlock>, Vec<Diagnostic>) {
     match parse(text) {
         Ok(body) => (top_blocks(body), Vec::new()),
-        Err(diagnostics) => (salvaged(&text.text).unwrap_or_default(), diagnostics),
+        Err(diagnostics) => (salvaged(&text.content).unwrap_or_default(), diagnostics),
     }
 }
 
@@ -533,7 +533,7 @@ const LINES_ABOVE: usize = 40;
 /// The last line up to this one with an odd number of quotes: a text goes on behind the end of its
 /// line, so that the error shows at the next quote only.
 fn unclosed_quote(text: &Text, line: usize) -> Option<usize> {
-    let before: Vec<&str> = text.text.lines().take(line).collect();
+    let before: Vec<&str> = text.content.lines().take(line).collect();
     let quotes = |line: &str| line.replace("\\\"", "").matches('"').count();
     let numbered = before.iter().enumerate().rev().take(LINES_ABOVE);
     let mut found = numbered.filter(|(_, line)| quotes(line) % 2 == 1);

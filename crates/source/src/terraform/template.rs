@@ -12,7 +12,7 @@ use hcl_edit::{
 
 use super::{
     engine::{Engine, Outcome, Scope},
-    expression::not,
+    expression::{not, pairs, with_pair},
     failure::Failure,
     value::Value,
 };
@@ -78,7 +78,7 @@ impl<'a> Engine<'a> {
         let span = heredoc.span()?;
         let file = self.texts.get(scope.file?)?;
         let range = span.start + scope.shift..span.end + scope.shift;
-        let text = file.text.get(range)?;
+        let text = file.content.get(range)?;
         if !text.starts_with("<<-") {
             return None;
         }
@@ -174,13 +174,13 @@ impl<'a> Engine<'a> {
         let (_, end) = branches(parts, at);
         let value = self.evaluate(collection, scope)?;
         let site = scope.site_of(collection);
-        match self.pairs(&value).map_err(|failure| failure.at(site))? {
+        match pairs(&value).map_err(|failure| failure.at(site))? {
             Err(reason) => text.unknown = text.unknown.take().or(Some(reason)),
             Ok(pairs) => {
                 text.secret |= value.secret;
                 for (key, value) in pairs {
                     self.step()?;
-                    self.with_pair(names, key, value, scope, |scope| {
+                    with_pair(names, key, value, scope, |scope| {
                         self.range(parts, (at + 1, end), scope, text)
                     })?;
                 }

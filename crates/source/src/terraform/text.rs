@@ -18,7 +18,7 @@ pub(super) struct Site {
 pub(super) struct Text {
     /// As places name it.
     pub(super) name: Arc<str>,
-    pub(super) text: String,
+    pub(super) content: String,
     /// Where each line begins.
     lines: Vec<usize>,
 }
@@ -34,7 +34,7 @@ impl Text {
         Self {
             name: name.into(),
             lines,
-            text,
+            content: text,
         }
     }
 
@@ -45,7 +45,7 @@ impl Text {
             .partition_point(|start| *start <= offset)
             .saturating_sub(1);
         let start = self.lines.get(line).copied().unwrap_or_default();
-        let before = self.text.get(start..offset).unwrap_or_default();
+        let before = self.content.get(start..offset).unwrap_or_default();
         (small(line + 1), small(before.chars().count() + 1))
     }
 
@@ -91,7 +91,7 @@ impl Text {
     pub(super) fn offset(&self, (line, column): (u32, u32)) -> usize {
         let start = self.lines.get((line as usize).saturating_sub(1));
         let start = start.copied().unwrap_or_default();
-        let text = self.text.get(start..).unwrap_or_default();
+        let text = self.content.get(start..).unwrap_or_default();
         let before = text.chars().take((column as usize).saturating_sub(1));
         start + before.map(char::len_utf8).sum::<usize>()
     }

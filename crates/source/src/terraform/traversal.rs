@@ -46,7 +46,7 @@ impl<'a> Engine<'a> {
             ("local", Some(name), _) => (NodeKey::Local(name.to_owned()), 1),
             ("module", Some(call), _) => return self.module(call, operators, scope),
             ("path", Some(name), _) => {
-                let value = self.path(name, scope)?;
+                let value = path(name, scope)?;
                 return self.walk(value, operators.get(1..).unwrap_or_default(), scope);
             }
             ("terraform", Some("workspace"), _) => {
@@ -84,16 +84,6 @@ impl<'a> Engine<'a> {
         }
         let value = self.node(scope.instance, NodeKey::Call(call.to_owned()))?;
         self.walk(value, operators.get(1..).unwrap_or_default(), scope)
-    }
-
-    fn path(&self, name: &str, scope: Scope<'_, 'a>) -> Outcome {
-        match name {
-            "module" => Ok(Value::text(scope.instance.path_of_module())),
-            "root" => Ok(Value::text(".")),
-            "cwd" => Ok(Value::unknown("the folder in which Terraform will run")),
-            _ => Err(Failure::new(format!("there is no `path.{name}`"))
-                .with_help("`path` has `module`, `root` and `cwd`")),
-        }
     }
 
     /// Follows operators from a value.
@@ -148,6 +138,16 @@ impl<'a> Engine<'a> {
             self.walk(item.clone(), rest, scope)
         });
         Ok(Value::list(items.collect::<Result<_, Failure>>()?)?.secret_if(value.secret))
+    }
+}
+
+fn path(name: &str, scope: Scope<'_, '_>) -> Outcome {
+    match name {
+        "module" => Ok(Value::text(scope.instance.path_of_module())),
+        "root" => Ok(Value::text(".")),
+        "cwd" => Ok(Value::unknown("the folder in which Terraform will run")),
+        _ => Err(Failure::new(format!("there is no `path.{name}`"))
+            .with_help("`path` has `module`, `root` and `cwd`")),
     }
 }
 

@@ -43,6 +43,10 @@ pub(super) struct Items {
 }
 
 /// The fields of an object or map.
+#[expect(
+    clippy::struct_field_names,
+    reason = "what an object holds are its fields"
+)]
 pub(super) struct Fields {
     pub(super) fields: BTreeMap<Arc<str>, Value>,
     /// Why fields other than these are unknown; `None` where there are no others.

@@ -69,7 +69,7 @@ impl<'a> Engine<'a> {
     /// `var.<name>`.
     pub(super) fn variable(&self, instance: &Rc<Instance<'a>>, name: &str) -> Outcome {
         let Some(part) = instance.module.variables.get(name) else {
-            return self.undeclared_variable(instance, name);
+            return undeclared_variable(instance, name);
         };
         if let Some(place) = &part.overridden {
             return Ok(Value::unknown(format!("overridden at {place}")));
@@ -100,14 +100,15 @@ impl<'a> Engine<'a> {
                     _ => value,
                 }
             }
-            None => match default {
-                Some(default) => self.evaluate(&default.value, scope)?,
-                None => {
+            None => {
+                if let Some(default) = default {
+                    self.evaluate(&default.value, scope)?
+                } else {
                     self.report_missing_argument(instance, name);
                     let address = &instance.address;
                     Value::unknown(format!("`{address}var.{name}` is given no value"))
                 }
-            },
+            }
         };
         let site = value.at;
         let converted = kind
@@ -116,20 +117,6 @@ impl<'a> Engine<'a> {
         Ok(self
             .settle(converted, part.file, part.offset)?
             .secret_if(secret))
-    }
-
-    fn undeclared_variable(&self, instance: &Rc<Instance<'a>>, name: &str) -> Outcome {
-        if instance.module.unread {
-            return Ok(Value::unknown(format!(
-                "`var.{name}` may be declared in a file that could not be read"
-            )));
-        }
-        let names = instance.module.variables.keys().map(String::as_str);
-        let failure = Failure::new(format!("`var.{name}` is not declared"));
-        Err(match underpin_model::nearest(name, names) {
-            Some(near) => failure.with_help(format!("did you mean `{near}`?")),
-            None => failure.with_help(format!("declare `variable \"{name}\"` in this module")),
-        })
     }
 
     /// The value from outside the module, if there is one.
@@ -161,6 +148,20 @@ impl<'a> Engine<'a> {
             }
         })
     }
+}
+
+fn undeclared_variable(instance: &Instance<'_>, name: &str) -> Outcome {
+    if instance.module.unread {
+        return Ok(Value::unknown(format!(
+            "`var.{name}` may be declared in a file that could not be read"
+        )));
+    }
+    let names = instance.module.variables.keys().map(String::as_str);
+    let failure = Failure::new(format!("`var.{name}` is not declared"));
+    Err(match underpin_model::nearest(name, names) {
+        Some(near) => failure.with_help(format!("did you mean `{near}`?")),
+        None => failure.with_help(format!("declare `variable \"{name}\"` in this module")),
+    })
 }
 
 fn of_variable(failure: &Failure, name: &str) -> Failure {

@@ -146,7 +146,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         })
     }),
     function("setunion", 1, None, Needs::Everything, |call| {
-        combine(call, |all, items| all.extend_from_slice(items))
+        combine(call, Vec::extend_from_slice)
     }),
     function("slice", 3, Some(3), Needs::Outline, |call| {
         if call.is_set(0) {

@@ -176,7 +176,7 @@ fn with_all(
             return Err(Failure::new(message));
         }
         let name = Name {
-            name,
+            word: name,
             value: value.clone().secret_if(secret),
             up: names,
         };

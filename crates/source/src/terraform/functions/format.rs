@@ -8,6 +8,10 @@ const MAX_WIDTH: usize = 10_000;
 
 /// One `%…` of a format.
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the format, any set of which may stand together"
+)]
 struct Verb {
     left: bool,
     plus: bool,
@@ -105,7 +109,7 @@ fn digits(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<usize>
 impl Verb {
     fn write(&self, letter: char, value: &Value) -> Result<String, Failure> {
         let text = match letter {
-            'v' => self.general(value)?,
+            'v' => self.general(value),
             's' => {
                 let text = value
                     .to_text()
@@ -127,15 +131,15 @@ impl Verb {
                 .to_string(),
             'd' | 'b' | 'o' | 'x' | 'X' => self.whole(letter, value)?,
             'f' => {
-                let number = self.number(value)?;
+                let number = number(value)?;
                 self.signed(format!("{number:.*}", self.precision.unwrap_or(6)))
             }
             'e' => {
-                let number = self.number(value)?;
+                let number = number(value)?;
                 let text = format!("{number:.*e}", self.precision.unwrap_or(6));
                 self.signed(exponent(&text))
             }
-            'g' if self.precision.is_none() => self.signed(self.number(value)?.to_string()),
+            'g' if self.precision.is_none() => self.signed(number(value)?.to_string()),
             _ => {
                 return Err(Failure::new(format!(
                     "the verb `%{letter}` is not supported"
@@ -145,24 +149,17 @@ impl Verb {
         Ok(self.padded(text, letter))
     }
 
-    fn general(&self, value: &Value) -> Result<String, Failure> {
+    fn general(&self, value: &Value) -> String {
         if self.sharp {
-            return Ok(json_text(&to_json(value)));
+            return json_text(&to_json(value));
         }
         if let Some(text) = value.to_text() {
-            return Ok(text.to_string());
+            return text.to_string();
         }
         if value.is_null() {
-            return Ok("null".to_owned());
+            return "null".to_owned();
         }
-        Ok(json_text(&to_json(value)))
-    }
-
-    fn number(&self, value: &Value) -> Result<f64, Failure> {
-        value
-            .to_number()
-            .map(crate::terraform::number::Number::as_f64)
-            .ok_or_else(|| not(value, "an argument", "a number"))
+        json_text(&to_json(value))
     }
 
     fn whole(&self, letter: char, value: &Value) -> Result<String, Failure> {
@@ -207,6 +204,13 @@ impl Verb {
         let padding = if self.zero { "0" } else { " " };
         padding.repeat(missing) + &text
     }
+}
+
+fn number(value: &Value) -> Result<f64, Failure> {
+    value
+        .to_number()
+        .map(crate::terraform::number::Number::as_f64)
+        .ok_or_else(|| not(value, "an argument", "a number"))
 }
 
 /// `1.5e3` as Go writes it: `1.5e+03`.

@@ -110,7 +110,7 @@ impl<'a> Engine<'a> {
             _ => {}
         }
         let mut arguments = Vec::new();
-        for argument in call.args.iter() {
+        for argument in &call.args {
             arguments.push(self.evaluate(argument, scope)?);
         }
         if call.args.expand_final()
@@ -172,7 +172,7 @@ impl<'a> Engine<'a> {
 
     /// The first argument that can be evaluated.
     fn try_each(&self, call: &FuncCall, scope: Scope<'_, 'a>) -> Outcome {
-        for argument in call.args.iter() {
+        for argument in &call.args {
             match self.evaluate(argument, scope) {
                 Err(failure) if !failure.details().fatal => {}
                 other => return other,
