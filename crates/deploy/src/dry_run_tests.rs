@@ -109,6 +109,7 @@ async fn ask(mut scene: Scene) -> (World, Prepared, DryRuns, usize) {
         logical: LogicalKey::of(&desired.key, "wallet"),
         situation: scene.situation,
         desired,
+        left_alone: Vec::new(),
         nonce: "n1".to_owned(),
         adopt: false,
     };
@@ -302,6 +303,7 @@ async fn what_is_taken_over_is_written_down() {
             logical: LogicalKey::of(&desired.key, "wallet"),
             situation: Situation::Unowned,
             desired: desired.clone(),
+            left_alone: Vec::new(),
             nonce: "n1".to_owned(),
             adopt,
         };

@@ -137,9 +137,9 @@ pub(crate) fn applied(
         }
         entry.uid = uid;
         entry.state = EntryState::Applied;
-        if let Some(desired) = &step.desired {
-            entry.api_version = desired.api_version();
-            entry.digest = fingerprints.digest(&desired.value);
+        if let Some(declared) = step.declared() {
+            entry.api_version = declared.api_version();
+            entry.digest = fingerprints.digest(&declared.value);
         }
         if object.key.is_namespace()
             && let Some(placement) = &mut claim.placement

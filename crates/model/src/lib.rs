@@ -8,6 +8,7 @@
 mod claim;
 mod claim_index;
 mod evidence;
+mod field_expression;
 mod finding;
 mod key;
 mod kinds;
@@ -29,6 +30,7 @@ pub use claim::{
 };
 pub use claim_index::ClaimIndex;
 pub use evidence::Evidence;
+pub use field_expression::{FieldExpression, FieldExpressionError};
 pub use finding::{CascadeGroup, Code, Finding, ParseCodeError, Severity};
 pub use key::{GroupKind, LogicalKey, ObjectKey, ParseKeyError};
 pub use kinds::{BUILTIN_KINDS, BuiltinKind, builtin_kind, canonical_group};

@@ -1,10 +1,10 @@
 //! Steps of a plan.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde_json::Value;
 
-use crate::{FieldPath, LogicalKey, Object, ObjectKey, Owner};
+use crate::{FieldExpression, FieldPath, LogicalKey, Object, ObjectKey, Owner};
 
 /// What a step does to one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +104,8 @@ pub struct Step {
     /// The object as it is sent, with namespace, stamp and left-alone fields settled; absent for
     /// `Delete`, and for `Keep` of what is no longer declared.
     pub desired: Option<Object>,
+    /// Fields of `desired` that are applied at creation and then left as they are live.
+    pub left_alone: Vec<FieldExpression>,
     /// The object as it will be after the step, if known: the server's dry run, or `desired`.
     pub after: Option<Object>,
     /// What changes between `before` and `after`.
@@ -128,6 +130,7 @@ impl Step {
             reason: String::new(),
             before: None,
             desired: None,
+            left_alone: Vec::new(),
             after: None,
             changes: Vec::new(),
             validated: false,
@@ -135,6 +138,19 @@ impl Step {
             wave: 0,
             requires: Vec::new(),
         }
+    }
+
+    /// What the stack says of the object for good: `desired` without the fields that are left to
+    /// others, so that it is the same whatever became of these.
+    pub fn declared(&self) -> Option<Object> {
+        let mut declared = self.desired.clone()?;
+        if !self.left_alone.is_empty() {
+            let value = Arc::make_mut(&mut declared.value);
+            for field in &self.left_alone {
+                field.remove(value);
+            }
+        }
+        Some(declared)
     }
 
     /// Turns the step into one that leaves the object alone.

@@ -159,9 +159,9 @@ fn drifted(input: &UpInput<'_>, claim: &Claim, plan: &Plan) -> BTreeSet<ObjectKe
     let is_as_applied = |step: &&Step| {
         let applied = claim.entries.get(&step.logical);
         let applied = applied.and_then(|entry| entry.digest.as_ref());
-        let desired = step.desired.as_ref();
-        let desired = desired.and_then(|object| input.fingerprints.digest(&object.value));
-        step.before.is_some() && applied.is_some() && applied == desired.as_ref()
+        let declared = step.declared();
+        let declared = declared.and_then(|object| input.fingerprints.digest(&object.value));
+        step.before.is_some() && applied.is_some() && applied == declared.as_ref()
     };
     let would_change = |step: &&Step| {
         let changes = matches!(step.action, Action::Update | Action::Replace);
@@ -180,6 +180,7 @@ fn apply_step(input: &UpInput<'_>, prepared: Prepared, plan: &mut Plan) {
     let mut step = Step {
         before: live.clone(),
         desired: Some(prepared.desired.clone()),
+        left_alone: prepared.left_alone,
         force: prepared.adopt,
         ..Step::new(Action::Create, key.clone(), prepared.logical)
     };

@@ -81,8 +81,11 @@ pub struct FrozenStep {
     pub action: FrozenAction,
     /// Why, for people.
     pub reason: String,
-    /// Digest of the object as it is sent.
+    /// Digest of what the stack says of the object for good.
     pub desired: Option<String>,
+    /// Digest of the object as it is created, with the fields that are left to others afterwards;
+    /// `None` unless the step creates and there are such fields.
+    pub created: Option<String>,
     /// Digest of what matters of the live object: the fields that an apply changes, or everything
     /// where the object dies.
     pub live: Option<String>,
@@ -180,6 +183,14 @@ impl Sealer {
         self.digests.digest(value)
     }
 
+    /// What is created with fields that are left to others afterwards.
+    fn created(&self, step: &Step) -> Option<String> {
+        let creates = matches!(step.action, Action::Create | Action::Replace);
+        let desired = step.desired.as_ref()?;
+        let counts = creates && !step.left_alone.is_empty();
+        counts.then(|| self.digest(&self.object(desired)))?
+    }
+
     /// What matters of the live object.
     fn live(&self, plan: &Plan, step: &Step) -> Option<String> {
         let before = step.before.as_ref()?;
@@ -245,9 +256,9 @@ impl FrozenPlan {
             action: FrozenAction::of(&step.action),
             reason: step.reason.clone(),
             desired: step
-                .desired
-                .as_ref()
-                .and_then(|desired| sealer.digest(&sealer.object(desired))),
+                .declared()
+                .and_then(|declared| sealer.digest(&sealer.object(&declared))),
+            created: sealer.created(step),
             live: sealer.live(plan, step),
         });
         Self {
@@ -402,7 +413,9 @@ fn moved_step(pair: (Option<&FrozenStep>, Option<&FrozenStep>)) -> Option<String
     if planned.object != now.object {
         return Some(format!("is now {}", now.object));
     }
-    if planned.desired != now.desired {
+    // Once it is there, what it was to be created with does not matter any more.
+    let both_create = planned.created.is_some() && now.created.is_some();
+    if planned.desired != now.desired || both_create && planned.created != now.created {
         return Some("what the stack declares of it changed since".to_owned());
     }
     if planned.action == now.action {

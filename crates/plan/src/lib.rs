@@ -46,7 +46,6 @@ pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields,
 pub use fingerprint::{Fingerprints, hexadecimal};
 pub use frozen::{DigestKey, FrozenAction, FrozenPlan, FrozenStep, Movement, Sealer, Surroundings};
 pub use judge::{Case, Verdict, judge, sort_findings};
-pub use left_alone::{FieldExpression, FieldExpressionError};
 pub use managed_fields::without_co_owned;
 pub use occupancy::{Occupancy, Occupant, occupancy, placed_in};
 pub use ownership::{LOST_CLAIM, Ownership};

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use underpin_model::{
-    Claim, Depth, Entry, FieldPath, GroupKind, LogicalKey, NamespaceProvenance, Object, ObjectKey,
-    Origin, Owner, Relation, Stamp, Target, World, names,
+    Claim, Depth, Entry, FieldExpression, FieldPath, GroupKind, LogicalKey, NamespaceProvenance,
+    Object, ObjectKey, Origin, Owner, Relation, Stamp, Target, World, names,
 };
 
 use underpin_refs::store_string_data;
@@ -15,7 +15,7 @@ use underpin_refs::store_string_data;
 use crate::{
     Environment, Identity, Ownership, Problem, ResolvedPlacement,
     fingerprint::hexadecimal,
-    left_alone::{FieldExpression, annotated_paths, leave_alone, leave_replicas},
+    left_alone::{annotated_paths, leave_alone, leave_replicas, replicas},
     naming::NamingError,
     ownership::claim_owner,
     placement::resolve_placement,
@@ -46,6 +46,8 @@ pub struct Prepared {
     pub situation: Situation,
     /// The object as it would be sent.
     pub desired: Object,
+    /// Fields of it that are applied at creation and then left as they are live (R2.9).
+    pub left_alone: Vec<FieldExpression>,
     /// The nonce of its entry: recorded, or new.
     pub nonce: String,
     /// Whether `--adopt` names it: conflicting fields are then taken over.
@@ -270,11 +272,13 @@ impl Settler<'_> {
         let mut value = (*object.value).clone();
         store_string_data(&key.kind, &mut value);
         self.write_metadata(&mut value, &key, &nonce);
+        let mut left_alone = self.expressions(object, problems);
+        if let Some(live) = live {
+            leave_alone(&mut value, live, &left_alone);
+        }
         if self.autoscaled.contains(&key) {
             leave_replicas(&mut value, live);
-        }
-        if let Some(live) = live {
-            leave_alone(&mut value, live, &self.expressions(object, problems));
+            left_alone.push(replicas());
         }
         problems.extend(waiting_problems(object, &key));
         let adopt = self.environment.adopt.contains(&key.subject());
@@ -287,6 +291,7 @@ impl Settler<'_> {
             logical,
             situation,
             desired,
+            left_alone,
             nonce,
             adopt,
         })

@@ -39,9 +39,9 @@ pub fn applied_content(plan: &Plan, fingerprints: &Fingerprints) -> Vec<Value> {
         .iter()
         .filter(|step| step.action.applies() || step.action == Action::Keep(KeepReason::Unchanged));
     let mut objects: Vec<(&ObjectKey, Value)> = ours
-        .filter_map(|step| Some((&step.key, step.desired.as_ref()?)))
-        .map(|(key, desired)| {
-            let mut value = redacted(desired, fingerprints);
+        .filter_map(|step| Some((&step.key, step.declared()?)))
+        .map(|(key, declared)| {
+            let mut value = redacted(&declared, fingerprints);
             strip(
                 &mut value,
                 &[names::STAMP_ANNOTATION, names::ENVIRONMENT_ANNOTATION],

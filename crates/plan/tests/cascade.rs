@@ -102,18 +102,9 @@ fn plan(keys: &BTreeSet<ObjectKey>, world: &World) -> Plan {
         shared: false,
     };
     let step = |key: &ObjectKey| Step {
-        action: Action::Delete,
-        key: key.clone(),
-        logical: LogicalKey::of(key, "home"),
-        reason: String::new(),
         before: world.get(key).cloned(),
-        desired: None,
-        after: None,
-        changes: Vec::new(),
         validated: true,
-        force: false,
-        wave: 0,
-        requires: Vec::new(),
+        ..Step::new(Action::Delete, key.clone(), LogicalKey::of(key, "home"))
     };
     Plan {
         purpose: Purpose::Up,

@@ -356,6 +356,66 @@ fn the_document_holds_neither_manifests_nor_secrets() {
     assert!(Sealer::like(&broken, &Fingerprints::new(None)).is_none());
 }
 
+#[track_caller]
+fn check_moved(planned: &Value, now: &Value, expect: &[&str]) {
+    for sealer in [sealer(), salted()] {
+        let moved = frozen(planned, &sealer).moved(&frozen(now, &sealer));
+        let messages: Vec<&str> = moved.iter().map(|one| &*one.message).collect();
+        assert_eq!(messages, expect);
+    }
+}
+
+/// R2.9: fields that are left to others count where their object is created, and nowhere else.
+#[test]
+fn fields_left_to_others_count_at_creation_alone() {
+    let scene = |declared: &str, live: Option<&str>, other: &str| {
+        let stamp = |nonce: &str| {
+            json!({
+                "underpin.dev/claim": format!("wallet-production/{nonce}"),
+                "underpin.dev/environment": "wallet/production",
+                "underpin.dev/ignore-fields": "data.tuned",
+            })
+        };
+        let mut world =
+            vec![json!({"o": "v1 Namespace wallet", "meta": {"annotations": stamp("nonce")}})];
+        let mut entries = vec!["v1 Namespace wallet"];
+        if let Some(live) = live {
+            world.push(json!({
+                "o": "v1 ConfigMap wallet/app", "data": {"tuned": live, "a": "1"},
+                "meta": {"annotations": stamp("nonce")},
+            }));
+            entries.push("v1 ConfigMap wallet/app");
+        }
+        let ignored = json!({"underpin.dev/ignore-fields": "data.tuned"});
+        json!({
+            "environment": {"of": "wallet/production"},
+            "claims": [{"of": "wallet/production", "home": "wallet", "entries": entries}],
+            "world": world,
+            "declared": [{
+                "o": "v1 ConfigMap app", "data": {"tuned": declared, "a": other},
+                "meta": {"annotations": ignored},
+            }],
+        })
+    };
+    let declared = "what the stack declares of it changed since";
+    let fresh = scene("1", None, "1");
+    // Created by a run that was cut, and tuned by somebody since.
+    check_moved(&fresh, &scene("1", Some("9"), "1"), &[]);
+    check_moved(&fresh, &scene("2", Some("9"), "1"), &[]);
+    check_moved(&fresh, &scene("2", None, "1"), &[declared]);
+    check_moved(&fresh, &scene("1", None, "2"), &[declared]);
+    let update = scene("1", Some("3"), "2");
+    check_moved(&update, &scene("1", Some("4"), "2"), &[]);
+    check_moved(&update, &scene("5", Some("4"), "2"), &[]);
+    check_moved(&update, &scene("1", Some("3"), "4"), &[declared]);
+    let key = Fingerprints::new(Some([7; 32]));
+    let content = |scene: &Value| applied_content(&Scene::new(scene).plan(), &key);
+    assert_eq!(
+        content(&scene("1", Some("3"), "2")),
+        content(&scene("1", Some("4"), "2"))
+    );
+}
+
 /// What revisions applied: no stamp, no secret; the difference names objects and fields.
 #[test]
 fn contents_are_compared_without_secrets() {
@@ -405,14 +465,21 @@ fn action() -> impl Strategy<Value = FrozenAction> {
 }
 
 fn step() -> impl Strategy<Value = FrozenStep> {
-    (0..4_u8, action(), 0..2_u8, 0..2_u8).prop_map(|(name, action, desired, live)| FrozenStep {
-        object: format!("configmap/wallet/c{name}"),
-        declared: format!("/ConfigMap/c{name}"),
-        action,
-        reason: "because".into(),
-        desired: Some(format!("{desired}")),
-        live: Some(format!("{live}")),
-    })
+    let created = prop::option::of(0..2_u8);
+    (0..4_u8, action(), 0..2_u8, created, 0..2_u8).prop_map(
+        |(name, action, desired, created, live)| {
+            let creates = matches!(action, FrozenAction::Create | FrozenAction::Replace);
+            FrozenStep {
+                object: format!("configmap/wallet/c{name}"),
+                declared: format!("/ConfigMap/c{name}"),
+                action,
+                reason: "because".into(),
+                desired: Some(format!("{desired}")),
+                created: created.filter(|_| creates).map(|one| one.to_string()),
+                live: Some(format!("{live}")),
+            }
+        },
+    )
 }
 
 fn steps() -> impl Strategy<Value = Vec<FrozenStep>> {
@@ -434,6 +501,9 @@ fn is_agreed(planned: &[FrozenStep], now: &FrozenStep) -> bool {
     };
     !does
         || planned.desired == now.desired
+            && (planned.created.is_none()
+                || now.created.is_none()
+                || planned.created == now.created)
             && (planned.action == now.action && planned.live == now.live
                 || planned.action == Replace && now.action == Create)
 }

@@ -26,7 +26,7 @@ const KEY: &str = "revision";
 /// of a world transfers them, so it is kept well below.
 const COMPRESSED_LIMIT: usize = 512 * 1024;
 /// Bytes that stored content may expand to: whoever can write the ConfigMap must not fill the memory.
-const EXPANDED_LIMIT: u64 = 64 << 20;
+const EXPANDED_LIMIT: usize = 64 << 20;
 /// Hexadecimal digits of the content's digest in the name.
 const NAME_DIGITS: usize = 8;
 
@@ -44,10 +44,14 @@ pub struct StoredRevision {
 #[derive(Debug, thiserror::Error)]
 pub enum RevisionError {
     /// It does not fit.
-    #[error("compressed it has {size} bytes, and {COMPRESSED_LIMIT} fit")]
+    #[error("{how} it has {size} bytes, and {limit} fit")]
     TooLarge {
-        /// Its compressed size.
+        /// Whether the size is that of the compressed form.
+        how: &'static str,
+        /// Its size.
         size: usize,
+        /// What fits.
+        limit: usize,
     },
     /// The ConfigMap is not there.
     #[error("ConfigMap {0} is not there any more")]
@@ -124,16 +128,21 @@ impl ClaimStore {
 }
 
 fn compress(name: &str, text: &str) -> Result<Vec<u8>, RevisionError> {
+    fits("expanded", text.len(), EXPANDED_LIMIT)?;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     let compressed = encoder
         .write_all(text.as_bytes())
         .and_then(|()| encoder.finish())
         .map_err(|error| damaged(name, &error.to_string()))?;
-    if compressed.len() > COMPRESSED_LIMIT {
-        let size = compressed.len();
-        return Err(RevisionError::TooLarge { size });
-    }
+    fits("compressed", compressed.len(), COMPRESSED_LIMIT)?;
     Ok(compressed)
+}
+
+fn fits(how: &'static str, size: usize, limit: usize) -> Result<(), RevisionError> {
+    if size > limit {
+        return Err(RevisionError::TooLarge { how, size, limit });
+    }
+    Ok(())
 }
 
 fn decode(name: &str, object: &Object) -> Result<StoredRevision, RevisionError> {
@@ -147,7 +156,7 @@ fn decode(name: &str, object: &Object) -> Result<StoredRevision, RevisionError> 
         .map_err(|_| damaged("it is not base64"))?;
     let mut text = String::new();
     GzDecoder::new(compressed.as_slice())
-        .take(EXPANDED_LIMIT)
+        .take(EXPANDED_LIMIT as u64)
         .read_to_string(&mut text)
         .map_err(|error| damaged(&error.to_string()))?;
     let document: Document =
@@ -189,7 +198,12 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         assert!(compress("r", &noise(COMPRESSED_LIMIT)).is_ok());
         let error = compress("r", &noise(3 * COMPRESSED_LIMIT)).unwrap_err();
-        assert!(matches!(error, RevisionError::TooLarge { .. }), "{error}");
+        assert!(
+            error.to_string().starts_with("compressed it has"),
+            "{error}"
+        );
+        let error = compress("r", &" ".repeat(EXPANDED_LIMIT + 1)).unwrap_err();
+        assert!(error.to_string().starts_with("expanded it has"), "{error}");
     }
 
     #[track_caller]

@@ -1,10 +1,10 @@
 #![doc = include_str!("docs/UP601.md")]
 
 use serde_json::Value;
-use underpin_model::{Code, Evidence, FieldPath, Finding, ObjectKey, Severity};
+use underpin_model::{Code, Evidence, FieldExpression, FieldPath, Finding, ObjectKey, Severity};
 
 use crate::{
-    Context, FieldConflict, FieldExpression,
+    Context, FieldConflict,
     context::evidence_of,
     rules::Rule,
     wording::{count, list},

@@ -152,7 +152,12 @@ impl Subjects {
                 true,
                 CHANGES_PENDING,
             ),
-            (Contender::UpAgain, &["up", "--yes"], false, 0),
+            (
+                Contender::UpAgain,
+                &["up", "--yes", "--wait=false"],
+                false,
+                0,
+            ),
         ];
         for (contender, args, changed, expect) in runs {
             let mut command = Command::new(&self.underpin);

@@ -89,19 +89,11 @@ pub(super) fn namespace(name: &str) -> ObjectKey {
 }
 
 pub(super) fn step(action: Action, key: ObjectKey, reason: &str) -> Step {
+    let logical = LogicalKey::of(&key, HOME);
     Step {
-        action,
-        logical: LogicalKey::of(&key, HOME),
-        key,
         reason: reason.into(),
-        before: None,
-        desired: None,
-        after: None,
-        changes: Vec::new(),
         validated: true,
-        force: false,
-        wave: 0,
-        requires: Vec::new(),
+        ..Step::new(action, key, logical)
     }
 }
 
