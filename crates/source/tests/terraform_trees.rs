@@ -159,3 +159,33 @@ fn json_files_are_read_like_the_others() {
 fn files_and_templates_within_the_folder_are_read() {
     check("files", &Options::default());
 }
+
+#[cfg(unix)]
+#[test]
+fn links_do_not_lead_out_of_the_folder() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret.yaml"), "password: hunter2\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("inside.yaml");
+    std::os::unix::fs::symlink(outside.path().join("secret.yaml"), link).unwrap();
+    let text = r#"
+resource "kubernetes_config_map" "it" {
+  metadata {
+    name = "it"
+  }
+  data = {
+    linked   = try(file("${path.module}/inside.yaml"), "hidden")
+    absolute = fileexists("/etc/passwd") ? "yes" : "no"
+    set      = join(",", fileset(path.module, "**"))
+  }
+}
+"#;
+    std::fs::write(folder.path().join("main.tf"), text).unwrap();
+    let found = read(
+        Utf8Path::from_path(folder.path()).unwrap(),
+        &Options::default(),
+    );
+    assert_eq!(found.diagnostics.len(), 3, "{:?}", found.diagnostics);
+    assert_eq!(found.unknown[0].parts.len(), 3);
+    assert!(!format!("{:?}", found.unknown[0].known.as_ref().unwrap().value).contains("hunter2"));
+}
