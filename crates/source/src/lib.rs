@@ -5,12 +5,13 @@
 //!              ╰──▶ manifests ──▶ substitute ──▶ objects with origin
 //! Helm release payload ──▶ helm_release ──▶ objects
 //! dump of a cluster   ──▶ dump ──▶ objects with origin
+//! Terraform files     ──▶ terraform ──▶ objects with origin, and what is unknown
 //! ```
 //!
 //! Bad input is data: parsers return what they understood plus [`Diagnostic`]s, and every
 //! diagnostic names a file, a line and a column.
 //!
-//! Invariant: files are read in `stack` and `manifests` only, whoever asks; no network, no clock,
+//! Invariant: files are read in `stack`, `manifests` and `terraform` only, whoever asks; no network, no clock,
 //! no environment variables but through the caller. Values of secret variables reach objects and nothing else.
 
 pub mod dump;
@@ -18,6 +19,7 @@ pub mod helm_release;
 pub mod manifests;
 pub mod stack;
 pub mod substitute;
+pub mod terraform;
 pub mod yaml;
 
 mod diagnostic;

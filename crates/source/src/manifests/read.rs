@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, io::Read as _, path::PathBuf, sync::Arc};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use underpin_model::{FieldPath, Place};
 
-use super::walk::{Walk, walk};
+use super::walk::{Walk, is_manifest, walk};
 use crate::{
     Diagnostic,
     stack::Stack,
@@ -129,7 +129,7 @@ impl Reader {
 
     /// The documents of a file or folder; `place` is where it is named.
     fn path(&mut self, path: &Utf8Path, place: &Place) -> Vec<NodeDocument> {
-        let walk = match walk(path) {
+        let walk = match walk(path, is_manifest) {
             Ok(walk) => walk,
             Err(error) => {
                 let message = format!("cannot read `{path}`: {error}");
@@ -180,7 +180,8 @@ impl Reader {
     }
 }
 
-fn read_text(path: &Utf8Path) -> Result<String, String> {
+/// The text of a file, within the bound on its size.
+pub(crate) fn read_text(path: &Utf8Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("cannot read: {error}");
     let file = fs::File::open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {

@@ -12,29 +12,40 @@ const MAX_FOLDER_DEPTH: usize = 32;
 const EXTENSIONS: &[&str] = &["json", "yaml", "yml"];
 
 /// A path that could not be followed.
-pub(super) struct Unreadable {
-    pub(super) path: Utf8PathBuf,
-    pub(super) message: String,
-    pub(super) help: Option<&'static str>,
+pub(crate) struct Unreadable {
+    pub(crate) path: Utf8PathBuf,
+    pub(crate) message: String,
+    pub(crate) help: Option<&'static str>,
 }
 
 /// The files of one path, and what could not be followed.
-#[derive(Default)]
-pub(super) struct Walk {
-    pub(super) files: Vec<Utf8PathBuf>,
-    pub(super) unreadable: Vec<Unreadable>,
+pub(crate) struct Walk {
+    pub(crate) files: Vec<Utf8PathBuf>,
+    pub(crate) unreadable: Vec<Unreadable>,
+    /// Which files of a folder are meant.
+    is_wanted: fn(&Utf8Path) -> bool,
     root: PathBuf,
     folders_seen: BTreeSet<PathBuf>,
     /// Whether a file too many was met, and reported.
     truncated: bool,
 }
 
-/// The path itself if it is a file; its manifests, sorted, if it is a folder. Hidden files and
-/// folders are skipped, symbolic links are followed inside the folder only.
-pub(super) fn walk(path: &Utf8Path) -> io::Result<Walk> {
+/// Whether a file's name is that of a manifest.
+pub(super) fn is_manifest(path: &Utf8Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| EXTENSIONS.contains(&extension))
+}
+
+/// The path itself if it is a file; those of its files that are wanted, sorted, if it is a folder.
+/// Hidden files and folders are skipped, symbolic links are followed inside the folder only.
+pub(crate) fn walk(path: &Utf8Path, is_wanted: fn(&Utf8Path) -> bool) -> io::Result<Walk> {
     let mut walk = Walk {
+        files: Vec::new(),
+        unreadable: Vec::new(),
+        is_wanted,
         root: fs::canonicalize(path)?,
-        ..Walk::default()
+        folders_seen: BTreeSet::new(),
+        truncated: false,
     };
     if fs::metadata(path)?.is_dir() {
         walk.folder(path, 0);
@@ -89,18 +100,16 @@ impl Walk {
     }
 
     fn entry(&mut self, path: &Utf8Path, depth: usize) {
-        let is_manifest = path
-            .extension()
-            .is_some_and(|extension| EXTENSIONS.contains(&extension));
+        let is_wanted = (self.is_wanted)(path);
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
-            // A dangling link counts only where a manifest is meant.
-            Err(error) if is_manifest => {
+            // A dangling link counts only where it is one that is meant.
+            Err(error) if is_wanted => {
                 return self.fail(path, format!("cannot read: {error}"), None);
             }
             Err(_) => return,
         };
-        if !metadata.is_dir() && !is_manifest {
+        if !metadata.is_dir() && !is_wanted {
             return;
         }
         let inside = fs::canonicalize(path).is_ok_and(|real| real.starts_with(&self.root));
