@@ -170,6 +170,13 @@ async fn again(
     let uid = live.uid().map(str::to_owned);
     let same = uid.as_deref() == step.before.as_ref().and_then(Object::uid);
     let ours = live.stamp().is_some() && live.stamp() == stamp_of(desired, &tools.claim);
+    if ours && step.unseen.is_some() && !step.left_alone.is_empty() {
+        return Ok(Err(
+            "it is there and could not be listed, and has fields that are to be left as they are \
+             live: grant the right to list it, and run again"
+                .to_owned(),
+        ));
+    }
     if ours || same {
         return Ok(Ok(uid));
     }

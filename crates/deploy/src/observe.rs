@@ -48,7 +48,14 @@ impl Held {
     /// Whether only finalizers of others than Kubernetes itself hold it: then nothing of the cluster
     /// is left half done by removing them.
     pub fn by_others(&self) -> bool {
-        let of_others = |name: &String| name.contains('/') && !name.contains("kubernetes.io/");
+        let of_others = |name: &String| {
+            name.split_once('/').is_some_and(|(domain, _)| {
+                // What attaches volumes is named after the driver, and takes them off the node.
+                !domain.ends_with("k8s.io")
+                    && !domain.ends_with("kubernetes.io")
+                    && domain != "external-attacher"
+            })
+        };
         matches!(self, Self::By(names) if !names.is_empty() && names.iter().all(of_others))
     }
 
@@ -160,6 +167,28 @@ pub trait Observer: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_of_others_may_be_taken_away_by_hand() {
+        for (names, expect) in [
+            (&["example.com/backup"][..], true),
+            (&[], false),
+            (&["orphan"], false),
+            (&["kubernetes.io/pvc-protection"], false),
+            (&["service.kubernetes.io/load-balancer-cleanup"], false),
+            (&["external-attacher/ebs-csi-aws-com"], false),
+            (&["snapshot.storage.k8s.io/volumesnapshot-bound"], false),
+            (&["gateway.networking.x-k8s.io/lease"], false),
+            (
+                &["example.com/backup", "kubernetes.io/pv-protection"],
+                false,
+            ),
+        ] {
+            let held = Held::By(names.iter().map(|name| (*name).to_owned()).collect());
+            assert_eq!(held.by_others(), expect, "{names:?}");
+        }
+        assert!(!Held::ByContents.by_others());
+    }
 
     #[test]
     fn what_servers_quote_is_masked() {

@@ -204,7 +204,7 @@ fn not_ready(world: &World, surroundings: &Surroundings, object: &Object) -> Opt
 }
 
 /// What the worst of an object's pods suffers from, in Kubernetes' own words: what a container wrote
-/// is not shown.
+/// is not shown, and neither is what the runtime quotes, for no Secret is read here to hide it by.
 fn cause(world: &World, object: &Object) -> Option<String> {
     if !bears_pods(&object.key.kind) {
         return None;
@@ -217,5 +217,5 @@ fn cause(world: &World, object: &Object) -> Option<String> {
     let sets = beside(&GroupKind::new("apps", "ReplicaSet"));
     let pods = beside(&GroupKind::core("Pod"));
     let family = Family::of(object, &sets, &pods);
-    Some(pod_trouble(family.worst()?)?.cause)
+    Some(pod_trouble(family.worst()?)?.brief().to_owned())
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// One segment of a field expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
     Key(String),
     Index(usize),
@@ -12,7 +12,7 @@ enum Segment {
 
 /// A field expression: `spec.replicas`, `spec.template.spec.containers[name=web].image`,
 /// `metadata.annotations["a.b/c"]`, `spec.rules[0].host`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FieldExpression(Vec<Segment>);
 
 /// A text that is not a field expression.

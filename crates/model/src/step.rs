@@ -144,7 +144,8 @@ pub struct Step {
     /// The object as it is sent, with namespace, stamp and left-alone fields settled; absent for
     /// `Delete`, and for `Keep` of what is no longer declared.
     pub desired: Option<Object>,
-    /// Fields of `desired` that are applied at creation and then left as they are live.
+    /// Fields of `desired` that are applied at creation and then left as they are live; of a list the
+    /// last first, so that the removal of one moves no other.
     pub left_alone: Vec<FieldExpression>,
     /// The object as it will be after the step, if known: the server's dry run, or `desired`.
     pub after: Option<Object>,

@@ -291,6 +291,7 @@ impl Settler<'_> {
         store_string_data(&key.kind, &mut value);
         self.write_metadata(&mut value, &key, &nonce);
         let mut left_alone = self.expressions(object, problems);
+        left_alone.sort_by(|a, b| b.cmp(a));
         if let Some(live) = live {
             leave_alone(&mut value, live, &left_alone);
         }

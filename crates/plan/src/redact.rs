@@ -61,7 +61,7 @@ pub fn secret_values(object: &Object) -> Vec<String> {
         for (_, data) in data
             .into_iter()
             .flatten()
-            .filter(|(key, _)| *key != "token")
+            .filter(|(key, _)| ["namespace", "ca.crt"].contains(&key.as_str()))
         {
             *data = Value::Null;
         }

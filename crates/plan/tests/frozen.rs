@@ -416,6 +416,31 @@ fn fields_left_to_others_count_at_creation_alone() {
     );
 }
 
+/// R2.9: of several items of a list each is the one that was meant.
+#[test]
+fn items_left_to_others_are_told_apart() {
+    let content = |hosts: [&str; 3]| {
+        let rules: Vec<Value> = hosts.iter().map(|host| json!({"host": host})).collect();
+        let scene = json!({
+            "environment": {"of": "wallet/production"},
+            "world": [],
+            "declared": [{
+                "o": "networking.k8s.io/v1 Ingress app", "spec": {"rules": rules},
+                "meta": {"annotations": {
+                    "underpin.dev/ignore-fields": "spec.rules[0], spec.rules[1]",
+                }},
+            }],
+        });
+        applied_content(
+            &Scene::new(&scene).plan(),
+            &Fingerprints::new(Some([7; 32])),
+        )
+    };
+    let before = content(["a", "b", "c"]);
+    assert_eq!(before, content(["x", "y", "c"]));
+    assert_ne!(before, content(["a", "b", "x"]));
+}
+
 /// What revisions applied: no stamp, no secret; the difference names objects and fields.
 #[test]
 fn contents_are_compared_without_secrets() {

@@ -13,5 +13,5 @@ pub mod diagnosis;
 mod kinds;
 mod state;
 
-pub use kinds::{Surroundings, completion, failed_job, observes_changes, state};
+pub use kinds::{Surroundings, completion, observes_changes, state};
 pub use state::State;

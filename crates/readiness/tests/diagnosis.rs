@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use underpin_model::{Depth, Mask, Object, Origin};
 use underpin_readiness::{
     State,
-    diagnosis::{Diagnosis, Family, LOG_BYTES, LOG_LINES, Log, MAX_EVENTS, Texts, diagnose},
+    diagnosis::{
+        Diagnosis, Family, LOG_BYTES, LOG_LINES, Log, MAX_EVENTS, Texts, diagnose, pod_trouble,
+    },
 };
 
 fn object(value: Value) -> Object {
@@ -53,6 +55,34 @@ fn event(about: &str, reason: &str, message: &str, last: &str) -> Object {
         "type": "Warning", "reason": reason, "message": message, "lastTimestamp": last,
         "involvedObject": {"kind": "Pod", "name": about},
     }))
+}
+
+/// The runtime may quote a command with the values of its arguments.
+#[test]
+fn the_brief_cause_quotes_nothing() {
+    let ended = json!({
+        "reason": "StartError", "exitCode": 128, "message": "exec: \"--password=hunter2\"",
+    });
+    let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "exec: \"--password=hunter2\""}});
+    for (status, expect) in [
+        (json!({"state": {"terminated": ended}}), "container web"),
+        (
+            json!({"state": waiting("RunContainerError")}),
+            "RunContainerError: ",
+        ),
+        (
+            json!({"state": waiting("CrashLoopBackOff"), "lastState": {"terminated": ended}}),
+            "CrashLoopBackOff: container web",
+        ),
+    ] {
+        let trouble = pod_trouble(&pod("a", &status)).unwrap();
+        assert!(trouble.cause.contains("hunter2"), "{}", trouble.cause);
+        let brief = trouble.brief();
+        assert!(
+            brief.starts_with(expect) && !brief.contains("hunter2"),
+            "{brief}"
+        );
+    }
 }
 
 fn found(pods: &[Object], events: &[Object]) -> Diagnosis {

@@ -168,16 +168,28 @@ fn within(what: &str, text: Option<impl std::fmt::Display>) -> Option<String> {
     text.map(|text| format!("{what} {text}"))
 }
 
-/// `https://user:password@host/path` without what stands before the `@`.
+/// `https://user:password@host/path?token=…` without the user, but for one of ssh who has no password,
+/// and without what stands behind the path. A token may be the user, and a password may hold a `/`.
 fn without_user(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) if scheme.starts_with("http") => {
-            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-            format!("{scheme}://{host}{path}")
-        }
-        _ => url.to_owned(),
-    }
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    let is_cut = port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()));
+    let user = if authority.contains('@') {
+        authority.rfind('@')
+    } else {
+        rest.rfind('@').filter(|_| is_cut)
+    };
+    let is_ssh = scheme.is_empty() || scheme.contains("ssh");
+    let shown = match user {
+        Some(at) if !is_ssh || rest[..at].contains([':', '/']) => &rest[at + 1..],
+        _ => rest,
+    };
+    format!("{scheme}{shown}")
 }
 
 impl std::fmt::Display for GitSource {
@@ -195,5 +207,54 @@ impl std::fmt::Display for GitSource {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_user;
+
+    #[test]
+    fn no_password_is_shown() {
+        for (url, expect) in [
+            (
+                "https://u:p@git.example/shop.git",
+                "https://git.example/shop.git",
+            ),
+            ("HTTPS://token@git.example/shop", "HTTPS://git.example/shop"),
+            (
+                "git+https://u:p@git.example/shop",
+                "git+https://git.example/shop",
+            ),
+            (
+                "oci://u:p@registry.example/shop",
+                "oci://registry.example/shop",
+            ),
+            (
+                "https://u:pa/ss@git.example/shop",
+                "https://git.example/shop",
+            ),
+            (
+                "https://git.example/shop?access_token=t",
+                "https://git.example/shop",
+            ),
+            ("https://git.example/shop#t", "https://git.example/shop"),
+            (
+                "https://git.example:8443/@scope/shop",
+                "https://git.example:8443/@scope/shop",
+            ),
+            ("ssh://u:p@git.example/shop", "ssh://git.example/shop"),
+            (
+                "ssh://git@git.example:22/shop",
+                "ssh://git@git.example:22/shop",
+            ),
+            (
+                "git@git.example:team/shop.git",
+                "git@git.example:team/shop.git",
+            ),
+            ("u:p@git.example:team/shop.git", "git.example:team/shop.git"),
+        ] {
+            assert_eq!(without_user(url), expect, "{url}");
+        }
     }
 }

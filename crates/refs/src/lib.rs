@@ -33,7 +33,7 @@ pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use index::ReferenceIndex;
 pub use owner::{is_deployer_manager, tool_owner};
-pub use pod_selection::{PodSelection, pod_selection};
+pub use pod_selection::{PodSelection, pod_selection, selects_pods};
 pub use pods::{bears_pods, container_path, pod_labels, pod_template};
 pub use presence::{Presence, presence};
 pub use protection::{Protection, protection_from_key, protections};

@@ -1,7 +1,7 @@
 //! Which pods an object governs by a selector: sends requests to them, counts them, isolates them.
 
 use serde_json::Value;
-use underpin_model::{FieldPath, LabelSelector, Object, canonical_group};
+use underpin_model::{FieldPath, GroupKind, LabelSelector, Object, canonical_group};
 
 use crate::bears_pods;
 
@@ -19,6 +19,21 @@ pub struct PodSelection {
     pub is_workload: bool,
     /// Whether the server refuses to change the selector of an existing object.
     pub is_immutable: bool,
+}
+
+/// Whether objects of this kind govern pods by a selector.
+pub fn selects_pods(kind: &GroupKind) -> bool {
+    let group = canonical_group(&kind.group, &kind.kind);
+    matches!(
+        (group, kind.kind.as_str()),
+        ("", "Service" | "ReplicationController")
+            | (
+                "apps",
+                "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet"
+            )
+            | ("policy", "PodDisruptionBudget")
+            | ("networking.k8s.io", "NetworkPolicy")
+    )
 }
 
 const WORKLOAD: &str = "takes over those whose controller is gone";
@@ -87,6 +102,7 @@ mod tests {
             "spec": spec,
         });
         let object = Object::from_value(value, Depth::Full, Origin::Live).expect("an object");
+        assert!(expect.is_none() || selects_pods(&object.key.kind));
         let found =
             pod_selection(&object).map(|found| format!("{}: {}", found.path, found.selector));
         assert_eq!(found.as_deref(), expect);

@@ -1,10 +1,8 @@
 //! What keeps pods from being ready is told first, whatever else is not well.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use serde_json::Value;
-use underpin_tests::{Kubectl, Stack, eventually, shared};
+use underpin_tests::{Stack, shared};
 
 use super::workload::{deployment, failing_job};
 
@@ -89,11 +87,7 @@ fn a_pod_that_no_node_takes() -> Result<()> {
 /// A definite failure is not waited out.
 #[test]
 fn a_job_that_fails() -> Result<()> {
-    let document = document(
-        "wait-job",
-        &failing_job("migrate", "underpin.dev/wait: complete"),
-        "",
-    )?;
+    let document = document("wait-job", &failing_job("migrate"), "")?;
     let failure = failure(&document, "job.batch/wait-job/migrate");
     check(failure, "container main exited with code 1", "");
     let state = failure["state"].as_str().unwrap();
@@ -104,36 +98,6 @@ fn a_job_that_fails() -> Result<()> {
     // Where nothing runs, the node has no log to give; that is told, and hides nothing.
     let told = !failure["log"].is_null() || !failure["unread"].as_array().unwrap().is_empty();
     assert!(told || failure["help"].is_string(), "{failure:#}");
-    Ok(())
-}
-
-/// A Job that failed before the run does not fail every run that changes nothing, unless its end is
-/// waited for.
-#[test]
-fn a_job_that_failed_before() -> Result<()> {
-    let cluster = shared()?;
-    let kubectl = Kubectl::new(cluster);
-    let stack = "wait-job-before";
-    let project = Stack::single(stack, &cluster.kubeconfig(), &failing_job("import", ""))?;
-    project.expect(0, "up --yes --wait=false")?;
-    eventually("the Job has failed", Duration::from_mins(1), || {
-        let job = kubectl.get(&["job", "import", "-n", stack])?;
-        let conditions = job["status"]["conditions"].as_array();
-        let failed = conditions
-            .into_iter()
-            .flatten()
-            .any(|one| one["type"] == "Failed");
-        Ok(failed.then_some(()))
-    })?;
-    let output = project.expect(0, "up --yes --wait-timeout 8s")?;
-    let told = "job.batch/wait-job-before/import was there before, and it failed";
-    assert!(output.stderr.contains(told), "{}", output.transcript());
-    let status = project.expect(0, "status")?;
-    let says = "not ready: job.batch/wait-job-before/import: it failed: BackoffLimitExceeded";
-    assert!(status.stdout.contains(says), "{}", status.transcript());
-    project.declare(&failing_job("import", "underpin.dev/wait: complete"))?;
-    project.expect(1, "up --yes --wait-timeout 8s")?;
-    project.expect(1, "up --yes --wait-timeout 8s")?;
     Ok(())
 }
 

@@ -14,11 +14,11 @@ pub(crate) fn deployment(name: &str, outcome: &str, more: &str, notes: &str) -> 
     )
 }
 
-/// A Job of one pod that fails, with these annotations (YAML flow).
-pub(crate) fn failing_job(name: &str, notes: &str) -> String {
+/// A Job of one pod that fails, whose end is waited for.
+pub(crate) fn failing_job(name: &str) -> String {
     format!(
         "---\napiVersion: batch/v1\nkind: Job\n\
-         metadata: {{ name: {name}, annotations: {{ {notes} }} }}\n\
+         metadata: {{ name: {name}, annotations: {{ underpin.dev/wait: complete }} }}\n\
          spec:\n  backoffLimit: 0\n  template:\n    \
          metadata: {{ annotations: {{ {OUTCOME}: failed }} }}\n    \
          spec: {{ restartPolicy: Never, containers: [{{ name: main, image: 'a:1' }}] }}\n"

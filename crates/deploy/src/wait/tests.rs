@@ -130,23 +130,10 @@ const KINDS: Served = &[
     ("example.com", "Widget", "widgets"),
 ];
 
-const JOBS: Served = &[("batch", "Job", "jobs"), ("", "Pod", "pods")];
-
 /// The same in a cluster that serves these kinds.
 async fn wait_where(
     served: Served,
     applied: Vec<Value>,
-    deadline: Option<Duration>,
-    answer: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static,
-) -> Ended {
-    let applied = applied.into_iter().map(|one| (object(one), 1)).collect();
-    wait_from(served, applied, deadline, answer).await
-}
-
-/// The same for objects of these waves.
-async fn wait_from(
-    served: Served,
-    applied: Vec<(Object, usize)>,
     deadline: Option<Duration>,
     answer: impl Fn(&Seen) -> (u16, Value) + Send + Sync + 'static,
 ) -> Ended {
@@ -159,9 +146,10 @@ async fn wait_from(
     let kinds = Kinds::new(&world, std::iter::empty());
     let mut variables = Variables::default();
     variables.insert("password", Variable::secret("from-a-variable"));
-    let steps: Vec<Step> = applied
+    let objects: Vec<Object> = applied.into_iter().map(object).collect();
+    let steps: Vec<Step> = objects
         .iter()
-        .map(|(one, _)| Step {
+        .map(|one| Step {
             desired: Some(one.clone()),
             ..Step::new(
                 Action::Create,
@@ -185,8 +173,12 @@ async fn wait_from(
         variables: &variables,
         patience: HOUR,
     };
-    let declared = steps.iter().zip(applied);
-    let declared = declared.map(|(step, (object, wave))| Declared { step, object, wave });
+    let declared = steps.iter().zip(objects);
+    let declared = declared.map(|(step, object)| Declared {
+        step,
+        object,
+        wave: 1,
+    });
     let (failures, stopped) = waiter.wait(declared.collect()).await;
     Ended {
         failures,
@@ -210,45 +202,6 @@ async fn what_is_ready_costs_no_request() {
     let ended = wait(applied, None, |seen| panic!("{seen:?}")).await;
     assert!(ended.failures.is_empty() && ended.told.is_empty());
     assert_eq!(ended.took, Duration::ZERO);
-}
-
-/// A Job that failed before the run, which leaves it alone, is told and fails nothing; one whose end
-/// matters, and one of this run, fail it.
-#[tokio::test(start_paused = true)]
-async fn a_job_that_failed_before_is_told() {
-    let job = |annotations: Value| {
-        object(json!({
-            "apiVersion": "batch/v1", "kind": "Job",
-            "metadata": {"name": "import", "namespace": "shop", "annotations": annotations},
-            "spec": {"template": {"spec": {}}},
-            "status": {"conditions": [
-                {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"},
-            ]},
-        }))
-    };
-    let begin = |job: Object, wave| async move {
-        let ended = wait_from(JOBS, vec![(job.clone(), wave)], None, move |seen| {
-            if seen.path.ends_with("/jobs") {
-                list(&[(*job.value).clone()])
-            } else {
-                list(&[])
-            }
-        });
-        ended.await
-    };
-    let ended = begin(job(json!({})), 0).await;
-    assert!(ended.failures.is_empty(), "{:?}", ended.failures);
-    let [Event::Note(note)] = &ended.told[..] else {
-        panic!("{:?}", ended.told)
-    };
-    assert!(
-        note.contains("job.batch/shop/import") && note.contains("BackoffLimitExceeded"),
-        "{note}"
-    );
-    let ended = begin(job(json!({"underpin.dev/wait": "complete"})), 0).await;
-    assert_eq!(ended.failures.len(), 1);
-    let ended = begin(job(json!({})), 1).await;
-    assert_eq!(ended.failures.len(), 1);
 }
 
 /// However many objects of a kind wait, a look is one request.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use underpin_model::{FieldPath, Mask, Object, ObjectKey, Place, Step, World};
 use underpin_plan::{Plan, Until, waiting};
 use underpin_readiness::{
-    State, Surroundings, completion, diagnosis::TemplateField, failed_job, observes_changes, state,
+    State, Surroundings, completion, diagnosis::TemplateField, observes_changes, state,
 };
 use underpin_refs::{bears_pods, container_path};
 use underpin_source::manifests::Variables;
@@ -171,18 +171,6 @@ impl<'a> Wait<'a> {
         let declared = one.step.desired.as_ref().unwrap_or(&one.object);
         let (wanted, _) = waiting(declared);
         if wanted.until == Until::Applied {
-            return;
-        }
-        if one.wave == 0
-            && wanted.until == Until::Ready
-            && let Some(why) = failed_job(&one.object)
-        {
-            // Its end was not waited for when it was made, and this run does not touch it.
-            self.on.observer.event(Event::Note(format!(
-                "{} was there before, and {why}; this run leaves it alone: delete it to have it run \
-                 again, or give it another name",
-                one.step.key
-            )));
             return;
         }
         let state = self.judge(&one.object, wanted.until);

@@ -34,6 +34,9 @@ const EVIDENCE_LIMIT: usize = 5;
 /// Matches that make a namespace suspicious where nothing else does.
 const LEAST_MATCHES: usize = 2;
 
+/// Characters of a name that may stand in any other.
+const SHORT: usize = 2;
+
 /// Matches that are no chance, whatever else is known.
 const MANY_MATCHES: usize = 4;
 
@@ -55,10 +58,10 @@ enum Kinship {
     #[default]
     None,
     /// They share what anybody may share: an image that Docker Hub offers to all, or an instance
-    /// label that names neither the stack nor the environment.
+    /// label that is the name of the workload itself or of its image.
     Common,
-    /// They share what only one make has: an image of somebody's own repository, or a label with the
-    /// name of the stack or the environment.
+    /// They share what only one make has: an image of somebody's own repository, or any other
+    /// instance label.
     Own,
 }
 
@@ -81,7 +84,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             Likelihood::Certain => Some(duplicate(context, namespace, &traces)),
         });
     }
-    if findings.is_empty() {
+    if !findings.iter().any(|one| one.severity == Severity::Block) {
         findings.extend(unread(context, &declared));
     }
     findings
@@ -145,12 +148,15 @@ fn traces<'c>(
     found
 }
 
-/// The names of the stack and of the environment, as labels spell them. One of a few characters may
-/// stand in any text.
+/// The names of the stack and of the environment, as labels spell them, but for those that may stand in
+/// any text.
 fn own_marks(context: &Context<'_>) -> Vec<String> {
     let names = [&context.plan.stack, &context.plan.environment];
     let names = names.map(|name| sanitize("name", name).unwrap_or_default());
-    names.into_iter().filter(|name| name.len() > 2).collect()
+    names
+        .into_iter()
+        .filter(|name| name.len() > SHORT)
+        .collect()
 }
 
 /// How akin two workloads of one kind and name are: an image repository in common, or the same
@@ -170,11 +176,15 @@ fn kinship(marks: &[String], declared: &Object, live: &Object) -> Kinship {
         (live.label(label) == Some(value)).then_some(value)
     });
     let by_label = by_label.map(|value| {
+        let names_itself = value == declared.key.name
+            || ours
+                .iter()
+                .any(|image| image.rsplit('/').next() == Some(value));
         let value = sanitize("label", value).unwrap_or_default();
-        if marks.iter().any(|mark| value.contains(mark)) {
-            Kinship::Own
-        } else {
+        if names_itself && !marks.iter().any(|mark| value.contains(mark)) {
             Kinship::Common
+        } else {
+            Kinship::Own
         }
     });
     by_image.chain(by_label).max().unwrap_or_default()
@@ -250,10 +260,11 @@ fn lives_there(environment: &Environment, namespace: &str, traces: &Traces<'_>) 
             && derive(other).as_deref() == Some(namespace)
     });
     let named = sanitize("environment", &environment.name).unwrap_or_default();
-    let carry_the_name = traces
-        .same_name
-        .iter()
-        .any(|object| object.key.name.contains(&named));
+    let carry_the_name = named.len() > SHORT
+        && traces
+            .same_name
+            .iter()
+            .any(|object| object.key.name.contains(&named));
     if sibling && !carry_the_name {
         return Likelihood::None;
     }

@@ -6,7 +6,7 @@ use underpin_model::{
     Action, Code, Evidence, Finding, KeepReason, Object, ObjectKey, Owner, Relation, Severity,
     World,
 };
-use underpin_refs::{PodSelection, bears_pods, pod_labels, pod_selection};
+use underpin_refs::{PodSelection, bears_pods, pod_labels, pod_selection, selects_pods};
 
 use crate::{
     Context, Purpose, cascade,
@@ -85,12 +85,13 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     for namespace in namespaces {
         let shared = shared(context, &declared, namespace);
         let crossings = crossings(context, &shared);
-        let is_known = !crossings.is_empty();
         let judged = crossings
             .iter()
             .map(|crossing| judge(context, &shared, crossing));
+        let judged: Vec<Finding> = judged.collect();
+        let is_blocked = judged.iter().any(|one| one.severity == Severity::Block);
         findings.extend(judged);
-        if !is_known {
+        if !is_blocked {
             findings.extend(unread(context, &shared, namespace));
         }
     }
@@ -124,8 +125,10 @@ fn shared<'c>(context: &'c Context<'_>, declared: &[&'c Object], namespace: &'c 
             shared.our_pods.extend(bearing);
             continue;
         }
-        // A controller's own selector is narrower than the one of the object above it.
-        let derived = controller_of(after, object).is_some();
+        // What a workload makes has its selector, narrowed; what an operator makes for a resource of
+        // its own has the only one.
+        let derived = controller_of(after, object)
+            .is_some_and(|controller| pod_selection(controller).is_some());
         if is_below(after, object, &ours) {
             continue;
         }
@@ -183,9 +186,9 @@ fn crossings<'c>(context: &Context<'_>, shared: &'c Shared<'c>) -> Vec<Crossing<
             .their_selectors
             .iter()
             .filter(|(selecting, _)| {
-                let does_something = !selecting.selection.is_workload
-                    || is_autoscaled(context, &selecting.object.key);
-                does_something && selecting.matches(pods)
+                selecting.matches(pods)
+                    && (!selecting.selection.is_workload
+                        || is_autoscaled(context, &selecting.object.key))
             })
             .map(|(selecting, owner)| (selecting, owner))
             .collect();
@@ -240,26 +243,28 @@ fn matched_before(context: &Context<'_>, selecting: &Object, pods: &Object) -> b
 
 fn judge(context: &Context<'_>, shared: &Shared<'_>, crossing: &Crossing<'_>) -> Finding {
     let blocks = |selecting: &Selecting<'_>, pods: &Object| {
-        shared.matches_both_sides(selecting)
-            && !matched_before(context, selecting.object, pods)
+        !matched_before(context, selecting.object, pods)
+            && shared.matches_both_sides(selecting)
             && (!selecting.selection.is_workload || is_autoscaled(context, &selecting.object.key))
     };
-    let (ours, message, evidence, help, is_blocked) = match crossing {
+    // Others' rule for the whole namespace is meant for whoever comes into it.
+    let is_for_all = |selecting: &Selecting<'_>| selecting.selection.selector.0.is_empty();
+    let (ours, message, evidence, labels, is_blocked) = match crossing {
         Crossing::Ours { selecting, pods } => (
             &selecting.object.key,
             reaches_out(context, shared, selecting, pods),
             evidence_of_reach(context, selecting, pods),
-            tell_apart(context, selecting),
+            Some(tell_apart(context, selecting)),
             pods.iter().any(|(pods, _)| blocks(selecting, pods)),
         ),
         Crossing::Theirs { pods, selecting } => (
             &pods.key,
             is_reached(context, pods, selecting),
             evidence_of_being_reached(context, pods, selecting),
-            other_labels(selecting),
+            other_labels(selecting.iter().filter(|(one, _)| !is_for_all(one))),
             selecting
                 .iter()
-                .any(|(selecting, _)| blocks(selecting, pods)),
+                .any(|(selecting, _)| !is_for_all(selecting) && blocks(selecting, pods)),
         ),
     };
     // A selector that matches nothing of its own side may well be meant for the others' pods.
@@ -273,11 +278,11 @@ fn judge(context: &Context<'_>, shared: &Shared<'_>, crossing: &Crossing<'_>) ->
     finding.place = evidence.iter().find_map(|one| one.place.clone());
     finding.evidence = evidence;
     finding.step = Some(ours.clone());
-    finding.help = vec![
-        help,
-        "or let this environment live apart: give it a `parent:`, or a `namespace:` of its own"
-            .to_owned(),
-    ];
+    let or = if labels.is_some() { "or " } else { "" };
+    finding.help.extend(labels);
+    finding.help.push(format!(
+        "{or}let this environment live apart: give it a `parent:`, or a `namespace:` of its own"
+    ));
     if is_blocked {
         finding.help.push(accept(CODE, &subject));
     }
@@ -415,39 +420,51 @@ fn tell_apart(context: &Context<'_>, selecting: &Selecting<'_>) -> String {
     )
 }
 
-fn other_labels(selecting: &[(&Selecting<'_>, &Owner)]) -> String {
+/// What to do about selectors that labels can tell apart; nothing where there is none.
+fn other_labels<'s, 'c: 's>(
+    selecting: impl Iterator<Item = &'s (&'c Selecting<'c>, &'c Owner)>,
+) -> Option<String> {
     let mut texts: Vec<String> = selecting
-        .iter()
         .take(SHOWN_LIMIT)
         .map(|(selecting, _)| selector_text(&selecting.selection))
         .collect();
     texts.sort();
     texts.dedup();
-    format!(
-        "give the pods of this environment other labels; these are selected: {}",
-        list(&texts)
-    )
+    (!texts.is_empty()).then(|| {
+        format!(
+            "give the pods of this environment other labels; these are selected: {}",
+            list(&texts)
+        )
+    })
 }
 
-/// Where others are known to live in the namespace, and what makes pods could not be read.
+/// Where others are known to live in the namespace, and what makes pods, or selects them, could not be
+/// read.
 fn unread(context: &Context<'_>, shared: &Shared<'_>, namespace: &str) -> Option<Finding> {
     let others = crate::occupancy::placed_in(context.before, namespace, context.claim_id());
     let others: Vec<String> = others.map(underpin_model::Claim::display_name).collect();
-    if others.is_empty() || shared.our_selectors.is_empty() {
+    if others.is_empty() {
         return None;
     }
+    let (we_select, we_run) = (
+        !shared.our_selectors.is_empty(),
+        !shared.our_pods.is_empty(),
+    );
     let unread = context.before.unread_in(namespace).find(|unread| {
         let kind = unread.kind.as_ref();
-        kind.is_none_or(bears_pods)
+        kind.is_none_or(|kind| we_select && bears_pods(kind) || we_run && selects_pods(kind))
     })?;
     let subject = ObjectKey::of_namespace(namespace).subject();
     let message = format!(
-        "whether selectors of {} match pods of {} could not be told ({unread})",
+        "whether selectors match pods both of {} and of {} could not be told ({unread})",
         context.environment_name(),
         list(&others)
     );
     let mut finding = Finding::new(CODE, Severity::Warn, subject, message);
     finding.unknown = true;
-    finding.help = vec!["grant the right to list what makes pods in that namespace".to_owned()];
+    finding.help = vec![
+        "grant the right to list what makes pods, and what selects them, in that namespace"
+            .to_owned(),
+    ];
     Some(finding)
 }

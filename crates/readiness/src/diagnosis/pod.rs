@@ -11,6 +11,9 @@ use crate::condition::{Condition, condition, joined};
 pub struct Trouble {
     /// In plain words, the reason that Kubernetes gives first.
     pub cause: String,
+    /// The same without the words of the runtime, where it has such: they may quote a command with
+    /// the values of its arguments.
+    brief: Option<String>,
     /// What the container itself wrote as it ended: it may hold anything.
     pub said: Option<String>,
     /// The way out, where one is known.
@@ -24,6 +27,11 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// The cause, where no secret that it might quote could be hidden.
+    pub fn brief(&self) -> &str {
+        self.brief.as_deref().unwrap_or(&self.cause)
+    }
+
     /// Whether it tells more of a cause than another.
     pub(crate) fn is_more_telling_than(&self, other: &Self) -> bool {
         self.weight > other.weight
@@ -133,6 +141,7 @@ fn unscheduled(pod: &Object) -> Option<Trouble> {
         culprit: None,
         field: None,
         said: None,
+        brief: None,
         weight,
     })
 }
@@ -149,6 +158,7 @@ fn ended_from_outside(pod: &Object) -> Option<Trouble> {
         culprit: None,
         field: None,
         said: None,
+        brief: None,
         weight: Weight::Ended,
     })
 }
@@ -162,6 +172,7 @@ fn held_by_gates(pod: &Object) -> Option<Trouble> {
         culprit: None,
         field: None,
         said: None,
+        brief: None,
         weight: Weight::Held,
     })
 }
@@ -235,6 +246,7 @@ impl<'o> Container<'o> {
                 culprit: Some(self.culprit(false)),
                 field: Some(self.field(false)),
                 said: None,
+                brief: None,
                 weight: Weight::Unready,
             });
         }
@@ -250,6 +262,7 @@ impl<'o> Container<'o> {
             culprit: Some(self.culprit(false)),
             field: Some(self.field(false)),
             said: None,
+            brief: None,
             weight: Weight::Unready,
         })
     }
@@ -260,6 +273,7 @@ impl<'o> Container<'o> {
         if reason == "CrashLoopBackOff" {
             let mut crashed = self.crashed("/lastState/terminated", pod, true);
             crashed.cause = joined(reason, &crashed.cause);
+            crashed.brief = crashed.brief.map(|brief| joined(reason, &brief));
             return crashed;
         }
         if IMAGE_REASONS.contains(&reason) {
@@ -275,6 +289,7 @@ impl<'o> Container<'o> {
                 culprit: None,
                 field: Some(self.field(true)),
                 said: None,
+                brief: None,
                 weight: Weight::Image,
             };
         }
@@ -285,11 +300,13 @@ impl<'o> Container<'o> {
                 culprit: None,
                 field: Some(self.field(false)),
                 said: None,
+                brief: None,
                 weight: Weight::Starting,
             };
         }
+        let brief = format!("{reason}: {} cannot be made", self.label());
         let cause = match message {
-            "" => format!("{reason}: {} cannot be made", self.label()),
+            "" => brief.clone(),
             message => format!("{reason}: {message} ({})", self.label()),
         };
         Trouble {
@@ -298,6 +315,7 @@ impl<'o> Container<'o> {
             culprit: None,
             field: Some(self.field(false)),
             said: None,
+            brief: Some(brief),
             weight: Weight::Unmade,
         }
     }
@@ -334,6 +352,7 @@ impl<'o> Container<'o> {
             cause = format!("{cause}, {restarts}");
         }
         let by_runtime = RUNTIME_REASONS.contains(&reason);
+        let brief = by_runtime.then(|| cause.clone());
         if by_runtime && !message.is_empty() {
             cause = format!("{cause}: {message}");
         }
@@ -343,6 +362,7 @@ impl<'o> Container<'o> {
             help: help::of_ending(reason, code),
             culprit: Some(self.culprit(previous && restarts > 0)),
             field: Some(self.field(false)),
+            brief,
             weight: Weight::Crashed,
         }
     }

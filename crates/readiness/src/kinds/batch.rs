@@ -21,20 +21,13 @@ pub fn completion(object: &Object, surroundings: &Surroundings) -> State {
     })
 }
 
-/// Why a Job has failed for good; nothing but another Job does its work.
-pub fn failed_job(object: &Object) -> Option<String> {
-    let is_job = object.key.kind.is("batch", "Job");
-    let failed = true_condition(object, "Failed").filter(|_| is_job)?;
-    Some(format!("it failed: {}", failed.text()))
-}
-
 /// A Job is waited for until it has started or ended: a long one must not hold up a deployment.
 pub(super) fn job(object: &Object, _: &Surroundings) -> State {
     if true_condition(object, "Complete").is_some() {
         return State::Current;
     }
-    if let Some(why) = failed_job(object) {
-        return State::Failed(why);
+    if let Some(failed) = true_condition(object, "Failed") {
+        return State::Failed(format!("it failed: {}", failed.text()));
     }
     let started = ["/status/active", "/status/succeeded"]
         .iter()

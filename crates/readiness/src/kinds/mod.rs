@@ -12,10 +12,7 @@ mod surroundings;
 use underpin_model::{GroupKind, Object, builtin_kind, canonical_group};
 
 pub(crate) use self::apps::PODS_UNMADE;
-pub use self::{
-    batch::{completion, failed_job},
-    surroundings::Surroundings,
-};
+pub use self::{batch::completion, surroundings::Surroundings};
 use crate::State;
 
 /// Why an object whose `observedGeneration` lags is in progress.
