@@ -13,6 +13,7 @@ mod foreign_object;
 mod hpa_fight;
 mod immutable_selector;
 mod missing_secret;
+mod no_rights;
 mod quota;
 mod stuck_finalizer;
 mod wrong_context;

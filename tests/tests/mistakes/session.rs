@@ -83,8 +83,13 @@ impl Session {
         &self.cluster
     }
 
+    /// Lets somebody else sit down at the shell, with the context that the stack names.
+    pub(crate) fn seats(&self, user: &str) -> Result<()> {
+        self.takes(&self.cluster.user(user)?)
+    }
+
     /// Takes a kubeconfig, with the context that the stack names.
-    fn takes(&self, kubeconfig: &Kubeconfig) -> Result<()> {
+    pub(crate) fn takes(&self, kubeconfig: &Kubeconfig) -> Result<()> {
         kubeconfig.write(&self.kubeconfig())?;
         let current = self.quietly("kubectl config current-context")?;
         let current = current.trim();
