@@ -202,9 +202,10 @@ mod tests {
         let token = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "default-token"},
             "type": ACCOUNT_TOKEN,
-            "data": {"namespace": "c2hvcA==", "ca.crt": "Y2E=", "token": "aHVudGVyMg=="},
+            "data": {"namespace": "c2hvcA==", "ca.crt": "Y2E=", "token": "aHVudGVyMg==",
+                "password": "Ym9iIQ=="},
         });
-        check(token, &["hunter2", "aHVudGVyMg=="]);
+        check(token, &["bob!", "Ym9iIQ==", "hunter2", "aHVudGVyMg=="]);
         let env = json!([{"name": "API_TOKEN", "value": "t0ken"}, {"name": "PORT", "value": "80"}]);
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
