@@ -21,4 +21,4 @@ mod worlds;
 
 pub use cli::{Cli, run};
 pub use exit::Exit;
-pub use render::why_json_schema;
+pub use render::{CommandSchema, command_schemas};

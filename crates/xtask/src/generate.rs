@@ -41,29 +41,30 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Every generated file: its path from the repository's root, and its text.
-fn files(root: &Path) -> Result<Vec<(&'static str, String)>> {
-    let schemas = [
-        (
-            "schemas/stack.v1.json",
-            underpin_source::stack::json_schema(),
-        ),
-        ("schemas/why.v1.json", underpin::why_json_schema()),
-    ];
+fn files(root: &Path) -> Result<Vec<(String, String)>> {
+    let stack = underpin_source::stack::json_schema();
+    let mut schemas = vec![("schemas/stack.v1.json".to_owned(), stack)];
+    for one in underpin::command_schemas() {
+        schemas.push((format!("schemas/{}", one.file()), one.json_schema()));
+    }
     let mut files = Vec::new();
     for (name, schema) in schemas {
         let mut text = serde_json::to_string_pretty(&schema).context("schema as JSON")?;
         text.push('\n');
         files.push((name, text));
     }
-    files.push(("docs/cli.md", reference::command_line()));
-    files.push(("docs/rules.md", reference::rules()));
-    files.push(("docs/stack-file.md", reference::stack_file()));
-    files.push(("docs/mistakes.md", reference::mistakes(root)?));
+    let pages = [
+        ("docs/cli.md", reference::command_line()),
+        ("docs/rules.md", reference::rules()),
+        ("docs/stack-file.md", reference::stack_file()),
+        ("docs/mistakes.md", reference::mistakes(root)?),
+    ];
+    files.extend(pages.map(|(name, text)| (name.to_owned(), text)));
     Ok(files)
 }
 
 /// Writes the files that differ; with `check`, returns them instead.
-fn apply(root: &Path, files: &[(&str, String)], check: bool) -> Result<Vec<PathBuf>> {
+fn apply(root: &Path, files: &[(String, String)], check: bool) -> Result<Vec<PathBuf>> {
     let mut stale = Vec::new();
     for (name, text) in files {
         let path = root.join(name);
@@ -89,7 +90,8 @@ mod tests {
     #[test]
     fn check_finds_missing_and_changed_files_and_writing_settles_both() {
         let root = tempfile::tempdir().unwrap();
-        let files = [("a/b.json", "1\n".to_owned()), ("c.json", "2\n".to_owned())];
+        let files = [("a/b.json", "1\n"), ("c.json", "2\n")]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()));
         fs::write(root.path().join("c.json"), "old").unwrap();
         let both = ["a/b.json", "c.json"].map(PathBuf::from);
         assert_eq!(apply(root.path(), &files, true).unwrap(), both);

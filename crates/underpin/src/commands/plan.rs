@@ -66,7 +66,7 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, CommandError> {
         (Format::Json, Some(file), Some(covers_secrets)) => {
             render::json::frozen_plan(exit, &planned, file.as_str(), covers_secrets)
         }
-        (Format::Json, ..) => render::json::plan("plan", exit, &planned),
+        (Format::Json, ..) => render::json::plan(exit, &planned),
     })?;
     if let (Format::Text, Some(file)) = (args.target.output, &args.out) {
         output::message(&told(file, frozen, unknown(&planned)));

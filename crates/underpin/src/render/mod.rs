@@ -1,5 +1,6 @@
 //! Renderers are leaves: they turn results into text or JSON and decide nothing.
 
+mod documents;
 pub(crate) mod json;
 mod judged;
 pub(crate) mod rbac;
@@ -9,5 +10,5 @@ mod tests;
 pub(crate) mod text;
 pub(crate) mod why;
 
+pub use documents::{CommandSchema, command_schemas};
 pub(crate) use judged::{Ended, Judged, ended};
-pub use why::json_schema as why_json_schema;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use underpin_deploy::rights::{Extent, Resource, Roles, Rule, Task, roles};
 
+use super::documents::{RbacDocument, text};
 use crate::Exit;
 
 /// Longest line that a list is written on.
@@ -111,17 +112,16 @@ pub(crate) fn json(asked: &Asked) -> String {
         .iter()
         .map(|manifest| value(asked, manifest))
         .collect();
-    let document = json!({
-        "schema": "underpin.dev/rbac/v1",
-        "exit": Exit::Done.code(),
-        "for": asked.task.name(),
-        "environment": asked.environment.as_ref().map(|environment| &environment.display),
-        "notes": notes(asked),
-        "apiVersion": "v1",
-        "kind": "List",
-        "items": items,
-    });
-    format!("{document:#}\n")
+    let environment = asked.environment.as_ref();
+    let document = RbacDocument {
+        r#for: asked.task.name(),
+        environment: environment.map(|environment| environment.display.as_str()),
+        notes: notes(asked),
+        api_version: "v1",
+        kind: "List",
+        items,
+    };
+    text("rbac", Exit::Done, document)
 }
 
 fn heading(asked: &Asked) -> String {

@@ -2,18 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
-use underpin_model::{CascadeGroup, ObjectKey, Owner, Place, Strength};
+use underpin_model::{ObjectKey, Owner, Strength};
 use underpin_plan::why::{Broken, Consumers, Edge, Effect, Need, Removal, Standing, Why};
-use underpin_source::Diagnostic;
 
+use super::documents::{GroupDocument, PlaceDocument, ProblemDocument, text};
 use crate::{
     Exit,
     worlds::{Source, WorldOrigin},
 };
-
-/// The name of the document.
-const SCHEMA: &str = "underpin.dev/why/v1";
 
 /// Everything that `why` found out.
 pub(crate) struct Answer<'a> {
@@ -51,36 +47,15 @@ pub(crate) fn place(source: &Source) -> String {
     }
 }
 
-/// The JSON Schema of the document.
-pub fn json_schema() -> Value {
-    let mut schema = schemars::schema_for!(Document).to_value();
-    if let Some(schema) = schema.as_object_mut() {
-        let id = "https://underpin.dev/schemas/why.v1.json";
-        schema.insert("$id".to_owned(), Value::from(id));
-        schema.insert("title".to_owned(), Value::from("Answer of underpin why"));
-    }
-    schema
-}
-
 /// The document.
 pub(crate) fn json(answer: &Answer<'_>) -> String {
-    let document = Document::of(answer);
-    match serde_json::to_value(&document) {
-        Ok(value) => format!("{value:#}\n"),
-        // Only maps with keys that are no text could fail, and there are none.
-        Err(_) => String::new(),
-    }
+    text("why", Exit::Done, WhyDocument::of(answer))
 }
 
-/// Who needs an object. Where that could not be answered, there are `schema`, `exit` and `error`
-/// alone, as of every command.
+/// Who needs an object.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Document {
-    /// `underpin.dev/why/v1`.
-    schema: &'static str,
-    /// The exit code.
-    exit: u8,
+pub(crate) struct WhyDocument {
     /// The world that was asked.
     world: WorldDocument,
     /// The object, such as `secret/wallet/db`; for a pod, the workload that makes it.
@@ -230,28 +205,6 @@ enum EffectDocument {
     Nothing,
 }
 
-/// A place in a file.
-#[derive(Serialize, JsonSchema)]
-struct PlaceDocument {
-    /// The file.
-    file: String,
-    /// Line, from 1.
-    line: u32,
-    /// Column, from 1.
-    column: u32,
-}
-
-/// Something that could not be understood.
-#[derive(Serialize, JsonSchema)]
-struct ProblemDocument {
-    /// Where.
-    place: PlaceDocument,
-    /// What is wrong.
-    message: String,
-    /// What to do about it.
-    help: Option<String>,
-}
-
 /// What happens if the object goes.
 #[derive(Serialize, JsonSchema)]
 struct RemovalDocument {
@@ -261,15 +214,6 @@ struct RemovalDocument {
     derived: Vec<String>,
     /// What breaks: sure things first, then by time.
     breaks: Vec<BrokenDocument>,
-}
-
-/// Objects of one owner.
-#[derive(Serialize, JsonSchema)]
-struct GroupDocument {
-    /// Whose they are.
-    owner: String,
-    /// The objects.
-    objects: Vec<String>,
 }
 
 /// An object that breaks.
@@ -304,7 +248,7 @@ struct ConsumerDocument {
     because: LinkDocument,
 }
 
-impl Document {
+impl WhyDocument {
     fn of(answer: &Answer<'_>) -> Self {
         let why = &answer.why;
         let consumers = answer.consumers.as_ref().map(|consumers| {
@@ -320,8 +264,6 @@ impl Document {
                 .collect()
         });
         Self {
-            schema: SCHEMA,
-            exit: Exit::Done.code(),
             world: world(answer.source),
             thing: why.thing.to_string(),
             asked: why.asked.to_string(),
@@ -335,7 +277,7 @@ impl Document {
             made_by: keys(&why.made_by),
             complete: answer.is_complete(),
             unread: why.unread.iter().map(ToString::to_string).collect(),
-            problems: answer.source.problems.iter().map(problem).collect(),
+            problems: answer.source.problems.iter().map(Into::into).collect(),
             needs: why.needs.iter().map(need).collect(),
             mentions: why.mentions.iter().map(link).collect(),
             if_removed: answer.removal.as_ref().map(removal),
@@ -377,16 +319,9 @@ fn need(need: &Need) -> NeedDocument {
 
 fn removal(removal: &Removal) -> RemovalDocument {
     RemovalDocument {
-        dies: removal.dies.iter().map(group).collect(),
+        dies: removal.dies.iter().map(Into::into).collect(),
         derived: keys(&removal.derived),
         breaks: removal.broken.iter().map(broken).collect(),
-    }
-}
-
-fn group(group: &CascadeGroup) -> GroupDocument {
-    GroupDocument {
-        owner: group.owner.to_string(),
-        objects: keys(&group.objects),
     }
 }
 
@@ -408,26 +343,10 @@ fn link(edge: &Edge) -> LinkDocument {
         to: edge.provider.to_string(),
         object: evidence.object.to_string(),
         path: evidence.path.as_str().to_owned(),
-        place: evidence.place.as_ref().map(place_of),
+        place: evidence.place.as_ref().map(Into::into),
         note: evidence.note.clone(),
         strength: strength(edge.strength),
         effect: effect(edge.effect),
-    }
-}
-
-fn place_of(place: &Place) -> PlaceDocument {
-    PlaceDocument {
-        file: place.file.to_string(),
-        line: place.line,
-        column: place.column,
-    }
-}
-
-fn problem(diagnostic: &Diagnostic) -> ProblemDocument {
-    ProblemDocument {
-        place: place_of(&diagnostic.place),
-        message: diagnostic.message.clone(),
-        help: diagnostic.help.clone(),
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn page() -> String {
     for (path, command) in &commands {
         text.push_str(&section(path, command));
     }
+    text.push_str(&documents());
     text.push_str(&exit_codes());
     text
 }
@@ -135,6 +136,20 @@ fn facts(argument: &Arg) -> Vec<String> {
         facts.push(format!("Environment variable: `{variable}`."));
     }
     facts
+}
+
+fn documents() -> String {
+    let rows = underpin::command_schemas().iter().map(|one| {
+        let (command, file) = (one.command, one.file());
+        format!("| `underpin {command}` | `schemas/{file}` |\n")
+    });
+    format!(
+        "\n## Output for programs\n\nWith `--output json`, a command writes one document, on \
+         errors too. Its field `schema` names the JSON Schema that it keeps to, which is in the \
+         repository; `exit` is the exit code. Within a version no field is renamed and none goes, \
+         and new ones may come.\n\n| command | schema |\n|---|---|\n{}",
+        rows.collect::<String>()
+    )
 }
 
 fn exit_codes() -> String {

@@ -1,5 +1,6 @@
 //! What renderers make of every kind of plan, finding and outcome, as text and as document.
 
+mod documents;
 mod outcomes;
 mod plans;
 mod records;

@@ -15,7 +15,7 @@ use crate::{
 #[track_caller]
 fn check(name: &str, sample: &Sample) {
     insta::assert_snapshot!(name, plain(&text::plan(sample.judged())));
-    let document = json::plan("plan", Exit::Done, sample.judged());
+    let document = json::plan(Exit::Done, sample.judged());
     insta::assert_snapshot!(format!("{name}_json"), document);
 }
 
@@ -166,6 +166,6 @@ fn nothing_is_left_out_silently() {
         !shown.contains('\u{1b}'),
         "a value cannot colour the terminal"
     );
-    let document = json::plan("plan", Exit::Done, sample.judged());
+    let document = json::plan(Exit::Done, sample.judged());
     assert!(document.contains("data.key29") && document.contains(&"é".repeat(500)));
 }
