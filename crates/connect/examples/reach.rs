@@ -12,8 +12,8 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use underpin_connect::{Endpoint, Engine, Options, PortRef, Protocol, Question, Target};
-use underpin_model::{Depth, Object, Origin, World};
+use underpin_connect::{Endpoint, Engine, Options, Question, Target};
+use underpin_model::{Depth, Object, Origin, PortRef, Protocol, World};
 
 /// Workloads when no number is given.
 const WORKLOADS: u64 = 1000;

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use underpin_model::Evidence;
+use underpin_model::{Evidence, Protocol};
 
 use crate::{
     policy::{Direction, Tier},
-    ports::Protocol,
     reason::Reason,
 };
 

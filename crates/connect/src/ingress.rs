@@ -1,12 +1,11 @@
 //! What Ingresses forward to: connections that an ingress controller must be able to make.
 
 use serde_json::Value;
-use underpin_model::{Evidence, GroupKind, World};
+use underpin_model::{Evidence, GroupKind, PortRef, Protocol, World};
 
 use crate::{
     inventory::namespace_of,
-    ports::Protocol,
-    question::{Endpoint, PortRef, Question, Target},
+    question::{Endpoint, Question, Target},
     read::backends,
 };
 

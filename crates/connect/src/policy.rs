@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use underpin_model::{Evidence, FieldPath, Object};
+use underpin_model::{Evidence, FieldPath, Object, Protocol};
 
 use crate::{
     addresses::AddressSet,
     labels::{Selector, Tri},
-    ports::{Connections, Protocol},
+    ports::Connections,
 };
 
 /// The order in which policies are asked; the first tier that decides has the word.

@@ -2,41 +2,7 @@
 
 use std::fmt;
 
-/// A transport protocol that policies speak of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// SCTP.
-    Sctp,
-    /// TCP, what a policy means that names none.
-    Tcp,
-    /// UDP.
-    Udp,
-}
-
-impl Protocol {
-    /// Every protocol, in the order in which they are printed.
-    pub const ALL: [Self; 3] = [Self::Sctp, Self::Tcp, Self::Udp];
-
-    /// The protocol by the name that manifests use.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name)
-    }
-
-    /// The name that manifests use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sctp => "SCTP",
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        }
-    }
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use underpin_model::Protocol;
 
 /// The lowest port that a connection can have.
 const FIRST_PORT: u16 = 1;
@@ -268,13 +234,5 @@ mod tests {
         );
         assert!(Connections::range(Protocol::Tcp, 2, 1).is_empty());
         assert_eq!(Connections::of(Protocol::Sctp).to_string(), "SCTP 1-65535");
-    }
-
-    #[test]
-    fn protocols_are_known_by_the_names_of_manifests() {
-        for protocol in Protocol::ALL {
-            assert_eq!(Protocol::from_name(protocol.name()), Some(protocol));
-        }
-        assert_eq!(Protocol::from_name("tcp"), None);
     }
 }

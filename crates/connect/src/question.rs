@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use underpin_model::ObjectKey;
-
-use crate::ports::Protocol;
+use underpin_model::{ObjectKey, PortRef, Protocol};
 
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,24 +67,6 @@ impl fmt::Display for Target {
         match self {
             Self::Endpoint(endpoint) => write!(f, "{endpoint}"),
             Self::Service { namespace, name } => write!(f, "service/{namespace}/{name}"),
-        }
-    }
-}
-
-/// A port as it is asked for: of the Service, or of the pods where there is none.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PortRef {
-    /// By number.
-    Number(u16),
-    /// By name.
-    Name(String),
-}
-
-impl fmt::Display for PortRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Name(name) => f.write_str(name),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use underpin_model::ObjectKey;
+use underpin_model::{ObjectKey, PortRef, Protocol};
 
 use crate::{
     answer::{Answer, Flow, Trace, Verdict},
@@ -11,8 +11,8 @@ use crate::{
     labels::{Labels, Selector, Tri},
     party::{Node, Party, Pod},
     policy::Direction,
-    ports::{Connections, Protocol},
-    question::{Endpoint, PortRef, Question, Target},
+    ports::Connections,
+    question::{Endpoint, Question, Target},
     read::{ServiceFields, ServicePort, SliceFields, TargetPort},
     reason::Reason,
 };

@@ -1,6 +1,6 @@
 //! One direction of one connection, with what every policy said.
 
-use underpin_model::FieldPath;
+use underpin_model::{FieldPath, Protocol};
 
 use crate::{
     answer::{Effect, Line, Trace, Verdict},
@@ -9,7 +9,7 @@ use crate::{
     labels::Tri,
     party::{Party, Pod},
     policy::{Action, Direction, NamedPorts, Policy, PortEntry, Rule},
-    ports::{Connections, Protocol},
+    ports::Connections,
     reason::Reason,
 };
 

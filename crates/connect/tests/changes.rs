@@ -3,8 +3,9 @@
 mod support;
 
 use underpin_connect::{
-    Engine, Member, NeedChange, Profile, Protocol, Renames, Verdict, changed_needs, changes,
+    Engine, Member, NeedChange, Profile, Renames, Verdict, changed_needs, changes,
 };
+use underpin_model::Protocol;
 
 const DATABASE: &str = r"
 apiVersion: apps/v1

@@ -5,10 +5,9 @@ mod support;
 use std::sync::Arc;
 
 use underpin_connect::{
-    AddressRange, Effect, Endpoint, Engine, Member, Options, PortRef, Profile, Protocol, Reason,
-    Target, Tier, Verdict,
+    AddressRange, Effect, Endpoint, Engine, Member, Options, Profile, Reason, Target, Tier, Verdict,
 };
-use underpin_model::{Depth, GroupKind, Unread, World};
+use underpin_model::{Depth, GroupKind, PortRef, Protocol, Unread, World};
 
 const WORLD: &str = r#"
 apiVersion: v1

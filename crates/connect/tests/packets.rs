@@ -18,10 +18,9 @@ use oracle::{Choices, Host, Packet, passes};
 use proptest::prelude::*;
 use serde_json::Value;
 use underpin_connect::{
-    Connections, Endpoint, Engine, Member, Options, Outcome, PortRef, Protocol, Question, Target,
-    Verdict,
+    Connections, Endpoint, Engine, Member, Options, Outcome, Question, Target, Verdict,
 };
-use underpin_model::{Depth, Object, Origin, World};
+use underpin_model::{Depth, Object, Origin, PortRef, Protocol, World};
 
 /// Ports around those that policies and pods name.
 const PORTS: [u16; 7] = [1, 53, 79, 80, 81, 90, 91];

@@ -7,12 +7,14 @@
 
 mod claim;
 mod claim_index;
+mod connection;
 mod evidence;
 mod field_expression;
 mod finding;
 mod key;
 mod kinds;
 mod mask;
+mod need;
 mod object;
 mod origin;
 mod owner;
@@ -29,12 +31,14 @@ pub use claim::{
     Placement, Retirement, RevisionContent, Stamp, StampError,
 };
 pub use claim_index::ClaimIndex;
+pub use connection::{PortRef, Protocol};
 pub use evidence::Evidence;
 pub use field_expression::{FieldExpression, FieldExpressionError};
 pub use finding::{CascadeGroup, Code, Finding, ParseCodeError, Severity};
 pub use key::{GroupKind, LogicalKey, ObjectKey, ParseKeyError};
 pub use kinds::{BUILTIN_KINDS, BuiltinKind, builtin_kind, canonical_group};
 pub use mask::Mask;
+pub use need::{Confidence, Consumer, Need, Supplier};
 pub use object::{Depth, Object, OwnerReference};
 pub use origin::{Origin, Place, SpanIndex};
 pub use owner::Owner;

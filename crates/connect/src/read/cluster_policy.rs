@@ -2,7 +2,7 @@
 //! `policy.networking.k8s.io`.
 
 use serde_json::Value;
-use underpin_model::{Depth, FieldPath, Object};
+use underpin_model::{Depth, FieldPath, Object, Protocol};
 
 use super::reader::{Malformed, Reader, field};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     policy::{
         Action, Direction, Namespaces, Peer, PeerTier, Policy, PortEntry, Rule, Subject, Tier,
     },
-    ports::{Connections, Protocol},
+    ports::Connections,
 };
 
 /// After every priority that a policy can declare: the one BaselineAdminNetworkPolicy has none.

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use serde_json::Value;
-use underpin_model::{Object, canonical_group};
+use underpin_model::{Object, Protocol, canonical_group};
 use underpin_refs::pod_template;
 
 use super::reader::field;
-use crate::{labels::Labels, policy::NamedPorts, ports::Protocol, profile::Profile};
+use crate::{labels::Labels, policy::NamedPorts, profile::Profile};
 
 /// What a pod, or the template of pods, says of itself.
 #[derive(Debug)]

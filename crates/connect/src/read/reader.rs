@@ -1,13 +1,12 @@
 //! Reading fields that may be missing or malformed, with a defect for each that is.
 
 use serde_json::Value;
-use underpin_model::{FieldPath, LabelSelector, Object};
+use underpin_model::{FieldPath, LabelSelector, Object, Protocol};
 
 use crate::{
     addresses::AddressRange,
     labels::Selector,
     policy::{Defect, Peer, PeerId, Peers},
-    ports::Protocol,
 };
 
 /// One object being read.

@@ -1,10 +1,10 @@
 //! Services and what stands behind them: EndpointSlices and Endpoints.
 
 use serde_json::Value;
-use underpin_model::{LabelSelector, Object};
+use underpin_model::{LabelSelector, Object, Protocol};
 
 use super::reader::field;
-use crate::{labels::Selector, ports::Protocol};
+use crate::labels::Selector;
 
 /// A Service.
 #[derive(Debug)]

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use underpin_connect::{Endpoint, Engine, Options, PortRef, Profile, Protocol, Question, Target};
-use underpin_model::{ObjectKey, World};
+use underpin_connect::{Endpoint, Engine, Options, Profile, Question, Target};
+use underpin_model::{ObjectKey, PortRef, Protocol, World};
 
 /// The objects of `text`, which must all be readable. Lines are told as those of `file`.
 #[track_caller]
