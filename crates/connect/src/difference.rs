@@ -101,9 +101,7 @@ fn miss(peer: &Peer, other: &Party) -> (usize, String) {
             (OTHER_SORT, format!("means {}", wording::list(&blocks)))
         }
         (Peer::Nodes(_), _) => (OTHER_SORT, "means nodes".to_owned()),
-        (Peer::DomainNames(names), _) => {
-            (OTHER_SORT, format!("means {}", wording::list(names)))
-        }
+        (Peer::DomainNames(names), _) => (OTHER_SORT, format!("means {}", wording::list(names))),
         (Peer::Unreadable, _) => (OTHER_SORT, "cannot be understood".to_owned()),
     }
 }

@@ -127,11 +127,14 @@ impl Engine {
                 &mut |_| {},
             )
         };
-        let is_open = |outcome: &Outcome| {
-            !outcome.allowed.is_empty() || !outcome.unknown.is_empty()
-        };
+        let is_open =
+            |outcome: &Outcome| !outcome.allowed.is_empty() || !outcome.unknown.is_empty();
         let mut found = Vec::new();
-        let anybody = judged(&Party::Pod(self.stranger(None, &Labels::default(), Labels::default())));
+        let anybody = judged(&Party::Pod(self.stranger(
+            None,
+            &Labels::default(),
+            Labels::default(),
+        )));
         if is_open(&anybody) {
             found.push(Exposed {
                 to: Stranger::AnyPod,
@@ -219,10 +222,7 @@ impl Engine {
 }
 
 /// Neighbouring ranges that fare alike are one.
-fn ranges(
-    outside: &[AddressRange],
-    judged: impl Fn(&AddressRange) -> Outcome,
-) -> Vec<Exposed> {
+fn ranges(outside: &[AddressRange], judged: impl Fn(&AddressRange) -> Outcome) -> Vec<Exposed> {
     let mut found: Vec<Exposed> = Vec::new();
     for range in outside {
         let outcome = judged(range);

@@ -46,7 +46,7 @@ pub use change::{Change, Changes, NeedChange, Renames, changed_needs, changes};
 pub use difference::Difference;
 pub use engine::Engine;
 pub use evaluate::Outcome;
-pub use exposure::{Exposure, Exposed, Stranger};
+pub use exposure::{Exposed, Exposure, Stranger};
 pub use ingress::Entry;
 pub use matrix::{Matrix, Member};
 pub use overview::OfferedPort;

@@ -388,7 +388,10 @@ fn rules<'e>(
 }
 
 pub(crate) fn peers(
-    engine: &Engine, applicable: &Applicable, direction: Direction) -> BTreeSet<PeerId> {
+    engine: &Engine,
+    applicable: &Applicable,
+    direction: Direction,
+) -> BTreeSet<PeerId> {
     let rules = rules(engine, applicable, direction);
     let peers = rules.filter_map(|rule| rule.peers.as_deref());
     peers.flatten().copied().collect()

@@ -3,11 +3,7 @@
 use underpin_model::{ObjectKey, PortRef, Protocol};
 
 use crate::{
-    answer::Flow,
-    engine::Engine,
-    inventory::namespace_of,
-    question::Endpoint,
-    reason::Reason,
+    answer::Flow, engine::Engine, inventory::namespace_of, question::Endpoint, reason::Reason,
 };
 
 /// A port of a Service.

@@ -332,11 +332,7 @@ fn command(folder: &Utf8Path, name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn output(
-    folder: &Utf8Path,
-    name: &'static str,
-    arguments: &[&str],
-) -> Result<Vec<u8>, GitError> {
+fn output(folder: &Utf8Path, name: &'static str, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
     let mut command = command(folder, name, arguments);
     let ended = command
         .stdin(Stdio::null())

@@ -102,10 +102,7 @@ fn links_are_left_out_and_told() {
         .collect();
     assert_eq!(
         told,
-        [(
-            "k8s/link.yaml",
-            "it is a link, and links are not followed"
-        )]
+        [("k8s/link.yaml", "it is a link, and links are not followed")]
     );
     assert!(fs::symlink_metadata(into.join("k8s/link.yaml")).is_err());
 }
@@ -131,9 +128,15 @@ fn what_is_not_there_is_told() {
         error.expect_err("it is not there").to_string()
     };
     assert_eq!(ask("nope", "k8s"), "the repository has no revision `nope`");
-    assert_eq!(ask("--all", "k8s"), "the repository has no revision `--all`");
+    assert_eq!(
+        ask("--all", "k8s"),
+        "the repository has no revision `--all`"
+    );
     assert_eq!(ask("first", "nope"), "revision first has no nope");
-    assert_eq!(ask("first", "k8s/nëw.yaml"), "revision first has no k8s/nëw.yaml");
+    assert_eq!(
+        ask("first", "k8s/nëw.yaml"),
+        "revision first has no k8s/nëw.yaml"
+    );
     assert_eq!(ask("first", "../x"), "../x is outside of the repository");
     assert_eq!(ask("first", "/etc"), "/etc is outside of the repository");
     assert!(!is_revision(&repository.top, "nope").unwrap());
