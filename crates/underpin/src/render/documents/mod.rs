@@ -20,7 +20,7 @@ mod step;
 pub(crate) use check::CheckDocument;
 pub(crate) use error::ErrorDocument;
 pub(crate) use explain::RulesDocument;
-pub(crate) use finding::GroupDocument;
+pub(crate) use finding::{EvidenceDocument, FindingDocument, GroupDocument};
 pub(crate) use history::{DiffDocument, HistoryDocument};
 pub(crate) use import::ImportDocument;
 pub(crate) use place::{PlaceDocument, ProblemDocument};
@@ -28,7 +28,7 @@ pub(crate) use plan::{DownDocument, FrozenDocument, RunDocument, ShownPlanDocume
 pub(crate) use rbac::RbacDocument;
 pub(crate) use result::{NothingRecordedDocument, ResultDocument};
 pub(crate) use sandbox::SandboxDocument;
-pub(crate) use schemas::text;
+pub(crate) use schemas::{stream, text};
 pub use schemas::{CommandSchema, command_schemas};
 pub(crate) use status::StatusDocument;
 

@@ -1,7 +1,7 @@
 //! Text for people.
 
 mod failure;
-mod findings;
+pub(crate) mod findings;
 mod history;
 mod import;
 mod plan;
@@ -70,7 +70,7 @@ pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Findin
     text
 }
 
-pub(super) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
+pub(crate) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
     let mut text = format!(
         "{}: {} {}\n",
         diagnostic.place,
