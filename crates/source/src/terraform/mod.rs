@@ -42,7 +42,6 @@ mod types;
 mod value;
 mod variables;
 
-pub use output::UnknownPart;
 pub use read::{
     Configuration, DeclaredObject, Options, Release, UnknownObject, Unread, read, read_text,
 };
