@@ -154,7 +154,10 @@ fn nearest(flow: &Flow) -> String {
 
 /// The rule that comes nearest to allowing what a direction refuses.
 pub(super) fn nearest_of(trace: &Trace) -> Option<&Difference> {
-    let lines = trace.lines.iter().filter(|_| trace.verdict == Verdict::Refused);
+    let lines = trace
+        .lines
+        .iter()
+        .filter(|_| trace.verdict == Verdict::Refused);
     lines
         .filter_map(|line| line.difference.as_ref())
         .min_by_key(|difference| difference.unmet)
