@@ -13,6 +13,7 @@ mod accept;
 mod build;
 mod cascade;
 mod components;
+pub mod connectivity;
 mod context;
 mod dangling;
 mod diff;
