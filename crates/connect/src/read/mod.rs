@@ -18,6 +18,9 @@ use underpin_model::Object;
 
 use crate::policy::Policy;
 
+/// The label that every namespace has, with its name.
+pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 /// The policy that an object is; `None` for every other kind.
 pub(crate) fn policy(object: &Object, reader: &mut Reader<'_>) -> Option<Policy> {
     let group = underpin_model::canonical_group(&object.key.kind.group, &object.key.kind.kind);

@@ -24,7 +24,8 @@ pub const RULE: Rule = Rule {
     name: "dangling-reference",
     summary: "after the plan something refers to an object that will not exist where it looks for it",
     documentation: include_str!("docs/UP107.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// Everything that looks for one object that will not be there.

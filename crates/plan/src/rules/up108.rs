@@ -20,7 +20,8 @@ pub const RULE: Rule = Rule {
     name: "stale-namespace-value",
     summary: "a value names a namespace other than the one in which the thing lives after the plan",
     documentation: include_str!("docs/UP108.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// A value that names the wrong namespace.
