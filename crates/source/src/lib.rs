@@ -6,12 +6,13 @@
 //! Helm release payload ──▶ helm_release ──▶ objects
 //! dump of a cluster   ──▶ dump ──▶ objects with origin
 //! Terraform files     ──▶ terraform ──▶ objects with origin, and what is unknown
+//! a repository's folder ──▶ tree   ──▶ both, and what would have to be rendered first
 //! ```
 //!
 //! Bad input is data: parsers return what they understood plus [`Diagnostic`]s, and every
 //! diagnostic names a file, a line and a column.
 //!
-//! Invariant: files are read in `stack`, `manifests` and `terraform` only, whoever asks; no network, no clock,
+//! Invariant: files are read in `stack`, `manifests` and `terraform` only, `tree` being both of the latter, whoever asks; no network, no clock,
 //! no environment variables but through the caller. Values of secret variables reach objects and nothing else.
 
 pub mod dump;
@@ -20,6 +21,7 @@ pub mod manifests;
 pub mod stack;
 pub mod substitute;
 pub mod terraform;
+pub mod tree;
 pub mod yaml;
 
 mod diagnostic;

@@ -3,7 +3,7 @@
 use underpin_cluster::ClusterError;
 use underpin_deploy::DeployError;
 use underpin_plan::Movement;
-use underpin_source::Diagnostic;
+use underpin_source::{Diagnostic, stack::FindError};
 
 use crate::Exit;
 
@@ -43,6 +43,16 @@ pub(crate) enum CommandError {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+/// A folder that was to be searched for stack files.
+impl From<FindError> for CommandError {
+    fn from(error: FindError) -> Self {
+        Self::Io {
+            what: format!("cannot read folder {}", error.folder),
+            source: error.error,
+        }
+    }
 }
 
 impl CommandError {

@@ -17,6 +17,7 @@ mod progress;
 mod render;
 mod seed;
 mod setup;
+mod trees;
 mod worlds;
 
 pub use cli::{Cli, run};

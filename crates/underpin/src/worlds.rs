@@ -264,7 +264,7 @@ fn chosen(
 }
 
 /// The objects of one environment where its names derive it, its namespace among them.
-fn declared_by(
+pub(crate) fn declared_by(
     stack: &Stack,
     environment: &DeclaredEnvironment,
     documents: &Documents,

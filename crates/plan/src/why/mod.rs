@@ -18,7 +18,7 @@ mod thing;
 mod walk;
 
 pub use answer::{Need, Standing, Why, why};
-pub use assemble::{kinds_not_held, place_in, world_of};
+pub use assemble::{kinds_not_held, place_in, with_namespace, world_of};
 pub use consumers::{Consumer, Consumers, consumers};
 pub use graph::{Edge, Graph};
 pub use removal::{Broken, Removal, removal};

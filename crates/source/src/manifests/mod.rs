@@ -10,7 +10,8 @@ mod walk;
 
 pub use crate::substitute::{Variable, Variables};
 pub(crate) use read::read_text;
-pub use read::{Documents, STANDARD_INPUT, read, read_paths, read_text_as};
-pub(crate) use render::{dumped, objects_of_text};
-pub use render::{render, uses_variable};
-pub(crate) use walk::{Walk, walk};
+pub use read::{Documents, STANDARD_INPUT, files_of, read, read_paths, read_text_as};
+pub(crate) use read::{read_files, start_of, tidy};
+pub use render::{Repeated, render, uses_variable};
+pub(crate) use render::{dumped, found, objects_of_text};
+pub(crate) use walk::{Walk, is_manifest, walk};

@@ -3,11 +3,13 @@
 //! The types generate the schema, and the schema checks the file: what an editor completes and
 //! what the program accepts cannot drift apart.
 
+mod find;
 mod load;
 mod schema;
 mod types;
 mod variables;
 
+pub use find::{FILE_NAME, FindError, find};
 pub use load::{LoadError, Stack, load, parse};
 pub use schema::json_schema;
 pub use types::{

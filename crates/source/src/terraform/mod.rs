@@ -42,6 +42,7 @@ mod types;
 mod value;
 mod variables;
 
+pub(crate) use load::is_terraform;
 pub use output::UnknownPart;
 pub use read::{
     Configuration, DeclaredObject, Options, Release, UnknownObject, Unread, read, read_text,

@@ -7,7 +7,7 @@ use underpin_plan::{WaitingError, rules::up102, sort_findings, waiting};
 use underpin_source::{
     Diagnostic,
     manifests::{read, render as render_manifests},
-    stack::Stack,
+    stack::{Stack, find},
 };
 
 use super::write;
@@ -18,9 +18,6 @@ use crate::{
     render,
     setup::{STACK_FILE, declared_environments, load_stack},
 };
-
-/// Deepest folder that is searched for stack files.
-const DEPTH_LIMIT: usize = 32;
 
 /// Check declared files without a cluster
 ///
@@ -123,7 +120,7 @@ fn stack_files(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, CommandError> 
     for path in paths {
         let before = files.len();
         if path.is_dir() {
-            search(path, DEPTH_LIMIT, &mut files)?;
+            files.extend(find(path)?);
         } else if path.exists() {
             files.push(path.clone());
         } else {
@@ -154,31 +151,4 @@ fn plain(path: &Utf8Path) -> Utf8PathBuf {
         Ok(rest) if !rest.as_str().is_empty() => rest.to_owned(),
         _ => path.to_owned(),
     }
-}
-
-fn search(
-    folder: &Utf8Path,
-    depth: usize,
-    files: &mut Vec<Utf8PathBuf>,
-) -> Result<(), CommandError> {
-    let unreadable = |source| CommandError::Io {
-        what: format!("cannot read folder {folder}"),
-        source,
-    };
-    let mut entries = folder
-        .read_dir_utf8()
-        .map_err(unreadable)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
-    entries.sort_by(|a, b| a.file_name().cmp(b.file_name()));
-    for entry in entries {
-        let name = entry.file_name();
-        let kind = entry.file_type().map_err(unreadable)?;
-        if kind.is_dir() && !name.starts_with('.') && depth > 0 {
-            search(entry.path(), depth - 1, files)?;
-        } else if name == STACK_FILE {
-            files.push(entry.path().to_owned());
-        }
-    }
-    Ok(())
 }
