@@ -1,12 +1,17 @@
 //! What the rules look at: the case, the world after, and references from both ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use underpin_model::{Claim, ClaimId, Evidence, FieldPath, ObjectKey, Step, World};
-use underpin_refs::ReferenceIndex;
+use underpin_connect::{Gap, Renames, holds_policies, takes_part};
+use underpin_model::{Action, Claim, ClaimId, Evidence, FieldPath, ObjectKey, Step, World};
+use underpin_refs::{ReferenceIndex, needs};
 
 use crate::{
-    Acceptances, Case, Environment, Ownership, Plan, Recorded, Simulation, simulate::simulate,
+    Acceptances, Case, Environment, NeedFate, Network, Ownership, Plan, Recorded, Simulation,
+    need_fates, simulate::simulate,
 };
 
 /// What rules look at. Rules are pure functions over this.
@@ -35,6 +40,16 @@ pub struct Context<'a> {
     pub steps: BTreeMap<&'a ObjectKey, &'a Step>,
     /// Objects that controllers make in the world before.
     pub expected_before: BTreeSet<ObjectKey>,
+    connectivity: OnceCell<Connectivity>,
+}
+
+/// What the plan does to who may connect to whom.
+#[derive(Debug, Default)]
+pub(crate) struct Connectivity {
+    /// Needs that are not met after the plan.
+    pub(crate) fates: Vec<NeedFate>,
+    /// Selectors of policies that match nothing after the plan.
+    pub(crate) gaps: Vec<Gap>,
 }
 
 impl<'a> Context<'a> {
@@ -63,7 +78,32 @@ impl<'a> Context<'a> {
                 .objects()
                 .flat_map(underpin_refs::generated)
                 .collect(),
+            connectivity: OnceCell::new(),
         }
+    }
+
+    /// What the plan does to connections; nothing where it touches nothing that they depend on, and
+    /// where no policy limits any. Both engines are built once, and no sooner.
+    pub(crate) fn connectivity(&self) -> &Connectivity {
+        self.connectivity.get_or_init(|| {
+            let after = &self.simulation.after;
+            let is_limited = [self.before, after].into_iter().any(holds_policies);
+            if !is_limited || !self.plan.steps.iter().any(touches_connections) {
+                return Connectivity::default();
+            }
+            let options = needs::Options::default();
+            let before = Network::new(self.before, &[], &options);
+            let after = Network::new(after, &[], &options);
+            Connectivity {
+                fates: need_fates(Some(&before), &after, &Renames::default()),
+                gaps: after.engine().gaps(),
+            }
+        })
+    }
+
+    /// Needs that are not met after the plan.
+    pub(crate) fn need_fates(&self) -> &[NeedFate] {
+        &self.connectivity().fates
     }
 
     /// The step of an object.
@@ -85,6 +125,16 @@ impl<'a> Context<'a> {
     pub fn environment_name(&self) -> String {
         format!("{}/{}", self.plan.stack, self.plan.environment)
     }
+}
+
+/// Whether what a step changes can change who may connect to whom, or who needs to.
+fn touches_connections(step: &Step) -> bool {
+    let kind = &step.key.kind;
+    !matches!(step.action, Action::Keep(_))
+        && (takes_part(kind)
+            || kind.is("", "ConfigMap")
+            || kind.is("", "Secret")
+            || needs::states_needs(kind))
 }
 
 /// Evidence about an object as a whole, with the place where it is declared, if it is.

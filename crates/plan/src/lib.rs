@@ -24,6 +24,7 @@ mod judge;
 mod left_alone;
 mod managed_fields;
 pub mod naming;
+mod need_fate;
 mod network;
 mod objection;
 mod occupancy;
@@ -53,6 +54,7 @@ pub use frozen::{DigestKey, FrozenAction, FrozenPlan, FrozenStep, Movement, Seal
 pub use judge::{Case, Verdict, judge, sort_findings};
 pub use managed_fields::without_co_owned;
 pub use objection::Objection;
+pub use need_fate::{NeedFate, need_fates};
 pub use network::Network;
 pub use occupancy::{Occupancy, Occupant, occupancy, placed_in};
 pub use ownership::{LOST_CLAIM, Ownership};

@@ -6,7 +6,7 @@ use underpin_connect::Renames;
 use underpin_model::{Finding, ObjectKey, World};
 use underpin_refs::ReferenceIndex;
 
-use crate::{DeclaredEnvironment, Network, judge::sort_findings, rules};
+use crate::{DeclaredEnvironment, NeedFate, Network, need_fates, judge::sort_findings, rules};
 
 /// Namespaces that every cluster has without anybody's doing.
 const OF_EVERY_CLUSTER: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -28,6 +28,7 @@ pub struct Survey<'a> {
     pub is_opaque: bool,
     references: OnceCell<ReferenceIndex>,
     renames: OnceCell<Renames>,
+    fates: OnceCell<Vec<NeedFate>>,
 }
 
 impl<'a> Survey<'a> {
@@ -42,6 +43,7 @@ impl<'a> Survey<'a> {
             is_opaque: false,
             references: OnceCell::new(),
             renames: OnceCell::new(),
+            fates: OnceCell::new(),
         }
     }
 
@@ -68,6 +70,20 @@ impl<'a> Survey<'a> {
             Some(before) => Renames::detect(before.engine(), self.after.engine()),
             None => Renames::default(),
         })
+    }
+
+    /// What becomes of needs that are not met.
+    pub fn need_fates(&self) -> &[NeedFate] {
+        self.fates
+            .get_or_init(|| need_fates(self.former(), &self.after, self.renames()))
+    }
+
+    /// Whether the files say anything of a need: who needs, what refuses, or what is needed. What
+    /// is wrong in a live cluster without their doing is not theirs to tell.
+    pub(crate) fn concerns(&self, fate: &NeedFate) -> bool {
+        let evidence = fate.now.need.evidence.iter();
+        let mut objects = evidence.map(|one| &one.object).chain(fate.policies());
+        !self.is_whole() || objects.any(|key| self.declares(key))
     }
 
     /// The world that what is needed was allowed in: before the change, else the live one.

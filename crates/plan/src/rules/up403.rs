@@ -33,27 +33,16 @@ pub const RULE: Rule = Rule {
 /// Selectors of this environment's policies that nothing matches once the plan is done. What names a
 /// namespace that the plan takes away is UP108's to tell.
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let is_own_policy = |gap: &Gap| is_declared(context, &gap.policy);
-    let Some(network) = context.network_after() else {
-        return Vec::new();
+    let after = &context.simulation.after;
+    let there = |namespace: &str| {
+        let key = underpin_model::ObjectKey::of_namespace(namespace);
+        context.simulation.will_exist(&key) || context.before.get(&key).is_some()
     };
-    let (there, before) = (network.namespaces(), context.network_before.namespaces());
-    let gaps = network.engine().gaps().into_iter().filter(is_own_policy);
-    gaps.filter_map(|gap| {
-        let certain = match &gap.missing {
-            Missing::Namespace(name) => {
-                if there.contains(name.as_str()) || before.contains(name.as_str()) {
-                    return None;
-                }
-                let kind = GroupKind::core("Namespace");
-                network.world.unread(&kind, None).is_none()
-            }
-            Missing::NamespaceLabels(_) => true,
-            Missing::Pods { .. } => !is_unread(network.world, &gap.missing),
-        };
-        certain.then(|| told(&gap, nobody(&gap.missing)))
-    })
-    .collect()
+    let gaps = context.connectivity().gaps.iter();
+    gaps.filter(|gap| is_declared(context, &gap.policy) && !is_unread(after, &gap.missing))
+        .filter(|gap| !matches!(&gap.missing, Missing::Namespace(name) if there(name)))
+        .map(|gap| told(gap, nobody(&gap.missing)))
+        .collect()
 }
 
 fn survey(survey: &Survey<'_>) -> Vec<Finding> {

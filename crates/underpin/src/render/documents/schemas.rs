@@ -3,10 +3,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CheckDocument, DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument,
+    DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument,
     RbacDocument, RulesDocument, RunDocument, SandboxDocument, ShownPlanDocument, StatusDocument,
 };
-use crate::{Exit, render::why::WhyDocument};
+use crate::{
+    Exit,
+    render::{check::CheckDocument, why::WhyDocument},
+};
 
 /// The schema of the document of one command.
 #[derive(Debug)]
