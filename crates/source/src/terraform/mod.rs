@@ -43,7 +43,6 @@ mod value;
 mod variables;
 
 pub(crate) use load::is_terraform;
-pub use output::UnknownPart;
 pub use read::{
     Configuration, DeclaredObject, Options, Release, UnknownObject, Unread, read, read_text,
 };
