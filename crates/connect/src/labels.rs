@@ -112,7 +112,7 @@ impl Selector {
     }
 }
 
-fn satisfied(requirement: &Requirement, labels: &Labels) -> Tri {
+pub(crate) fn satisfied(requirement: &Requirement, labels: &Labels) -> Tri {
     match requirement {
         Requirement::In(key, values) => match labels.get(key) {
             Value::Is(value) => values.iter().any(|asked| asked == value).into(),

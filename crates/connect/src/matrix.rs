@@ -387,7 +387,11 @@ fn rules<'e>(
         .flatten()
 }
 
-fn peers(engine: &Engine, applicable: &Applicable, direction: Direction) -> BTreeSet<PeerId> {
+pub(crate) fn peers(
+    engine: &Engine,
+    applicable: &Applicable,
+    direction: Direction,
+) -> BTreeSet<PeerId> {
     let rules = rules(engine, applicable, direction);
     let peers = rules.filter_map(|rule| rule.peers.as_deref());
     peers.flatten().copied().collect()

@@ -99,8 +99,22 @@ impl Engine {
     }
 
     fn flow(&self, from: &End, to: &End, protocol: Protocol, asked: Result<u16, Reason>) -> Flow {
+        let mut flow = self.traced_flow(from, to, protocol, asked.as_ref().ok().copied());
+        if let (Verdict::Unknown, Err(reason)) = (flow.verdict, asked) {
+            flow.ingress.reasons.push(reason);
+        }
+        flow
+    }
+
+    /// One connection; without a port, all of the protocol.
+    pub(crate) fn traced_flow(
+        &self,
+        from: &End,
+        to: &End,
+        protocol: Protocol,
+        port: Option<u16>,
+    ) -> Flow {
         let is_itself = is_itself(from, to);
-        let port = asked.as_ref().ok().copied();
         let traced = |end: &End, direction, other: &End| {
             let unlimited = Trace {
                 direction,
@@ -125,15 +139,12 @@ impl Engine {
             })
         };
         let egress = traced(from, Direction::Egress, to);
-        let mut ingress = traced(to, Direction::Ingress, from);
+        let ingress = traced(to, Direction::Ingress, from);
         let verdict = match (egress.verdict, ingress.verdict) {
             (Verdict::Refused, _) | (_, Verdict::Refused) => Verdict::Refused,
             (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
             (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
         };
-        if let (Verdict::Unknown, Err(reason)) = (verdict, asked) {
-            ingress.reasons.push(reason);
-        }
         Flow {
             from: from.name.clone(),
             to: to.name.clone(),
@@ -159,7 +170,7 @@ impl Engine {
     }
 
     /// The pods or addresses that an endpoint is.
-    fn ends(&self, endpoint: &Endpoint) -> Result<Vec<End>, Reason> {
+    pub(crate) fn ends(&self, endpoint: &Endpoint) -> Result<Vec<End>, Reason> {
         let name = endpoint.to_string();
         let end = |party| {
             vec![End {

@@ -4,6 +4,7 @@ use underpin_model::{FieldPath, Protocol};
 
 use crate::{
     answer::{Effect, Line, Trace, Verdict},
+    difference::{Difference, peer_difference, port_difference},
     engine::Engine,
     evaluate::{Applicable, Event, Outcome},
     labels::Tri,
@@ -134,10 +135,15 @@ impl Recorder<'_> {
         let path = Policy::rule_path(direction, rule.index);
         let at = |peer, port| (Some(rule.index), peer, port);
         if peer == Tri::No {
-            return self.line(policy, Effect::PeerDiffers, path, at(None, None));
+            self.line(policy, Effect::PeerDiffers, path, at(None, None));
+            let peers = &self.engine.peers;
+            let differs = peer_difference(peers, policy, rule, direction, self.traced.other);
+            return self.differs(differs);
         }
         if possible.is_empty() {
-            return self.line(policy, Effect::PortDiffers, path, at(matched, None));
+            self.line(policy, Effect::PortDiffers, path, at(matched, None));
+            let about = rule.reach(self.named_ports()).certain;
+            return self.differs(Some(port_difference(policy, rule, direction, &about)));
         }
         let is_certain = peer == Tri::Yes && !certain.is_empty();
         if peer == Tri::Maybe {
@@ -182,13 +188,25 @@ impl Recorder<'_> {
         }));
     }
 
-    /// The first of the rule's ports that the connection's may be.
-    fn port_index(&self, rule: &Rule) -> Option<usize> {
-        let named: Option<&NamedPorts> = match (self.traced.direction, self.traced.other) {
+    /// The ports that the destination names.
+    fn named_ports(&self) -> Option<&NamedPorts> {
+        match (self.traced.direction, self.traced.other) {
             (Direction::Ingress, _) => Some(&self.traced.pod.ports),
             (Direction::Egress, Party::Pod(pod)) => Some(&pod.ports),
             (Direction::Egress, _) => None,
-        };
+        }
+    }
+
+    /// Tells of the last line what its rule is about instead.
+    fn differs(&mut self, difference: Option<Difference>) {
+        if let Some(line) = self.lines.last_mut() {
+            line.difference = difference;
+        }
+    }
+
+    /// The first of the rule's ports that the connection's may be.
+    fn port_index(&self, rule: &Rule) -> Option<usize> {
+        let named = self.named_ports();
         rule.ports.as_ref()?.iter().position(|entry| {
             let (_, possible) = entry.reach(named);
             !possible.and(&self.traced.scope()).is_empty()
@@ -227,6 +245,7 @@ impl Recorder<'_> {
             rule,
             peer,
             port,
+            difference: None,
         });
     }
 }
