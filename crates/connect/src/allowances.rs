@@ -98,7 +98,7 @@ impl Engine {
         let labels = asked.0.iter().filter_map(label).collect();
         let in_namespace = |namespace: &str| Endpoint::Pods {
             namespace: namespace.to_owned(),
-            labels: Some(std::clone::Clone::clone(&labels)),
+            labels: Some(Clone::clone(&labels)),
         };
         match namespaces {
             Namespaces::Named(name) => vec![in_namespace(name)],

@@ -6,8 +6,10 @@ use std::{
 };
 
 use underpin_connect::{Gap, Renames, holds_policies, takes_part};
-use underpin_model::{Action, Claim, ClaimId, Evidence, FieldPath, ObjectKey, Step, World};
-use underpin_refs::{ReferenceIndex, needs};
+use underpin_model::{
+    Action, Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Step, World, builtin_kind,
+};
+use underpin_refs::{ReferenceIndex, needs::NeedOptions};
 
 use crate::{
     Acceptances, Case, Environment, NeedFate, Network, Ownership, Plan, Recorded, Simulation,
@@ -91,7 +93,7 @@ impl<'a> Context<'a> {
             if !is_limited || !self.plan.steps.iter().any(touches_connections) {
                 return Connectivity::default();
             }
-            let options = needs::Options::default();
+            let options = NeedOptions::default();
             let before = Network::new(self.before, &[], &options);
             let after = Network::new(after, &[], &options);
             Connectivity {
@@ -127,6 +129,9 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The groups of what makes the API server call somebody.
+const CALLED_BY_THE_SERVER: &[&str] = &["admissionregistration.k8s.io", "apiregistration.k8s.io"];
+
 /// Whether what a step changes can change who may connect to whom, or who needs to.
 fn touches_connections(step: &Step) -> bool {
     let kind = &step.key.kind;
@@ -134,7 +139,8 @@ fn touches_connections(step: &Step) -> bool {
         && (takes_part(kind)
             || kind.is("", "ConfigMap")
             || kind.is("", "Secret")
-            || needs::states_needs(kind))
+            || CALLED_BY_THE_SERVER.contains(&kind.group.as_str())
+            || builtin_kind(&kind.group, &kind.kind).is_none())
 }
 
 /// Evidence about an object as a whole, with the place where it is declared, if it is.
@@ -149,4 +155,22 @@ pub(crate) fn evidence_of(context: &Context<'_>, key: &ObjectKey, note: String) 
             note,
         },
     }
+}
+
+/// A finding about what lives, with the places where that is declared.
+pub(crate) fn with_places(context: &Context<'_>, mut finding: Finding) -> Finding {
+    for evidence in &mut finding.evidence {
+        if evidence.place.is_none() {
+            let declared = context.step(&evidence.object);
+            let declared = declared.and_then(|step| step.desired.as_ref());
+            evidence.place = declared.and_then(|one| one.origin.place_of(&evidence.path));
+        }
+    }
+    if finding.place.is_none() {
+        let step = finding.step.as_ref();
+        let about = |evidence: &&Evidence| Some(&evidence.object) == step;
+        let mut placed = finding.evidence.iter();
+        finding.place = placed.rfind(about).and_then(|one| one.place.clone());
+    }
+    finding
 }

@@ -64,6 +64,6 @@ pub use recorded::{Recorded, RecordedObject, UnreadRecord};
 pub use redact::{redacted, secret_values};
 pub use revision::{RevisionDiff, applied_content, revision_diff};
 pub use simulate::{Cause, Simulation, simulate, simulate_removal};
-pub use survey::{Survey, survey};
+pub use survey::{Survey, applied, survey};
 pub use teardown::plan_down;
 pub use waiting::{Until, Waiting, WaitingError, duration, waiting};

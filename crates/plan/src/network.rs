@@ -4,7 +4,7 @@ use std::{cell::OnceCell, collections::BTreeSet};
 
 use underpin_connect::{Engine, Options};
 use underpin_model::{Need, World};
-use underpin_refs::needs::{self, needs};
+use underpin_refs::needs::{NeedOptions, needs};
 
 use crate::connectivity::{JudgedNeed, judge_needs};
 
@@ -14,15 +14,16 @@ pub struct Network<'a> {
     pub world: &'a World,
     /// Needs that the world does not show: declared by hand, or seen as flows.
     given: &'a [Need],
-    options: &'a needs::Options,
+    options: &'a NeedOptions,
     engine: OnceCell<Engine>,
     needs: OnceCell<Vec<Need>>,
     judged: OnceCell<Vec<JudgedNeed>>,
+    namespaces: OnceCell<BTreeSet<&'a str>>,
 }
 
 impl<'a> Network<'a> {
     /// Of a world, with needs that somebody knows beside it.
-    pub fn new(world: &'a World, given: &'a [Need], options: &'a needs::Options) -> Self {
+    pub fn new(world: &'a World, given: &'a [Need], options: &'a NeedOptions) -> Self {
         Self {
             world,
             given,
@@ -30,6 +31,7 @@ impl<'a> Network<'a> {
             engine: OnceCell::new(),
             needs: OnceCell::new(),
             judged: OnceCell::new(),
+            namespaces: OnceCell::new(),
         }
     }
 
@@ -55,13 +57,13 @@ impl<'a> Network<'a> {
     }
 
     /// The namespaces that are there, as objects or by what lies in them.
-    pub fn namespaces(&self) -> BTreeSet<&str> {
-        let objects = self.world.objects();
-        objects
-            .filter_map(|object| {
+    pub fn namespaces(&self) -> &BTreeSet<&'a str> {
+        self.namespaces.get_or_init(|| {
+            let named = self.world.objects().filter_map(|object| {
                 let name = object.key.is_namespace().then_some(&object.key.name);
-                name.or(object.key.namespace.as_ref()).map(String::as_str)
-            })
-            .collect()
+                name.or(object.key.namespace.as_ref())
+            });
+            named.map(String::as_str).collect()
+        })
     }
 }

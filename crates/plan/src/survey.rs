@@ -1,9 +1,9 @@
 //! Declared files that nobody has planned to apply: what the rules can tell of them all the same.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use underpin_connect::Renames;
-use underpin_model::{Finding, ObjectKey, World};
+use underpin_model::{Finding, GroupKind, ObjectKey, World};
 use underpin_refs::ReferenceIndex;
 
 use crate::{DeclaredEnvironment, NeedFate, Network, need_fates, judge::sort_findings, rules};
@@ -29,7 +29,11 @@ pub struct Survey<'a> {
     references: OnceCell<ReferenceIndex>,
     renames: OnceCell<Renames>,
     fates: OnceCell<Vec<NeedFate>>,
+    declared_names: OnceCell<DeclaredNames<'a>>,
 }
+
+/// What files declare, by kind and name.
+type DeclaredNames<'a> = BTreeMap<(&'a GroupKind, &'a str), Vec<&'a ObjectKey>>;
 
 impl<'a> Survey<'a> {
     /// Of files alone; what they are compared with is added with the fields.
@@ -44,6 +48,7 @@ impl<'a> Survey<'a> {
             references: OnceCell::new(),
             renames: OnceCell::new(),
             fates: OnceCell::new(),
+            declared_names: OnceCell::new(),
         }
     }
 
@@ -56,6 +61,19 @@ impl<'a> Survey<'a> {
     /// Whether the files declare an object.
     pub fn declares(&self, key: &ObjectKey) -> bool {
         self.declared.get(key).is_some()
+    }
+
+    /// What the files declare of a kind by a name, in any namespace.
+    pub(crate) fn declared_as(&self, kind: &GroupKind, name: &str) -> &[&'a ObjectKey] {
+        let names = self.declared_names.get_or_init(|| {
+            let mut names = DeclaredNames::new();
+            for object in self.declared.objects() {
+                let key = (&object.key.kind, object.key.name.as_str());
+                names.entry(key).or_default().push(&object.key);
+            }
+            names
+        });
+        names.get(&(kind, name)).map_or(&[], Vec::as_slice)
     }
 
     /// References in the world after.
@@ -90,6 +108,24 @@ impl<'a> Survey<'a> {
     pub fn former(&self) -> Option<&Network<'a>> {
         self.before.as_ref().or(self.live.as_ref())
     }
+}
+
+/// The live world once files are applied over it. What the files before a change declared and these
+/// do not is taken away first.
+pub fn applied(live: &World, files: &World, former: Option<&World>) -> World {
+    let mut world = live.clone();
+    for object in former.into_iter().flat_map(World::objects) {
+        world.remove(&object.key);
+    }
+    for object in files.objects() {
+        world.insert(object.clone());
+    }
+    for (kind, served) in &files.kinds {
+        let known = world.kinds.entry(kind.clone());
+        known.or_insert_with(|| served.clone());
+    }
+    world.unread.extend(files.unread.iter().cloned());
+    world
 }
 
 /// Every rule over declared files. There is no run that could accept anything: no way out says so.

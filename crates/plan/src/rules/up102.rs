@@ -23,7 +23,7 @@ pub const RULE: Rule = Rule {
               sharing on purpose",
     documentation: include_str!("docs/UP102.md"),
     check: Some(check),
-    survey: None,
+    survey: Some(|survey| collisions(survey.environments)),
 };
 
 /// Somebody who would live in the same namespace.

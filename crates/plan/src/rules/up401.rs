@@ -2,7 +2,7 @@
 
 use underpin_model::{Code, Consumer, Finding, ObjectKey, Supplier};
 
-use crate::{Context, NeedFate, Survey, dangling::is_declared, rules::Rule};
+use crate::{Context, NeedFate, Survey, context::with_places, dangling::is_declared, rules::Rule};
 
 /// The rule's code.
 pub const CODE: Code = Code(401);
@@ -20,7 +20,9 @@ pub const RULE: Rule = Rule {
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let fates = context.need_fates().iter();
     let told = fates.filter(|fate| !fate.is_old() || is_own(context, fate));
-    told.filter_map(NeedFate::refused).collect()
+    told.filter_map(NeedFate::refused)
+        .map(|finding| with_places(context, finding))
+        .collect()
 }
 
 /// Whether this environment declares who needs, what is needed, or what refuses: what others left

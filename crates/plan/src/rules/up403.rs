@@ -10,6 +10,7 @@ use underpin_refs::bears_pods;
 
 use crate::{
     Context, Survey,
+    context::with_places,
     dangling::is_declared,
     rules::Rule,
     survey::is_of_every_cluster,
@@ -41,7 +42,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     let gaps = context.connectivity().gaps.iter();
     gaps.filter(|gap| is_declared(context, &gap.policy) && !is_unread(after, &gap.missing))
         .filter(|gap| !matches!(&gap.missing, Missing::Namespace(name) if there(name)))
-        .map(|gap| told(gap, nobody(&gap.missing)))
+        .map(|gap| with_places(context, told(gap, nobody(&gap.missing))))
         .collect()
 }
 
@@ -55,7 +56,7 @@ fn survey(survey: &Survey<'_>) -> Vec<Finding> {
             continue;
         }
         findings.extend(match &gap.missing {
-            Missing::Namespace(name) => named(survey, &gap, name, &gone, &there),
+            Missing::Namespace(name) => named(survey, &gap, name, &gone, there),
             Missing::NamespaceLabels(_) | Missing::Pods { .. } => labelled(survey, &gap, &newly),
         });
     }
@@ -69,9 +70,9 @@ fn gone(survey: &Survey<'_>) -> BTreeSet<String> {
         return BTreeSet::new();
     };
     let after = survey.after.namespaces();
-    let gone = before.namespaces().into_iter();
-    gone.filter(|name| !after.contains(name))
-        .map(str::to_owned)
+    let gone = before.namespaces().iter();
+    gone.filter(|name| !after.contains(*name))
+        .map(|name| (*name).to_owned())
         .collect()
 }
 

@@ -84,7 +84,7 @@ fn finding(survey: &Survey<'_>, allowance: &Allowance, lost: &[String]) -> Findi
         ""
     };
     let message = format!(
-        "{policy} {} live, at {}, and not in the declared file: the next time that is applied, {} \
+        "{policy} {} as it is live, at {}, and not in the declared file: the next time that is applied, {} \
          will be refused: {}{more}",
         allowance.evidence.note,
         allowance.evidence.path,
@@ -104,8 +104,8 @@ fn finding(survey: &Survey<'_>, allowance: &Allowance, lost: &[String]) -> Findi
     finding.evidence.insert(0, allowance.evidence.clone());
     finding.step = Some(policy.clone());
     finding.help = vec![
-        "take it over into the declared file, at the place shown, if it is needed".to_owned(),
-        "if it is not, whoever needed it tells: `underpin reach` lists who is allowed".to_owned(),
+        "if it is needed, take it over into the declared file, at the place shown".to_owned(),
+        format!("if it is not, say so above the policy: `# underpin: allow {CODE} -- why`"),
     ];
     finding
 }

@@ -3,7 +3,7 @@
 use underpin_connect::Renames;
 use underpin_model::{Code, Finding};
 
-use crate::{Context, NeedFate, Network, Survey, need_fate::need_fates, rules::Rule};
+use crate::{Context, NeedFate, Network, Survey, context::with_places, need_fate::need_fates, rules::Rule};
 
 /// The rule's code.
 pub const CODE: Code = Code(406);
@@ -30,7 +30,8 @@ pub fn lost_needs(before: &Network<'_>, after: &Network<'_>, renames: &Renames) 
 }
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    context.need_fates().iter().filter_map(NeedFate::lost).collect()
+    let lost = context.need_fates().iter().filter_map(NeedFate::lost);
+    lost.map(|finding| with_places(context, finding)).collect()
 }
 
 fn survey(survey: &Survey<'_>) -> Vec<Finding> {

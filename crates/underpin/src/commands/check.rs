@@ -1,18 +1,17 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
-use underpin_model::Finding;
+use underpin_model::{Finding, Place, Severity};
 use underpin_plan::{
     rules::rule,
-    suppression::{Remark, Sorted, Suppressed, sort_out, suppressions},
+    suppression::{Remark, Sorted, Suppressed, Suppression, sort_out, suppressions},
 };
+use underpin_refs::needs::NeedOptions;
 use underpin_source::Diagnostic;
 
 use super::write;
 use crate::{
     Exit,
-    checking::{Examined, Question, examine, excerpts, texts},
+    checking::{Examined, Question, examine},
     cli::given,
     error::CommandError,
     output::Format,
@@ -118,9 +117,11 @@ pub(crate) async fn check(args: CheckArgs) -> Result<Exit, CommandError> {
     let question = Question {
         paths: &args.paths,
         variable_files: &args.var_file,
-        needs: &args.needs,
-        flows: &args.flows,
-        cluster_domain: args.cluster_domain.as_deref(),
+        needs,
+        options: NeedOptions {
+            cluster_domain: args.cluster_domain.clone(),
+            ..NeedOptions::default()
+        },
         since: args.changed_since.as_deref(),
         live: live.as_ref(),
     };
@@ -158,7 +159,7 @@ fn nothing_there(paths: &[Utf8PathBuf], examined: &Examined) -> Result<(), Comma
 
 /// What is told of what was found, once comments have had their say.
 fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandError> {
-    let remarks = examined.tree.files.comments.iter().map(|comment| Remark {
+    let remarks = examined.comments().map(|comment| Remark {
         place: &comment.place,
         text: &comment.text,
     });
@@ -167,8 +168,8 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
         .into_iter()
         .map(|one| Diagnostic::new(one.place, one.message).with_help(one.help));
     examined.diagnostics.extend(malformed);
-    let places = allowed.iter().map(|one| &one.place);
-    let texts = texts(&examined, places);
+    let findings = std::mem::take(&mut examined.findings);
+    let texts = examined.texts(places(&examined.diagnostics, &findings, &allowed));
     let is_complete = examined.diagnostics.is_empty();
     let has_live = args.against.is_some();
     // Where files are broken, or a rule was not asked, nobody knows that a comment is of no use.
@@ -177,7 +178,6 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
             && rule(code).is_some_and(|rule| rule.survey.is_some())
             && (has_live || code != underpin_plan::rules::up405::CODE)
     };
-    let findings = std::mem::take(&mut examined.findings);
     let objects = examined.worlds.iter().flat_map(|world| world.objects());
     let Sorted {
         mut findings,
@@ -202,7 +202,7 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
         exit: exit(args, &examined.diagnostics, &findings),
         stack_files: stack_files(&args.paths)?.len(),
         objects: examined.objects(),
-        excerpts: excerpts(&examined, texts),
+        excerpts: examined.excerpts(texts),
         since: examined.change.as_ref().map(|change| change.commit.clone()),
         opaque: examined.opaque(),
         diagnostics: examined.diagnostics,
@@ -212,12 +212,26 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
     })
 }
 
+/// Every place of which the line is looked at.
+fn places<'p>(
+    diagnostics: &'p [Diagnostic],
+    findings: &'p [Finding],
+    allowed: &'p [Suppression],
+) -> impl Iterator<Item = &'p Place> {
+    let evidence = findings.iter().flat_map(|finding| &finding.evidence);
+    let of_findings = findings.iter().filter_map(|finding| finding.place.as_ref());
+    let problems = diagnostics.iter().map(|one| &one.place);
+    let evidence = evidence.filter_map(|one| one.place.as_ref());
+    let comments = allowed.iter().map(|one| &one.place);
+    problems.chain(of_findings).chain(evidence).chain(comments)
+}
+
 fn exit(args: &CheckArgs, diagnostics: &[Diagnostic], findings: &[Finding]) -> Exit {
     if !diagnostics.is_empty() {
         Exit::Error
     } else if findings.iter().any(Finding::blocks) {
         Exit::Blocked
-    } else if args.strict && findings.iter().any(Finding::warns) {
+    } else if args.strict && findings.iter().any(|one| one.severity == Severity::Warn) {
         Exit::Warnings
     } else {
         Exit::Done
