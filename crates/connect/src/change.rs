@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use underpin_model::ObjectKey;
+use underpin_refs::namespace_of;
 
 use crate::{
     addresses::AddressRange,
     answer::{Answer, Effect, Line, Verdict},
     engine::Engine,
     evaluate::Outcome,
-    inventory::namespace_of,
     matrix::{Matrix, Member},
     ports::Connections,
     question::{Endpoint, Question, Target},

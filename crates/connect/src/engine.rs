@@ -98,6 +98,22 @@ impl Engine {
         self.inventory.workloads.keys()
     }
 
+    /// The workloads of a namespace, and pods without one, sorted.
+    pub fn workloads_in<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ObjectKey> {
+        let mut keys: Vec<&ObjectKey> = self
+            .inventory
+            .of_namespace(namespace)
+            .map(|(key, _)| key)
+            .collect();
+        keys.dedup();
+        keys.into_iter()
+    }
+
+    /// Whether the world holds pods of a workload, or such a pod.
+    pub fn knows(&self, workload: &ObjectKey) -> bool {
+        self.inventory.workloads.contains_key(workload)
+    }
+
     fn index_policies(&mut self) {
         for (index, policy) in (0_u32..).zip(&self.policies) {
             match &policy.subject.namespaces {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use underpin_model::{Evidence, GroupKind, PortRef, Protocol, World};
+use underpin_refs::namespace_of;
 
 use crate::{
-    inventory::namespace_of,
     question::{Endpoint, Question, Target},
     read::backends,
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use underpin_model::{GroupKind, Object, ObjectKey, World};
-use underpin_refs::bears_pods;
+use underpin_refs::{bears_pods, namespace_of};
 
 use crate::{
     addresses::AddressRange,
@@ -21,11 +21,6 @@ use crate::{
     },
 };
 
-/// The namespace of objects that name none.
-const DEFAULT_NAMESPACE: &str = "default";
-
-/// How many controllers may stand above one another; deeper chains are cut.
-const OWNER_DEPTH: usize = 8;
 
 /// What of a world takes part in connections, policies aside.
 #[derive(Debug, Default)]
@@ -44,11 +39,6 @@ pub(crate) struct Inventory {
     by_namespace: BTreeMap<String, Vec<(ObjectKey, u32)>>,
     /// The networks that pods get their addresses from; none when they are not known.
     networks: Arc<[AddressRange]>,
-}
-
-/// The namespace of an object, as the server would place it.
-pub(crate) fn namespace_of(key: &ObjectKey) -> &str {
-    key.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
 }
 
 /// A pod or the pods of a template, before it is known what can tell them apart.
@@ -250,8 +240,9 @@ impl Inventory {
         self.namespaces.contains_key(namespace) || self.by_namespace.contains_key(namespace)
     }
 
-    /// The pods of whatever controller serves Ingresses.
-    pub(crate) fn ingress_controller(&self) -> Pod {
+    /// Somebody of whom nothing is known: the pods of whatever controller serves Ingresses, or
+    /// the API server, which may be a process of a node.
+    pub(crate) fn anybody(&self) -> Pod {
         let unknown = self.profile == Profile::Documented;
         let labels = Labels {
             open: unknown,
@@ -299,37 +290,15 @@ fn within(networks: &Arc<[AddressRange]>) -> Addresses {
     }
 }
 
-/// What a pod or template belongs to: the topmost controller that bears pods; for a pod, also a
-/// controller of another kind, such as an operator's own.
+/// What a pod or template belongs to. For np-guard an owner needs no kind.
 fn workload_of(object: &Object, world: &World, profile: Profile) -> ObjectKey {
-    let mut key = object.key.clone();
-    key.namespace
-        .get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
-    if profile == Profile::NpGuard && object.owner_references().is_empty() {
-        key.name = incomplete_owner(object).map_or(key.name, str::to_owned);
-        return key;
+    if profile == Profile::NpGuard
+        && object.owner_references().is_empty()
+        && let Some(owner) = incomplete_owner(object)
+    {
+        return ObjectKey::namespaced(object.key.kind.clone(), namespace_of(&object.key), owner);
     }
-    let mut at = Some(object);
-    for _ in 0..OWNER_DEPTH {
-        let Some(owners) = at.map(Object::owner_references) else {
-            break;
-        };
-        let Some(owner) = owners.into_iter().find(|owner| owner.controller) else {
-            break;
-        };
-        // A mirror pod is owned by its node, which is no workload.
-        let is_node = owner.kind.is("", "Node");
-        if is_node || (!key.kind.is("", "Pod") && !bears_pods(&owner.kind)) {
-            break;
-        }
-        key = ObjectKey {
-            kind: owner.kind,
-            namespace: key.namespace,
-            name: owner.name,
-        };
-        at = world.get(&key);
-    }
-    key
+    underpin_refs::workload_of(object, world)
 }
 
 /// The networks of pods: what the caller says, and what nodes say if no pod contradicts them.

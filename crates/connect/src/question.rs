@@ -25,6 +25,9 @@ pub enum Endpoint {
     /// Whatever serves Ingresses. As a source it may send everything: which pods it is, and so
     /// which policies limit what it sends, is not known.
     IngressController,
+    /// The API server, which calls webhooks and aggregated APIs. From where it does, a node or
+    /// outside of the cluster, is not known.
+    ApiServer,
 }
 
 impl fmt::Display for Endpoint {
@@ -44,6 +47,7 @@ impl fmt::Display for Endpoint {
             Self::Host(name) => f.write_str(name),
             Self::Node(name) => write!(f, "node/{name}"),
             Self::IngressController => f.write_str("the ingress controller"),
+            Self::ApiServer => f.write_str("the API server"),
         }
     }
 }

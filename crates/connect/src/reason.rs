@@ -41,6 +41,10 @@ pub enum Reason {
     NoBackend(String),
     /// Some of those that answer may be reached, and some may not.
     BackendsDiffer,
+    /// Some of the ports that may be meant may be reached, and some may not.
+    PortsDiffer(String),
+    /// Some of the workloads that may be meant may connect, and some may not.
+    ConsumersDiffer(String),
 }
 
 impl fmt::Display for Reason {
@@ -80,6 +84,12 @@ impl fmt::Display for Reason {
             Self::NoBackend(what) => f.write_str(what),
             Self::BackendsDiffer => {
                 f.write_str("some of the pods that answer may be reached, and some may not")
+            }
+            Self::PortsDiffer(what) => {
+                write!(f, "which port is meant is not known, and not all are alike: {what}")
+            }
+            Self::ConsumersDiffer(what) => {
+                write!(f, "which workload connects is not known, and not all may alike: {what}")
             }
         }
     }

@@ -40,9 +40,48 @@ type Backend = (End, Result<u16, Reason>);
 impl Engine {
     /// Whether a new connection is allowed, with what every policy says of it.
     pub fn answer(&self, question: &Question) -> Answer {
-        let from = self.ends(&question.from);
         let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
-        let (from, to) = match (from, to) {
+        self.answer_to(&question.from, to, question.protocol)
+    }
+
+    /// Whether a new connection is allowed on every port of a protocol, or on none: for what has
+    /// ports that nothing tells.
+    pub fn answer_on_any_port(&self, from: &Endpoint, to: &Target, protocol: Protocol) -> Answer {
+        let unknown = || Reason::NoBackend(format!("which port of {to} is meant is not known"));
+        let ends = match to {
+            Target::Endpoint(endpoint) => self.ends(endpoint),
+            Target::Service { namespace, name } => {
+                self.behind_on_any_port(&(namespace.clone(), name.clone()), ALIAS_DEPTH)
+            }
+        };
+        let to = ends.map(|ends| {
+            let ends = ends.into_iter();
+            ends.map(|end| (end, Err(unknown()))).collect()
+        });
+        self.answer_to(from, to, protocol)
+    }
+
+    /// The protocols and ports that a Service of the world declares; none where clients choose
+    /// them, or where it is not known.
+    pub fn service_ports(&self, namespace: &str, name: &str) -> Vec<(Protocol, u16)> {
+        let id = (namespace.to_owned(), name.to_owned());
+        let service = self.inventory.services.get(&id);
+        let ports = service.map_or(&[][..], |service| &service.ports);
+        let mut ports: Vec<(Protocol, u16)> = ports
+            .iter()
+            .map(|port| (port.protocol, port.port))
+            .collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    fn answer_to(
+        &self,
+        from: &Endpoint,
+        to: Result<Vec<Backend>, Reason>,
+        protocol: Protocol,
+    ) -> Answer {
+        let (from, to) = match (self.ends(from), to) {
             (Ok(from), Ok(to)) => (from, to),
             (Err(reason), _) | (_, Err(reason)) => {
                 return Answer {
@@ -56,7 +95,7 @@ impl Engine {
         for source in &from {
             for (destination, port) in &to {
                 let port = port.clone();
-                flows.push(self.flow(source, destination, question.protocol, port));
+                flows.push(self.flow(source, destination, protocol, port));
             }
         }
         sum_up(flows)
@@ -201,8 +240,8 @@ impl Engine {
             },
             Endpoint::Host(host) => end(Party::Name(host.clone())),
             Endpoint::Node(node) => end(Party::Node(self.node(node))),
-            Endpoint::IngressController => {
-                let pod = self.inventory.ingress_controller();
+            Endpoint::IngressController | Endpoint::ApiServer => {
+                let pod = self.inventory.anybody();
                 let mut ends = end(Party::Pod(Arc::new(pod)));
                 ends[0].is_free = true;
                 ends
@@ -304,18 +343,8 @@ impl Engine {
         port: &PortRef,
         depth: usize,
     ) -> Result<Vec<Backend>, Reason> {
-        let depth = depth.checked_sub(1).ok_or_else(|| {
-            Reason::NoBackend(format!("{host} stands for too many Services in a row"))
-        })?;
-        let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
-        let target = match labels[..] {
-            [name, namespace, "svc", ..] => Target::Service {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            },
-            _ => Target::Endpoint(outside(host)),
-        };
-        self.backends(&target, protocol, port, depth)
+        let depth = depth.checked_sub(1).ok_or_else(|| too_many_aliases(host))?;
+        self.backends(&alias_target(host), protocol, port, depth)
     }
 
     fn behind(
@@ -342,24 +371,14 @@ impl Engine {
                 return Err(Reason::NoBackend(what));
             }
         };
-        let mut found = Vec::new();
-        if let Some(selector) = &service.selector {
-            let own = self.inventory.of_namespace(namespace);
-            let matched: Vec<(Tri, &ObjectKey, u32)> = own
-                .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
-                .filter(|(matches, ..)| *matches != Tri::No)
-                .collect();
-            // Labels that controllers add are not known: those count if nobody else does.
-            let best = matched.iter().map(|(matches, ..)| *matches).max();
-            for (_, key, id) in matched
-                .iter()
-                .filter(|(matches, ..)| Some(*matches) == best)
-            {
-                let end = self.end_of(key, *id);
+        let selected = service.selector.iter();
+        let mut found: Vec<Backend> = selected
+            .flat_map(|selector| self.selected(namespace, selector))
+            .map(|end| {
                 let number = port.on(&end.party);
-                found.push((end, number));
-            }
-        }
+                (end, number)
+            })
+            .collect();
         if found.is_empty() {
             let slices = self.inventory.slices(namespace, name);
             found = slices
@@ -382,6 +401,60 @@ impl Engine {
         }
     }
 
+    /// The pods of a namespace that a Service's selector selects.
+    fn selected(&self, namespace: &str, selector: &Selector) -> Vec<End> {
+        let own = self.inventory.of_namespace(namespace);
+        let matched: Vec<(Tri, &ObjectKey, u32)> = own
+            .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
+            .filter(|(matches, ..)| *matches != Tri::No)
+            .collect();
+        // Labels that controllers add are not known: those count if nobody else does.
+        let best = matched.iter().map(|(matches, ..)| *matches).max();
+        matched
+            .iter()
+            .filter(|(matches, ..)| Some(*matches) == best)
+            .map(|(_, key, id)| self.end_of(key, *id))
+            .collect()
+    }
+
+    /// The pods and addresses behind a Service, whatever its ports.
+    fn behind_on_any_port(&self, id: &(String, String), depth: usize) -> Result<Vec<End>, Reason> {
+        let (namespace, name) = id;
+        let nobody = || {
+            Reason::NoBackend(format!(
+                "nothing is known behind service/{namespace}/{name}"
+            ))
+        };
+        let Some(service) = self.inventory.services.get(id) else {
+            return Ok(vec![self.unseen_behind(id, None, nobody()).0]);
+        };
+        if let Some(host) = &service.external_name {
+            let depth = depth.checked_sub(1).ok_or_else(|| too_many_aliases(host))?;
+            return match alias_target(host) {
+                Target::Endpoint(endpoint) => self.ends(&endpoint),
+                Target::Service { namespace, name } => {
+                    self.behind_on_any_port(&(namespace, name), depth)
+                }
+            };
+        }
+        let selected = service.selector.iter();
+        let mut found: Vec<End> = selected
+            .flat_map(|selector| self.selected(namespace, selector))
+            .collect();
+        if found.is_empty() {
+            let slices = self.inventory.slices(namespace, name).iter();
+            let addresses = slices.flat_map(|slice| &slice.addresses);
+            found = addresses
+                .flat_map(|address| self.ends(&outside(address)).unwrap_or_default())
+                .collect();
+        }
+        match &service.selector {
+            _ if !found.is_empty() => Ok(found),
+            Some(selector) => Ok(vec![self.unseen_behind(id, Some(selector), nobody()).0]),
+            None => Err(nobody()),
+        }
+    }
+
     fn of_slice(&self, slice: &SliceFields, port: &Port<'_>, protocol: Protocol) -> Vec<Backend> {
         let numbers: Vec<u16> = match port {
             Port::OfPods(number) => vec![*number],
@@ -400,6 +473,22 @@ impl Engine {
             }
         }
         found
+    }
+}
+
+fn too_many_aliases(host: &str) -> Reason {
+    Reason::NoBackend(format!("{host} stands for too many Services in a row"))
+}
+
+/// What the name that an ExternalName stands for is.
+fn alias_target(host: &str) -> Target {
+    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+    match labels[..] {
+        [name, namespace, "svc", ..] => Target::Service {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        },
+        _ => Target::Endpoint(outside(host)),
     }
 }
 

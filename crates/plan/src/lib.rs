@@ -14,6 +14,7 @@ mod accept;
 mod build;
 mod cascade;
 mod components;
+pub mod connectivity;
 mod context;
 mod dangling;
 mod diff;

@@ -4,7 +4,8 @@
 //! what controllers make from it. One module per API group in `kinds`, all listed in one table.
 //!
 //! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
-//! of a Secret are never looked at, only encoded; malformed fields are skipped, never a panic.
+//! of a Secret are looked at by `needs` alone, for
+//! hosts and ports, and otherwise only encoded; malformed fields are skipped, never a panic.
 
 mod binding;
 mod collector;
@@ -16,6 +17,7 @@ mod git_source;
 mod host;
 mod index;
 mod kinds;
+mod needs;
 mod owner;
 mod pod_selection;
 mod pods;
@@ -32,9 +34,10 @@ pub use generated::generated;
 pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use index::ReferenceIndex;
+pub use needs::{NeedOptions, needs};
 pub use owner::{is_deployer_manager, tool_owner};
 pub use pod_selection::{PodSelection, pod_selection, selects_pods};
-pub use pods::{bears_pods, container_path, pod_labels, pod_template};
+pub use pods::{bears_pods, container_path, namespace_of, pod_labels, pod_template, workload_of};
 pub use presence::{Presence, presence};
 pub use protection::{Protection, protection_from_key, protections};
 pub use references::{references, referring_kinds};

@@ -1,0 +1,206 @@
+//! Workloads: what their containers are started with and given.
+
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
+
+use underpin_model::{Consumer, Depth, FieldPath, Object, ObjectKey, World};
+
+use super::{
+    NeedOptions,
+    configuration::{Configuration, Entry},
+    container,
+    directory::Directory,
+    file::sightings_of_file,
+    found::Found,
+    key::Hint,
+    sighting::{Sighting, Surroundings, Trust},
+};
+use crate::{
+    field::Field,
+    pods::{bears_pods, namespace_of, pod_template, workload_of},
+};
+
+/// Where containers stand in a pod.
+const CONTAINER_LISTS: &[&str] = &["containers", "initContainers", "ephemeralContainers"];
+
+/// Reads workloads, one after the other.
+pub(super) struct Reader<'w> {
+    world: &'w World,
+    pub(super) directory: &'w Directory<'w>,
+    options: &'w NeedOptions,
+    found: &'w mut Found,
+    /// The namespace of the workload that is read.
+    pub(super) namespace: String,
+    consumer: Consumer,
+    /// What files name; those of one ConfigMap are given to many.
+    files: HashMap<(ObjectKey, String), Rc<Vec<Sighting>>>,
+}
+
+/// The needs of all workloads, and of pods without one.
+pub(super) fn read<'w>(
+    world: &'w World,
+    directory: &'w Directory<'w>,
+    options: &'w NeedOptions,
+    found: &'w mut Found,
+) {
+    let mut reader = Reader {
+        world,
+        directory,
+        options,
+        found,
+        namespace: String::new(),
+        consumer: Consumer::ApiServer,
+        files: HashMap::new(),
+    };
+    let mut extra: HashSet<(ObjectKey, String)> = HashSet::new();
+    for object in world.objects().filter(|object| runs(object)) {
+        let workload = workload_of(object, world);
+        let is_own = workload.kind == object.key.kind && workload.name == object.key.name;
+        let speaker = world.get(&workload).filter(|_| !is_own);
+        let speaker = speaker.and_then(|speaker| Some((speaker, pod_template(speaker)?)));
+        reader.begin(workload);
+        match speaker {
+            None => reader.template(object, |_| true),
+            // What was added to the pod alone: sidecars that are injected, containers to debug.
+            Some((speaker, _)) if object.key.kind.is("", "Pod") => {
+                let declared = container_names(speaker);
+                let Consumer::Workload(key) = reader.consumer.clone() else {
+                    continue;
+                };
+                reader.template(object, |name| {
+                    !declared.contains(name) && extra.insert((key.clone(), name.to_owned()))
+                });
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Whether an object runs containers, or will.
+fn runs(object: &Object) -> bool {
+    let ended = matches!(object.text("/status/phase"), Some("Succeeded" | "Failed"));
+    let kind = &object.key.kind;
+    object.depth == Depth::Full
+        && bears_pods(kind)
+        && !kind.is("", "PodTemplate")
+        && !(ended && kind.is("", "Pod"))
+}
+
+fn container_names(object: &Object) -> HashSet<&str> {
+    let spec = template_spec(object);
+    let names = spec.iter().flat_map(|spec| {
+        let lists = CONTAINER_LISTS.iter().flat_map(|list| spec.each(list));
+        lists.filter_map(|container| container.text_at("name"))
+    });
+    names.collect()
+}
+
+fn template_spec(object: &Object) -> Option<Field<'_>> {
+    let (path, value) = pod_template(object)?;
+    Field { value, path }.get("spec")
+}
+
+impl<'w> Reader<'w> {
+    fn begin(&mut self, workload: ObjectKey) {
+        namespace_of(&workload).clone_into(&mut self.namespace);
+        self.consumer = Consumer::Workload(workload);
+    }
+
+    /// The containers of a template that `is_meant` holds for, and the volumes.
+    fn template(&mut self, object: &'w Object, mut is_meant: impl FnMut(&str) -> bool) {
+        let Some(spec) = template_spec(object) else {
+            return;
+        };
+        let mut is_any = false;
+        for list in CONTAINER_LISTS {
+            for one in spec.each(list) {
+                if is_meant(one.text_at("name").unwrap_or_default()) {
+                    container::read(self, object, &one);
+                    is_any = true;
+                }
+            }
+        }
+        if is_any {
+            for volume in spec.each("volumes") {
+                self.volume(&volume);
+            }
+        }
+    }
+
+    fn volume(&mut self, volume: &Field<'w>) {
+        let own = [
+            ("configMap", "ConfigMap", "name"),
+            ("secret", "Secret", "secretName"),
+        ];
+        for (field, kind, name) in own {
+            if let Some(source) = volume.get(field) {
+                self.mounted(&source, kind, name);
+            }
+        }
+        for source in volume.each("projected.sources") {
+            for (field, kind) in [("configMap", "ConfigMap"), ("secret", "Secret")] {
+                if let Some(source) = source.get(field) {
+                    self.mounted(&source, kind, "name");
+                }
+            }
+        }
+    }
+
+    fn mounted(&mut self, source: &Field<'w>, kind: &str, name: &str) {
+        let Some(configuration) = source
+            .text_at(name)
+            .and_then(|name| self.configuration(kind, name))
+        else {
+            return;
+        };
+        let items: Option<Vec<&str>> = source.get("items").map(|items| {
+            let keys = items.items();
+            keys.filter_map(|item| item.text_at("key")).collect()
+        });
+        container::files(self, configuration, items.as_deref());
+    }
+
+    /// A ConfigMap or Secret beside the workload, if it was read and may be looked into.
+    pub(super) fn configuration(&mut self, kind: &str, name: &str) -> Option<Configuration<'w>> {
+        let may_read = kind != "Secret" || self.options.may_read_secrets;
+        may_read
+            .then(|| Configuration::of(self.world, kind, &self.namespace, name))
+            .flatten()
+    }
+
+    /// What one file names, looked for once.
+    pub(super) fn file(&mut self, of: Configuration<'w>, entry: &Entry<'w>) -> Rc<Vec<Sighting>> {
+        let id = (of.object.key.clone(), entry.key.to_owned());
+        if let Some(known) = self.files.get(&id) {
+            return known.clone();
+        }
+        let around = self.around(Hint::Nothing, Trust::File, of.is_secret);
+        let found = sightings_of_file(&around, entry.key, &entry.text);
+        let found = Rc::new(found.into_iter().collect::<Vec<_>>());
+        self.files.insert(id, found.clone());
+        found
+    }
+
+    pub(super) fn around(&self, hint: Hint, trust: Trust, is_secret: bool) -> Surroundings<'_> {
+        Surroundings {
+            directory: self.directory,
+            namespace: &self.namespace,
+            cluster_domain: self.options.cluster_domain.as_deref(),
+            trust,
+            hint,
+            is_secret,
+        }
+    }
+
+    /// Adds what was seen in a field as a need of the workload that is read.
+    pub(super) fn see(&mut self, object: &Object, path: FieldPath, sighting: Sighting) {
+        let note = format!("names {}", sighting.display());
+        let port = sighting.port_ref();
+        let to = (sighting.to, sighting.protocol, port);
+        let evidence = object.evidence(path, note);
+        self.found
+            .add(&self.consumer, to, sighting.confidence, evidence);
+    }
+}
