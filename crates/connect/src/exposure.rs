@@ -66,6 +66,16 @@ pub enum Stranger {
     },
 }
 
+impl Stranger {
+    /// Whether somebody who is there is among these.
+    pub fn is_present(&self) -> bool {
+        match self {
+            Self::AnyPod | Self::Outside(_) => true,
+            Self::Pods { has_some, .. } => *has_some,
+        }
+    }
+}
+
 /// `any pod of any namespace`, `pods with app=web of namespaces with team=a`, or a range.
 impl fmt::Display for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

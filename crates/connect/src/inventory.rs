@@ -259,11 +259,6 @@ impl Inventory {
         }
     }
 
-    /// The namespaces that the world holds, sorted.
-    pub(crate) fn declared_namespaces(&self) -> impl Iterator<Item = &str> {
-        self.namespaces.keys().map(String::as_str)
-    }
-
     /// The workload with a pod of this address.
     pub(crate) fn with_address(&self, address: IpAddr) -> Option<&(ObjectKey, u32)> {
         self.by_address.get(&address.to_canonical())

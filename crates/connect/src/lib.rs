@@ -54,7 +54,6 @@ pub use evaluate::Outcome;
 pub use exposure::{Exposed, Exposure, Stranger};
 pub use ingress::Entry;
 pub use matrix::{Matrix, Member};
-pub use overview::OfferedPort;
 pub use policy::{Defect, Direction, Tier};
 pub use ports::Connections;
 pub use profile::{Options, Profile};

@@ -181,12 +181,13 @@ impl Matrix<'_> {
         }
     }
 
-    pub(crate) fn outcome(&self, id: u32) -> &Outcome {
+    /// An outcome by the number that [`Matrix::row`] gives it.
+    pub fn outcome(&self, id: u32) -> &Outcome {
         &self.outcomes.list[id as usize]
     }
 
-    /// The outcomes of [`Matrix::to`] by number; 0 where nothing is allowed.
-    pub(crate) fn row(&mut self, member: usize) -> Vec<u32> {
+    /// The outcomes of [`Matrix::to`] by number: equal outcomes have one; 0 where nothing is allowed.
+    pub fn row(&mut self, member: usize) -> Vec<u32> {
         let mut all: Option<Vec<u32>> = None;
         for column in self.columns[member].clone() {
             let row = self.row_of(column);

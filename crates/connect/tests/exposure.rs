@@ -73,8 +73,8 @@ fn who_may_come_that_is_not_there_yet() {
     assert_eq!(
         told(&api.ingress),
         [
-            "pods with role of namespaces with kubernetes.io/metadata.name=pal-e-app: all / none",
             "pods with app=web of namespace shop: TCP 8080 / none",
+            "pods with role of namespaces with kubernetes.io/metadata.name=pal-e-app: all / none",
         ]
     );
     assert_eq!(told(&api.egress), [""; 0]);
@@ -130,9 +130,8 @@ fn what_is_known_by_name() {
     let world = support::world("names.yaml", WORLD);
     let engine = support::engine(&world, Profile::Documented);
     assert_eq!(engine.services().collect::<Vec<_>>(), [("shop", "api")]);
-    assert_eq!(engine.service_ports("shop", "api").len(), 1);
-    assert_eq!(engine.namespaces(), ["shop"]);
-    assert_eq!(engine.workloads_of("shop").count(), 3);
+    assert_eq!(engine.service_ports("shop", "api"), [(Protocol::Tcp, 80)]);
+    assert_eq!(engine.workloads_in("shop").count(), 3);
     let end = |name: &str| {
         let key = engine.workloads().find(|key| key.name == name);
         Endpoint::Workload(key.expect("a workload").clone())

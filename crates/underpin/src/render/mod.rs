@@ -5,6 +5,7 @@ mod documents;
 pub(crate) mod json;
 mod judged;
 pub(crate) mod rbac;
+pub(crate) mod reach;
 pub(crate) mod style;
 #[cfg(test)]
 mod tests;

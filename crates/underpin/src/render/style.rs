@@ -1,6 +1,7 @@
 //! Colours, sparingly: actions, severities and headings. `anstream` drops them in a pipe.
 
 use anstyle::{AnsiColor, Style};
+use underpin_connect::Verdict;
 use underpin_model::{Action, Severity};
 
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -47,6 +48,16 @@ pub(crate) fn mark(action: &Action) -> String {
         Action::Adopt => paint(CYAN, "@"),
         Action::Keep(_) => paint(DIM, "="),
     }
+}
+
+/// Whether a connection is allowed.
+pub(crate) fn verdict(verdict: Verdict) -> String {
+    let style = match verdict {
+        Verdict::Allowed => GREEN,
+        Verdict::Refused => RED,
+        Verdict::Unknown => YELLOW,
+    };
+    paint(style, &verdict.to_string())
 }
 
 pub(crate) fn severity(severity: Severity, accepted: bool) -> String {

@@ -18,7 +18,7 @@ mod step;
 
 pub(crate) use error::ErrorDocument;
 pub(crate) use explain::RulesDocument;
-pub(crate) use finding::{FindingDocument, GroupDocument};
+pub(crate) use finding::{EvidenceDocument, FindingDocument, GroupDocument};
 pub(crate) use history::{DiffDocument, HistoryDocument};
 pub(crate) use import::ImportDocument;
 pub(crate) use place::{PlaceDocument, ProblemDocument};
@@ -26,7 +26,7 @@ pub(crate) use plan::{DownDocument, FrozenDocument, RunDocument, ShownPlanDocume
 pub(crate) use rbac::RbacDocument;
 pub(crate) use result::{NothingRecordedDocument, ResultDocument};
 pub(crate) use sandbox::SandboxDocument;
-pub(crate) use schemas::text;
+pub(crate) use schemas::{stream, text};
 pub use schemas::{CommandSchema, command_schemas};
 pub(crate) use status::StatusDocument;
 

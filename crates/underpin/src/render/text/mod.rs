@@ -1,7 +1,7 @@
 //! Text for people.
 
 mod failure;
-mod findings;
+pub(crate) mod findings;
 mod history;
 mod import;
 mod plan;

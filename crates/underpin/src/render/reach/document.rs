@@ -1,0 +1,472 @@
+//! The JSON document: the types are the schema. Pairs are written as they are found out.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+};
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer, ser::SerializeSeq as _};
+use underpin_connect::{
+    Answer, Connections, Difference, Effect, Exposed, Exposure, Flow, Line, Reason, Tier, Trace,
+    Verdict,
+};
+use underpin_model::PortRef;
+
+use super::Listing;
+use crate::{
+    Exit,
+    commands::reach::{Reply, Side, SideKind, Told},
+    render::documents::{EvidenceDocument, ProblemDocument, stream, text},
+};
+
+/// The pairs of a world, or those of some ends.
+pub(crate) fn listing(listing: Listing<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut document = ReachDocument::of(listing.side);
+    let defects = listing.engine.defects().iter();
+    document.not_understood = defects.map(|defect| (&defect.evidence).into()).collect();
+    document.exposure = listing
+        .exposure
+        .as_ref()
+        .map(|all| all.iter().map(Into::into).collect());
+    document.pairs = Some(Pairs(RefCell::new(listing)));
+    stream(out, "reach", Exit::Done, document)
+}
+
+/// What was asked, pair by pair.
+pub(crate) fn answers(side: &Side, exit: Exit, told: &[Told]) -> String {
+    let mut document = ReachDocument::of(side);
+    document.answers = Some(told.iter().map(Into::into).collect());
+    text("reach", exit, document)
+}
+
+/// Who may open a connection to whom.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReachDocument<'a> {
+    /// The world that was asked; of a change, the one after it.
+    world: WorldDocument,
+    /// What was asked, where it was one question or a few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<Vec<AnswerDocument>>,
+    /// Every pair between which something is or may be allowed, where a list was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<PairDocument>>")]
+    pairs: Option<Pairs<'a>>,
+    /// With `--exposure`: how far workloads are open to what is not there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposure: Option<Vec<ExposureDocument>>,
+    /// What in policies cannot be understood.
+    not_understood: Vec<EvidenceDocument>,
+}
+
+/// A world.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WorldDocument {
+    /// Where it comes from, in a few words.
+    name: String,
+    /// What sort of place that is.
+    kind: WorldKindDocument,
+    /// Whether everything was read and understood.
+    complete: bool,
+    /// Lists that could not be read.
+    unread: Vec<String>,
+    /// What may hold more and was not looked into.
+    not_looked_into: Vec<String>,
+    /// What in files could not be understood.
+    problems: Vec<ProblemDocument>,
+}
+
+/// Where a world comes from.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum WorldKindDocument {
+    /// A live cluster.
+    Cluster,
+    /// Files: manifests, Terraform files, or a dump.
+    Files,
+    /// The manifests of a stack.
+    Stack,
+    /// Files of a revision.
+    Revision,
+}
+
+/// A pair between which something is or may be allowed.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PairDocument {
+    /// Who connects: a workload, or addresses outside of the cluster.
+    from: String,
+    /// To whom.
+    to: String,
+    /// The ports that are allowed: `all`, `none`, or such as `TCP 80,443-445,UDP 53`.
+    allowed: String,
+    /// The ports of which it is not known, likewise.
+    unknown: String,
+}
+
+/// The pairs of a listing, written as they are computed.
+pub(crate) struct Pairs<'a>(RefCell<Listing<'a>>);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut listing = self.0.borrow_mut();
+        let mut pairs = serializer.serialize_seq(None)?;
+        for beyond in listing.beyond() {
+            for (other, outcome) in &beyond.to {
+                pairs.serialize_element(&pair(&beyond.name, other, outcome))?;
+            }
+            for (other, outcome) in &beyond.from {
+                pairs.serialize_element(&pair(other, &beyond.name, outcome))?;
+            }
+        }
+        let names = listing.names();
+        listing.each(|from, to, outcome| {
+            pairs.serialize_element(&pair(&names[from], &names[to], outcome))
+        })?;
+        pairs.end()
+    }
+}
+
+fn pair(from: &str, to: &str, outcome: &underpin_connect::Outcome) -> PairDocument {
+    PairDocument {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        allowed: outcome.allowed.to_string(),
+        unknown: outcome.unknown.to_string(),
+    }
+}
+
+/// The answer for one pair of ends.
+#[derive(Serialize, JsonSchema)]
+struct AnswerDocument {
+    /// Who connects.
+    from: String,
+    /// To what.
+    to: String,
+    /// The protocol that was asked about; null for all.
+    protocol: Option<String>,
+    /// The port that was asked about; null for all.
+    port: Option<String>,
+    /// All in all; of all ports, what holds for each of them.
+    verdict: VerdictDocument,
+    /// The ports that are allowed, where all were asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
+    /// The ports of which it is not known, where all were asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+    /// Why it is unknown.
+    reasons: Vec<String>,
+    /// Connections from pod to pod: several behind a Service, and where pods of a workload differ.
+    flows: Vec<FlowDocument>,
+}
+
+/// Whether a connection is allowed.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum VerdictDocument {
+    /// It is.
+    Allowed,
+    /// It is not.
+    Refused,
+    /// That cannot be told, or depends on what was left open.
+    Unknown,
+}
+
+/// A connection from pod to pod, or to an address.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FlowDocument {
+    /// Who connects.
+    from: String,
+    /// To whom.
+    to: String,
+    /// Over which protocol.
+    protocol: String,
+    /// To which port, as the pod sees it; null where that is not known, and all were asked about.
+    port: Option<u16>,
+    /// What both directions come to.
+    verdict: VerdictDocument,
+    /// What the policies about the source say.
+    egress: TraceDocument,
+    /// What the policies about the destination say.
+    ingress: TraceDocument,
+}
+
+/// What the policies about one end say.
+#[derive(Serialize, JsonSchema)]
+struct TraceDocument {
+    /// What they come to.
+    verdict: VerdictDocument,
+    /// Why it is unknown.
+    reasons: Vec<String>,
+    /// What each of them says, in the order in which they are asked.
+    lines: Vec<LineDocument>,
+}
+
+/// What a policy, or one of its rules, says.
+#[derive(Serialize, JsonSchema)]
+struct LineDocument {
+    /// The policy, its field, and where that is written.
+    #[serde(flatten)]
+    evidence: EvidenceDocument,
+    /// The tier of the policy.
+    tier: TierDocument,
+    /// What it does.
+    effect: EffectDocument,
+    /// Which rule, from 0; null where the policy as a whole speaks.
+    rule: Option<usize>,
+    /// Which of the rule's peers, from 0.
+    peer: Option<usize>,
+    /// Which of the rule's ports, from 0.
+    port: Option<usize>,
+    /// Of a rule that is about others, what it is about.
+    miss: Option<MissDocument>,
+}
+
+/// What a rule is about instead.
+#[derive(Serialize, JsonSchema)]
+struct MissDocument {
+    /// The field that differs, and in its note how.
+    #[serde(flatten)]
+    evidence: EvidenceDocument,
+    /// How much differs: the least comes nearest.
+    unmet: usize,
+}
+
+/// A tier of policies.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum TierDocument {
+    /// AdminNetworkPolicy, and ClusterNetworkPolicy of tier Admin.
+    Admin,
+    /// NetworkPolicy.
+    Network,
+    /// BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of tier Baseline.
+    Baseline,
+}
+
+/// What a policy or a rule does with a connection.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum EffectDocument {
+    /// The policy is about the pod.
+    Selects,
+    /// The policy is perhaps about the pod.
+    MaySelect,
+    /// The rule allows it.
+    Allows,
+    /// The rule allows it, if it is about it.
+    MayAllow,
+    /// The rule denies it.
+    Denies,
+    /// The rule denies it, if it is about it.
+    MayDeny,
+    /// The rule leaves it to the next tier.
+    Passes,
+    /// The rule leaves it to the next tier, if it is about it.
+    MayPass,
+    /// The rule is about others.
+    PeerDiffers,
+    /// The rule is about other ports.
+    PortDiffers,
+}
+
+/// How far a workload is open to what is not there yet.
+#[derive(Serialize, JsonSchema)]
+struct ExposureDocument {
+    /// The workload.
+    workload: String,
+    /// Who may connect to it.
+    ingress: Vec<ExposedDocument>,
+    /// To whom it may connect.
+    egress: Vec<ExposedDocument>,
+}
+
+/// One opening.
+#[derive(Serialize, JsonSchema)]
+struct ExposedDocument {
+    /// To whom, in words.
+    to: String,
+    /// The ports that are allowed.
+    allowed: String,
+    /// The ports of which it is not known.
+    unknown: String,
+    /// Whether a pod that is there is among them.
+    present: bool,
+}
+
+impl ReachDocument<'_> {
+    fn of(side: &Side) -> Self {
+        Self {
+            world: side.into(),
+            answers: None,
+            pairs: None,
+            exposure: None,
+            not_understood: Vec::new(),
+        }
+    }
+}
+
+impl From<&Side> for WorldDocument {
+    fn from(side: &Side) -> Self {
+        Self {
+            name: side.name.clone(),
+            kind: match side.kind {
+                SideKind::Cluster => WorldKindDocument::Cluster,
+                SideKind::Files => WorldKindDocument::Files,
+                SideKind::Stack => WorldKindDocument::Stack,
+                SideKind::Revision => WorldKindDocument::Revision,
+            },
+            complete: side.problems.is_empty()
+                && side.notes.is_empty()
+                && side.world.unread.is_empty(),
+            unread: side.world.unread.iter().map(ToString::to_string).collect(),
+            not_looked_into: side.notes.clone(),
+            problems: side.problems.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Told> for AnswerDocument {
+    fn from(told: &Told) -> Self {
+        let mut document = Self {
+            from: told.from.to_string(),
+            to: told.to.to_string(),
+            protocol: None,
+            port: None,
+            verdict: told.verdict().into(),
+            allowed: None,
+            unknown: None,
+            reasons: Vec::new(),
+            flows: Vec::new(),
+        };
+        match &told.reply {
+            Reply::Port(question, answer) => {
+                document.protocol = Some(question.protocol.to_string());
+                document.port = Some(port(&question.port));
+                document.reasons = reasons(&answer.reasons);
+                document.flows = flows(answer);
+            }
+            Reply::AllPorts(outcome, of_all) => {
+                document.allowed = Some(outcome.allowed.to_string());
+                document.unknown = Some(outcome.unknown.to_string());
+                document.flows = of_all.iter().map(Into::into).collect();
+            }
+            Reply::Nothing(reason) => document.reasons = vec![reason.to_string()],
+        }
+        document
+    }
+}
+
+fn port(port: &PortRef) -> String {
+    port.to_string()
+}
+
+pub(super) fn flows(answer: &Answer) -> Vec<FlowDocument> {
+    answer.flows.iter().map(Into::into).collect()
+}
+
+pub(super) fn reasons(reasons: &[Reason]) -> Vec<String> {
+    reasons.iter().map(ToString::to_string).collect()
+}
+
+impl From<Verdict> for VerdictDocument {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Allowed => Self::Allowed,
+            Verdict::Refused => Self::Refused,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<&Flow> for FlowDocument {
+    fn from(flow: &Flow) -> Self {
+        Self {
+            from: flow.from.clone(),
+            to: flow.to.clone(),
+            protocol: flow.protocol.to_string(),
+            port: flow.port,
+            verdict: flow.verdict.into(),
+            egress: (&flow.egress).into(),
+            ingress: (&flow.ingress).into(),
+        }
+    }
+}
+
+impl From<&Trace> for TraceDocument {
+    fn from(trace: &Trace) -> Self {
+        Self {
+            verdict: trace.verdict.into(),
+            reasons: reasons(&trace.reasons),
+            lines: trace.lines.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Line> for LineDocument {
+    fn from(line: &Line) -> Self {
+        Self {
+            evidence: (&line.evidence).into(),
+            tier: match line.tier {
+                Tier::Admin => TierDocument::Admin,
+                Tier::Network => TierDocument::Network,
+                Tier::Baseline => TierDocument::Baseline,
+            },
+            effect: line.effect.into(),
+            rule: line.rule,
+            peer: line.peer,
+            port: line.port,
+            miss: line.difference.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<&Difference> for MissDocument {
+    fn from(difference: &Difference) -> Self {
+        Self {
+            evidence: (&difference.evidence).into(),
+            unmet: difference.unmet,
+        }
+    }
+}
+
+impl From<Effect> for EffectDocument {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Selects => Self::Selects,
+            Effect::MaySelect => Self::MaySelect,
+            Effect::Allows => Self::Allows,
+            Effect::MayAllow => Self::MayAllow,
+            Effect::Denies => Self::Denies,
+            Effect::MayDeny => Self::MayDeny,
+            Effect::Passes => Self::Passes,
+            Effect::MayPass => Self::MayPass,
+            Effect::PeerDiffers => Self::PeerDiffers,
+            Effect::PortDiffers => Self::PortDiffers,
+        }
+    }
+}
+
+impl From<&Exposure> for ExposureDocument {
+    fn from(exposure: &Exposure) -> Self {
+        Self {
+            workload: exposure.workload.to_string(),
+            ingress: exposure.ingress.iter().map(Into::into).collect(),
+            egress: exposure.egress.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Exposed> for ExposedDocument {
+    fn from(exposed: &Exposed) -> Self {
+        let text = |connections: &Connections| connections.to_string();
+        Self {
+            to: exposed.to.to_string(),
+            allowed: text(&exposed.outcome.allowed),
+            unknown: text(&exposed.outcome.unknown),
+            present: exposed.to.is_present(),
+        }
+    }
+}
