@@ -1,6 +1,6 @@
 //! What an engine knows by name, and what it says of two ends over all ports.
 
-use underpin_model::{ObjectKey, Protocol};
+use underpin_model::Protocol;
 
 use crate::{
     answer::Flow, engine::Engine, question::Endpoint, reason::Reason,

@@ -9,7 +9,7 @@ use underpin_connect::{Gap, Renames, holds_policies, takes_part};
 use underpin_model::{
     Action, Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Step, World, builtin_kind,
 };
-use underpin_refs::{ReferenceIndex, needs::NeedOptions};
+use underpin_refs::{NeedOptions, ReferenceIndex};
 
 use crate::{
     Acceptances, Case, Environment, NeedFate, Network, Ownership, Plan, Recorded, Simulation,

@@ -4,7 +4,7 @@ use std::{cell::OnceCell, collections::BTreeSet};
 
 use underpin_connect::{Engine, Options};
 use underpin_model::{Need, World};
-use underpin_refs::needs::{NeedOptions, needs};
+use underpin_refs::{NeedOptions, needs};
 
 use crate::connectivity::{JudgedNeed, judge_needs};
 

@@ -33,7 +33,7 @@ pub struct Survey<'a> {
 }
 
 /// What files declare, by kind and name.
-type DeclaredNames<'a> = BTreeMap<(&'a GroupKind, &'a str), Vec<&'a ObjectKey>>;
+type DeclaredNames<'a> = BTreeMap<&'a GroupKind, BTreeMap<&'a str, Vec<&'a ObjectKey>>>;
 
 impl<'a> Survey<'a> {
     /// Of files alone; what they are compared with is added with the fields.
@@ -68,12 +68,13 @@ impl<'a> Survey<'a> {
         let names = self.declared_names.get_or_init(|| {
             let mut names = DeclaredNames::new();
             for object in self.declared.objects() {
-                let key = (&object.key.kind, object.key.name.as_str());
-                names.entry(key).or_default().push(&object.key);
+                let of_kind = names.entry(&object.key.kind).or_default();
+                of_kind.entry(&object.key.name).or_default().push(&object.key);
             }
             names
         });
-        names.get(&(kind, name)).map_or(&[], Vec::as_slice)
+        let named = names.get(kind).and_then(|of_kind| of_kind.get(name));
+        named.map_or(&[], Vec::as_slice)
     }
 
     /// References in the world after.

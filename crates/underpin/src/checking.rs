@@ -14,7 +14,7 @@ use underpin_plan::{
     Network, Survey, WaitingError, applied, secret_values, sort_findings, suppression::Texts,
     survey, waiting,
 };
-use underpin_refs::needs::NeedOptions;
+use underpin_refs::NeedOptions;
 use underpin_source::{Diagnostic, git, terraform, yaml::Comment};
 
 use crate::{

@@ -5,7 +5,7 @@ use underpin_plan::{
     rules::rule,
     suppression::{Remark, Sorted, Suppressed, Suppression, sort_out, suppressions},
 };
-use underpin_refs::needs::NeedOptions;
+use underpin_refs::NeedOptions;
 use underpin_source::Diagnostic;
 
 use super::write;
