@@ -16,13 +16,11 @@ use crate::{
     policy::NamedPorts,
     profile::{Options, Profile},
     read::{
-        PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
+        NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
         pod_fields, pod_networks, service, slice,
     },
 };
 
-/// The label that every namespace has, with its name.
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// What of a world takes part in connections, policies aside.
 #[derive(Debug, Default)]
@@ -228,6 +226,13 @@ impl Inventory {
             addresses: within(&self.networks),
             node: None,
         }
+    }
+
+    /// The namespaces of which anything is known.
+    pub(crate) fn all_namespaces(&self) -> BTreeSet<&str> {
+        let held = self.by_namespace.keys();
+        let all = self.namespaces.keys().chain(held);
+        all.map(String::as_str).collect()
     }
 
     /// Whether anything of a namespace is known.

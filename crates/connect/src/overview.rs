@@ -1,9 +1,9 @@
 //! What an engine knows by name, and what it says of two ends over all ports.
 
-use underpin_model::{ObjectKey, Protocol};
+use underpin_model::Protocol;
 
 use crate::{
-    answer::Flow, engine::Engine, inventory::namespace_of, question::Endpoint, reason::Reason,
+    answer::Flow, engine::Engine, question::Endpoint, reason::Reason,
 };
 
 impl Engine {
@@ -11,21 +11,6 @@ impl Engine {
     pub fn services(&self) -> impl Iterator<Item = (&str, &str)> {
         let services = self.inventory.services.keys();
         services.map(|(namespace, name)| (namespace.as_str(), name.as_str()))
-    }
-
-    /// The protocols and ports that a Service of the world declares; none where clients choose
-    /// them, or where it is not known.
-    pub fn service_ports(&self, namespace: &str, name: &str) -> Vec<(Protocol, u16)> {
-        let id = (namespace.to_owned(), name.to_owned());
-        let service = self.inventory.services.get(&id);
-        let ports = service.into_iter().flat_map(|service| &service.ports);
-        ports.map(|port| (port.protocol, port.port)).collect()
-    }
-
-    /// The workloads of a namespace, and pods without one, sorted.
-    pub fn workloads_in<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ObjectKey> {
-        self.workloads()
-            .filter(move |key| namespace_of(key) == namespace)
     }
 
     /// What every policy says of connections between two ends over all ports of a protocol: the

@@ -112,8 +112,7 @@ pub fn export(
     into: &Utf8Path,
 ) -> Result<Exported, GitError> {
     let commit = commit_of(folder, revision)?;
-    let prefix = run(folder, "rev-parse", &["--show-prefix"])?;
-    let prefix = Utf8PathBuf::from(prefix.trim_end_matches('\n'));
+    let prefix = prefix(folder)?;
     let here = [Utf8PathBuf::from(".")];
     let asked = if paths.is_empty() { &here[..] } else { paths };
     let asked: Vec<Utf8PathBuf> = asked
@@ -156,6 +155,12 @@ pub fn export(
         files: wanted.into_iter().map(|entry| entry.path).collect(),
         left_out,
     })
+}
+
+/// Where a folder is, from the top of its repository.
+pub fn prefix(folder: &Utf8Path) -> Result<Utf8PathBuf, GitError> {
+    let prefix = run(folder, "rev-parse", &["--show-prefix"])?;
+    Ok(Utf8PathBuf::from(prefix.trim_end_matches('\n')))
 }
 
 fn commit_of(folder: &Utf8Path, revision: &str) -> Result<String, GitError> {

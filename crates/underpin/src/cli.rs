@@ -255,7 +255,7 @@ fn report(command: &str, format: Format, error: &CommandError) {
 impl Command {
     async fn run(self) -> Result<ExitCode, CommandError> {
         let exit: Exit = match self {
-            Self::Check(args) => commands::check::check(&args),
+            Self::Check(args) => commands::check::check(args).await,
             Self::Plan(args) => commands::plan::plan(args).await,
             Self::Up(args) => commands::up::up(args).await,
             Self::Down(args) => commands::down::down(args).await,
@@ -278,7 +278,7 @@ impl Command {
 
     fn format(&self) -> Format {
         match self {
-            Self::Check(args) => args.output,
+            Self::Check(args) => args.error_format(),
             Self::Plan(args) => args.target.output,
             Self::Up(args) => args.target.output,
             Self::Down(args) => args.target.output,

@@ -3,6 +3,7 @@
 //! Invariant: nothing here decides what is safe; `underpin-plan` does. Only `output` writes to
 //! standard output and standard error.
 
+mod checking;
 mod child;
 mod cli;
 mod commands;
@@ -12,6 +13,7 @@ mod exit;
 mod frozen_file;
 mod interrupt;
 mod kubeconfig_file;
+mod lines;
 mod output;
 mod progress;
 mod render;

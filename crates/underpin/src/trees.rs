@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8PathBuf;
-use underpin_model::{Object, ObjectKey, Owner, Unread, World};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use underpin_model::{FieldPath, Object, ObjectKey, Owner, Unread, World};
 use underpin_plan::{
     DeclaredEnvironment,
     why::{with_namespace, world_of},
@@ -17,6 +17,7 @@ use underpin_source::{
     stack::{Stack, find},
     terraform::{self, UnknownObject},
     tree,
+    yaml::Comment,
 };
 
 use crate::{
@@ -89,6 +90,33 @@ impl DeclaredTree {
         stacks
             .flat_map(|(stack, _)| declared_environments(stack))
             .collect()
+    }
+
+    /// Every comment, of manifests that stack files name as well.
+    pub(crate) fn comments(&self) -> impl Iterator<Item = &Comment> {
+        let stacks = self.stacks.iter();
+        let theirs = stacks.flat_map(|(_, documents)| documents.comments());
+        self.files.comments.iter().chain(theirs)
+    }
+
+    /// Whether a path holds anything that is looked at: a stack file, an object, or what may
+    /// declare some.
+    pub(crate) fn holds_any(&self, path: &Utf8Path) -> bool {
+        let files = &self.files;
+        let objects = files.objects.iter();
+        let declared = objects.filter_map(|object| object.origin.place_of(&FieldPath::root()));
+        let unknown = files.unknown.iter().map(|one| one.place.clone());
+        let opaque = files.opaque.iter().map(|one| one.place.clone());
+        let problems = self.diagnostics.iter().map(|one| one.place.clone());
+        let repeated = files.repeated.iter().map(|one| one.place.clone());
+        let mut places = declared.chain(unknown).chain(opaque).chain(problems).chain(repeated);
+        let plain: Utf8PathBuf = path
+            .components()
+            .filter(|component| *component != Utf8Component::CurDir)
+            .collect();
+        places.any(|place| Utf8Path::new(&*place.file).starts_with(&plain))
+            || stack_files(&[path.to_owned()]).is_ok_and(|files| !files.is_empty())
+            || tree::holds_terraform(path)
     }
 
     /// The clusters that the environments name; one without a name where none does.

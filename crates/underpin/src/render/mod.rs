@@ -1,5 +1,6 @@
 //! Renderers are leaves: they turn results into text or JSON and decide nothing.
 
+pub(crate) mod check;
 mod documents;
 pub(crate) mod json;
 mod judged;

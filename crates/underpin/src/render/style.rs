@@ -19,6 +19,10 @@ pub(crate) fn error(text: &str) -> String {
     paint(RED, text)
 }
 
+pub(crate) fn note(text: &str) -> String {
+    paint(CYAN, text)
+}
+
 /// The mark of what is new.
 pub(crate) fn added() -> String {
     mark(&Action::Create)

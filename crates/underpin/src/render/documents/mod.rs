@@ -1,7 +1,6 @@
 //! The JSON documents of `--output json`: types that are written and that the schemas are made
 //! from. A field is never renamed, and none goes, within a version.
 
-mod check;
 mod error;
 mod explain;
 mod failure;
@@ -17,7 +16,6 @@ mod schemas;
 mod status;
 mod step;
 
-pub(crate) use check::CheckDocument;
 pub(crate) use error::ErrorDocument;
 pub(crate) use explain::RulesDocument;
 pub(crate) use finding::{EvidenceDocument, FindingDocument, GroupDocument};

@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CheckDocument, DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument,
+    DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument,
     RbacDocument, RulesDocument, RunDocument, SandboxDocument, ShownPlanDocument, StatusDocument,
 };
 use crate::{
     Exit,
-    render::{reach::document::ReachDocument, why::WhyDocument},
+    render::{check::CheckDocument, reach::document::ReachDocument, why::WhyDocument},
 };
 
 /// The schema of the document of one command.

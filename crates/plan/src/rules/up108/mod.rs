@@ -1,4 +1,8 @@
-#![doc = include_str!("docs/UP108.md")]
+#![doc = include_str!("../docs/UP108.md")]
+
+mod files;
+
+pub(crate) use files::is_stale_in;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +23,9 @@ pub const RULE: Rule = Rule {
     code: CODE,
     name: "stale-namespace-value",
     summary: "a value names a namespace other than the one in which the thing lives after the plan",
-    documentation: include_str!("docs/UP108.md"),
-    check,
+    documentation: include_str!("../docs/UP108.md"),
+    check: Some(check),
+    survey: Some(files::survey),
 };
 
 /// A value that names the wrong namespace.

@@ -1,4 +1,6 @@
-#![doc = include_str!("docs/UP107.md")]
+#![doc = include_str!("../docs/UP107.md")]
+
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,8 +25,9 @@ pub const RULE: Rule = Rule {
     code: CODE,
     name: "dangling-reference",
     summary: "after the plan something refers to an object that will not exist where it looks for it",
-    documentation: include_str!("docs/UP107.md"),
-    check,
+    documentation: include_str!("../docs/UP107.md"),
+    check: Some(check),
+    survey: Some(files::survey),
 };
 
 /// Everything that looks for one object that will not be there.
