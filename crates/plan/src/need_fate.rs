@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_connect::{Effect, Line, Reason, Renames, Verdict, allowed_by};
 use underpin_model::{
-    Confidence, Consumer, Evidence, Finding, Need, ObjectKey, PortRef, Protocol, Severity,
-    Supplier,
+    Confidence, Consumer, Evidence, Finding, Need, ObjectKey, PortRef, Protocol, Severity, Supplier,
 };
 
 use crate::{
@@ -52,12 +51,18 @@ pub fn need_fates(
         .collect();
     let mut former = BTreeMap::new();
     if let Some(before) = before.filter(|_| !open.is_empty()) {
-        let old_names: BTreeMap<&str, &str> = renames.iter().map(|(old, new)| (new, old)).collect();
         let there: BTreeSet<Identity<'_>> = before.needs().iter().map(identity).collect();
-        let then = open.iter().map(|judged| by_old_names(&judged.need, &old_names));
-        let then = then.enumerate().filter(|(_, need)| there.contains(&identity(need)));
+        let then = open
+            .iter()
+            .map(|judged| by_old_names(&judged.need, renames));
+        let then = then
+            .enumerate()
+            .filter(|(_, need)| there.contains(&identity(need)));
         let (at, needs): (Vec<usize>, Vec<Need>) = then.unzip();
-        former = at.into_iter().zip(judge_needs(before.engine(), &needs)).collect();
+        former = at
+            .into_iter()
+            .zip(judge_needs(before.engine(), &needs))
+            .collect();
     }
     let fates = open.into_iter().enumerate().map(|(at, judged)| NeedFate {
         now: judged.clone(),
@@ -73,10 +78,20 @@ fn identity(need: &Need) -> Identity<'_> {
     (&need.from, &need.to, need.protocol, &need.port)
 }
 
-fn by_old_names(need: &Need, old_names: &BTreeMap<&str, &str>) -> Need {
+/// The need as it was called before namespaces were renamed.
+pub fn by_old_names(need: &Need, renames: &Renames) -> Need {
+    with_names(need, &renames.iter().map(|(old, new)| (new, old)).collect())
+}
+
+/// The need as it is called after namespaces were renamed.
+pub fn by_new_names(need: &Need, renames: &Renames) -> Need {
+    with_names(need, &renames.iter().collect())
+}
+
+fn with_names(need: &Need, names: &BTreeMap<&str, &str>) -> Need {
     let name = |name: &String| {
-        let old = old_names.get(name.as_str());
-        old.map_or_else(|| name.clone(), |old| (*old).to_owned())
+        let other = names.get(name.as_str());
+        other.map_or_else(|| name.clone(), |other| (*other).to_owned())
     };
     let key = |key: &ObjectKey| ObjectKey {
         namespace: key.namespace.as_ref().map(name),
@@ -85,7 +100,10 @@ fn by_old_names(need: &Need, old_names: &BTreeMap<&str, &str>) -> Need {
     Need {
         from: match &need.from {
             Consumer::Workload(workload) => Consumer::Workload(key(workload)),
-            Consumer::Named { namespace, name: of } => Consumer::Named {
+            Consumer::Named {
+                namespace,
+                name: of,
+            } => Consumer::Named {
                 namespace: name(namespace),
                 name: of.clone(),
             },
@@ -93,7 +111,10 @@ fn by_old_names(need: &Need, old_names: &BTreeMap<&str, &str>) -> Need {
             other => other.clone(),
         },
         to: match &need.to {
-            Supplier::Service { namespace, name: of } => Supplier::Service {
+            Supplier::Service {
+                namespace,
+                name: of,
+            } => Supplier::Service {
                 namespace: name(namespace),
                 name: of.clone(),
             },
@@ -129,7 +150,7 @@ impl NeedFate {
     }
 
     /// What UP406 says of it, if it does.
-    pub(crate) fn lost(&self) -> Option<Finding> {
+    pub fn lost(&self) -> Option<Finding> {
         let finding = match (self.told()?, self.now.verdict) {
             (Told::Lost, Verdict::Unknown) => {
                 let message = format!(
@@ -156,7 +177,7 @@ impl NeedFate {
     }
 
     /// What UP401 says of it, if it does.
-    pub(crate) fn refused(&self) -> Option<Finding> {
+    pub fn refused(&self) -> Option<Finding> {
         let (severity, already) = match self.told()? {
             Told::Lost => return None,
             Told::Refused => (self.weight(), ""),
@@ -205,7 +226,7 @@ impl NeedFate {
     }
 
     /// What allowed it before, where it is refused now.
-    fn formerly_allowing(&self) -> Vec<&Line> {
+    pub fn formerly_allowing(&self) -> Vec<&Line> {
         let mut lines: Vec<&Line> = Vec::new();
         let former = self.before.iter().flat_map(|before| &before.judgements);
         for (was, is) in former.zip(&self.now.judgements) {
@@ -267,7 +288,9 @@ impl NeedFate {
         } else if !policies.is_empty() {
             help.push(format!("allow it in {}", policies.join(" or ")));
         }
-        help.push("if it is not needed any more, remove what says so, at the place shown".to_owned());
+        help.push(
+            "if it is not needed any more, remove what says so, at the place shown".to_owned(),
+        );
         help
     }
 }

@@ -1,7 +1,9 @@
 //! Who may open a connection to whom: one question, everybody, or what a change makes of it.
 
 mod answers;
+mod change;
 mod ends;
+mod needs;
 mod sides;
 
 use std::net::IpAddr;
@@ -9,10 +11,16 @@ use std::net::IpAddr;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use underpin_connect::{AddressRange, Engine, Options, Profile, Verdict};
-use underpin_model::World;
+use underpin_model::{Need, World};
+use underpin_plan::Network;
+use underpin_refs::NeedOptions;
 
-pub(crate) use self::answers::{Reply, Told};
-pub(crate) use self::sides::{Side, SideKind, holds_no_policy};
+pub(crate) use self::{
+    answers::{Reply, Told},
+    change::Comparison,
+    needs::Needs,
+    sides::{Side, SideKind, holds_no_policy},
+};
 use super::write;
 use crate::{
     Exit,
@@ -28,6 +36,10 @@ use crate::{
 /// it, and what comes nearest where none allows it. With FROM alone: whom it may reach, and who may
 /// reach it. With neither: everybody to everybody. A connection is always a new one: what network
 /// plugins make of those that exist differs.
+///
+/// With --before and --after, or --changed: what a change does to connections, needs that are lost
+/// first, each with the place of what allowed it. A namespace that was renamed with what is in it is
+/// the same namespace.
 ///
 /// An end is written NAMESPACE/NAME, KIND/NAMESPACE/NAME, service/NAMESPACE/NAME, as a namespace, an
 /// address, a host, or ingress for whatever serves Ingresses; a port as :5432, :http or :53/udp.
@@ -51,6 +63,33 @@ pub(crate) struct ReachArgs {
     /// a cluster.
     #[arg(long)]
     declared: bool,
+    /// The world before a change: a folder, a file, a revision of the repository, a context, or live
+    /// for the current cluster.
+    #[arg(long, value_name = "WORLD", value_parser = given, conflicts_with_all = ["from", "exposure", "changed"])]
+    before: Option<String>,
+    /// The world after it; without it the files of the current folder, or of --path.
+    #[arg(long, value_name = "WORLD", value_parser = given, requires = "before")]
+    after: Option<String>,
+    /// Two revisions: what the change between them does.
+    #[arg(long, value_name = "REV..REV", value_parser = revisions, conflicts_with_all = ["from", "exposure"])]
+    changed: Option<(String, String)>,
+    /// Of revisions and of the current folder, these files and folders alone; may be repeated.
+    #[arg(long = "path", value_name = "PATH")]
+    paths: Vec<Utf8PathBuf>,
+    /// List what needs a connection to what, refused needs first; exit with 3 if one is refused that
+    /// is no guess.
+    #[arg(long, conflicts_with_all = ["to", "exposure", "before", "changed"])]
+    show_needs: bool,
+    /// A file of needs that the objects do not show, such as of consumers in other repositories; may
+    /// be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "exposure"])]
+    needs: Vec<Utf8PathBuf>,
+    /// Recorded flows: JSON lines as `hubble observe --output jsonpb` prints them; may be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "exposure"])]
+    flows: Vec<Utf8PathBuf>,
+    /// The domain of the cluster, where it is not cluster.local.
+    #[arg(long, value_name = "DOMAIN", value_parser = given)]
+    cluster_domain: Option<String>,
     /// The network that pods get their addresses from, such as 10.42.0.0/16, where the world does
     /// not say; may be repeated.
     #[arg(long, value_name = "CIDR", value_parser = block)]
@@ -147,6 +186,20 @@ impl Expected {
     }
 }
 
+/// `REV..REV`; what is left out is the current revision.
+fn revisions(text: &str) -> Result<(String, String), String> {
+    let Some((before, after)) = text.split_once("..") else {
+        return Err("write REV..REV, such as main..HEAD".to_owned());
+    };
+    if after.starts_with('.') {
+        return Err(
+            "write REV..REV with two dots; `git merge-base` tells where branches parted".to_owned(),
+        );
+    }
+    let or_head = |name: &str| if name.is_empty() { "HEAD" } else { name }.to_owned();
+    Ok((or_head(before), or_head(after)))
+}
+
 fn block(text: &str) -> Result<AddressRange, String> {
     let single = || text.parse::<IpAddr>().ok().map(AddressRange::single);
     AddressRange::block(text)
@@ -155,8 +208,15 @@ fn block(text: &str) -> Result<AddressRange, String> {
 }
 
 pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
+    let given = given_needs(&args)?;
+    if let Some((before, after)) = compared(&args).await? {
+        return change(&args, (before, after), &given).await;
+    }
     let side = sides::asked(&args).await?;
-    let engine = engine(&args, &side.world);
+    if args.show_needs || !args.needs.is_empty() || !args.flows.is_empty() {
+        return needs_of(&args, &side, &given);
+    }
+    let engine = Engine::new(&side.world, &options(&args));
     if args.to.is_some() {
         return question(&args, &side, &engine);
     }
@@ -177,15 +237,104 @@ pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-fn engine(args: &ReachArgs, world: &World) -> Engine {
-    let options = Options {
+fn options(args: &ReachArgs) -> Options {
+    Options {
         profile: match args.profile {
             ProfileName::Documented => Profile::Documented,
             ProfileName::NpGuard => Profile::NpGuard,
         },
         pod_networks: args.pod_cidr.clone(),
+    }
+}
+
+fn need_options(args: &ReachArgs) -> NeedOptions {
+    NeedOptions {
+        cluster_domain: args.cluster_domain.clone(),
+        ..NeedOptions::default()
+    }
+}
+
+/// The two worlds of a change, where one is asked about; declared files next to another world are
+/// what the next apply makes of it.
+async fn compared(args: &ReachArgs) -> Result<Option<(Side, Side)>, CommandError> {
+    if let Some((before, after)) = &args.changed {
+        let before = sides::of_revision(args, before)?;
+        return Ok(Some((before, sides::of_revision(args, after)?)));
+    }
+    if let Some(before) = &args.before {
+        let before = sides::named(args, before).await?;
+        let after = match &args.after {
+            Some(after) => sides::named(args, after).await?,
+            None => sides::of_current_folder(args)?,
+        };
+        return Ok(Some((before, after)));
+    }
+    match &args.against {
+        Some(against) if args.declared => {
+            let before = sides::named(args, against).await?;
+            Ok(Some((before, sides::declared(args)?)))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn change(
+    args: &ReachArgs,
+    (mut before, mut after): (Side, Side),
+    given: &[Need],
+) -> Result<Exit, CommandError> {
+    let is_drift = args.before.is_none() && args.changed.is_none();
+    if !is_drift && let Some(against) = &args.against {
+        let base = sides::named(args, against).await?;
+        change::laid_over(&base.world, &mut before.world, &mut after.world);
+        after.notes.extend(base.notes);
+    }
+    let known = change::Known {
+        given,
+        needs: need_options(args),
+        connect: options(args),
     };
-    Engine::new(world, &options)
+    let comparison = Comparison::new(&before, &after, is_drift, &known);
+    let blocks = comparison
+        .findings
+        .iter()
+        .any(underpin_model::Finding::blocks);
+    let exit = if blocks { Exit::Blocked } else { Exit::Done };
+    let text = match args.output {
+        ReachFormat::Text => render::reach::change::text(&comparison),
+        ReachFormat::Json => render::reach::document::change(&comparison, exit),
+        ReachFormat::Csv => render::reach::change::csv(&comparison),
+        ReachFormat::Dot | ReachFormat::Html => return Err(no_such_form("a change")),
+    };
+    write(&after.masked(before.masked(text)))?;
+    Ok(exit)
+}
+
+fn needs_of(args: &ReachArgs, side: &Side, given: &[Need]) -> Result<Exit, CommandError> {
+    let options_of_needs = need_options(args);
+    let network = Network::new(&side.world, given, &options_of_needs).with_options(options(args));
+    let only = match &args.from {
+        Some(from) => Some(ends::Names::new(network.engine(), &side.world).source(from)?),
+        None => None,
+    };
+    let needs = Needs::of(&network, only.as_deref());
+    let blocks = needs.findings.iter().any(underpin_model::Finding::blocks);
+    let exit = if blocks { Exit::Blocked } else { Exit::Done };
+    let text = match args.output {
+        ReachFormat::Text => render::reach::needs::text(side, &needs),
+        ReachFormat::Json => render::reach::document::needs(side, exit, &needs),
+        ReachFormat::Csv => render::reach::needs::csv(&needs),
+        ReachFormat::Dot | ReachFormat::Html => return Err(no_such_form("needs")),
+    };
+    write(&side.masked(text))?;
+    Ok(exit)
+}
+
+fn no_such_form(what: &str) -> CommandError {
+    CommandError::usage(
+        format!("dot and html are forms of the list of all pairs, and not of {what}"),
+        "take --output text, json or csv",
+    )
 }
 
 /// One question, or as many as there are pairs of what its ends mean.
@@ -213,6 +362,11 @@ fn question(args: &ReachArgs, side: &Side, engine: &Engine) -> Result<Exit, Comm
     };
     write(&side.masked(text))?;
     Ok(exit)
+}
+
+/// The needs that somebody knows beside the worlds.
+fn given_needs(_args: &ReachArgs) -> Result<Vec<Need>, CommandError> {
+    Ok(Vec::new())
 }
 
 fn unwritten(source: std::io::Error) -> CommandError {

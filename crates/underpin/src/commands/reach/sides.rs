@@ -87,6 +87,20 @@ pub(super) async fn named(args: &ReachArgs, text: &str) -> Result<Side, CommandE
     }
 }
 
+/// Reads a revision of the repository that the current folder is in.
+pub(super) fn of_revision(args: &ReachArgs, name: &str) -> Result<Side, CommandError> {
+    revision(args, &here()?, name)
+}
+
+/// Reads the files of the current folder, or what of them is asked for.
+pub(super) fn of_current_folder(args: &ReachArgs) -> Result<Side, CommandError> {
+    if args.paths.is_empty() {
+        files(args, &[Utf8PathBuf::from(".")])
+    } else {
+        files(args, &args.paths)
+    }
+}
+
 /// Reads the one world that is asked where no two are compared.
 pub(super) async fn asked(args: &ReachArgs) -> Result<Side, CommandError> {
     match &args.against {

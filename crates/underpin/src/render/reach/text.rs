@@ -8,7 +8,7 @@ use std::{
 use underpin_connect::{
     Answer, Difference, Exposed, Flow, Outcome, Reason, Target, Trace, Verdict,
 };
-use underpin_model::{Evidence, wording};
+use underpin_model::wording;
 
 use super::{Listing, listing::Grouped, sources::in_few_words};
 use crate::{
@@ -198,7 +198,9 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         | Reason::BlockOfPods
         | Reason::DomainName(_)
         | Reason::AddressesDiffer
-        | Reason::BackendsDiffer => return None,
+        | Reason::BackendsDiffer
+        | Reason::ConsumersDiffer(_) => return None,
+        Reason::PortsDiffer(_) => "say which port is meant: declare it in a needs file",
     })
 }
 
@@ -378,12 +380,4 @@ fn exposed(way: &str, all: &[Exposed], out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "    {way} {}: {}{so}", one.to, on_ports(&one.outcome))?;
     }
     Ok(())
-}
-
-/// Evidence in the middle of a sentence: the place in a file, else object and field.
-pub(super) fn place_of(evidence: &Evidence) -> String {
-    match &evidence.place {
-        Some(place) => format!("{place} {} {}", evidence.object, evidence.path),
-        None => format!("{} {}", evidence.object, evidence.path),
-    }
 }
