@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use underpin_connect::{AddressRange, Engine, Options, Profile, Verdict};
-use underpin_model::{Need, World};
+use underpin_model::Need;
 use underpin_plan::Network;
 use underpin_refs::NeedOptions;
 
