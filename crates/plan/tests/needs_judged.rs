@@ -127,6 +127,7 @@ fn r5_2_the_need_alone_is_refused_by_the_files_as_they_are() {
     // The operator's pods may listen on another port than the Service.
     assert!(!mended.reasons.is_empty());
     let any_port = vec![
+        namespace("pal-e-docs"),
         namespace("postgres"),
         allow("postgres", &["pal-e-docs"], None),
     ];
