@@ -3,7 +3,7 @@
 use underpin_cluster::ClusterError;
 use underpin_deploy::DeployError;
 use underpin_plan::Movement;
-use underpin_source::{Diagnostic, stack::FindError};
+use underpin_source::{Diagnostic, git::GitError, stack::FindError};
 
 use crate::Exit;
 

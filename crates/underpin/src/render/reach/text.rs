@@ -195,7 +195,9 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         | Reason::BlockOfPods
         | Reason::DomainName(_)
         | Reason::AddressesDiffer
-        | Reason::BackendsDiffer => return None,
+        | Reason::BackendsDiffer
+        | Reason::PortsDiffer(_)
+        | Reason::ConsumersDiffer(_) => return None,
     })
 }
 
