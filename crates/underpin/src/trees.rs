@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{FieldPath, Object, ObjectKey, Owner, Unread, World};
+use underpin_model::{FieldPath, ObjectKey, Owner, Unread, World};
 use underpin_plan::{
     DeclaredEnvironment,
     why::{with_namespace, world_of},

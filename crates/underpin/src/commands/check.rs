@@ -1,4 +1,4 @@
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use underpin_model::{Finding, Place, Severity};
 use underpin_plan::{
@@ -114,6 +114,7 @@ pub(crate) async fn check(args: CheckArgs) -> Result<Exit, CommandError> {
         }
         None => None,
     };
+    let needs = Vec::new();
     let question = Question {
         paths: &args.paths,
         variable_files: &args.var_file,
