@@ -61,7 +61,7 @@ pub(crate) struct ReachArgs {
     against: Option<String>,
     /// Ask the manifests of a stack instead of a cluster: of one environment, or of all that share
     /// a cluster.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["before", "changed"])]
     declared: bool,
     /// The world before a change: a folder, a file, a revision of the repository, a context, or live
     /// for the current cluster.
@@ -208,6 +208,7 @@ fn block(text: &str) -> Result<AddressRange, String> {
 }
 
 pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
+    refuse_idle_flags(&args)?;
     let given = given_needs(&args)?;
     if let Some((before, after)) = compared(&args).await? {
         return change(&args, (before, after), &given).await;
@@ -235,6 +236,23 @@ pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
     })
     .map_err(unwritten)?;
     Ok(Exit::Done)
+}
+
+/// A flag that would do nothing was meant to do something.
+fn refuse_idle_flags(args: &ReachArgs) -> Result<(), CommandError> {
+    if !args.variables.variables.is_empty() && !args.declared {
+        return Err(CommandError::usage(
+            "--var is for the manifests of a stack, and none are read",
+            "add --declared to ask the manifests of a stack",
+        ));
+    }
+    if !args.paths.is_empty() && args.before.is_none() && args.changed.is_none() {
+        return Err(CommandError::usage(
+            "--path narrows revisions and the current folder, and neither is read",
+            "name the files with --against, or compare with --before or --changed",
+        ));
+    }
+    Ok(())
 }
 
 fn options(args: &ReachArgs) -> Options {
