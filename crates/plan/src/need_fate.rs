@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_connect::{Effect, Line, Reason, Renames, Verdict, allowed_by};
+use underpin_connect::{Effect, Flow, Line, Reason, Renames, Trace, Verdict, allowed_by};
 use underpin_model::{
     Confidence, Consumer, Evidence, Finding, Need, ObjectKey, PortRef, Protocol, Severity, Supplier,
 };
@@ -133,9 +133,27 @@ impl NeedFate {
             (Some(Verdict::Allowed), Verdict::Refused) => Some(Told::Lost),
             (Some(Verdict::Allowed), Verdict::Unknown) => self.is_doubtful().then_some(Told::Lost),
             (Some(Verdict::Refused), Verdict::Refused) => Some(Told::StillRefused),
+            (Some(Verdict::Unknown), Verdict::Refused) if self.was_let_pass() => Some(Told::Lost),
             (None | Some(Verdict::Unknown), Verdict::Refused) => Some(Told::Refused),
             (_, Verdict::Unknown) => None,
         }
+    }
+
+    /// Whether what refuses it now let it pass before: of a consumer that another repository declares,
+    /// the policies on its own side are not known, then as now.
+    fn was_let_pass(&self) -> bool {
+        let flows = |judged: &JudgedNeed| -> Vec<Flow> {
+            let answers = judged.judgements.iter().map(|one| &one.answer);
+            answers.flat_map(|answer| answer.flows.clone()).collect()
+        };
+        let (then, now) = (self.before.as_ref().map(flows).unwrap_or_default(), flows(&self.now));
+        let sides: [fn(&Flow) -> &Trace; 2] = [|flow| &flow.egress, |flow| &flow.ingress];
+        let mut changed = sides.into_iter().filter(|side| {
+            let refuses = now.iter().any(|flow| side(flow).verdict == Verdict::Refused);
+            let passed = then.iter().all(|flow| side(flow).verdict == Verdict::Allowed);
+            refuses && passed
+        });
+        !then.is_empty() && changed.next().is_some()
     }
 
     /// Whether policies make it unknown. That nothing answers any more is UP107's to tell.
@@ -163,9 +181,14 @@ impl NeedFate {
                 finding
             }
             (Told::Lost, _) => {
+                let was = self.before.as_ref().map(|before| before.verdict);
+                let was = match was {
+                    Some(Verdict::Unknown) => "was let pass by what is known of it",
+                    _ => "was allowed",
+                };
                 let message = format!(
-                    "{} was allowed, and a new connection is refused by {}; one that is open may \
-                     live on until the next restart",
+                    "{} {was}, and a new connection is refused by {}; one that is open may live on \
+                     until the next restart",
                     self.now.need,
                     self.refused_by()
                 );

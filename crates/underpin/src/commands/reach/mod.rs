@@ -14,6 +14,7 @@ use underpin_connect::{AddressRange, Engine, Options, Profile, Verdict};
 use underpin_model::Need;
 use underpin_plan::Network;
 use underpin_refs::NeedOptions;
+use underpin_source::{Diagnostic, flows, needs_file};
 
 pub(crate) use self::{
     answers::{Reply, Told},
@@ -24,7 +25,7 @@ pub(crate) use self::{
 use super::write;
 use crate::{
     Exit,
-    cli::{VariableArgs, given},
+    cli::{VariableArgs, given as given_text},
     error::CommandError,
     output,
     render::{self, reach::Listing},
@@ -50,14 +51,14 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct ReachArgs {
     /// Who connects.
-    #[arg(value_name = "FROM", value_parser = given)]
+    #[arg(value_name = "FROM", value_parser = given_text)]
     from: Option<String>,
     /// To what, and on which port; without a port, which ports are allowed.
-    #[arg(value_name = "TO[:PORT]", value_parser = given)]
+    #[arg(value_name = "TO[:PORT]", value_parser = given_text)]
     to: Option<String>,
     /// What to ask instead of a cluster: files or folders of manifests or Terraform files, a dump as
     /// `kubectl get -A -o yaml` prints it, - for standard input, a revision, or a context.
-    #[arg(long, value_name = "FILE|DIR|CONTEXT", value_parser = given)]
+    #[arg(long, value_name = "FILE|DIR|CONTEXT", value_parser = given_text)]
     against: Option<String>,
     /// Ask the manifests of a stack instead of a cluster: of one environment, or of all that share
     /// a cluster.
@@ -65,10 +66,10 @@ pub(crate) struct ReachArgs {
     declared: bool,
     /// The world before a change: a folder, a file, a revision of the repository, a context, or live
     /// for the current cluster.
-    #[arg(long, value_name = "WORLD", value_parser = given, conflicts_with_all = ["from", "exposure", "changed"])]
+    #[arg(long, value_name = "WORLD", value_parser = given_text, conflicts_with_all = ["from", "exposure", "changed"])]
     before: Option<String>,
     /// The world after it; without it the files of the current folder, or of --path.
-    #[arg(long, value_name = "WORLD", value_parser = given, requires = "before")]
+    #[arg(long, value_name = "WORLD", value_parser = given_text, requires = "before")]
     after: Option<String>,
     /// Two revisions: what the change between them does.
     #[arg(long, value_name = "REV..REV", value_parser = revisions, conflicts_with_all = ["from", "exposure"])]
@@ -88,7 +89,7 @@ pub(crate) struct ReachArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "exposure"])]
     flows: Vec<Utf8PathBuf>,
     /// The domain of the cluster, where it is not cluster.local.
-    #[arg(long, value_name = "DOMAIN", value_parser = given)]
+    #[arg(long, value_name = "DOMAIN", value_parser = given_text)]
     cluster_domain: Option<String>,
     /// The network that pods get their addresses from, such as 10.42.0.0/16, where the world does
     /// not say; may be repeated.
@@ -121,10 +122,10 @@ pub(crate) struct ReachTarget {
     #[arg(short, long, value_name = "FILE")]
     file: Option<Utf8PathBuf>,
     /// The environment of the stack.
-    #[arg(short, long, value_name = "NAME", value_parser = given)]
+    #[arg(short, long, value_name = "NAME", value_parser = given_text)]
     environment: Option<String>,
     /// The kubeconfig context.
-    #[arg(long, value_name = "NAME", value_parser = given)]
+    #[arg(long, value_name = "NAME", value_parser = given_text)]
     context: Option<String>,
     /// The kubeconfig file, instead of KUBECONFIG and the home directory's.
     #[arg(long, value_name = "FILE")]
@@ -209,13 +210,15 @@ fn block(text: &str) -> Result<AddressRange, String> {
 
 pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
     refuse_idle_flags(&args)?;
-    let given = given_needs(&args)?;
-    if let Some((before, after)) = compared(&args).await? {
-        return change(&args, (before, after), &given).await;
+    let given = given(&args)?;
+    if let Some((before, mut after)) = compared(&args).await? {
+        after.problems.extend(given.problems);
+        return change(&args, (before, after), &given.needs).await;
     }
-    let side = sides::asked(&args).await?;
+    let mut side = sides::asked(&args).await?;
+    side.problems.extend(given.problems);
     if args.show_needs || !args.needs.is_empty() || !args.flows.is_empty() {
-        return needs_of(&args, &side, &given);
+        return needs_of(&args, &side, &given.needs);
     }
     let engine = Engine::new(&side.world, &options(&args));
     if args.to.is_some() {
@@ -382,9 +385,33 @@ fn question(args: &ReachArgs, side: &Side, engine: &Engine) -> Result<Exit, Comm
     Ok(exit)
 }
 
-/// The needs that somebody knows beside the worlds.
-fn given_needs(_args: &ReachArgs) -> Result<Vec<Need>, CommandError> {
-    Ok(Vec::new())
+/// What is known beside the worlds.
+struct Given {
+    needs: Vec<Need>,
+    /// What of recorded flows could not be understood.
+    problems: Vec<Diagnostic>,
+}
+
+/// A need that was not understood would be taken for met: that ends it. Of flows, there are others.
+fn given(args: &ReachArgs) -> Result<Given, CommandError> {
+    let (mut needs, mut wrong, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for file in &args.needs {
+        let (declared, diagnostics) = needs_file::read(file);
+        needs.extend(declared);
+        wrong.extend(diagnostics);
+    }
+    if !wrong.is_empty() {
+        return Err(CommandError::Declared {
+            summary: "the needs cannot all be read".to_owned(),
+            diagnostics: wrong,
+        });
+    }
+    for file in &args.flows {
+        let seen = flows::read(file);
+        needs.extend(seen.needs);
+        problems.extend(seen.diagnostics);
+    }
+    Ok(Given { needs, problems })
 }
 
 fn unwritten(source: std::io::Error) -> CommandError {
