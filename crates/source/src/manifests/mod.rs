@@ -9,8 +9,8 @@ mod render;
 mod walk;
 
 pub use crate::substitute::{Variable, Variables};
-pub(crate) use read::read_text;
 pub use read::{Documents, STANDARD_INPUT, read, read_paths, read_text_as};
+pub(crate) use read::{read_text, start_of};
 pub(crate) use render::{dumped, objects_of_text};
 pub use render::{render, uses_variable};
 pub(crate) use walk::{Walk, walk};

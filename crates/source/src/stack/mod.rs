@@ -4,13 +4,11 @@
 //! what the program accepts cannot drift apart.
 
 mod load;
-mod schema;
 mod types;
 mod variables;
 
 pub use load::{LoadError, Stack, load, parse};
-pub use schema::json_schema;
 pub use types::{
     ApiVersion, Environment, IgnoreFields, Limits, Metadata, RESERVED_VARIABLES, SecretSource,
-    Source, StackFile, StackKind, StackSpec,
+    Source, StackFile, StackKind, StackSpec, json_schema,
 };
