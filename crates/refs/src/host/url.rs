@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::Standing;
 
+/// Longest URL that is looked at as a whole, in bytes; text without a space may be of any length.
+const LONGEST_WORD: usize = 4096;
+
 /// The hosts of all URLs of a text.
 #[derive(Debug, Default)]
 pub(crate) struct Authorities<'a> {
@@ -67,8 +70,7 @@ fn oracle<'a>(text: &'a str, found: &mut Authorities<'a>) {
     const PREFIX: &str = "jdbc:oracle:";
     for (at, _) in text.match_indices(PREFIX) {
         let begin = at + PREFIX.len();
-        let word = &text[begin..];
-        let word = &word[..word.find(ends_a_word).unwrap_or(word.len())];
+        let word = word_of(&text[begin..]);
         let Some(user) = word.rfind('@') else {
             continue;
         };
@@ -83,7 +85,9 @@ fn oracle<'a>(text: &'a str, found: &mut Authorities<'a>) {
 fn go_mysql<'a>(text: &'a str, found: &mut Authorities<'a>) {
     const SEPARATOR: &str = "@tcp(";
     for (at, _) in text.match_indices(SEPARATOR) {
-        let begin = text[..at].rfind(ends_a_word).map_or(0, |before| before + 1);
+        let before = text[..at].char_indices().rev().take(LONGEST_WORD);
+        let mut user = before.take_while(|(_, c)| !ends_a_word(*c));
+        let begin = user.by_ref().last().map_or(at, |(begin, _)| begin);
         found.users.push(begin..at + 1);
         found.hosts.push((at + SEPARATOR.len(), "mysql"));
     }
@@ -100,7 +104,7 @@ fn scheme_before(text: &str, end: usize) -> &str {
 /// Where in what follows `://` the hosts begin and end. A password may hold what should be escaped
 /// in it: then the last `@` counts. Where it cannot be told what is a password there are no hosts.
 fn authority(rest: &str, scheme: &str, is_jdbc: bool) -> (usize, usize) {
-    let word = &rest[..rest.find(ends_a_word).unwrap_or(rest.len())];
+    let word = word_of(rest);
     let end = authority_end(word, is_jdbc);
     let plain = &word[..end];
     if let Some(at) = plain.rfind('@') {
@@ -125,6 +129,16 @@ fn authority(rest: &str, scheme: &str, is_jdbc: bool) -> (usize, usize) {
         return (word.len(), word.len());
     }
     (at + 1, at + 1 + authority_end(&word[at + 1..], is_jdbc))
+}
+
+/// The word that a text begins with, cut where it is longer than any URL.
+fn word_of(text: &str) -> &str {
+    let mut longest = text.len().min(LONGEST_WORD);
+    while !text.is_char_boundary(longest) {
+        longest -= 1;
+    }
+    let text = &text[..longest];
+    &text[..text.find(ends_a_word).unwrap_or(text.len())]
 }
 
 fn ends_a_word(c: char) -> bool {
