@@ -110,25 +110,26 @@ fn authority(rest: &str, scheme: &str, is_jdbc: bool) -> (usize, usize) {
     if let Some(at) = plain.rfind('@') {
         return (at + 1, end);
     }
-    let Some(at) = word.rfind('@').filter(|_| !is_jdbc) else {
+    let Some(at) = word.rfind('@') else {
         return (0, end);
     };
     // `user:pass/word@host` against `host:5432/db?email=a@b`.
-    let is_host = |text: &str| match text.rsplit_once(':') {
-        Some((_, port)) => port.parse::<u16>().is_ok(),
+    let is_host = |text: &str| match text.split_once(':') {
+        Some((_, port)) => text.starts_with('[') || port.parse::<u16>().is_ok_and(|port| port > 0),
         None => true,
     };
     let is_web = scheme.starts_with("http") || scheme.starts_with("ws");
-    let beyond = &word[end..at];
-    if plain.split(',').all(is_host)
-        && (is_web || beyond.contains(['?', '=']) || !plain.contains(':'))
-    {
+    let has_port = plain.contains(':');
+    let has_properties = is_jdbc && word[end..at].contains('=');
+    if !plain.split(',').all(is_host) && !is_web {
+        return (at + 1, at + 1 + authority_end(&word[at + 1..], is_jdbc));
+    }
+    // `http://registry:4873/@scope/name`.
+    let is_in_path = is_web && word[..at].ends_with('/');
+    if plain.split(',').all(is_host) && (!has_port || is_in_path || has_properties) {
         return (0, end);
     }
-    if plain.split(',').all(is_host) || is_web {
-        return (word.len(), word.len());
-    }
-    (at + 1, at + 1 + authority_end(&word[at + 1..], is_jdbc))
+    (word.len(), word.len())
 }
 
 /// The word that a text begins with, cut where it is longer than any URL.
