@@ -1,13 +1,9 @@
 //! What Ingresses forward to: connections that an ingress controller must be able to make.
 
-use serde_json::Value;
-use underpin_model::{Evidence, GroupKind, PortRef, Protocol, World};
-use underpin_refs::namespace_of;
+use underpin_model::{Evidence, GroupKind, Protocol, World};
+use underpin_refs::{ingress_backends, namespace_of};
 
-use crate::{
-    question::{Endpoint, Question, Target},
-    read::backends,
-};
+use crate::question::{Endpoint, Question, Target};
 
 /// One backend of an Ingress.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +22,7 @@ pub(crate) fn entries(world: &World) -> Vec<Entry> {
         GroupKind::new("extensions", "Ingress"),
     ] {
         for object in world.of_kind(&kind) {
-            for backend in backends(object) {
-                let Some(port) = port(&backend.port) else {
-                    continue;
-                };
+            for backend in ingress_backends(object) {
                 let note = format!("forwards to Service {}", backend.service);
                 entries.push(Entry {
                     evidence: object.evidence(backend.path, note),
@@ -40,22 +33,11 @@ pub(crate) fn entries(world: &World) -> Vec<Entry> {
                             name: backend.service,
                         },
                         protocol: Protocol::Tcp,
-                        port,
+                        port: backend.port,
                     },
                 });
             }
         }
     }
     entries
-}
-
-/// A port by number, or by name; old Ingresses may write a number as a text.
-fn port(value: &Value) -> Option<PortRef> {
-    match value {
-        Value::String(name) => Some(match name.parse() {
-            Ok(number) => PortRef::Number(number),
-            Err(_) => PortRef::Name(name.clone()),
-        }),
-        value => u16::try_from(value.as_u64()?).ok().map(PortRef::Number),
-    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use underpin_model::{GroupKind, Object, ObjectKey, World};
-use underpin_refs::{bears_pods, namespace_of};
+use underpin_refs::{bears_pods, namespace_of, operator_services};
 
 use crate::{
     addresses::AddressRange,
@@ -17,7 +17,7 @@ use crate::{
     profile::{Options, Profile},
     read::{
         NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
-        pod_fields, pod_networks, service, slice,
+        operators, pod_fields, pod_networks, service, slice,
     },
 };
 
@@ -98,6 +98,11 @@ impl Inventory {
                 object.key.name.clone(),
             );
             self.services.insert(id, service(object));
+        }
+        // What operators will make stands in no file.
+        for made in world.objects().flat_map(operator_services) {
+            let id = (made.namespace.clone(), made.name.clone());
+            self.services.entry(id).or_insert_with(|| operators(&made));
         }
         let slices = GroupKind::new("discovery.k8s.io", "EndpointSlice");
         let endpoints = GroupKind::core("Endpoints");

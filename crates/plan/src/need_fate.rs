@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_connect::{Effect, Line, Reason, Renames, Verdict, allowed_by};
+use underpin_connect::{Effect, Flow, Line, Reason, Renames, Trace, Verdict, allowed_by};
 use underpin_model::{
-    Confidence, Consumer, Evidence, Finding, Need, ObjectKey, PortRef, Protocol, Severity,
-    Supplier,
+    Confidence, Consumer, Evidence, Finding, Need, ObjectKey, PortRef, Protocol, Severity, Supplier,
 };
 
 use crate::{
@@ -55,12 +54,18 @@ pub fn need_fates(
         .collect();
     let mut former = BTreeMap::new();
     if let Some(before) = before.filter(|_| !open.is_empty()) {
-        let old_names: BTreeMap<&str, &str> = renames.iter().map(|(old, new)| (new, old)).collect();
         let there: BTreeSet<Identity<'_>> = before.needs().iter().map(identity).collect();
-        let then = open.iter().map(|judged| by_old_names(&judged.need, &old_names));
-        let then = then.enumerate().filter(|(_, need)| there.contains(&identity(need)));
+        let then = open
+            .iter()
+            .map(|judged| by_old_names(&judged.need, renames));
+        let then = then
+            .enumerate()
+            .filter(|(_, need)| there.contains(&identity(need)));
         let (at, needs): (Vec<usize>, Vec<Need>) = then.unzip();
-        former = at.into_iter().zip(judge_needs(before.engine(), &needs)).collect();
+        former = at
+            .into_iter()
+            .zip(judge_needs(before.engine(), &needs))
+            .collect();
     }
     let fates = open.into_iter().enumerate().map(|(at, judged)| NeedFate {
         now: judged.clone(),
@@ -76,10 +81,20 @@ fn identity(need: &Need) -> Identity<'_> {
     (&need.from, &need.to, need.protocol, &need.port)
 }
 
-fn by_old_names(need: &Need, old_names: &BTreeMap<&str, &str>) -> Need {
+/// The need as it was called before namespaces were renamed.
+pub fn by_old_names(need: &Need, renames: &Renames) -> Need {
+    with_names(need, &renames.iter().map(|(old, new)| (new, old)).collect())
+}
+
+/// The need as it is called after namespaces were renamed.
+pub fn by_new_names(need: &Need, renames: &Renames) -> Need {
+    with_names(need, &renames.iter().collect())
+}
+
+fn with_names(need: &Need, names: &BTreeMap<&str, &str>) -> Need {
     let name = |name: &String| {
-        let old = old_names.get(name.as_str());
-        old.map_or_else(|| name.clone(), |old| (*old).to_owned())
+        let other = names.get(name.as_str());
+        other.map_or_else(|| name.clone(), |other| (*other).to_owned())
     };
     let key = |key: &ObjectKey| ObjectKey {
         namespace: key.namespace.as_ref().map(name),
@@ -88,7 +103,10 @@ fn by_old_names(need: &Need, old_names: &BTreeMap<&str, &str>) -> Need {
     Need {
         from: match &need.from {
             Consumer::Workload(workload) => Consumer::Workload(key(workload)),
-            Consumer::Named { namespace, name: of } => Consumer::Named {
+            Consumer::Named {
+                namespace,
+                name: of,
+            } => Consumer::Named {
                 namespace: name(namespace),
                 name: of.clone(),
             },
@@ -96,7 +114,10 @@ fn by_old_names(need: &Need, old_names: &BTreeMap<&str, &str>) -> Need {
             other => other.clone(),
         },
         to: match &need.to {
-            Supplier::Service { namespace, name: of } => Supplier::Service {
+            Supplier::Service {
+                namespace,
+                name: of,
+            } => Supplier::Service {
                 namespace: name(namespace),
                 name: of.clone(),
             },
@@ -115,9 +136,27 @@ impl NeedFate {
             (Some(Verdict::Allowed), Verdict::Refused) => Some(Told::Lost),
             (Some(Verdict::Allowed), Verdict::Unknown) => self.is_doubtful().then_some(Told::Lost),
             (Some(Verdict::Refused), Verdict::Refused) => Some(Told::StillRefused),
+            (Some(Verdict::Unknown), Verdict::Refused) if self.was_let_pass() => Some(Told::Lost),
             (None | Some(Verdict::Unknown), Verdict::Refused) => Some(Told::Refused),
             (_, Verdict::Unknown) => None,
         }
+    }
+
+    /// Whether what refuses it now let it pass before: of a consumer that another repository declares,
+    /// the policies on its own side are not known, then as now.
+    fn was_let_pass(&self) -> bool {
+        let flows = |judged: &JudgedNeed| -> Vec<Flow> {
+            let answers = judged.judgements.iter().map(|one| &one.answer);
+            answers.flat_map(|answer| answer.flows.clone()).collect()
+        };
+        let (then, now) = (self.before.as_ref().map(flows).unwrap_or_default(), flows(&self.now));
+        let sides: [fn(&Flow) -> &Trace; 2] = [|flow| &flow.egress, |flow| &flow.ingress];
+        let mut changed = sides.into_iter().filter(|side| {
+            let refuses = now.iter().any(|flow| side(flow).verdict == Verdict::Refused);
+            let passed = then.iter().all(|flow| side(flow).verdict == Verdict::Allowed);
+            refuses && passed
+        });
+        !then.is_empty() && changed.next().is_some()
     }
 
     /// Whether policies make it unknown. That nothing answers any more is UP107's to tell.
@@ -132,7 +171,7 @@ impl NeedFate {
     }
 
     /// What UP406 says of it, if it does.
-    pub(crate) fn lost(&self) -> Option<Finding> {
+    pub fn lost(&self) -> Option<Finding> {
         let finding = match (self.told()?, self.now.verdict) {
             (Told::Lost, Verdict::Unknown) => {
                 let message = format!(
@@ -145,9 +184,14 @@ impl NeedFate {
                 finding
             }
             (Told::Lost, _) => {
+                let was = self.before.as_ref().map(|before| before.verdict);
+                let was = match was {
+                    Some(Verdict::Unknown) => "was let pass by what is known of it",
+                    _ => "was allowed",
+                };
                 let message = format!(
-                    "{} was allowed, and a new connection is refused by {}; one that is open may \
-                     live on until the next restart",
+                    "{} {was}, and a new connection is refused by {}; one that is open may live on \
+                     until the next restart",
                     self.now.need,
                     self.refused_by()
                 );
@@ -159,7 +203,7 @@ impl NeedFate {
     }
 
     /// What UP401 says of it, if it does.
-    pub(crate) fn refused(&self) -> Option<Finding> {
+    pub fn refused(&self) -> Option<Finding> {
         let (severity, already) = match self.told()? {
             Told::Lost => return None,
             Told::Refused => (self.weight(), ""),
@@ -208,7 +252,7 @@ impl NeedFate {
     }
 
     /// What allowed it before, where it is refused now.
-    fn formerly_allowing(&self) -> Vec<&Line> {
+    pub fn formerly_allowing(&self) -> Vec<&Line> {
         let mut lines: Vec<&Line> = Vec::new();
         let former = self.before.iter().flat_map(|before| &before.judgements);
         for (was, is) in former.zip(&self.now.judgements) {
@@ -270,7 +314,9 @@ impl NeedFate {
         } else if !policies.is_empty() {
             help.push(format!("allow it in {}", policies.join(" or ")));
         }
-        help.push("if it is not needed any more, remove what says so, at the place shown".to_owned());
+        help.push(
+            "if it is not needed any more, remove what says so, at the place shown".to_owned(),
+        );
         help
     }
 }

@@ -15,6 +15,7 @@ pub struct Network<'a> {
     /// Needs that the world does not show: declared by hand, or seen as flows.
     given: &'a [Need],
     options: &'a NeedOptions,
+    connect: Options,
     engine: OnceCell<Engine>,
     needs: OnceCell<Vec<Need>>,
     judged: OnceCell<Vec<JudgedNeed>>,
@@ -28,6 +29,7 @@ impl<'a> Network<'a> {
             world,
             given,
             options,
+            connect: Options::default(),
             engine: OnceCell::new(),
             needs: OnceCell::new(),
             judged: OnceCell::new(),
@@ -35,10 +37,16 @@ impl<'a> Network<'a> {
         }
     }
 
+    /// The same with whatever its engine is told beside the world.
+    #[must_use]
+    pub fn with_options(self, connect: Options) -> Self {
+        Self { connect, ..self }
+    }
+
     /// Its policies and pods, ready to be asked.
     pub fn engine(&self) -> &Engine {
         self.engine
-            .get_or_init(|| Engine::new(self.world, &Options::default()))
+            .get_or_init(|| Engine::new(self.world, &self.connect))
     }
 
     /// Everything that needs a connection.

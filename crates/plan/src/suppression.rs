@@ -95,7 +95,9 @@ fn parse(said: &str, place: &Place) -> Result<Vec<Suppression>, String> {
     let words = said.split_once(char::is_whitespace);
     let (verb, rest) = words.unwrap_or((said, ""));
     if verb != "allow" {
-        return Err(format!("`{MARK} {verb}` is nothing that a comment can say here"));
+        return Err(format!(
+            "`{MARK} {verb}` is nothing that a comment can say here"
+        ));
     }
     let (allowed, reason) = match rest.split_once(REASON_MARK) {
         Some((allowed, reason)) => (allowed, reason.trim()),
@@ -112,9 +114,13 @@ fn parse(said: &str, place: &Place) -> Result<Vec<Suppression>, String> {
             Some((code, subject)) => (code, Some(subject.to_owned())),
             None => (word, None),
         };
-        let code: Code = code.parse().map_err(|_| format!("`{code}` is no code of a rule"))?;
+        let code: Code = code
+            .parse()
+            .map_err(|_| format!("`{code}` is no code of a rule"))?;
         if rule(code).is_none() || code == up604::CODE {
-            return Err(format!("there is no rule {code} that a comment could suppress"));
+            return Err(format!(
+                "there is no rule {code} that a comment could suppress"
+            ));
         }
         Ok(Suppression {
             place: place.clone(),
@@ -137,7 +143,10 @@ pub fn sort_out<'o>(
     ran: impl Fn(Code) -> bool,
 ) -> Sorted {
     let begins = beginnings(objects);
-    let lines: Vec<u32> = suppressions.iter().map(|one| line_meant(one, texts)).collect();
+    let lines: Vec<u32> = suppressions
+        .iter()
+        .map(|one| line_meant(one, texts))
+        .collect();
     let mut used = vec![false; suppressions.len()];
     let mut sorted = Sorted::default();
     for finding in findings {
@@ -158,7 +167,9 @@ pub fn sort_out<'o>(
     }
     let unused = suppressions.iter().zip(used);
     let unused = unused.filter(|(one, used)| !used && ran(one.code));
-    sorted.findings.extend(unused.map(|(one, _)| nothing_there(one)));
+    sorted
+        .findings
+        .extend(unused.map(|(one, _)| nothing_there(one)));
     sorted
 }
 
@@ -237,7 +248,8 @@ fn nothing_there(suppression: &Suppression) -> Finding {
     let mut finding = Finding::new(up604::CODE, Severity::Warn, what, message);
     finding.place = Some(suppression.place.clone());
     finding.help = vec![
-        "remove the comment; if it is meant for another line, put it directly above that".to_owned(),
+        "remove the comment; if it is meant for another line, put it directly above that"
+            .to_owned(),
     ];
     finding
 }

@@ -6,7 +6,7 @@ use underpin_connect::Renames;
 use underpin_model::{Finding, GroupKind, ObjectKey, World};
 use underpin_refs::ReferenceIndex;
 
-use crate::{DeclaredEnvironment, NeedFate, Network, need_fates, judge::sort_findings, rules};
+use crate::{DeclaredEnvironment, NeedFate, Network, judge::sort_findings, need_fates, rules};
 
 /// Namespaces that every cluster has without anybody's doing.
 const OF_EVERY_CLUSTER: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -69,7 +69,10 @@ impl<'a> Survey<'a> {
             let mut names = DeclaredNames::new();
             for object in self.declared.objects() {
                 let of_kind = names.entry(&object.key.kind).or_default();
-                of_kind.entry(&object.key.name).or_default().push(&object.key);
+                of_kind
+                    .entry(&object.key.name)
+                    .or_default()
+                    .push(&object.key);
             }
             names
         });

@@ -180,7 +180,10 @@ fn before(
     })?;
     let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).map_err(|path| {
         CommandError::usage(
-            format!("the folder for temporary files, {}, is not UTF-8", path.display()),
+            format!(
+                "the folder for temporary files, {}, is not UTF-8",
+                path.display()
+            ),
             "set TMPDIR to one that is",
         )
     })?;
@@ -190,7 +193,11 @@ fn before(
     let root = root.join(prefix);
     let at_revision = |path: &Utf8PathBuf| root.join(path);
     // What is new was not there.
-    let there: Vec<Utf8PathBuf> = paths.iter().map(at_revision).filter(|path| path.exists()).collect();
+    let there: Vec<Utf8PathBuf> = paths
+        .iter()
+        .map(at_revision)
+        .filter(|path| path.exists())
+        .collect();
     let variable_files = terraform.variable_files.iter().map(at_revision);
     let options = terraform::Options {
         variable_files: variable_files.filter(|path| path.exists()).collect(),
@@ -232,7 +239,10 @@ impl Former {
     }
 
     fn change(self, examined: &Examined, old: &[Finding]) -> Change {
-        let files = examined.findings.iter().filter_map(|finding| finding.place.as_ref());
+        let files = examined
+            .findings
+            .iter()
+            .filter_map(|finding| finding.place.as_ref());
         let files: BTreeSet<&Arc<str>> = files.map(|place| &place.file).collect();
         let touched = files.into_iter().filter_map(|file| {
             let old = self.texts.get(Utf8Path::new(&**file))?;
@@ -260,7 +270,11 @@ impl Change {
 
 fn sameness(finding: &Finding) -> Sameness {
     let notes = finding.evidence.iter().map(|one| one.note.clone());
-    (finding.code.to_string(), finding.subject.clone(), notes.collect())
+    (
+        finding.code.to_string(),
+        finding.subject.clone(),
+        notes.collect(),
+    )
 }
 
 impl Examined {
@@ -284,7 +298,9 @@ impl Examined {
     /// What may declare objects and was not looked into.
     pub(crate) fn opaque(&self) -> Vec<(Place, String)> {
         let opaque = self.tree.files.opaque.iter();
-        opaque.map(|one| (one.place.clone(), one.what.clone())).collect()
+        opaque
+            .map(|one| (one.place.clone(), one.what.clone()))
+            .collect()
     }
 
     /// Hides in a finding what must not be shown.
@@ -322,7 +338,10 @@ impl Examined {
         }
         for unknown in &self.tree.files.unknown {
             let at = begins.entry(unknown.place.file.clone()).or_default();
-            let secret = unknown.kind.as_ref().is_none_or(|kind| kind.is("", "Secret"));
+            let secret = unknown
+                .kind
+                .as_ref()
+                .is_none_or(|kind| kind.is("", "Secret"));
             *at.entry(unknown.place.line).or_default() |= secret;
         }
         for (file, lines) in begins {
@@ -335,7 +354,11 @@ impl Examined {
             }
         }
         excerpts.hide_values(Mask::new(values));
-        self.tree.files.masks().iter().for_each(|mask| excerpts.hide_values(mask.clone()));
+        self.tree
+            .files
+            .masks()
+            .iter()
+            .for_each(|mask| excerpts.hide_values(mask.clone()));
         excerpts
     }
 }

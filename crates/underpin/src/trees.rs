@@ -109,7 +109,11 @@ impl DeclaredTree {
         let opaque = files.opaque.iter().map(|one| one.place.clone());
         let problems = self.diagnostics.iter().map(|one| one.place.clone());
         let repeated = files.repeated.iter().map(|one| one.place.clone());
-        let mut places = declared.chain(unknown).chain(opaque).chain(problems).chain(repeated);
+        let mut places = declared
+            .chain(unknown)
+            .chain(opaque)
+            .chain(problems)
+            .chain(repeated);
         let plain: Utf8PathBuf = path
             .components()
             .filter(|component| *component != Utf8Component::CurDir)

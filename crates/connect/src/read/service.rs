@@ -1,7 +1,8 @@
 //! Services and what stands behind them: EndpointSlices and Endpoints.
 
 use serde_json::Value;
-use underpin_model::{LabelSelector, Object, Protocol};
+use underpin_model::{LabelSelector, Object, Protocol, Requirement};
+use underpin_refs::OperatorService;
 
 use super::reader::field;
 use crate::labels::Selector;
@@ -55,6 +56,26 @@ pub(crate) fn service(object: &Object) -> ServiceFields {
                 .unwrap_or_default()
                 .to_owned()
         }),
+    }
+}
+
+/// A Service that an operator makes.
+pub(crate) fn operators(made: &OperatorService) -> ServiceFields {
+    let labels = made.pod_labels.iter();
+    let labels = labels.map(|(key, value)| Requirement::In(key.clone(), vec![value.clone()]));
+    let ports = made.ports.iter();
+    ServiceFields {
+        ports: ports
+            .map(|(port, target)| ServicePort {
+                name: None,
+                protocol: Protocol::Tcp,
+                port: *port,
+                target: TargetPort::Number(*target),
+            })
+            .collect(),
+        selector: Some(Selector::Readable(LabelSelector(labels.collect()))),
+        headless: made.headless,
+        external_name: None,
     }
 }
 

@@ -80,9 +80,7 @@ fn finding(namespace: &Object, lists: &AllowLists, unread: Option<&Unread>) -> F
             "add it to the list of each policy whose pods it connects to: a peer with \
              namespaceSelector `kubernetes.io/metadata.name: {name}`"
         ),
-        format!(
-            "if it needs none of them, write so above it: `# underpin: allow {CODE} -- why`"
-        ),
+        format!("if it needs none of them, write so above it: `# underpin: allow {CODE} -- why`"),
     ];
     finding
 }

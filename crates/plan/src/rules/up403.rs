@@ -9,12 +9,8 @@ use underpin_model::{
 use underpin_refs::bears_pods;
 
 use crate::{
-    Context, Survey,
-    context::with_places,
-    dangling::is_declared,
-    rules::Rule,
-    survey::is_of_every_cluster,
-    wording::list,
+    Context, Survey, context::with_places, dangling::is_declared, rules::Rule,
+    survey::is_of_every_cluster, wording::list,
 };
 
 /// The rule's code.
@@ -118,7 +114,9 @@ fn named(
     let mut finding = told(gap, what);
     finding.unknown = true;
     if let Some(near) = nearest(name, declared) {
-        finding.help.insert(0, format!("if namespace {near} is meant: correct the name"));
+        finding
+            .help
+            .insert(0, format!("if namespace {near} is meant: correct the name"));
     }
     finding
         .help
@@ -165,7 +163,10 @@ fn may_be_elsewhere(survey: &Survey<'_>, missing: &Missing) -> bool {
 
 /// Whether pods of the namespaces could not be read.
 fn is_unread(world: &underpin_model::World, missing: &Missing) -> bool {
-    let kinds = world.unread.iter().filter_map(|unread| unread.kind.as_ref());
+    let kinds = world
+        .unread
+        .iter()
+        .filter_map(|unread| unread.kind.as_ref());
     let kinds: BTreeSet<&GroupKind> = kinds.filter(|kind| bears_pods(kind)).collect();
     let unread = |namespace: Option<&str>| {
         kinds
@@ -198,13 +199,23 @@ fn left_behind(survey: &Survey<'_>, gone: &BTreeSet<String>, told: &[Finding]) -
             continue;
         };
         let evidence = &reference.evidence;
-        if !survey.declares(&reference.from) || known.contains(&(&evidence.object, &evidence.path)) {
+        if !survey.declares(&reference.from) || known.contains(&(&evidence.object, &evidence.path))
+        {
             continue;
         }
-        let what = format!("{} {}, {}", reference.relation.phrase(), reference.target, {
-            let taken = taken_away(survey, name);
-            taken.replacen(&format!("names namespace {name}"), &format!("in namespace {name}"), 1)
-        });
+        let what = format!(
+            "{} {}, {}",
+            reference.relation.phrase(),
+            reference.target,
+            {
+                let taken = taken_away(survey, name);
+                taken.replacen(
+                    &format!("names namespace {name}"),
+                    &format!("in namespace {name}"),
+                    1,
+                )
+            }
+        );
         let finding = finding_at(reference.from.subject(), &reference.from, evidence, what);
         findings.push(with_new_name(survey, finding, name));
     }
@@ -244,9 +255,9 @@ fn new_name<'s>(survey: &'s Survey<'_>, name: &str) -> Option<&'s str> {
 fn with_new_name(survey: &Survey<'_>, mut finding: Finding, name: &str) -> Finding {
     finding.help = match new_name(survey, name) {
         Some(new) => vec![format!("write {new} for {name} at the place shown")],
-        None => vec![
-            format!("correct the name at the place shown, or take it out if {name} is gone for good"),
-        ],
+        None => vec![format!(
+            "correct the name at the place shown, or take it out if {name} is gone for good"
+        )],
     };
     finding
 }
@@ -271,7 +282,8 @@ fn nobody(missing: &Missing) -> String {
 fn told(gap: &Gap, what: String) -> Finding {
     let mut finding = finding_at(gap.policy.subject(), &gap.policy, &gap.evidence, what);
     finding.help = vec![match gap.direction {
-        None => "correct the labels at the place shown: as it is, the policy protects nothing".to_owned(),
+        None => "correct the labels at the place shown: as it is, the policy protects nothing"
+            .to_owned(),
         Some(_) => "correct the selector at the place shown, or remove the peer".to_owned(),
     }];
     finding

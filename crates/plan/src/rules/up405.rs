@@ -37,7 +37,10 @@ fn survey(survey: &Survey<'_>) -> Vec<Finding> {
         })
     };
     let policies = survey.declared.objects().map(|object| &object.key);
-    if !policies.filter(|key| live.world.get(key).is_some()).any(differs) {
+    if !policies
+        .filter(|key| live.world.get(key).is_some())
+        .any(differs)
+    {
         return Vec::new();
     }
     let (before, after) = (live.engine(), survey.after.engine());

@@ -3,7 +3,9 @@
 use underpin_connect::Renames;
 use underpin_model::{Code, Finding};
 
-use crate::{Context, NeedFate, Network, Survey, context::with_places, need_fate::need_fates, rules::Rule};
+use crate::{
+    Context, NeedFate, Network, Survey, context::with_places, need_fate::need_fates, rules::Rule,
+};
 
 /// The rule's code.
 pub const CODE: Code = Code(406);
@@ -35,5 +37,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
 }
 
 fn survey(survey: &Survey<'_>) -> Vec<Finding> {
-    survey.need_fates().iter().filter_map(NeedFate::lost).collect()
+    survey
+        .need_fates()
+        .iter()
+        .filter_map(NeedFate::lost)
+        .collect()
 }

@@ -6,7 +6,7 @@
 mod mention;
 mod url;
 
-pub(crate) use mention::{Full, HostName, Mention, Standing, mentions, only_mention};
+pub(crate) use mention::{Full, HostName, Mention, Standing, is_label, mentions, only_mention};
 
 /// How a Service name was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use underpin_model::{GroupKind, ObjectKey, Relation, Target, canonical_group};
+use underpin_model::{
+    FieldPath, GroupKind, Object, ObjectKey, Relation, Strength, Target, canonical_group,
+};
 
 use super::hosts::{self, Trust};
 use crate::{
@@ -15,21 +17,58 @@ use crate::{
 /// Annotations on Services and Ingresses that hold an entry.
 const ENTRY_ANNOTATIONS: &[&str] = &["simple-container.com/caddyfile-entry", "underpin.dev/route"];
 
+/// An upstream of an entry.
+pub(crate) struct Upstream {
+    /// The annotation that holds the entry.
+    pub(crate) path: FieldPath,
+    pub(crate) namespace: String,
+    pub(crate) service: String,
+    /// The port; of its scheme where none is written.
+    pub(crate) port: u16,
+    pub(crate) strength: Strength,
+    /// Host and port, and nothing around them.
+    pub(crate) display: String,
+}
+
 pub(crate) fn extract(collector: &mut Collector<'_>) {
-    let kind = &collector.object.key.kind;
+    let mut seen = BTreeSet::new();
+    for upstream in upstreams(collector.object) {
+        let service = ObjectKey::namespaced(
+            GroupKind::core("Service"),
+            upstream.namespace,
+            upstream.service,
+        );
+        if seen.insert((upstream.path.clone(), service.clone())) {
+            let note = format!("proxies to {}", upstream.display);
+            let target = Target::Object(service);
+            collector.state(
+                upstream.path,
+                target,
+                Relation::Upstream,
+                upstream.strength,
+                note,
+            );
+        }
+    }
+}
+
+/// The upstreams of the entries on a Service or an Ingress.
+pub(crate) fn upstreams(object: &Object) -> Vec<Upstream> {
+    let kind = &object.key.kind;
     let group = canonical_group(&kind.group, &kind.kind);
+    let mut found = Vec::new();
     if !matches!(
         (group, kind.kind.as_str()),
         ("", "Service") | ("networking.k8s.io", "Ingress")
     ) {
-        return;
+        return found;
     }
     for annotation in ENTRY_ANNOTATIONS {
-        let Some(field) = collector.annotation(annotation) else {
+        let Some(entry) = object.annotation(annotation) else {
             continue;
         };
-        let text = without_comments(field.text().unwrap_or_default());
-        let mut seen = BTreeSet::new();
+        let path = FieldPath::new("metadata.annotations").key(annotation);
+        let text = without_comments(entry);
         for host in service_hosts(&text) {
             // The proxy lives in another namespace: a bare name would be looked up there.
             let Some(namespace) = host.namespace else {
@@ -39,25 +78,18 @@ pub(crate) fn extract(collector: &mut Collector<'_>) {
             if host.form != HostForm::Full && !is_upstream_position(&text, host.offset) {
                 continue;
             }
-            let service = ObjectKey::namespaced(
-                GroupKind::core("Service"),
-                namespace.to_ascii_lowercase(),
-                host.name.to_ascii_lowercase(),
-            );
-            if seen.insert(service.clone()) {
-                let strength = hosts::strength(&host, Trust::Value);
-                let note = format!("proxies to {}", host.display());
-                let target = Target::Object(service);
-                collector.state(
-                    field.path.clone(),
-                    target,
-                    Relation::Upstream,
-                    strength,
-                    note,
-                );
-            }
+            let is_tls = text[..host.offset].ends_with("https://");
+            found.push(Upstream {
+                path: path.clone(),
+                namespace: namespace.to_ascii_lowercase(),
+                service: host.name.to_ascii_lowercase(),
+                port: host.port.unwrap_or(if is_tls { 443 } else { 80 }),
+                strength: hosts::strength(&host, Trust::Value),
+                display: host.display(),
+            });
         }
     }
+    found
 }
 
 /// The entry with comments blanked, offsets unchanged. A comment begins with `#` at the start of

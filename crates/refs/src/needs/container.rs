@@ -105,8 +105,10 @@ fn environment<'w>(
     for source in container.each("envFrom") {
         let prefix = source.text_at("prefix").unwrap_or_default();
         for (field, kind) in [("configMapRef", "ConfigMap"), ("secretRef", "Secret")] {
-            let name = source.get(field).and_then(|source| source.text_at("name"));
-            let Some(configuration) = name.and_then(|name| reader.configuration(kind, name)) else {
+            let Some(configuration) = source
+                .get(field)
+                .and_then(|source| reader.configuration(kind, &source, "name"))
+            else {
                 continue;
             };
             for entry in configuration.entries() {
@@ -162,11 +164,11 @@ fn own_variable<'w>(
             continue;
         };
         variable.is_secret = kind == "Secret";
-        let (Some(name), Some(key)) = (source.text_at("name"), source.text_at("key")) else {
+        let Some(key) = source.text_at("key") else {
             continue;
         };
         let entry = reader
-            .configuration(kind, name)
+            .configuration(kind, &source, "name")
             .and_then(|configuration| Some((configuration, configuration.entry(key)?)));
         if let Some((configuration, entry)) = entry {
             variable.object = configuration.object;

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use underpin_model::{GroupKind, LabelSelector, Protocol, World};
 
-use crate::{generated, pods::namespace_of};
+use crate::{operators::operator_services, pods::namespace_of};
 
 /// The Services and namespaces of a world, by name and address.
 #[derive(Debug, Default)]
@@ -38,11 +38,9 @@ impl<'w> Directory<'w> {
             } else if let Some(namespace) = &object.key.namespace {
                 directory.namespaces.insert(namespace);
             }
-            let made = generated(object).into_iter();
-            let services = made.filter(|key| key.kind.is("", "Service"));
-            for key in services {
-                let made = directory.made.entry(namespace_of(&key).to_owned());
-                made.or_default().insert(key.name);
+            for service in operator_services(object) {
+                let made = directory.made.entry(service.namespace);
+                made.or_default().insert(service.name);
             }
         }
         let kind = GroupKind::core("Service");

@@ -4,13 +4,23 @@ use std::collections::BTreeMap;
 
 use underpin_model::{Confidence, Consumer, Evidence, Need, PortRef, Protocol, Supplier};
 
+use super::{NeedProblem, ProblemKind};
+
 /// What makes two needs the same.
 type Key = (Consumer, Supplier, Protocol, Option<PortRef>);
 
-/// Needs, sorted.
+/// Needs as they are found, and what stands in the way of knowing them.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     needs: BTreeMap<Key, Need>,
+    problems: Vec<NeedProblem>,
+}
+
+/// All that was found: needs, sorted, and problems.
+#[derive(Debug)]
+pub(super) struct Result {
+    pub(super) needs: Vec<Need>,
+    pub(super) problems: Vec<NeedProblem>,
 }
 
 impl Found {
@@ -34,13 +44,18 @@ impl Found {
             reason: None,
         });
         need.confidence = need.confidence.max(confidence);
-        if !need.evidence.contains(&evidence) {
+        if need.evidence.last() != Some(&evidence) {
             need.evidence.push(evidence);
         }
     }
 
+    /// Adds what stands in the way of knowing a need.
+    pub(super) fn problem(&mut self, kind: ProblemKind, evidence: Evidence) {
+        self.problems.push(NeedProblem { kind, evidence });
+    }
+
     /// The needs, sorted. One without a port is taken into those with one: it says no more.
-    pub(super) fn finish(self) -> Vec<Need> {
+    pub(super) fn finish(self) -> Result {
         let mut needs: Vec<Need> = Vec::with_capacity(self.needs.len());
         let mut portless: Option<Need> = None;
         let same =
@@ -65,16 +80,17 @@ impl Found {
                 let key = |one: &Evidence| (one.object.clone(), one.path.clone(), one.note.clone());
                 key(a).cmp(&key(b))
             });
+            need.evidence.dedup();
         }
-        needs
+        Result {
+            needs,
+            problems: self.problems,
+        }
     }
 }
 
 fn joined(mut need: Need, open: Need) -> Need {
     need.confidence = need.confidence.max(open.confidence);
-    let new = open.evidence.into_iter();
-    let known = need.evidence.clone();
-    need.evidence
-        .extend(new.filter(|evidence| !known.contains(evidence)));
+    need.evidence.extend(open.evidence);
     need
 }

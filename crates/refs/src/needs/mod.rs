@@ -8,6 +8,8 @@
 //!
 //! Of Secrets, hosts and ports alone are taken, and nothing else of a value reaches evidence.
 
+mod annotation;
+mod api_server;
 mod configuration;
 mod container;
 mod directory;
@@ -15,16 +17,19 @@ mod expansion;
 mod file;
 mod found;
 mod key;
+mod labelled;
+mod monitoring;
+mod routes;
 mod scheme;
 mod script;
 mod sighting;
+mod suppression;
 mod value;
 mod workload;
 
-use underpin_model::{Need, World};
+use underpin_model::{Evidence, Need, World};
 
-use self::{directory::Directory, found::Found};
-
+use self::{directory::Directory, found::Found, labelled::Pods};
 use crate::pods::DEFAULT_NAMESPACE;
 
 /// How needs are looked for.
@@ -45,10 +50,63 @@ impl Default for NeedOptions {
     }
 }
 
-/// Every need that the objects of a world tell of, sorted, each once.
+/// The needs of a world, and what there is to say of how they were found.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// Every need, sorted, each once.
+    pub needs: Vec<Need>,
+    /// Needs that somebody says are none, sorted.
+    pub suppressed: Vec<SuppressedNeed>,
+    /// What could not be read or understood, sorted.
+    pub problems: Vec<NeedProblem>,
+}
+
+/// A need that is none, as somebody says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuppressedNeed {
+    /// What would be a need.
+    pub need: Need,
+    /// Why it is none.
+    pub reason: String,
+    /// Where that is said.
+    pub evidence: Evidence,
+}
+
+/// Something that stands in the way of knowing all needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeedProblem {
+    /// Of which kind.
+    pub kind: ProblemKind,
+    /// The object and field it is about; the note says what is wrong.
+    pub evidence: Evidence,
+}
+
+/// What a problem comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// An annotation of ours cannot be understood: what it declares is not known.
+    Malformed,
+    /// A ConfigMap or Secret was not read, or who connects is not known: needs may be missing.
+    Unknown,
+    /// A suppression that suppresses nothing.
+    UnusedSuppression,
+}
+
+/// Every need that the objects of a world tell of, sorted, each once. Those that somebody says are
+/// none are left out.
 pub fn needs(world: &World, options: &NeedOptions) -> Vec<Need> {
+    read_needs(world, options).needs
+}
+
+/// As [`needs`], with what was left out and what could not be read.
+pub fn read_needs(world: &World, options: &NeedOptions) -> Needs {
     let directory = Directory::new(world);
     let mut found = Found::default();
     workload::read(world, &directory, options, &mut found);
-    found.finish()
+    let pods = Pods::new(world);
+    routes::read(world, &directory, options, &mut found);
+    api_server::read(world, &directory, options, &mut found);
+    monitoring::read(world, &pods, &mut found);
+    let suppressions = annotation::read(world, &pods, &mut found);
+    suppression::apply(suppressions, found.finish())
 }

@@ -1,14 +1,14 @@
 //! Workloads: what their containers are started with and given.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     rc::Rc,
 };
 
-use underpin_model::{Consumer, Depth, FieldPath, Object, ObjectKey, World};
+use underpin_model::{Confidence, Consumer, Depth, FieldPath, Object, ObjectKey, Supplier, World};
 
 use super::{
-    NeedOptions,
+    NeedOptions, ProblemKind,
     configuration::{Configuration, Entry},
     container,
     directory::Directory,
@@ -19,11 +19,14 @@ use super::{
 };
 use crate::{
     field::Field,
-    pods::{bears_pods, namespace_of, pod_template, workload_of},
+    pods::{bears_pods, namespace_of, pod_labels, pod_template, workload_of},
 };
 
 /// Where containers stand in a pod.
 const CONTAINER_LISTS: &[&str] = &["containers", "initContainers", "ephemeralContainers"];
+
+/// The ConfigMap that every namespace has, which names nothing.
+const CLUSTER_AUTHORITY: &str = "kube-root-ca.crt";
 
 /// Reads workloads, one after the other.
 pub(super) struct Reader<'w> {
@@ -34,6 +37,10 @@ pub(super) struct Reader<'w> {
     /// The namespace of the workload that is read.
     pub(super) namespace: String,
     consumer: Consumer,
+    /// The object that is read.
+    object: Option<&'w Object>,
+    /// The labels of the pods that it makes.
+    labels: BTreeMap<&'w str, &'w str>,
     /// What files name; those of one ConfigMap are given to many.
     files: HashMap<(ObjectKey, String), Rc<Vec<Sighting>>>,
 }
@@ -52,6 +59,8 @@ pub(super) fn read<'w>(
         found,
         namespace: String::new(),
         consumer: Consumer::ApiServer,
+        object: None,
+        labels: BTreeMap::new(),
         files: HashMap::new(),
     };
     let mut extra: HashSet<(ObjectKey, String)> = HashSet::new();
@@ -60,7 +69,7 @@ pub(super) fn read<'w>(
         let is_own = workload.kind == object.key.kind && workload.name == object.key.name;
         let speaker = world.get(&workload).filter(|_| !is_own);
         let speaker = speaker.and_then(|speaker| Some((speaker, pod_template(speaker)?)));
-        reader.begin(workload);
+        reader.begin(object, workload);
         match speaker {
             None => reader.template(object, |_| true),
             // What was added to the pod alone: sidecars that are injected, containers to debug.
@@ -103,7 +112,9 @@ fn template_spec(object: &Object) -> Option<Field<'_>> {
 }
 
 impl<'w> Reader<'w> {
-    fn begin(&mut self, workload: ObjectKey) {
+    fn begin(&mut self, object: &'w Object, workload: ObjectKey) {
+        self.object = Some(object);
+        self.labels = pod_labels(object).unwrap_or_default();
         namespace_of(&workload).clone_into(&mut self.namespace);
         self.consumer = Consumer::Workload(workload);
     }
@@ -148,11 +159,8 @@ impl<'w> Reader<'w> {
         }
     }
 
-    fn mounted(&mut self, source: &Field<'w>, kind: &str, name: &str) {
-        let Some(configuration) = source
-            .text_at(name)
-            .and_then(|name| self.configuration(kind, name))
-        else {
+    fn mounted(&mut self, source: &Field<'w>, kind: &'static str, name: &str) {
+        let Some(configuration) = self.configuration(kind, source, name) else {
             return;
         };
         let items: Option<Vec<&str>> = source.get("items").map(|items| {
@@ -162,12 +170,33 @@ impl<'w> Reader<'w> {
         container::files(self, configuration, items.as_deref());
     }
 
-    /// A ConfigMap or Secret beside the workload, if it was read and may be looked into.
-    pub(super) fn configuration(&mut self, kind: &str, name: &str) -> Option<Configuration<'w>> {
-        let may_read = kind != "Secret" || self.options.may_read_secrets;
-        may_read
-            .then(|| Configuration::of(self.world, kind, &self.namespace, name))
-            .flatten()
+    /// The ConfigMap or Secret that a source such as `{name: app}` means, if it was read and may be
+    /// looked into.
+    pub(super) fn configuration(
+        &mut self,
+        kind: &'static str,
+        source: &Field<'w>,
+        name: &str,
+    ) -> Option<Configuration<'w>> {
+        let name = source.text_at(name)?;
+        let known = Configuration::of(self.world, kind, &self.namespace, name);
+        let is_withheld = kind == "Secret" && !self.options.may_read_secrets;
+        if known.is_some() && !is_withheld {
+            return known;
+        }
+        if !source.is_true("optional") && name != CLUSTER_AUTHORITY {
+            let why = match known {
+                Some(_) => "may not be looked into",
+                None => "was not read",
+            };
+            let note = format!(
+                "{kind} {}/{name} {why}: needs that it names are not known",
+                self.namespace
+            );
+            let evidence = self.object?.evidence(source.path.clone(), note);
+            self.found.problem(ProblemKind::Unknown, evidence);
+        }
+        None
     }
 
     /// What one file names, looked for once.
@@ -194,13 +223,28 @@ impl<'w> Reader<'w> {
         }
     }
 
+    /// Whether a Service is that of the workload itself, whose pods may name it to others.
+    fn is_own(&self, to: &Supplier) -> bool {
+        let Supplier::Service { namespace, name } = to else {
+            return false;
+        };
+        let service = self.directory.service(namespace, name);
+        let selector = service.and_then(|service| service.selector.as_ref());
+        *namespace == self.namespace
+            && selector.is_some_and(|selector| selector.matches(&self.labels))
+    }
+
     /// Adds what was seen in a field as a need of the workload that is read.
     pub(super) fn see(&mut self, object: &Object, path: FieldPath, sighting: Sighting) {
         let note = format!("names {}", sighting.display());
         let port = sighting.port_ref();
+        let confidence = if self.is_own(&sighting.to) {
+            Confidence::Guessed
+        } else {
+            sighting.confidence
+        };
         let to = (sighting.to, sighting.protocol, port);
         let evidence = object.evidence(path, note);
-        self.found
-            .add(&self.consumer, to, sighting.confidence, evidence);
+        self.found.add(&self.consumer, to, confidence, evidence);
     }
 }

@@ -142,11 +142,7 @@ pub(crate) async fn check(args: CheckArgs) -> Result<Exit, CommandError> {
 fn nothing_there(paths: &[Utf8PathBuf], examined: &Examined) -> Result<(), CommandError> {
     for path in paths {
         if !examined.holds_any(path) {
-            let inside = if path.is_dir() {
-                " or below it"
-            } else {
-                ""
-            };
+            let inside = if path.is_dir() { " or below it" } else { "" };
             return Err(CommandError::usage(
                 format!(
                     "there is no {STACK_FILE}, no Kubernetes object and no Terraform file in {path}{inside}"

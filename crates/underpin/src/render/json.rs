@@ -7,9 +7,9 @@ use underpin_plan::{Environment, Purpose, rules::Rule};
 use super::{
     Ended, Judged,
     documents::{
-        DiffDocument, DownDocument, ErrorDocument, FrozenDocument, HistoryDocument,
-        ImportDocument, NothingRecordedDocument, ResultDocument, RulesDocument, RunDocument,
-        SandboxDocument, ShownPlanDocument, StatusDocument, text,
+        DiffDocument, DownDocument, ErrorDocument, FrozenDocument, HistoryDocument, ImportDocument,
+        NothingRecordedDocument, ResultDocument, RulesDocument, RunDocument, SandboxDocument,
+        ShownPlanDocument, StatusDocument, text,
     },
 };
 use crate::{Exit, commands::sandbox::Running, error::CommandError};

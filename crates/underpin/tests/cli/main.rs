@@ -18,6 +18,7 @@ mod frozen;
 mod harness;
 mod help;
 mod rbac;
+mod reach;
 mod streams;
 mod target;
 mod usage;

@@ -41,7 +41,10 @@ pub(super) fn survey(survey: &Survey<'_>) -> Vec<Finding> {
         }
     }
     let beside = beside(survey);
-    let former = survey.live.as_ref().map(|live| ReferenceIndex::build(live.world));
+    let former = survey
+        .live
+        .as_ref()
+        .map(|live| ReferenceIndex::build(live.world));
     let judged = missing
         .iter()
         .filter_map(|(target, references)| judge(survey, target, references, &beside, &former));
@@ -92,7 +95,10 @@ fn judge(
     }
     let world = survey.after.world;
     if let Some(former) = former {
-        if world.unread(&target.kind, target.namespace.as_deref()).is_some() {
+        if world
+            .unread(&target.kind, target.namespace.as_deref())
+            .is_some()
+        {
             return None;
         }
         let is_new = |reference: &&&Reference| {
@@ -133,7 +139,9 @@ fn help(target: &ObjectKey, beside: &Beside<'_>) -> Vec<String> {
             name: near.to_owned(),
             ..target.clone()
         };
-        help.push(format!("if {other} is meant: correct the name at the place shown"));
+        help.push(format!(
+            "if {other} is meant: correct the name at the place shown"
+        ));
     }
     help.push(format!("declare {target}, or remove the reference"));
     help.push(format!(

@@ -1,6 +1,8 @@
 //! The answers to what was asked, pair by pair.
 
-use underpin_connect::{Answer, Endpoint, Engine, Flow, Outcome, Question, Reason, Target, Verdict};
+use underpin_connect::{
+    Answer, Endpoint, Engine, Flow, Outcome, Question, Reason, Target, Verdict,
+};
 use underpin_model::{Protocol, wording};
 
 use super::ends::AskedPort;

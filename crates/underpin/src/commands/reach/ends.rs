@@ -73,15 +73,19 @@ impl<'a> Names<'a> {
             [word, name] if NODE.contains(&word) => {
                 Ok(vec![Target::Endpoint(Endpoint::Node(name.to_owned()))])
             }
-            [word, namespace, name] if SERVICE.contains(&word) => Ok(vec![service(namespace, name)]),
+            [word, namespace, name] if SERVICE.contains(&word) => {
+                Ok(vec![service(namespace, name)])
+            }
             [kind, namespace, name] => self.workload(
                 text,
                 |key| self.is_of_kind(key, kind) && is(key, namespace, name),
                 |_, _| false,
             ),
-            [word, name] if self.namespaces.contains(word) => {
-                self.workload(text, |key| is(key, word, name), |in_, of| in_ == word && of == name)
-            }
+            [word, name] if self.namespaces.contains(word) => self.workload(
+                text,
+                |key| is(key, word, name),
+                |in_, of| in_ == word && of == name,
+            ),
             [word, name] if SERVICE.contains(&word) => {
                 self.workload(text, |_| false, |_, of| of == name)
             }
@@ -137,11 +141,20 @@ impl<'a> Names<'a> {
         workload: impl Fn(&ObjectKey) -> bool,
         fits: impl Fn(&str, &str) -> bool,
     ) -> Result<End, CommandError> {
-        let found: Vec<&ObjectKey> = self.engine.workloads().filter(|key| workload(key)).collect();
+        let found: Vec<&ObjectKey> = self
+            .engine
+            .workloads()
+            .filter(|key| workload(key))
+            .collect();
         match found[..] {
             [only] => return Ok(vec![Target::Endpoint(Endpoint::Workload(only.clone()))]),
             [] => {}
-            _ => return Err(ambiguous(text, found.iter().map(ToString::to_string).collect())),
+            _ => {
+                return Err(ambiguous(
+                    text,
+                    found.iter().map(ToString::to_string).collect(),
+                ));
+            }
         }
         let services: Vec<(&str, &str)> = self
             .engine
@@ -152,7 +165,9 @@ impl<'a> Names<'a> {
             [(namespace, name)] => Ok(vec![service(namespace, name)]),
             [] => Err(self.unknown(text)),
             _ => {
-                let names = services.iter().map(|(of, name)| format!("service/{of}/{name}"));
+                let names = services
+                    .iter()
+                    .map(|(of, name)| format!("service/{of}/{name}"));
                 Err(ambiguous(text, names.collect()))
             }
         }
@@ -235,7 +250,8 @@ fn split_port(text: &str) -> Result<(&str, Option<AskedPort>), CommandError> {
 /// `5432`, `http`, `53/udp`.
 fn port(text: &str) -> Result<AskedPort, CommandError> {
     let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let help = "write :PORT, :PORT/udp or :PORT/sctp, the port as a number from 1 to 65535 or a name";
+    let help =
+        "write :PORT, :PORT/udp or :PORT/sctp, the port as a number from 1 to 65535 or a name";
     let wrong = |message: String| CommandError::usage(message, help);
     let named = Protocol::from_name(&protocol.to_ascii_uppercase());
     let protocol = named.ok_or_else(|| wrong(format!("there is no protocol `{protocol}`")))?;
@@ -264,7 +280,11 @@ mod tests {
         check("shop/web", "shop/web", None);
         check("shop/web:80", "shop/web", Some("TCP 80"));
         check("shop/web:http", "shop/web", Some("TCP http"));
-        check("service/kube-system/dns:53/udp", "service/kube-system/dns", Some("UDP 53"));
+        check(
+            "service/kube-system/dns:53/udp",
+            "service/kube-system/dns",
+            Some("UDP 53"),
+        );
         check("10.0.0.1:80", "10.0.0.1", Some("TCP 80"));
         check("fd00::1", "fd00::1", None);
         check("[fd00::1]:80/sctp", "fd00::1", Some("SCTP 80"));

@@ -1,7 +1,9 @@
 //! Who may open a connection to whom: one question, everybody, or what a change makes of it.
 
 mod answers;
+mod change;
 mod ends;
+mod needs;
 mod sides;
 
 use std::net::IpAddr;
@@ -9,14 +11,21 @@ use std::net::IpAddr;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use underpin_connect::{AddressRange, Engine, Options, Profile, Verdict};
-use underpin_model::World;
+use underpin_model::Need;
+use underpin_plan::Network;
+use underpin_refs::NeedOptions;
+use underpin_source::{Diagnostic, flows, needs_file};
 
-pub(crate) use self::answers::{Reply, Told};
-pub(crate) use self::sides::{Side, SideKind, holds_no_policy};
+pub(crate) use self::{
+    answers::{Reply, Told},
+    change::Comparison,
+    needs::Needs,
+    sides::{Side, SideKind, holds_no_policy},
+};
 use super::write;
 use crate::{
     Exit,
-    cli::{VariableArgs, given},
+    cli::{VariableArgs, given as given_text},
     error::CommandError,
     output,
     render::{self, reach::Listing},
@@ -29,6 +38,10 @@ use crate::{
 /// reach it. With neither: everybody to everybody. A connection is always a new one: what network
 /// plugins make of those that exist differs.
 ///
+/// With --before and --after, or --changed: what a change does to connections, needs that are lost
+/// first, each with the place of what allowed it. A namespace that was renamed with what is in it is
+/// the same namespace.
+///
 /// An end is written NAMESPACE/NAME, KIND/NAMESPACE/NAME, service/NAMESPACE/NAME, as a namespace, an
 /// address, a host, or ingress for whatever serves Ingresses; a port as :5432, :http or :53/udp.
 ///
@@ -38,19 +51,46 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct ReachArgs {
     /// Who connects.
-    #[arg(value_name = "FROM", value_parser = given)]
+    #[arg(value_name = "FROM", value_parser = given_text)]
     from: Option<String>,
     /// To what, and on which port; without a port, which ports are allowed.
-    #[arg(value_name = "TO[:PORT]", value_parser = given)]
+    #[arg(value_name = "TO[:PORT]", value_parser = given_text)]
     to: Option<String>,
     /// What to ask instead of a cluster: files or folders of manifests or Terraform files, a dump as
     /// `kubectl get -A -o yaml` prints it, - for standard input, a revision, or a context.
-    #[arg(long, value_name = "FILE|DIR|CONTEXT", value_parser = given)]
+    #[arg(long, value_name = "FILE|DIR|CONTEXT", value_parser = given_text)]
     against: Option<String>,
     /// Ask the manifests of a stack instead of a cluster: of one environment, or of all that share
     /// a cluster.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["before", "changed"])]
     declared: bool,
+    /// The world before a change: a folder, a file, a revision of the repository, a context, or live
+    /// for the current cluster.
+    #[arg(long, value_name = "WORLD", value_parser = given_text, conflicts_with_all = ["from", "exposure", "changed"])]
+    before: Option<String>,
+    /// The world after it; without it the files of the current folder, or of --path.
+    #[arg(long, value_name = "WORLD", value_parser = given_text, requires = "before")]
+    after: Option<String>,
+    /// Two revisions: what the change between them does.
+    #[arg(long, value_name = "REV..REV", value_parser = revisions, conflicts_with_all = ["from", "exposure"])]
+    changed: Option<(String, String)>,
+    /// Of revisions and of the current folder, these files and folders alone; may be repeated.
+    #[arg(long = "path", value_name = "PATH")]
+    paths: Vec<Utf8PathBuf>,
+    /// List what needs a connection to what, refused needs first; exit with 3 if one is refused that
+    /// is no guess.
+    #[arg(long, conflicts_with_all = ["to", "exposure", "before", "changed"])]
+    show_needs: bool,
+    /// A file of needs that the objects do not show, such as of consumers in other repositories; may
+    /// be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "exposure"])]
+    needs: Vec<Utf8PathBuf>,
+    /// Recorded flows: JSON lines as `hubble observe --output jsonpb` prints them; may be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "exposure"])]
+    flows: Vec<Utf8PathBuf>,
+    /// The domain of the cluster, where it is not cluster.local.
+    #[arg(long, value_name = "DOMAIN", value_parser = given_text)]
+    cluster_domain: Option<String>,
     /// The network that pods get their addresses from, such as 10.42.0.0/16, where the world does
     /// not say; may be repeated.
     #[arg(long, value_name = "CIDR", value_parser = block)]
@@ -82,10 +122,10 @@ pub(crate) struct ReachTarget {
     #[arg(short, long, value_name = "FILE")]
     file: Option<Utf8PathBuf>,
     /// The environment of the stack.
-    #[arg(short, long, value_name = "NAME", value_parser = given)]
+    #[arg(short, long, value_name = "NAME", value_parser = given_text)]
     environment: Option<String>,
     /// The kubeconfig context.
-    #[arg(long, value_name = "NAME", value_parser = given)]
+    #[arg(long, value_name = "NAME", value_parser = given_text)]
     context: Option<String>,
     /// The kubeconfig file, instead of KUBECONFIG and the home directory's.
     #[arg(long, value_name = "FILE")]
@@ -147,6 +187,20 @@ impl Expected {
     }
 }
 
+/// `REV..REV`; what is left out is the current revision.
+fn revisions(text: &str) -> Result<(String, String), String> {
+    let Some((before, after)) = text.split_once("..") else {
+        return Err("write REV..REV, such as main..HEAD".to_owned());
+    };
+    if after.starts_with('.') {
+        return Err(
+            "write REV..REV with two dots; `git merge-base` tells where branches parted".to_owned(),
+        );
+    }
+    let or_head = |name: &str| if name.is_empty() { "HEAD" } else { name }.to_owned();
+    Ok((or_head(before), or_head(after)))
+}
+
 fn block(text: &str) -> Result<AddressRange, String> {
     let single = || text.parse::<IpAddr>().ok().map(AddressRange::single);
     AddressRange::block(text)
@@ -155,8 +209,18 @@ fn block(text: &str) -> Result<AddressRange, String> {
 }
 
 pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
-    let side = sides::asked(&args).await?;
-    let engine = engine(&args, &side.world);
+    refuse_idle_flags(&args)?;
+    let given = given(&args)?;
+    if let Some((before, mut after)) = compared(&args).await? {
+        after.problems.extend(given.problems);
+        return change(&args, (before, after), &given.needs).await;
+    }
+    let mut side = sides::asked(&args).await?;
+    side.problems.extend(given.problems);
+    if args.show_needs || !args.needs.is_empty() || !args.flows.is_empty() {
+        return needs_of(&args, &side, &given.needs);
+    }
+    let engine = Engine::new(&side.world, &options(&args));
     if args.to.is_some() {
         return question(&args, &side, &engine);
     }
@@ -177,15 +241,121 @@ pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-fn engine(args: &ReachArgs, world: &World) -> Engine {
-    let options = Options {
+/// A flag that would do nothing was meant to do something.
+fn refuse_idle_flags(args: &ReachArgs) -> Result<(), CommandError> {
+    if !args.variables.variables.is_empty() && !args.declared {
+        return Err(CommandError::usage(
+            "--var is for the manifests of a stack, and none are read",
+            "add --declared to ask the manifests of a stack",
+        ));
+    }
+    if !args.paths.is_empty() && args.before.is_none() && args.changed.is_none() {
+        return Err(CommandError::usage(
+            "--path narrows revisions and the current folder, and neither is read",
+            "name the files with --against, or compare with --before or --changed",
+        ));
+    }
+    Ok(())
+}
+
+fn options(args: &ReachArgs) -> Options {
+    Options {
         profile: match args.profile {
             ProfileName::Documented => Profile::Documented,
             ProfileName::NpGuard => Profile::NpGuard,
         },
         pod_networks: args.pod_cidr.clone(),
+    }
+}
+
+fn need_options(args: &ReachArgs) -> NeedOptions {
+    NeedOptions {
+        cluster_domain: args.cluster_domain.clone(),
+        ..NeedOptions::default()
+    }
+}
+
+/// The two worlds of a change, where one is asked about; declared files next to another world are
+/// what the next apply makes of it.
+async fn compared(args: &ReachArgs) -> Result<Option<(Side, Side)>, CommandError> {
+    if let Some((before, after)) = &args.changed {
+        let before = sides::of_revision(args, before)?;
+        return Ok(Some((before, sides::of_revision(args, after)?)));
+    }
+    if let Some(before) = &args.before {
+        let before = sides::named(args, before).await?;
+        let after = match &args.after {
+            Some(after) => sides::named(args, after).await?,
+            None => sides::of_current_folder(args)?,
+        };
+        return Ok(Some((before, after)));
+    }
+    match &args.against {
+        Some(against) if args.declared => {
+            let before = sides::named(args, against).await?;
+            Ok(Some((before, sides::declared(args)?)))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn change(
+    args: &ReachArgs,
+    (mut before, mut after): (Side, Side),
+    given: &[Need],
+) -> Result<Exit, CommandError> {
+    let is_drift = args.before.is_none() && args.changed.is_none();
+    if !is_drift && let Some(against) = &args.against {
+        let base = sides::named(args, against).await?;
+        change::laid_over(&base.world, &mut before.world, &mut after.world);
+        after.notes.extend(base.notes);
+    }
+    let known = change::Known {
+        given,
+        needs: need_options(args),
+        connect: options(args),
     };
-    Engine::new(world, &options)
+    let comparison = Comparison::new(&before, &after, is_drift, &known);
+    let blocks = comparison
+        .findings
+        .iter()
+        .any(underpin_model::Finding::blocks);
+    let exit = if blocks { Exit::Blocked } else { Exit::Done };
+    let text = match args.output {
+        ReachFormat::Text => render::reach::change::text(&comparison),
+        ReachFormat::Json => render::reach::document::change(&comparison, exit),
+        ReachFormat::Csv => render::reach::change::csv(&comparison),
+        ReachFormat::Dot | ReachFormat::Html => return Err(no_such_form("a change")),
+    };
+    write(&after.masked(before.masked(text)))?;
+    Ok(exit)
+}
+
+fn needs_of(args: &ReachArgs, side: &Side, given: &[Need]) -> Result<Exit, CommandError> {
+    let options_of_needs = need_options(args);
+    let network = Network::new(&side.world, given, &options_of_needs).with_options(options(args));
+    let only = match &args.from {
+        Some(from) => Some(ends::Names::new(network.engine(), &side.world).source(from)?),
+        None => None,
+    };
+    let needs = Needs::of(&network, only.as_deref());
+    let blocks = needs.findings.iter().any(underpin_model::Finding::blocks);
+    let exit = if blocks { Exit::Blocked } else { Exit::Done };
+    let text = match args.output {
+        ReachFormat::Text => render::reach::needs::text(side, &needs),
+        ReachFormat::Json => render::reach::document::needs(side, exit, &needs),
+        ReachFormat::Csv => render::reach::needs::csv(&needs),
+        ReachFormat::Dot | ReachFormat::Html => return Err(no_such_form("needs")),
+    };
+    write(&side.masked(text))?;
+    Ok(exit)
+}
+
+fn no_such_form(what: &str) -> CommandError {
+    CommandError::usage(
+        format!("dot and html are forms of the list of all pairs, and not of {what}"),
+        "take --output text, json or csv",
+    )
 }
 
 /// One question, or as many as there are pairs of what its ends mean.
@@ -213,6 +383,35 @@ fn question(args: &ReachArgs, side: &Side, engine: &Engine) -> Result<Exit, Comm
     };
     write(&side.masked(text))?;
     Ok(exit)
+}
+
+/// What is known beside the worlds.
+struct Given {
+    needs: Vec<Need>,
+    /// What of recorded flows could not be understood.
+    problems: Vec<Diagnostic>,
+}
+
+/// A need that was not understood would be taken for met: that ends it. Of flows, there are others.
+fn given(args: &ReachArgs) -> Result<Given, CommandError> {
+    let (mut needs, mut wrong, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for file in &args.needs {
+        let (declared, diagnostics) = needs_file::read(file);
+        needs.extend(declared);
+        wrong.extend(diagnostics);
+    }
+    if !wrong.is_empty() {
+        return Err(CommandError::Declared {
+            summary: "the needs cannot all be read".to_owned(),
+            diagnostics: wrong,
+        });
+    }
+    for file in &args.flows {
+        let seen = flows::read(file);
+        needs.extend(seen.needs);
+        problems.extend(seen.diagnostics);
+    }
+    Ok(Given { needs, problems })
 }
 
 fn unwritten(source: std::io::Error) -> CommandError {

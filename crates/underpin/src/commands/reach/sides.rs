@@ -1,17 +1,12 @@
 //! The worlds that are asked: live, declared, dumped, or of a revision of the repository.
 
-use std::{
-    collections::BTreeSet,
-    env,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, env, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_cluster::ConnectOptions;
 use underpin_model::{GroupKind, Object, Origin, Place, World, wording};
 use underpin_source::{
-    Diagnostic,
-    dump,
+    Diagnostic, dump,
     git::{self, GitError},
     terraform, tree,
 };
@@ -19,7 +14,7 @@ use underpin_source::{
 use super::ReachArgs;
 use crate::{
     error::CommandError,
-    setup::{self, load_stack, STACK_FILE},
+    setup::{self, STACK_FILE, load_stack},
     trees::DeclaredTree,
     worlds::{self, WorldOrigin},
 };
@@ -89,6 +84,20 @@ pub(super) async fn named(args: &ReachArgs, text: &str) -> Result<Side, CommandE
     match worlds::against(text)? {
         worlds::Against::Dump(path) => files(args, &[path]),
         worlds::Against::Context(context) => live(args, Some(context)).await,
+    }
+}
+
+/// Reads a revision of the repository that the current folder is in.
+pub(super) fn of_revision(args: &ReachArgs, name: &str) -> Result<Side, CommandError> {
+    revision(args, &here()?, name)
+}
+
+/// Reads the files of the current folder, or what of them is asked for.
+pub(super) fn of_current_folder(args: &ReachArgs) -> Result<Side, CommandError> {
+    if args.paths.is_empty() {
+        files(args, &[Utf8PathBuf::from(".")])
+    } else {
+        files(args, &args.paths)
     }
 }
 
@@ -244,8 +253,10 @@ fn revision(args: &ReachArgs, here: &Utf8Path, name: &str) -> Result<Side, Comma
         .extend(left_out.map(|one| format!("{name}:{}: {}", one.path, one.reason)));
     if exported.left_out.len() > LEFT_OUT_SHOWN {
         let more = exported.left_out.len() - LEFT_OUT_SHOWN;
-        side.notes
-            .push(format!("{name}: {} left out", wording::count(more, "more entry")));
+        side.notes.push(format!(
+            "{name}: {} left out",
+            wording::count(more, "more entry")
+        ));
     }
     Ok(side)
 }
@@ -331,8 +342,10 @@ fn here() -> Result<Utf8PathBuf, CommandError> {
 pub(crate) fn holds_no_policy(side: &Side) -> bool {
     let kinds: BTreeSet<&GroupKind> = side.world.objects().map(|one| &one.key.kind).collect();
     let is_policy = |kind: &&GroupKind| {
-        matches!(kind.group.as_str(), "networking.k8s.io" | "policy.networking.k8s.io")
-            && kind.kind.ends_with("NetworkPolicy")
+        matches!(
+            kind.group.as_str(),
+            "networking.k8s.io" | "policy.networking.k8s.io"
+        ) && kind.kind.ends_with("NetworkPolicy")
     };
     side.kind == SideKind::Files && !kinds.iter().any(|kind| is_policy(kind))
 }

@@ -68,7 +68,10 @@ impl Excerpts {
             " ".repeat(marked.before),
             "^".repeat(marked.width)
         );
-        shown.push_str(&format!("    {indent} {bar} {}\n", paint(BOLD, below.trim_end())));
+        shown.push_str(&format!(
+            "    {indent} {bar} {}\n",
+            paint(BOLD, below.trim_end())
+        ));
         shown
     }
 
@@ -100,7 +103,10 @@ fn without_passwords(line: &str) -> String {
         out.push_str(before);
         let end = after.find(|c: char| c.is_whitespace() || "/\"'`".contains(c));
         let authority = &after[..end.unwrap_or(after.len())];
-        rest = match authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')) {
+        rest = match authority
+            .rsplit_once('@')
+            .and_then(|(user, _)| user.split_once(':'))
+        {
             Some((user, password)) => {
                 out.push_str(&format!("{user}:{HIDDEN}"));
                 &after[user.len() + 1 + password.len()..]

@@ -75,7 +75,12 @@ mod tests {
             column: 5,
         };
         assert_eq!(
-            command("warning", Some(&place), "UP402 namespace/x", "100 %: a,\r\nb"),
+            command(
+                "warning",
+                Some(&place),
+                "UP402 namespace/x",
+                "100 %: a,\r\nb"
+            ),
             "::warning file=a%2Cb%3Ac%25.yaml,line=3,col=5,title=UP402 namespace/x::\
              100 %25: a,%0D%0Ab\n"
         );

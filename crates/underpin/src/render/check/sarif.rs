@@ -12,7 +12,8 @@ use underpin_plan::{
 use super::{Checked, PROBLEM, code, level};
 
 /// The document that SARIF files are checked against.
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// Where the program is described.
 const HOME: &str = "https://underpin.dev";
 /// What relative paths are relative to: the root of what is reviewed.
@@ -63,18 +64,23 @@ pub(crate) fn sarif(checked: &Checked) -> String {
 
 /// The rules that results refer to, each once.
 fn rules(results: &[Value]) -> Vec<Value> {
-    let mut ids: Vec<&str> = results.iter().filter_map(|one| one["ruleId"].as_str()).collect();
+    let mut ids: Vec<&str> = results
+        .iter()
+        .filter_map(|one| one["ruleId"].as_str())
+        .collect();
     ids.sort_unstable();
     ids.dedup();
-    let described = ids.into_iter().map(|id| match id.parse().ok().and_then(rule) {
-        Some(rule) => described(rule),
-        None => json!({
-            "id": PROBLEM,
-            "name": PROBLEM,
-            "shortDescription": { "text": "a declared file cannot be read or understood" },
-            "defaultConfiguration": { "level": "error" },
-        }),
-    });
+    let described = ids
+        .into_iter()
+        .map(|id| match id.parse().ok().and_then(rule) {
+            Some(rule) => described(rule),
+            None => json!({
+                "id": PROBLEM,
+                "name": PROBLEM,
+                "shortDescription": { "text": "a declared file cannot be read or understood" },
+                "defaultConfiguration": { "level": "error" },
+            }),
+        });
     described.collect()
 }
 
@@ -92,7 +98,12 @@ fn described(rule: &Rule) -> Value {
 fn of_finding(finding: &Finding, seen: &mut BTreeMap<String, usize>) -> Value {
     let id = finding.code.to_string();
     let mut text = format!("{} {}: {}", code(finding), finding.subject, finding.message);
-    text.extend(finding.evidence.iter().map(|one| format!("\nbecause {one}")));
+    text.extend(
+        finding
+            .evidence
+            .iter()
+            .map(|one| format!("\nbecause {one}")),
+    );
     text.extend(finding.help.iter().map(|help| format!("\nhelp: {help}")));
     let place = finding.place.as_ref();
     let file = place.map_or("", |place| &*place.file);

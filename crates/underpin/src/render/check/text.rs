@@ -62,7 +62,11 @@ fn finding(finding: &Finding, excerpts: &Excerpts) -> String {
         let label = label.map_or("", |evidence| evidence.note.as_str());
         text.push_str(&excerpts.show(place, label));
     }
-    let others: Vec<&Evidence> = finding.evidence.iter().filter(|one| !is_to_blame(one)).collect();
+    let others: Vec<&Evidence> = finding
+        .evidence
+        .iter()
+        .filter(|one| !is_to_blame(one))
+        .collect();
     let mut shown = 0;
     for evidence in others.iter().take(EVIDENCE_SHOWN) {
         text.push_str(&format!("    {} {evidence}\n", paint(DIM, "because")));

@@ -26,8 +26,8 @@ pub(crate) use plan::{DownDocument, FrozenDocument, RunDocument, ShownPlanDocume
 pub(crate) use rbac::RbacDocument;
 pub(crate) use result::{NothingRecordedDocument, ResultDocument};
 pub(crate) use sandbox::SandboxDocument;
-pub(crate) use schemas::{stream, text};
 pub use schemas::{CommandSchema, command_schemas};
+pub(crate) use schemas::{stream, text};
 pub(crate) use status::StatusDocument;
 
 /// Things by the names in which findings and options call them.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument,
-    RbacDocument, RulesDocument, RunDocument, SandboxDocument, ShownPlanDocument, StatusDocument,
+    DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument, RbacDocument,
+    RulesDocument, RunDocument, SandboxDocument, ShownPlanDocument, StatusDocument,
 };
 use crate::{
     Exit,

@@ -29,7 +29,7 @@ pub(crate) fn listing(mut listing: Listing<'_>, out: &mut dyn Write) -> io::Resu
 }
 
 /// A field as RFC 4180 writes it.
-fn field(text: &str) -> String {
+pub(super) fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {

@@ -8,16 +8,17 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 use underpin_connect::{
-    Answer, Connections, Difference, Effect, Exposed, Exposure, Flow, Line, Reason, Tier, Trace,
-    Verdict,
+    Answer, Change, Connections, Difference, Effect, Exposed, Exposure, Flow, Line, Outcome,
+    Reason, Tier, Trace, Verdict,
 };
-use underpin_model::PortRef;
+use underpin_model::ObjectKey;
+use underpin_plan::{NeedFate, connectivity::JudgedNeed};
 
-use super::Listing;
+use super::{Listing, listing::name};
 use crate::{
     Exit,
-    commands::reach::{Reply, Side, SideKind, Told},
-    render::documents::{EvidenceDocument, ProblemDocument, stream, text},
+    commands::reach::{Comparison, Needs, Reply, Side, SideKind, Told},
+    render::documents::{EvidenceDocument, FindingDocument, ProblemDocument, stream, text},
 };
 
 /// The pairs of a world, or those of some ends.
@@ -40,6 +41,22 @@ pub(crate) fn answers(side: &Side, exit: Exit, told: &[Told]) -> String {
     text("reach", exit, document)
 }
 
+/// The needs of a world, and what rules say of them.
+pub(crate) fn needs(side: &Side, exit: Exit, needs: &Needs) -> String {
+    let mut document = ReachDocument::of(side);
+    document.needs = Some(needs.judged.iter().map(Into::into).collect());
+    document.findings = needs.findings.iter().map(Into::into).collect();
+    text("reach", exit, document)
+}
+
+/// What a change does.
+pub(crate) fn change(comparison: &Comparison<'_>, exit: Exit) -> String {
+    let mut document = ReachDocument::of(comparison.after);
+    document.findings = comparison.findings.iter().map(Into::into).collect();
+    document.change = Some(comparison.into());
+    text("reach", exit, document)
+}
+
 /// Who may open a connection to whom.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -56,6 +73,14 @@ pub(crate) struct ReachDocument<'a> {
     /// With `--exposure`: how far workloads are open to what is not there yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     exposure: Option<Vec<ExposureDocument>>,
+    /// With `--show-needs`: what needs a connection to what, refused needs first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs: Option<Vec<NeedDocument>>,
+    /// Where two worlds are compared: what is different.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<ChangeDocument>,
+    /// What rules say of needs: UP406 of those that are lost, UP401 of those that are refused.
+    findings: Vec<FindingDocument>,
     /// What in policies cannot be understood.
     not_understood: Vec<EvidenceDocument>,
 }
@@ -128,7 +153,7 @@ impl Serialize for Pairs<'_> {
     }
 }
 
-fn pair(from: &str, to: &str, outcome: &underpin_connect::Outcome) -> PairDocument {
+fn pair(from: &str, to: &str, outcome: &Outcome) -> PairDocument {
     PairDocument {
         from: from.to_owned(),
         to: to.to_owned(),
@@ -160,6 +185,94 @@ struct AnswerDocument {
     reasons: Vec<String>,
     /// Connections from pod to pod: several behind a Service, and where pods of a workload differ.
     flows: Vec<FlowDocument>,
+}
+
+/// A connection that is needed.
+#[derive(Serialize, JsonSchema)]
+struct NeedDocument {
+    /// Who connects.
+    from: String,
+    /// To what.
+    to: String,
+    /// Over which protocol.
+    protocol: String,
+    /// To which port, by number or name; null where any may be meant.
+    port: Option<String>,
+    /// How sure it is that it is needed: `certain`, `likely` or `guessed`.
+    confidence: &'static str,
+    /// Why, in the words of whoever declared it.
+    reason: Option<String>,
+    /// What says so.
+    evidence: Vec<EvidenceDocument>,
+    /// Whether a new connection is allowed.
+    verdict: VerdictDocument,
+    /// Why that is unknown.
+    reasons: Vec<String>,
+    /// Connections from pod to pod that bear it out.
+    flows: Vec<FlowDocument>,
+}
+
+/// What is different between two worlds.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ChangeDocument {
+    /// The world before.
+    before: WorldDocument,
+    /// Namespaces that have another name.
+    renamed: Vec<RenameDocument>,
+    /// Needs that were allowed and are refused, or of which it cannot be told any more.
+    lost_needs: Vec<LostNeedDocument>,
+    /// Pairs between which something else is allowed.
+    pairs: Vec<ChangedPairDocument>,
+    /// Workloads that are new.
+    new: Vec<String>,
+    /// Workloads that are gone.
+    gone: Vec<String>,
+}
+
+/// A namespace that has another name.
+#[derive(Serialize, JsonSchema)]
+struct RenameDocument {
+    /// Its name before.
+    before: String,
+    /// Its name now.
+    after: String,
+}
+
+/// A need that is lost.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct LostNeedDocument {
+    /// The need as it is now.
+    need: NeedDocument,
+    /// What allowed it before: the peers and rules with their places.
+    allowed_by: Vec<EvidenceDocument>,
+}
+
+/// A pair between which something else is allowed.
+#[derive(Serialize, JsonSchema)]
+struct ChangedPairDocument {
+    /// Who connects, by the name after the change.
+    from: String,
+    /// To whom, by the name after the change.
+    to: String,
+    /// Ports that were allowed and are refused.
+    lost: String,
+    /// Ports that were refused and are allowed.
+    gained: String,
+    /// What was allowed and unknown before.
+    before: PortsDocument,
+    /// What is allowed and unknown now.
+    after: PortsDocument,
+}
+
+/// Ports by what is known of them.
+#[derive(Serialize, JsonSchema)]
+struct PortsDocument {
+    /// The ports that are allowed.
+    allowed: String,
+    /// The ports of which it is not known.
+    unknown: String,
 }
 
 /// Whether a connection is allowed.
@@ -303,6 +416,9 @@ impl ReachDocument<'_> {
             answers: None,
             pairs: None,
             exposure: None,
+            needs: None,
+            change: None,
+            findings: Vec::new(),
             not_understood: Vec::new(),
         }
     }
@@ -344,7 +460,7 @@ impl From<&Told> for AnswerDocument {
         match &told.reply {
             Reply::Port(question, answer) => {
                 document.protocol = Some(question.protocol.to_string());
-                document.port = Some(port(&question.port));
+                document.port = Some(question.port.to_string());
                 document.reasons = reasons(&answer.reasons);
                 document.flows = flows(answer);
             }
@@ -357,10 +473,6 @@ impl From<&Told> for AnswerDocument {
         }
         document
     }
-}
-
-fn port(port: &PortRef) -> String {
-    port.to_string()
 }
 
 pub(super) fn flows(answer: &Answer) -> Vec<FlowDocument> {
@@ -467,6 +579,79 @@ impl From<&Exposed> for ExposedDocument {
             allowed: text(&exposed.outcome.allowed),
             unknown: text(&exposed.outcome.unknown),
             present: exposed.to.is_present(),
+        }
+    }
+}
+
+impl From<&JudgedNeed> for NeedDocument {
+    fn from(judged: &JudgedNeed) -> Self {
+        let need = &judged.need;
+        let answers = judged.judgements.iter().map(|one| &one.answer);
+        Self {
+            from: need.from.to_string(),
+            to: need.to.to_string(),
+            protocol: need.protocol.to_string(),
+            port: need.port.as_ref().map(ToString::to_string),
+            confidence: need.confidence.name(),
+            reason: need.reason.clone(),
+            evidence: need.evidence.iter().map(Into::into).collect(),
+            verdict: judged.verdict.into(),
+            reasons: reasons(&judged.reasons),
+            flows: answers.flat_map(|answer| flows(answer)).collect(),
+        }
+    }
+}
+
+impl From<&Comparison<'_>> for ChangeDocument {
+    fn from(comparison: &Comparison<'_>) -> Self {
+        let changes = &comparison.changes;
+        let names = |keys: &[ObjectKey]| keys.iter().map(ToString::to_string).collect();
+        Self {
+            before: comparison.before.into(),
+            renamed: changes
+                .renames
+                .iter()
+                .map(|(before, after)| RenameDocument {
+                    before: before.to_owned(),
+                    after: after.to_owned(),
+                })
+                .collect(),
+            lost_needs: comparison.lost.iter().map(Into::into).collect(),
+            pairs: changes.pairs.iter().map(Into::into).collect(),
+            new: names(&changes.new),
+            gone: names(&changes.gone),
+        }
+    }
+}
+
+impl From<&NeedFate> for LostNeedDocument {
+    fn from(fate: &NeedFate) -> Self {
+        let lines = fate.formerly_allowing().into_iter();
+        Self {
+            need: (&fate.now).into(),
+            allowed_by: lines.map(|line| (&line.evidence).into()).collect(),
+        }
+    }
+}
+
+impl From<&Change> for ChangedPairDocument {
+    fn from(change: &Change) -> Self {
+        Self {
+            from: name(&change.from),
+            to: name(&change.to),
+            lost: change.lost().to_string(),
+            gained: change.gained().to_string(),
+            before: (&change.before).into(),
+            after: (&change.after).into(),
+        }
+    }
+}
+
+impl From<&Outcome> for PortsDocument {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            allowed: outcome.allowed.to_string(),
+            unknown: outcome.unknown.to_string(),
         }
     }
 }

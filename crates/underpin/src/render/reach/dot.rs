@@ -15,8 +15,16 @@ pub(crate) fn listing(mut listing: Listing<'_>, out: &mut dyn Write) -> io::Resu
     writeln!(out, "  rankdir=LR;")?;
     writeln!(out, "  node [shape=box];")?;
     for (namespace, own) in &grouped.namespaces {
-        writeln!(out, "  subgraph {} {{", quoted(&format!("cluster_{namespace}")))?;
-        writeln!(out, "    label={};", quoted(&format!("namespace/{namespace}")))?;
+        writeln!(
+            out,
+            "  subgraph {} {{",
+            quoted(&format!("cluster_{namespace}"))
+        )?;
+        writeln!(
+            out,
+            "    label={};",
+            quoted(&format!("namespace/{namespace}"))
+        )?;
         for at in own {
             if let Member::Workload(key) = &listing.matrix.members()[*at] {
                 let label = quoted(&format!("{}\n{}", key.kind.kind, key.name));

@@ -139,7 +139,9 @@ fn namespaces(
     counts: &BTreeMap<(usize, usize), Count>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    out.write_all(b"<h2>By namespace</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>from \\ to</th>")?;
+    out.write_all(
+        b"<h2>By namespace</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>from \\ to</th>",
+    )?;
     for (to, (name, _)) in groups.iter().enumerate() {
         write!(out, "<th><a href=\"#n{to}\">{}</a></th>", escaped(name))?;
     }
@@ -159,7 +161,9 @@ fn namespaces(
 fn matrix(listing: &mut Listing<'_>, out: &mut dyn Write) -> io::Result<()> {
     let names: Vec<String> = listing.names().iter().map(|name| escaped(name)).collect();
     let rows: Vec<Vec<u32>> = (0..names.len()).map(|to| listing.row(to)).collect();
-    out.write_all(b"<h2>By workload</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>from \\ to</th>")?;
+    out.write_all(
+        b"<h2>By workload</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>from \\ to</th>",
+    )?;
     for name in &names {
         write!(out, "<th>{name}</th>")?;
     }
@@ -171,7 +175,8 @@ fn matrix(listing: &mut Listing<'_>, out: &mut dyn Write) -> io::Result<()> {
                 0 => "<td class=\"none\">–</td>".to_owned(),
                 id => {
                     let outcome = listing.matrix.outcome(id);
-                    let (class, sign) = match (outcome.allowed.is_empty(), outcome.allowed.is_all()) {
+                    let (class, sign) = match (outcome.allowed.is_empty(), outcome.allowed.is_all())
+                    {
                         (true, _) => ("unknown", "?"),
                         (false, true) => ("all", "●"),
                         (false, false) => ("some", "◐"),

@@ -112,7 +112,10 @@ impl<'a> Listing<'a> {
     pub(crate) fn beyond(&self) -> Vec<Beyond> {
         let ends = self.only.iter().flatten();
         let strangers = ends.filter(|end| match end {
-            Endpoint::Workload(key) => !self.matrix.members().contains(&Member::Workload(key.clone())),
+            Endpoint::Workload(key) => !self
+                .matrix
+                .members()
+                .contains(&Member::Workload(key.clone())),
             _ => true,
         });
         strangers.map(|end| self.of_stranger(end)).collect()
@@ -126,7 +129,10 @@ impl<'a> Listing<'a> {
         };
         for key in self.engine.workloads() {
             let workload = Endpoint::Workload(key.clone());
-            let both = [(end, &workload, &mut beyond.to), (&workload, end, &mut beyond.from)];
+            let both = [
+                (end, &workload, &mut beyond.to),
+                (&workload, end, &mut beyond.from),
+            ];
             for (from, to, list) in both {
                 if let Ok(outcome) = self.engine.reach(from, to)
                     && !(outcome.allowed.is_empty() && outcome.unknown.is_empty())

@@ -8,7 +8,7 @@ use std::{
 use underpin_connect::{
     Answer, Difference, Exposed, Flow, Outcome, Reason, Target, Trace, Verdict,
 };
-use underpin_model::{Evidence, wording};
+use underpin_model::wording;
 
 use super::{Listing, listing::Grouped, sources::in_few_words};
 use crate::{
@@ -154,7 +154,10 @@ fn nearest(flow: &Flow) -> String {
 
 /// The rule that comes nearest to allowing what a direction refuses.
 pub(super) fn nearest_of(trace: &Trace) -> Option<&Difference> {
-    let lines = trace.lines.iter().filter(|_| trace.verdict == Verdict::Refused);
+    let lines = trace
+        .lines
+        .iter()
+        .filter(|_| trace.verdict == Verdict::Refused);
     lines
         .filter_map(|line| line.difference.as_ref())
         .min_by_key(|difference| difference.unmet)
@@ -196,8 +199,8 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         | Reason::DomainName(_)
         | Reason::AddressesDiffer
         | Reason::BackendsDiffer
-        | Reason::PortsDiffer(_)
         | Reason::ConsumersDiffer(_) => return None,
+        Reason::PortsDiffer(_) => "say which port is meant: declare it in a needs file",
     })
 }
 
@@ -377,12 +380,4 @@ fn exposed(way: &str, all: &[Exposed], out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "    {way} {}: {}{so}", one.to, on_ports(&one.outcome))?;
     }
     Ok(())
-}
-
-/// Evidence in the middle of a sentence: the place in a file, else object and field.
-pub(super) fn place_of(evidence: &Evidence) -> String {
-    match &evidence.place {
-        Some(place) => format!("{place} {} {}", evidence.object, evidence.path),
-        None => format!("{} {}", evidence.object, evidence.path),
-    }
 }

@@ -1,4 +1,4 @@
-//! The stack file's JSON Schema, and checking a file against it.
+//! Checking a file of ours against its JSON Schema.
 //!
 //! The checker knows the part of JSON Schema that the types generate, and a test fails when they
 //! begin to use more.
@@ -6,7 +6,6 @@
 use serde_json::{Map, Value};
 use underpin_model::{FieldPath, listed, nearest};
 
-use super::StackFile;
 use crate::yaml;
 
 /// Sources that other tools call by these names and that are not read directly.
@@ -25,42 +24,55 @@ const FOREIGN_SOURCES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The JSON Schema of the stack file, for editors.
-pub fn json_schema() -> Value {
-    let mut schema = schemars::schema_for!(StackFile).to_value();
+/// The JSON Schema of a type, as it is published for editors.
+pub(crate) fn published<T: schemars::JsonSchema>(file: &str, title: &str) -> Value {
+    let mut schema = schemars::schema_for!(T).to_value();
     if let Some(schema) = schema.as_object_mut() {
-        let id = "https://underpin.dev/schemas/stack.v1.json";
+        let id = format!("https://underpin.dev/schemas/{file}");
         schema.insert("$id".to_owned(), Value::from(id));
-        schema.insert("title".to_owned(), Value::from("Underpin stack file"));
+        schema.insert("title".to_owned(), Value::from(title));
     }
     schema
 }
 
 /// One way in which a value breaks the schema.
 #[derive(Debug)]
-pub(super) struct Problem {
-    pub(super) path: FieldPath,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+pub(crate) struct Problem {
+    pub(crate) path: FieldPath,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
 }
 
-/// Every way in which the value breaks the schema.
-pub(super) fn check(value: &Value) -> Vec<Problem> {
-    let schema = json_schema();
+/// Every way in which the value breaks the schema; `whole` is what the file as a whole is called.
+pub(crate) fn check(schema: &Value, whole: &'static str, value: &Value) -> Vec<Problem> {
     let mut checker = Checker {
-        root: &schema,
+        root: schema,
+        whole,
         problems: Vec::new(),
     };
-    checker.check(&schema, value, &FieldPath::root());
+    checker.check(schema, value, &FieldPath::root());
     checker.problems
 }
 
 struct Checker<'a> {
     root: &'a Value,
+    whole: &'static str,
     problems: Vec<Problem>,
 }
 
 impl<'a> Checker<'a> {
+    fn name_of<'p>(&self, path: &'p FieldPath) -> &'p str {
+        let text = path.as_str();
+        if text.is_empty() { self.whole } else { text }
+    }
+
+    fn container(&self, path: &FieldPath) -> String {
+        match path.as_str() {
+            "" => self.whole.to_owned(),
+            text => format!("`{text}`"),
+        }
+    }
+
     fn report(&mut self, path: &FieldPath, message: String, help: Option<String>) {
         self.problems.push(Problem {
             path: path.clone(),
@@ -77,7 +89,7 @@ impl<'a> Checker<'a> {
                 let words: Vec<String> = expected.iter().map(|v| plain(v)).collect();
                 let message = format!(
                     "`{}` is {}, but must be {}",
-                    name_of(path),
+                    self.name_of(path),
                     found(value),
                     listed(words.iter().map(String::as_str)),
                 );
@@ -128,7 +140,7 @@ impl<'a> Checker<'a> {
             .collect();
         let message = format!(
             "`{}` is {}, but must be {}",
-            name_of(path),
+            self.name_of(path),
             found(value),
             words.join(" or ")
         );
@@ -165,13 +177,17 @@ impl<'a> Checker<'a> {
                 nearest(k, [key]).is_some() || (key == "manifests" && foreign_source(k).is_some())
             };
             if !map.contains_key(key) && !unknown.any(stands_in) {
-                let message = format!("{} needs the field `{key}`", container(path));
+                let message = format!("{} needs the field `{key}`", self.container(path));
                 self.report(path, message, None);
             }
         }
         let fewest = schema.get("minProperties").and_then(Value::as_u64);
         if fewest.is_some_and(|fewest| (map.len() as u64) < fewest) {
-            self.report(path, format!("`{}` must not be empty", name_of(path)), None);
+            self.report(
+                path,
+                format!("`{}` must not be empty", self.name_of(path)),
+                None,
+            );
         }
     }
 
@@ -193,7 +209,7 @@ impl<'a> Checker<'a> {
             self.report(&at, message, Some(advice.to_owned()));
             return;
         }
-        let message = format!("{} has no field `{key}`", container(path));
+        let message = format!("{} has no field `{key}`", self.container(path));
         let allowed = format!("allowed fields: {}", listed(known()));
         let help = match nearest(key, known()) {
             Some(near) => format!("did you mean `{near}`? {allowed}"),
@@ -205,7 +221,11 @@ impl<'a> Checker<'a> {
     fn check_array(&mut self, schema: &'a Value, items: &[Value], path: &FieldPath) {
         let fewest = schema.get("minItems").and_then(Value::as_u64);
         if fewest.is_some_and(|fewest| (items.len() as u64) < fewest) {
-            self.report(path, format!("`{}` must not be empty", name_of(path)), None);
+            self.report(
+                path,
+                format!("`{}` must not be empty", self.name_of(path)),
+                None,
+            );
         }
         if let Some(schema) = schema.get("items") {
             for (index, item) in items.iter().enumerate() {
@@ -218,10 +238,14 @@ impl<'a> Checker<'a> {
         let bound = |name| schema.get(name).and_then(Value::as_u64);
         let length = text.chars().count() as u64;
         if bound("minLength").is_some_and(|fewest| length < fewest) {
-            self.report(path, format!("`{}` must not be empty", name_of(path)), None);
+            self.report(
+                path,
+                format!("`{}` must not be empty", self.name_of(path)),
+                None,
+            );
         }
         if let Some(most) = bound("maxLength").filter(|most| length > *most) {
-            let message = format!("`{}` is longer than {most} characters", name_of(path));
+            let message = format!("`{}` is longer than {most} characters", self.name_of(path));
             self.report(path, message, None);
         }
     }
@@ -235,7 +259,7 @@ impl<'a> Checker<'a> {
             .as_f64()
             .is_none_or(|number| number < low || number > high)
         {
-            let name = name_of(path);
+            let name = self.name_of(path);
             let message = format!("`{name}` is {value}, but must be from {low} to {high}");
             self.report(path, message, None);
         }
@@ -299,20 +323,4 @@ fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn name_of(path: &FieldPath) -> &str {
-    let text = path.as_str();
-    if text.is_empty() {
-        "the stack file"
-    } else {
-        text
-    }
-}
-
-fn container(path: &FieldPath) -> String {
-    match path.as_str() {
-        "" => "the stack file".to_owned(),
-        text => format!("`{text}`"),
-    }
 }
