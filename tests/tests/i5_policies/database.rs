@@ -28,9 +28,12 @@ spec:
 
 /// A stack whose policy lets in these namespaces.
 pub(crate) fn database(cluster: &ControlPlane, stack: &str, consumers: &[&str]) -> Result<Stack> {
-    let stack = Stack::single(stack, &cluster.kubeconfig(), DATABASE)?;
-    stack.write("k8s/policy.yaml", &policy(consumers))?;
-    Ok(stack)
+    Stack::single(stack, &cluster.kubeconfig(), &with_policy(consumers))
+}
+
+/// The manifest of the stack with the policy for these consumers.
+pub(crate) fn with_policy(consumers: &[&str]) -> String {
+    format!("{DATABASE}---\n{}", policy(consumers))
 }
 
 /// The policy of the database's namespace.

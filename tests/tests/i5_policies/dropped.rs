@@ -3,10 +3,10 @@
 use anyhow::Result;
 use underpin_tests::{Kubectl, shared, with_filters};
 
-use crate::database::{consumer, database, policy};
+use crate::database::{consumer, database, with_policy};
 
 /// What `up` does besides: nothing here runs.
-const UP: &str = "up --yes -e production --wait=false";
+const UP: &str = "up --yes --wait=false";
 
 #[test]
 fn r5_3_a_consumer_that_is_dropped_from_a_list_blocks_the_plan() -> Result<()> {
@@ -19,8 +19,8 @@ fn r5_3_a_consumer_that_is_dropped_from_a_list_blocks_the_plan() -> Result<()> {
     let live = || Kubectl::new(cluster).get(&["networkpolicy", "default-deny-ingress", "-n", stack]);
     let before = live()?;
 
-    project.write("k8s/policy.yaml", &policy(&[app, "monitoring"]))?;
-    let planned = project.expect(3, "plan -e production")?;
+    project.declare(&with_policy(&[app, "monitoring"]))?;
+    let planned = project.expect(3, "plan")?;
     with_filters(&[], || {
         insta::assert_snapshot!("dropped", planned.stdout);
     });
@@ -34,18 +34,18 @@ fn r5_3_a_consumer_that_is_dropped_from_a_list_blocks_the_plan() -> Result<()> {
     assert_eq!(live()?["spec"], before["spec"], "a blocked run changes nothing");
 
     // The mended list passes, whatever else is new in it.
-    project.write("k8s/policy.yaml", &policy(&[app, docs, "monitoring"]))?;
-    project.expect(0, "plan -e production")?;
+    project.declare(&with_policy(&[app, docs, "monitoring"]))?;
+    project.expect(0, "plan")?;
 
     // Who takes the responsibility says so by name.
-    project.write("k8s/policy.yaml", &policy(&[app]))?;
+    project.declare(&with_policy(&[app]))?;
     let accept = format!("UP406:{subject}");
     let accepted = ["--accept", accept.as_str(), "--reason", "docs moves out today"];
     project.expect_with(0, UP, &accepted)?;
     assert_ne!(live()?["spec"], before["spec"]);
     // What is refused by now is a standing warning, and stops nothing.
-    project.write("k8s/policy.yaml", &policy(&[app, "monitoring"]))?;
-    let later = project.expect(0, "plan -e production")?;
+    project.declare(&with_policy(&[app, "monitoring"]))?;
+    let later = project.expect(0, "plan")?;
     assert!(later.stdout.contains(&format!("UP401 {subject}")), "{}", later.transcript());
     Ok(())
 }
@@ -74,7 +74,7 @@ spec:
 "
     );
     let shop = underpin_tests::Stack::single("i5-shop", &cluster.kubeconfig(), &manifest)?;
-    let planned = shop.expect(3, "plan -e production")?;
+    let planned = shop.expect(3, "plan")?;
     let subject = format!("deployment.apps/i5-shop/web:service/{stack}/pal-e-postgres-rw:5432");
     let finding = format!("UP401 {subject}");
     assert!(planned.stdout.contains(&finding), "{}", planned.transcript());

@@ -14,7 +14,7 @@ fn r5_7_a_fix_by_hand_is_found_before_it_is_undone() -> Result<()> {
     consumer(cluster, docs, stack)?;
     consumer(cluster, app, stack)?;
     let project = database(cluster, stack, &[app])?;
-    project.expect(0, "up --yes -e production --wait=false")?;
+    project.expect(0, "up --yes --wait=false")?;
     let fix = policy(&[app, docs]).replace(
         "name: default-deny-ingress",
         &format!("name: default-deny-ingress, namespace: {stack}"),
@@ -23,8 +23,11 @@ fn r5_7_a_fix_by_hand_is_found_before_it_is_undone() -> Result<()> {
     kubectl.apply("underpin", &fix)?;
     let kinds = "namespaces,networkpolicies,deployments.apps,services,configmaps,serviceaccounts";
     let dump = kubectl.run(["get", kinds, "--all-namespaces", "--output", "yaml"])?;
-    fs::write(project.path().join("live.yaml"), dump)?;
-    let checked = project.expect(3, "check underpin.yaml k8s --against live.yaml")?;
+    let folder = tempfile::tempdir()?;
+    let live = folder.path().join("live.yaml");
+    fs::write(&live, dump)?;
+    let live = live.to_string_lossy();
+    let checked = project.expect_with(3, "check . --against", &[&live])?;
     let policy = format!("UP405 networkpolicy.networking.k8s.io/{stack}/default-deny-ingress");
     assert!(checked.stdout.contains(&policy), "{}", checked.transcript());
     let need = format!("UP406 deployment.apps/{docs}/api:service/{stack}/pal-e-postgres-rw:5432");
