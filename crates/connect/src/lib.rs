@@ -21,6 +21,7 @@ mod bits;
 mod change;
 mod engine;
 mod evaluate;
+mod gap;
 mod index;
 mod ingress;
 mod inventory;

@@ -335,7 +335,13 @@ impl Engine {
         if let Some(selector) = &service.selector {
             let own = self.inventory.of_namespace(namespace);
             let matched: Vec<(Tri, &ObjectKey, u32)> = own
-                .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
+                .map(|(key, id)| {
+                    let matches = selector.matches(&self.pod(id).labels);
+                    match key.namespace {
+                        Some(_) => (matches, key, id),
+                        None => (matches.at_most_maybe(), key, id),
+                    }
+                })
                 .filter(|(matches, ..)| *matches != Tri::No)
                 .collect();
             // Labels that controllers add are not known: those count if nobody else does.

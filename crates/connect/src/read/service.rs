@@ -1,10 +1,10 @@
 //! Services and what stands behind them: EndpointSlices and Endpoints.
 
 use serde_json::Value;
-use underpin_model::{LabelSelector, Object, Protocol};
+use underpin_model::{FieldPath, LabelSelector, Object, Protocol};
 
 use super::reader::field;
-use crate::labels::Selector;
+use crate::{gap::Gap, labels::Selector};
 
 /// A Service.
 #[derive(Debug)]
@@ -36,18 +36,10 @@ pub(crate) enum TargetPort {
 /// What a Service says.
 pub(crate) fn service(object: &Object) -> ServiceFields {
     let ports = object.at("/spec/ports").and_then(Value::as_array);
-    let selector = object.at("/spec/selector").and_then(|value| match value {
-        Value::Null => None,
-        Value::Object(entries) if entries.is_empty() => None,
-        value => Some(match LabelSelector::from_map(value) {
-            Some(selector) => Selector::Readable(selector),
-            None => Selector::Unreadable,
-        }),
-    });
     let is_external = object.text("/spec/type") == Some("ExternalName");
     ServiceFields {
         ports: ports.into_iter().flatten().filter_map(port).collect(),
-        selector: selector.filter(|_| !is_external),
+        selector: selector(object).filter(|_| !is_external),
         headless: object.text("/spec/clusterIP") == Some("None"),
         external_name: is_external.then(|| {
             object
@@ -55,6 +47,30 @@ pub(crate) fn service(object: &Object) -> ServiceFields {
                 .unwrap_or_default()
                 .to_owned()
         }),
+    }
+}
+
+fn selector(object: &Object) -> Option<Selector> {
+    let value = object.at("/spec/selector").unwrap_or(&Value::Null);
+    let path = FieldPath::new("spec.selector");
+    let unknown = object.unknown.inside(&path);
+    let unknown = unknown.or_else(|| object.unknown.around(&path).filter(|_| value.is_null()));
+    let known = match value {
+        Value::Null => LabelSelector::default(),
+        Value::Object(entries) if entries.is_empty() && unknown.is_none() => return None,
+        Value::Object(entries) if unknown.is_some() => {
+            let known = entries.iter().filter(|(_, value)| !value.is_null());
+            let known = known.map(|(key, value)| (key.clone(), value.clone()));
+            LabelSelector::from_map(&Value::Object(known.collect())).unwrap_or_default()
+        }
+        value => match LabelSelector::from_map(value) {
+            Some(selector) => selector,
+            None => return Some(Selector::unknown(Gap::Unreadable)),
+        },
+    };
+    match unknown {
+        Some(part) => Some(Selector::partial(known, Gap::later(part))),
+        None => (!value.is_null()).then(|| known.into()),
     }
 }
 
