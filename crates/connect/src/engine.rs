@@ -1,6 +1,10 @@
 //! The engine: a world's policies and pods, ready to be asked.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use underpin_model::{GroupKind, ObjectKey, World};
 
@@ -22,6 +26,10 @@ use crate::{
 
 /// The API group of the cluster-wide policies.
 const POLICY_GROUP: &str = "policy.networking.k8s.io";
+
+/// The address at which every node answers its own pods' DNS queries, if it has a NodeLocal
+/// DNSCache.
+const NODE_LOCAL_DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 20, 10));
 
 /// Who may connect to whom in one world.
 #[derive(Debug)]
@@ -83,7 +91,8 @@ impl Engine {
         engine
     }
 
-    /// What Ingresses forward to, sorted by Ingress: what an ingress controller needs.
+    /// What Ingresses, Gateways' routes and OpenShift's Routes forward to, by kind and then sorted by
+    /// object: what an ingress controller or a gateway needs.
     pub fn ingress_entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -244,6 +253,9 @@ impl Engine {
             },
             Party::Pod(other) if self.profile == Profile::Documented => {
                 other.host_network.at_most_maybe()
+            }
+            Party::Range(range) if self.profile == Profile::Documented => {
+                Tri::from(*range == AddressRange::single(NODE_LOCAL_DNS)).at_most_maybe()
             }
             Party::Pod(_) | Party::Range(_) | Party::Name(_) => Tri::No,
         }

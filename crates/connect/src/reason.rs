@@ -53,6 +53,9 @@ pub enum Reason {
     SamePriority,
     /// Nothing in the world is what the connection goes to.
     NoBackend(String),
+    /// Whether the pod sees the client's address or another is not known: that of a node, or of a
+    /// load balancer.
+    SourceAddress(String),
     /// Some of those that answer may be reached, and some may not.
     BackendsDiffer,
 }
@@ -101,6 +104,10 @@ impl fmt::Display for Reason {
                 f.write_str("policies of the same priority disagree, and any of them may count")
             }
             Self::NoBackend(what) => f.write_str(what),
+            Self::SourceAddress(service) => write!(
+                f,
+                "{service} may be reached with the address of a node or of a load balancer in place of the client's"
+            ),
             Self::BackendsDiffer => {
                 f.write_str("some of the pods that answer may be reached, and some may not")
             }

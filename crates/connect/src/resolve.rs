@@ -12,8 +12,9 @@ use crate::{
     party::{Node, Party, Pod},
     policy::Direction,
     ports::Connections,
+    profile::Profile,
     question::{Endpoint, Question, Target},
-    read::{ServiceFields, ServicePort, SliceFields, TargetPort},
+    read::{Published, ServiceFields, ServicePort, SliceFields, TargetPort},
     reason::Reason,
 };
 
@@ -55,11 +56,42 @@ impl Engine {
         let mut flows = Vec::new();
         for source in &from {
             for (destination, port) in &to {
-                let port = port.clone();
-                flows.push(self.flow(source, destination, question.protocol, port));
+                let mut flow = self.flow(source, destination, question.protocol, port.clone());
+                if let Some(service) = self.rewrites_source(source, &question.to) {
+                    let seen = self.flow(&service.1, destination, question.protocol, port.clone());
+                    if seen.verdict != flow.verdict {
+                        flow.verdict = Verdict::Unknown;
+                        flow.ingress.reasons.push(service.0);
+                    }
+                }
+                flows.push(flow);
             }
         }
         sum_up(flows)
+    }
+
+    /// Who else a Service's pods may see in place of a client from outside, and why: nodes and load
+    /// balancers that forward a connection may put their own address there.
+    fn rewrites_source(&self, source: &End, to: &Target) -> Option<(Reason, End)> {
+        let (Party::Range(_) | Party::Name(_), Target::Service { namespace, name }) =
+            (&source.party, to)
+        else {
+            return None;
+        };
+        let id = (namespace.clone(), name.clone());
+        let published = self.inventory.services.get(&id)?.published;
+        let party = match published.filter(|_| self.profile == Profile::Documented)? {
+            Published::ByItsNode => return None,
+            // Of no name that a node has.
+            Published::ByAnyNode => Party::Node(self.node("")),
+            Published::ByBalancer => Party::Name(String::new()),
+        };
+        let why = Reason::SourceAddress(format!("service/{namespace}/{name}"));
+        let end = End {
+            party,
+            ..source.clone()
+        };
+        Some((why, end))
     }
 
     /// What is allowed between two ends, over all ports.

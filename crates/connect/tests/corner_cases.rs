@@ -6,6 +6,7 @@
 //! #base NAME                      objects of cases/base/NAME.yaml come first
 //! #? FROM -> TO PROTOCOL PORT: VERDICT [text that a reason or line must hold]
 //! #unknown OBJECT PATH: REASON    nobody knows yet what is at the path; `-` for whether it exists
+//! #entry OBJECT PATH: QUESTION    what an Ingress or route stands for; all must be told
 //! #defect TEXT                    a defect whose evidence holds the text; all must be told
 //! ```
 
@@ -122,6 +123,17 @@ fn check_as(name: &str, profile: Profile, prefix: &str) {
     }
     assert!(asked > 0, "{name} asks nothing");
     if profile == Profile::Documented {
+        let entries: BTreeSet<String> = engine
+            .ingress_entries()
+            .iter()
+            .map(|entry| {
+                let evidence = &entry.evidence;
+                format!("{} {}: {}", evidence.object, evidence.path, entry.question)
+            })
+            .collect();
+        let expected = text.lines().filter_map(|line| line.strip_prefix("#entry "));
+        let expected: BTreeSet<String> = expected.map(str::to_owned).collect();
+        assert_eq!(entries, expected, "{name}");
         let expected: BTreeSet<&str> = text
             .lines()
             .filter_map(|line| line.strip_prefix("#defect "))
@@ -171,6 +183,9 @@ cases! {
     services
     services_without_pods
     ingress_sources
+    published_services
+    dns
+    jobs_and_hooks
     undeclared_namespaces
     labels_of_controllers
     admin_tiers

@@ -8,11 +8,13 @@ mod pods;
 mod reader;
 mod service;
 
-pub(crate) use ingress::backends;
+pub(crate) use ingress::{Backend, BackendPort, entrances};
 pub(crate) use node::{node_addresses, pod_networks};
 pub(crate) use pods::{PodFields, incomplete_owner, labels_of, pod_fields};
 pub(crate) use reader::Reader;
-pub(crate) use service::{ServiceFields, ServicePort, SliceFields, TargetPort, service, slice};
+pub(crate) use service::{
+    Published, ServiceFields, ServicePort, SliceFields, TargetPort, service, slice,
+};
 
 use underpin_model::Object;
 

@@ -157,9 +157,11 @@ fn add_controllers_labels(object: &Object, labels: &mut Labels) {
         }
     }
     if kind.kind == "Job" {
-        labels.possible.remove("job-name");
-        let name = object.key.name.clone();
-        labels.known.entry("job-name".to_owned()).or_insert(name);
+        for key in ["batch.kubernetes.io/job-name", "job-name"] {
+            labels.possible.remove(key);
+            let name = object.key.name.clone();
+            labels.known.entry(key.to_owned()).or_insert(name);
+        }
     }
 }
 

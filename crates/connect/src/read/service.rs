@@ -13,8 +13,21 @@ pub(crate) struct ServiceFields {
     /// The pods behind it; `None` when it has no selector.
     pub(crate) selector: Option<Selector>,
     pub(crate) headless: bool,
+    /// How it can be reached from outside of the cluster, if it can.
+    pub(crate) published: Option<Published>,
     /// The name that it stands for, when it is of type ExternalName.
     pub(crate) external_name: Option<String>,
+}
+
+/// How connections from outside of the cluster reach a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// By any node, which may put its own address in place of the client's.
+    ByAnyNode,
+    /// By a node with a pod of it, which keeps the client's address.
+    ByItsNode,
+    /// By a load balancer and a node that keeps the address it sees, which may be the balancer's.
+    ByBalancer,
 }
 
 /// One port of a Service.
@@ -40,6 +53,7 @@ pub(crate) fn service(object: &Object) -> ServiceFields {
     ServiceFields {
         ports: ports.into_iter().flatten().filter_map(port).collect(),
         selector: selector(object).filter(|_| !is_external),
+        published: published(object),
         headless: object.text("/spec/clusterIP") == Some("None"),
         external_name: is_external.then(|| {
             object
@@ -47,6 +61,20 @@ pub(crate) fn service(object: &Object) -> ServiceFields {
                 .unwrap_or_default()
                 .to_owned()
         }),
+    }
+}
+
+fn published(object: &Object) -> Option<Published> {
+    let has_addresses = object
+        .at("/spec/externalIPs")
+        .and_then(Value::as_array)
+        .is_some_and(|addresses| !addresses.is_empty());
+    let is_local = object.text("/spec/externalTrafficPolicy") == Some("Local");
+    match (object.text("/spec/type"), is_local) {
+        (Some("NodePort"), true) => Some(Published::ByItsNode),
+        (Some("LoadBalancer"), true) => Some(Published::ByBalancer),
+        (Some("NodePort" | "LoadBalancer"), false) => Some(Published::ByAnyNode),
+        _ => has_addresses.then_some(Published::ByAnyNode),
     }
 }
 
