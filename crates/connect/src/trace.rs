@@ -69,7 +69,7 @@ impl Traced<'_> {
 }
 
 /// The verdict on a question about ports that must all fare alike.
-fn verdict(outcome: &Outcome, scope: &Connections) -> Verdict {
+pub(crate) fn verdict(outcome: &Outcome, scope: &Connections) -> Verdict {
     if outcome.allowed == *scope {
         Verdict::Allowed
     } else if outcome.allowed.is_empty() && outcome.unknown.is_empty() {
