@@ -63,7 +63,10 @@ impl Engine {
         };
         let Some(peers) = &rule.peers else {
             let path = Policy::rule_path(direction, rule.index);
-            let anybody = self.witnesses(&Namespaces::Selected(Selector::everything()), &Selector::everything());
+            let anybody = self.witnesses(
+                &Namespaces::Selected(Selector::everything()),
+                &Selector::everything(),
+            );
             return vec![allowance(path, "allows everybody".to_owned(), anybody)];
         };
         let each = peers.iter().enumerate();
@@ -73,8 +76,12 @@ impl Engine {
                     namespaces, pods, ..
                 } => (meaning(namespaces, pods), self.witnesses(namespaces, pods)),
                 Peer::Addresses { set, .. } => {
-                    let ends = set.ranges().iter().flat_map(|range| [range.first(), range.last()]);
-                    let ranges: Vec<String> = set.ranges().iter().map(ToString::to_string).collect();
+                    let ends = set
+                        .ranges()
+                        .iter()
+                        .flat_map(|range| [range.first(), range.last()]);
+                    let ranges: Vec<String> =
+                        set.ranges().iter().map(ToString::to_string).collect();
                     (ranges.join(", "), ends.map(Endpoint::Address).collect())
                 }
                 Peer::Nodes(_) | Peer::DomainNames(_) | Peer::Unreadable => return None,
@@ -107,7 +114,9 @@ impl Engine {
                 names.retain(|name| {
                     selector.matches(&self.inventory.namespace_labels(name)) == Tri::Yes
                 });
-                let named = selector.values_asked().filter(|(key, _)| *key == NAME_LABEL);
+                let named = selector
+                    .values_asked()
+                    .filter(|(key, _)| *key == NAME_LABEL);
                 names.extend(named.flat_map(|(_, values)| values.iter().map(String::as_str)));
                 names.sort_unstable();
                 names.dedup();
@@ -123,7 +132,9 @@ impl Engine {
         let subjects: BTreeSet<&ObjectKey> = match &policy.subject.namespaces {
             Namespaces::Named(name) => {
                 let own = self.inventory.of_namespace(name);
-                own.filter(|(_, id)| is_about(*id)).map(|(key, _)| key).collect()
+                own.filter(|(_, id)| is_about(*id))
+                    .map(|(key, _)| key)
+                    .collect()
             }
             Namespaces::Selected(_) => {
                 let all = self.inventory.workloads.iter();
@@ -145,7 +156,11 @@ fn meaning(namespaces: &Namespaces, pods: &Selector) -> String {
         Namespaces::Selected(Selector::Readable(selector)) => match &selector.0[..] {
             [] => format!("{pods} of all namespaces"),
             [Requirement::In(key, names)] if key == NAME_LABEL => {
-                let noun = if names.len() == 1 { "namespace" } else { "namespaces" };
+                let noun = if names.len() == 1 {
+                    "namespace"
+                } else {
+                    "namespaces"
+                };
                 format!("{pods} of {noun} {}", underpin_model::wording::list(names))
             }
             _ => format!("{pods} of namespaces with {selector}"),

@@ -16,11 +16,10 @@ use crate::{
     policy::NamedPorts,
     profile::{Options, Profile},
     read::{
-        NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
-        operators, pod_fields, pod_networks, service, slice,
+        NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of,
+        node_addresses, operators, pod_fields, pod_networks, service, slice,
     },
 };
-
 
 /// What of a world takes part in connections, policies aside.
 #[derive(Debug, Default)]

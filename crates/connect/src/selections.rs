@@ -302,7 +302,11 @@ impl Policy {
     /// The path of the selector of namespaces, or of pods, in a peer.
     fn selector_path(&self, peer: &FieldPath, pods: bool) -> FieldPath {
         if self.tier == Tier::Network {
-            return peer.key(if pods { "podSelector" } else { "namespaceSelector" });
+            return peer.key(if pods {
+                "podSelector"
+            } else {
+                "namespaceSelector"
+            });
         }
         let by_pods = peer.key("pods");
         match (pods, value_at(&self.object.value, &by_pods).is_some()) {
