@@ -13,7 +13,7 @@ use underpin_refs::{NeedOptions, ReferenceIndex};
 
 use crate::{
     Acceptances, Case, Environment, NeedFate, Network, Ownership, Plan, Recorded, Simulation,
-    need_fates, simulate::simulate,
+    need_fate::ALLOWED_BEFORE, need_fates, simulate::simulate,
 };
 
 /// What rules look at. Rules are pure functions over this.
@@ -160,7 +160,7 @@ pub(crate) fn evidence_of(context: &Context<'_>, key: &ObjectKey, note: String) 
 /// A finding about what lives, with the places where that is declared.
 pub(crate) fn with_places(context: &Context<'_>, mut finding: Finding) -> Finding {
     for evidence in &mut finding.evidence {
-        if evidence.place.is_none() {
+        if evidence.place.is_none() && evidence.note != ALLOWED_BEFORE {
             let declared = context.step(&evidence.object);
             let declared = declared.and_then(|step| step.desired.as_ref());
             evidence.place = declared.and_then(|one| one.origin.place_of(&evidence.path));

@@ -17,6 +17,9 @@ use crate::{
 /// Pieces of what refuses, and of what allowed, that a finding carries.
 const EVIDENCE_LIMIT: usize = 8;
 
+/// What evidence says that shows the world before: its field need not be there any more.
+pub(crate) const ALLOWED_BEFORE: &str = "allowed it before";
+
 /// A need that is not allowed for certain, and what it was before.
 #[derive(Clone, Debug)]
 pub struct NeedFate {
@@ -283,19 +286,19 @@ impl NeedFate {
         let mut finding = Finding::new(code, severity, subject(need), message);
         let refusing = self.refusing();
         let allowed = self.formerly_allowing();
-        let noted = |line: &&Line, what: &str| Evidence {
-            note: format!("{what}: {}", line.evidence.note),
+        let noted = |line: &&Line, note: String| Evidence {
+            note,
             ..line.evidence.clone()
         };
         finding.evidence.extend(need.evidence.iter().cloned());
         let allowed = allowed.iter().take(EVIDENCE_LIMIT);
         finding
             .evidence
-            .extend(allowed.map(|line| noted(line, "allowed it before")));
+            .extend(allowed.map(|line| noted(line, ALLOWED_BEFORE.to_owned())));
         let shown = refusing.iter().take(EVIDENCE_LIMIT);
         finding
             .evidence
-            .extend(shown.map(|line| noted(line, "refuses it")));
+            .extend(shown.map(|line| noted(line, format!("refuses it: {}", line.evidence.note))));
         let place = refusing.iter().find_map(|line| line.evidence.place.clone());
         finding.place = place.or_else(|| need.evidence.iter().find_map(|one| one.place.clone()));
         finding.step = refusing.first().map(|line| line.evidence.object.clone());

@@ -4,7 +4,7 @@ use std::{cell::OnceCell, collections::BTreeSet};
 
 use underpin_connect::{Engine, Options};
 use underpin_model::{Need, World};
-use underpin_refs::{NeedOptions, needs};
+use underpin_refs::{NeedOptions, NeedProblem, Needs, needs};
 
 use crate::connectivity::{JudgedNeed, judge_needs};
 
@@ -17,7 +17,7 @@ pub struct Network<'a> {
     options: &'a NeedOptions,
     connect: Options,
     engine: OnceCell<Engine>,
-    needs: OnceCell<Vec<Need>>,
+    needs: OnceCell<Needs>,
     judged: OnceCell<Vec<JudgedNeed>>,
     namespaces: OnceCell<BTreeSet<&'a str>>,
 }
@@ -51,10 +51,19 @@ impl<'a> Network<'a> {
 
     /// Everything that needs a connection.
     pub fn needs(&self) -> &[Need] {
+        &self.found().needs
+    }
+
+    /// What stands in the way of knowing all needs.
+    pub fn problems(&self) -> &[NeedProblem] {
+        &self.found().problems
+    }
+
+    fn found(&self) -> &Needs {
         self.needs.get_or_init(|| {
-            let mut all = needs(self.world, self.options);
-            all.extend(self.given.iter().cloned());
-            all
+            let mut found = needs(self.world, self.options);
+            found.needs.extend(self.given.iter().cloned());
+            found
         })
     }
 

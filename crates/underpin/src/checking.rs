@@ -8,17 +8,18 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_model::{
-    Evidence, FieldPath, Finding, GroupKind, Mask, Need, Object, Origin, Place, Unread, World,
+    Evidence, FieldPath, Finding, GroupKind, Mask, Object, Origin, Place, Unread, World,
 };
 use underpin_plan::{
     Network, Survey, WaitingError, applied, secret_values, sort_findings, suppression::Texts,
     survey, waiting,
 };
-use underpin_refs::NeedOptions;
+use underpin_refs::{NeedOptions, NeedProblem, ProblemKind};
 use underpin_source::{Diagnostic, git, terraform, yaml::Comment};
 
 use crate::{
     error::CommandError,
+    given::Given,
     lines,
     render::check::Excerpts,
     trees::{DeclaredTree, DeclaredWorld},
@@ -30,7 +31,7 @@ pub(crate) struct Question<'a> {
     pub(crate) paths: &'a [Utf8PathBuf],
     pub(crate) variable_files: &'a [Utf8PathBuf],
     /// Needs that the files do not show.
-    pub(crate) needs: Vec<Need>,
+    pub(crate) given: &'a Given,
     pub(crate) options: NeedOptions,
     pub(crate) since: Option<&'a str>,
     pub(crate) live: Option<&'a Source>,
@@ -81,7 +82,7 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
         None => None,
     };
     let mut examined = Examined {
-        diagnostics: tree.diagnostics.clone(),
+        diagnostics: [&tree.diagnostics[..], &question.given.problems].concat(),
         tree,
         worlds: Vec::new(),
         findings: Vec::new(),
@@ -94,9 +95,10 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
             Some(former) => Some(former.world(cluster.as_deref())?),
             None => None,
         };
-        let (now, then) = ask(question, &examined.tree, &declared, old.as_ref());
-        examined.findings.extend(now);
-        old_findings.extend(then);
+        let asked = ask(question, &examined.tree, &declared, old.as_ref());
+        examined.findings.extend(asked.now);
+        old_findings.extend(asked.then);
+        examined.diagnostics.extend(asked.problems);
         examined.diagnostics.extend(declared.diagnostics);
         let objects = declared.world.objects();
         examined.diagnostics.extend(objects.flat_map(unfollowable));
@@ -109,19 +111,26 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
 }
 
 /// What the rules say of one cluster's world, now and before the change.
+struct Asked {
+    now: Vec<Finding>,
+    then: Vec<Finding>,
+    /// Annotations of ours that cannot be understood.
+    problems: Vec<Diagnostic>,
+}
+
 fn ask(
     question: &Question<'_>,
     tree: &DeclaredTree,
     declared: &DeclaredWorld,
     old: Option<&World>,
-) -> (Vec<Finding>, Vec<Finding>) {
+) -> Asked {
     let live = question.live.map(live_world);
     let over = |files: &World| match &live {
         Some(live) => applied(live, files, old),
         None => files.clone(),
     };
     let (after, before) = (over(&declared.world), old.map(over));
-    let network = |world| Network::new(world, &question.needs, &question.options);
+    let network = |world| Network::new(world, &question.given.needs, &question.options);
     let environments = tree.environments();
     let mut now = Survey::new(&declared.world, network(&after));
     now.before = before.as_ref().map(network);
@@ -134,7 +143,18 @@ fn ask(
         then.is_opaque = now.is_opaque;
         survey(&then)
     });
-    (survey(&now), then.unwrap_or_default())
+    Asked {
+        problems: now.after.problems().iter().filter_map(malformed).collect(),
+        now: survey(&now),
+        then: then.unwrap_or_default(),
+    }
+}
+
+/// An annotation of ours in the files that cannot be understood.
+fn malformed(problem: &NeedProblem) -> Option<Diagnostic> {
+    let is_malformed = problem.kind == ProblemKind::Malformed;
+    let place = problem.evidence.place.clone().filter(|_| is_malformed)?;
+    Some(Diagnostic::new(place, problem.evidence.note.clone()))
 }
 
 /// The live world, with what a dump need not hold as unknown.

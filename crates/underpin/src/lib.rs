@@ -11,6 +11,7 @@ mod demo;
 mod error;
 mod exit;
 mod frozen_file;
+mod given;
 mod interrupt;
 mod kubeconfig_file;
 mod lines;

@@ -3,7 +3,10 @@
 //! Stack files say for themselves which manifests are theirs and where each environment lives. What
 //! lies beside them, manifests and Terraform files, is taken as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use underpin_model::{FieldPath, ObjectKey, Owner, Unread, World};
@@ -35,6 +38,8 @@ pub(crate) struct DeclaredTree {
     /// Manifests and Terraform files that no stack file names.
     pub(crate) files: tree::Tree,
     stacks: Vec<(Stack, Documents)>,
+    /// Every file that belongs to a stack, links resolved.
+    of_stacks: BTreeSet<PathBuf>,
     /// What is wrong with files of either sort, in the order of places.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -74,6 +79,7 @@ impl DeclaredTree {
                 Err(other) => return Err(other),
             }
         }
+        declared.of_stacks.clone_from(&skipped);
         let options = tree::Options {
             skipped,
             terraform: terraform.clone(),
@@ -118,8 +124,9 @@ impl DeclaredTree {
             .components()
             .filter(|component| *component != Utf8Component::CurDir)
             .collect();
+        let real = path.canonicalize().unwrap_or_default();
         places.any(|place| Utf8Path::new(&*place.file).starts_with(&plain))
-            || stack_files(&[path.to_owned()]).is_ok_and(|files| !files.is_empty())
+            || self.of_stacks.iter().any(|file| file.starts_with(&real))
             || tree::holds_terraform(path)
     }
 

@@ -12,8 +12,9 @@ use super::write;
 use crate::{
     Exit,
     checking::{Examined, Question, examine},
-    cli::given,
+    cli::given as not_empty,
     error::CommandError,
+    given::given,
     output::Format,
     render::check::{self as render, Checked},
     setup::{STACK_FILE, connect_options},
@@ -36,11 +37,11 @@ pub(crate) struct CheckArgs {
     paths: Vec<Utf8PathBuf>,
     /// What is live, for what files alone do not tell: a file or folder of YAML or JSON as `kubectl
     /// get -A -o yaml` prints it, or - for standard input; or the name of a context.
-    #[arg(long, value_name = "FILE|DIR|CONTEXT", value_parser = given)]
+    #[arg(long, value_name = "FILE|DIR|CONTEXT", value_parser = not_empty)]
     against: Option<String>,
     /// Report only what changed since this git revision: what is new, and what stands on a line that
     /// was changed. What was allowed then and is refused now is reported, too.
-    #[arg(long, value_name = "REV", value_parser = given)]
+    #[arg(long, value_name = "REV", value_parser = not_empty)]
     changed_since: Option<String>,
     /// A file of needs that the declared files do not show, such as of consumers in other
     /// repositories.
@@ -50,7 +51,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     flows: Vec<Utf8PathBuf>,
     /// The domain of the cluster, if it is not cluster.local.
-    #[arg(long, value_name = "DOMAIN", value_parser = given)]
+    #[arg(long, value_name = "DOMAIN", value_parser = not_empty)]
     cluster_domain: Option<String>,
     /// A file of values for Terraform's variables; later ones win.
     #[arg(long, value_name = "FILE")]
@@ -114,11 +115,11 @@ pub(crate) async fn check(args: CheckArgs) -> Result<Exit, CommandError> {
         }
         None => None,
     };
-    let needs = Vec::new();
+    let given = given(&args.needs, &args.flows)?;
     let question = Question {
         paths: &args.paths,
         variable_files: &args.var_file,
-        needs,
+        given: &given,
         options: NeedOptions {
             cluster_domain: args.cluster_domain.clone(),
             ..NeedOptions::default()
@@ -199,6 +200,7 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
         exit: exit(args, &examined.diagnostics, &findings),
         stack_files: stack_files(&args.paths)?.len(),
         objects: examined.objects(),
+        loose: examined.tree.files.objects.len(),
         excerpts: examined.excerpts(texts),
         since: examined.change.as_ref().map(|change| change.commit.clone()),
         opaque: examined.opaque(),

@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod check_tree;
 mod completions;
 mod documents;
 mod examples;

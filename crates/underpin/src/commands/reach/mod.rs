@@ -14,7 +14,7 @@ use underpin_connect::{AddressRange, Engine, Options, Profile, Verdict};
 use underpin_model::Need;
 use underpin_plan::Network;
 use underpin_refs::NeedOptions;
-use underpin_source::{Diagnostic, flows, needs_file};
+use underpin_source::Diagnostic;
 
 pub(crate) use self::{
     answers::{Reply, Told},
@@ -27,6 +27,7 @@ use crate::{
     Exit,
     cli::{VariableArgs, given as given_text},
     error::CommandError,
+    given::given,
     output,
     render::{self, reach::Listing},
 };
@@ -210,7 +211,7 @@ fn block(text: &str) -> Result<AddressRange, String> {
 
 pub(crate) async fn reach(args: ReachArgs) -> Result<Exit, CommandError> {
     refuse_idle_flags(&args)?;
-    let given = given(&args)?;
+    let given = given(&args.needs, &args.flows)?;
     if let Some((before, mut after)) = compared(&args).await? {
         after.problems.extend(given.problems);
         return change(&args, (before, after), &given.needs).await;
@@ -383,35 +384,6 @@ fn question(args: &ReachArgs, side: &Side, engine: &Engine) -> Result<Exit, Comm
     };
     write(&side.masked(text))?;
     Ok(exit)
-}
-
-/// What is known beside the worlds.
-struct Given {
-    needs: Vec<Need>,
-    /// What of recorded flows could not be understood.
-    problems: Vec<Diagnostic>,
-}
-
-/// A need that was not understood would be taken for met: that ends it. Of flows, there are others.
-fn given(args: &ReachArgs) -> Result<Given, CommandError> {
-    let (mut needs, mut wrong, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for file in &args.needs {
-        let (declared, diagnostics) = needs_file::read(file);
-        needs.extend(declared);
-        wrong.extend(diagnostics);
-    }
-    if !wrong.is_empty() {
-        return Err(CommandError::Declared {
-            summary: "the needs cannot all be read".to_owned(),
-            diagnostics: wrong,
-        });
-    }
-    for file in &args.flows {
-        let seen = flows::read(file);
-        needs.extend(seen.needs);
-        problems.extend(seen.diagnostics);
-    }
-    Ok(Given { needs, problems })
 }
 
 fn unwritten(source: std::io::Error) -> CommandError {

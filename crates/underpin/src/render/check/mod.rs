@@ -26,6 +26,8 @@ pub(crate) struct Checked {
     pub(crate) stack_files: usize,
     /// How many objects the files declare.
     pub(crate) objects: usize,
+    /// How many of them no stack file names.
+    pub(crate) loose: usize,
     /// What is wrong with the files.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// What the rules found.

@@ -102,11 +102,11 @@ fn opaque(checked: &Checked) -> String {
 
 fn summary(checked: &Checked) -> String {
     let mut read = Vec::new();
-    if checked.stack_files > 0 || checked.objects == 0 {
+    if checked.stack_files > 0 || checked.loose == 0 {
         read.push(wording::count(checked.stack_files, "stack file"));
     }
-    if checked.objects > 0 {
-        read.push(wording::count(checked.objects, "object"));
+    if checked.loose > 0 {
+        read.push(wording::count(checked.loose, "object"));
     }
     let counts = [
         (checked.diagnostics.len(), "error"),
