@@ -8,10 +8,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{object, world};
 use serde_json::{Value, json};
 use underpin_model::World;
-use underpin_refs::{NeedOptions, needs};
+use underpin_refs::{NeedOptions, needs, read_needs};
 
 fn lines(world: &World) -> Vec<String> {
     needs(world, &NeedOptions::default())
@@ -181,4 +183,47 @@ fn r5_1_forms_of_one_value() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A shop of fifteen workloads in five namespaces, with what they need by all that was written
+/// down of them. Every need is found, and at most two that are none.
+#[test]
+fn r5_1_the_needs_of_a_shop_are_found() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/needs_fixture");
+    let (objects, diagnostics) = underpin_source::dump::read(&[folder.into()]);
+    assert_eq!(diagnostics, []);
+    let found = read_needs(&world(objects), &NeedOptions::default());
+    let shown: BTreeSet<String> = found.needs.iter().map(ToString::to_string).collect();
+    let expected = std::fs::read_to_string(format!("{folder}/expected.txt")).unwrap();
+    let expected: BTreeSet<String> = expected.lines().map(str::to_owned).collect();
+    let missed: Vec<&String> = expected.difference(&shown).collect();
+    let wrong: Vec<&String> = shown.difference(&expected).collect();
+    assert!(expected.len() >= 40);
+    assert!(missed.is_empty(), "missed {missed:#?}\nwrong {wrong:#?}");
+    assert!(wrong.len() <= 2, "{wrong:#?}");
+    let suppressed: Vec<String> = found
+        .suppressed
+        .iter()
+        .map(|one| format!("{}: {}", one.need, one.reason))
+        .collect();
+    assert_eq!(
+        suppressed,
+        [
+            "deployment.apps/payments/ledger → legacy.example.com TCP 443: both are only in the help text"
+        ]
+    );
+    let problems: Vec<String> = found
+        .problems
+        .iter()
+        .map(|problem| format!("{:?}: {}", problem.kind, problem.evidence.note))
+        .collect();
+    assert_eq!(
+        problems,
+        [
+            "UnusedSuppression: says that http-echo.payments:80 is not needed, and nothing else says that it is"
+        ]
+    );
+    for secret in ["s3cr", "hunter2", "b4d", "sk.live", "x.y"] {
+        assert!(!format!("{found:?}").contains(secret), "{secret}");
+    }
 }

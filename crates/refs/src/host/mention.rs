@@ -10,6 +10,9 @@ use super::url::{Authorities, authorities};
 /// Longest DNS label.
 const MAXIMUM_LABEL: usize = 63;
 
+/// Longest IPv6 address with its brackets.
+const LONGEST_BRACKETED: usize = 48;
+
 /// A host found in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mention<'a> {
@@ -64,7 +67,7 @@ pub(crate) fn mentions(text: &str) -> Vec<Mention<'_>> {
     // Where the port of the last host ends, which is no host itself.
     let mut beyond = 0;
     for run in host_runs(text) {
-        if run.start < beyond || urls.is_user(run.start) || !starts_a_name(text, run.start) {
+        if run.start < beyond || urls.is_user(run.start) || !starts_a_name(text, &run) {
             continue;
         }
         let Some(whole) = text.get(run.clone()) else {
@@ -77,7 +80,8 @@ pub(crate) fn mentions(text: &str) -> Vec<Mention<'_>> {
             continue;
         };
         // What comes before an `@` is a user, and what touches a placeholder is a part of a name.
-        let is_part = text[run.end..].starts_with(['@', '$', '{', '%', '<', '*']);
+        let after = &text[run.end..];
+        let is_part = after.starts_with(['@', '$', '{', '%', '<', '*']) && !after.starts_with("</");
         if is_part && !matches!(name, HostName::Service(_)) {
             continue;
         }
@@ -105,11 +109,12 @@ pub(crate) fn only_mention(text: &str) -> Option<Mention<'_>> {
 fn bracketed<'a>(text: &'a str, urls: &Authorities<'a>) -> Vec<Mention<'a>> {
     let mut found = Vec::new();
     for (offset, _) in text.match_indices('[') {
-        let Some(length) = text[offset..].find(']') else {
-            break;
+        let bytes = text.as_bytes()[offset..].iter().take(LONGEST_BRACKETED);
+        let Some(length) = bytes.clone().position(|byte| *byte == b']') else {
+            continue;
         };
-        let inner = &text[offset + 1..offset + length];
-        let Ok(address) = inner.parse::<Ipv6Addr>() else {
+        let inner = text.get(offset + 1..offset + length);
+        let Some(address) = inner.and_then(|inner| inner.parse::<Ipv6Addr>().ok()) else {
             continue;
         };
         if urls.is_user(offset) {
@@ -200,12 +205,17 @@ fn host_runs(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Whether a name can begin here: not after a placeholder's end, a percent sign or a letter that
-/// is not ASCII, for then this is only the rest of a name.
-fn starts_a_name(text: &str, start: usize) -> bool {
-    text[..start]
-        .chars()
-        .next_back()
-        .is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '}' | ')' | '%' | '$' | '*' | '>'))
+/// is not ASCII, for then this is only the rest of a name. `<host>web</host>` is no placeholder.
+fn starts_a_name(text: &str, run: &Range<usize>) -> bool {
+    match text[..run.start].chars().next_back() {
+        Some('>') => {
+            let is_port = |c: char| c == ':' || c.is_ascii_digit();
+            let rest = text[run.end..].trim_start_matches(is_port);
+            rest.starts_with("</")
+        }
+        Some(c) => !c.is_alphanumeric() && !matches!(c, '}' | ')' | '%' | '$' | '*'),
+        None => true,
+    }
 }
 
 /// A DNS label as Services and namespaces have them.

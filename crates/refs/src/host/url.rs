@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::Standing;
 
+/// Longest URL that is looked at as a whole, in bytes; text without a space may be of any length.
+const LONGEST_WORD: usize = 4096;
+
 /// The hosts of all URLs of a text.
 #[derive(Debug, Default)]
 pub(crate) struct Authorities<'a> {
@@ -67,8 +70,7 @@ fn oracle<'a>(text: &'a str, found: &mut Authorities<'a>) {
     const PREFIX: &str = "jdbc:oracle:";
     for (at, _) in text.match_indices(PREFIX) {
         let begin = at + PREFIX.len();
-        let word = &text[begin..];
-        let word = &word[..word.find(ends_a_word).unwrap_or(word.len())];
+        let word = word_of(&text[begin..]);
         let Some(user) = word.rfind('@') else {
             continue;
         };
@@ -83,7 +85,9 @@ fn oracle<'a>(text: &'a str, found: &mut Authorities<'a>) {
 fn go_mysql<'a>(text: &'a str, found: &mut Authorities<'a>) {
     const SEPARATOR: &str = "@tcp(";
     for (at, _) in text.match_indices(SEPARATOR) {
-        let begin = text[..at].rfind(ends_a_word).map_or(0, |before| before + 1);
+        let before = text[..at].char_indices().rev().take(LONGEST_WORD);
+        let mut user = before.take_while(|(_, c)| !ends_a_word(*c));
+        let begin = user.by_ref().last().map_or(at, |(begin, _)| begin);
         found.users.push(begin..at + 1);
         found.hosts.push((at + SEPARATOR.len(), "mysql"));
     }
@@ -100,31 +104,42 @@ fn scheme_before(text: &str, end: usize) -> &str {
 /// Where in what follows `://` the hosts begin and end. A password may hold what should be escaped
 /// in it: then the last `@` counts. Where it cannot be told what is a password there are no hosts.
 fn authority(rest: &str, scheme: &str, is_jdbc: bool) -> (usize, usize) {
-    let word = &rest[..rest.find(ends_a_word).unwrap_or(rest.len())];
+    let word = word_of(rest);
     let end = authority_end(word, is_jdbc);
     let plain = &word[..end];
     if let Some(at) = plain.rfind('@') {
         return (at + 1, end);
     }
-    let Some(at) = word.rfind('@').filter(|_| !is_jdbc) else {
+    let Some(at) = word.rfind('@') else {
         return (0, end);
     };
     // `user:pass/word@host` against `host:5432/db?email=a@b`.
-    let is_host = |text: &str| match text.rsplit_once(':') {
-        Some((_, port)) => port.parse::<u16>().is_ok(),
+    let is_host = |text: &str| match text.split_once(':') {
+        Some((_, port)) => text.starts_with('[') || port.parse::<u16>().is_ok_and(|port| port > 0),
         None => true,
     };
     let is_web = scheme.starts_with("http") || scheme.starts_with("ws");
-    let beyond = &word[end..at];
-    if plain.split(',').all(is_host)
-        && (is_web || beyond.contains(['?', '=']) || !plain.contains(':'))
-    {
+    let has_port = plain.contains(':');
+    let has_properties = is_jdbc && word[end..at].contains('=');
+    if !plain.split(',').all(is_host) && !is_web {
+        return (at + 1, at + 1 + authority_end(&word[at + 1..], is_jdbc));
+    }
+    // `http://registry:4873/@scope/name`.
+    let is_in_path = is_web && word[..at].ends_with('/');
+    if plain.split(',').all(is_host) && (!has_port || is_in_path || has_properties) {
         return (0, end);
     }
-    if plain.split(',').all(is_host) || is_web {
-        return (word.len(), word.len());
+    (word.len(), word.len())
+}
+
+/// The word that a text begins with, cut where it is longer than any URL.
+fn word_of(text: &str) -> &str {
+    let mut longest = text.len().min(LONGEST_WORD);
+    while !text.is_char_boundary(longest) {
+        longest -= 1;
     }
-    (at + 1, at + 1 + authority_end(&word[at + 1..], is_jdbc))
+    let text = &text[..longest];
+    &text[..text.find(ends_a_word).unwrap_or(text.len())]
 }
 
 fn ends_a_word(c: char) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::Value;
 use underpin_model::{
     Confidence, Consumer, Evidence, FieldPath, GroupKind, LabelSelector, Object, ObjectKey,
     PortRef, Protocol, Supplier, World,
@@ -235,7 +236,12 @@ impl Monitoring<'_> {
     /// By the Service's port, or straight by a port of its pods.
     fn scraped(&self, service: &Object, endpoint: &Field<'_>) -> Vec<(Supplier, Option<PortRef>)> {
         if let Some(port) = endpoint.get("port").and_then(|port| port_ref(port.value)) {
-            return vec![(service_of(service), Some(port))];
+            // Without such a port there is nothing to scrape.
+            return if has_port(service, &port) {
+                vec![(service_of(service), Some(port))]
+            } else {
+                Vec::new()
+            };
         }
         let target = endpoint
             .get("targetPort")
@@ -347,6 +353,16 @@ impl Monitoring<'_> {
         };
         is_in_reach && by_labels.matches(&monitor.labels())
     }
+}
+
+fn has_port(service: &Object, port: &PortRef) -> bool {
+    let is_port = |one: &Field<'_>| match port {
+        PortRef::Name(name) => one.text_at("name") == Some(name),
+        PortRef::Number(number) => one.value.get("port") == Some(&Value::from(*number)),
+    };
+    Field::root(service)
+        .each("spec.ports")
+        .any(|one| is_port(&one))
 }
 
 fn service_of(object: &Object) -> Supplier {

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::host::{Mention, mentions, only_mention};
 
+/// Longest attribute of XML that is looked back at, in characters.
+const LONGEST_ATTRIBUTE: usize = 256;
+
 /// Everything that a value names. `port` is that of the setting beside it, if there is one.
 pub(super) fn sightings(
     around: &Surroundings<'_>,
@@ -33,9 +36,18 @@ pub(super) fn sightings(
     found.extend(
         others
             .iter()
+            .filter(|mention| !names_a_format(text, mention.offset))
             .filter_map(|mention| around.sighting(mention, false, None)),
     );
     without_less_certain(found)
+}
+
+/// Whether a URL is the name of a format, as XML gives them.
+fn names_a_format(text: &str, offset: usize) -> bool {
+    let before = text[..offset].char_indices().rev().take(LONGEST_ATTRIBUTE);
+    let attribute = before.take_while(|(_, c)| !matches!(c, ' ' | '\t' | '\n' | '<'));
+    let start = attribute.last().map_or(offset, |(start, _)| start);
+    text[start..].starts_with("xmlns")
 }
 
 /// Of the same supplier, a port is worth more than none.
@@ -81,7 +93,7 @@ fn connection_settings(text: &str) -> Vec<(&str, Option<u16>)> {
     let mut found = Vec::new();
     for (at, value) in settings(text, &lower, HOST_KEYS) {
         // The port that is nearest behind the host, or else before it.
-        let behind = ports.iter().find(|(port, _)| *port > at);
+        let behind = ports.get(ports.partition_point(|(port, _)| *port <= at));
         let ports = behind.or(ports.last()).map_or("", |(_, ports)| ports);
         let mut numbers = ports.split(',').map(|port| port.trim().parse::<u16>().ok());
         let first = numbers.clone().next().flatten();

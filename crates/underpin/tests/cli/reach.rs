@@ -139,7 +139,7 @@ fn i5_a_rename_drops_a_consumer() {
     );
     let told = "namespace/pal-e-docs → service/postgres/pal-e-postgres-rw TCP 5432 LOST";
     assert!(ended.stdout.contains(told), "{}", ended.stdout);
-    assert!(ended.stdout.contains("before/network-policies.tf:15:"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("before/network-policies.tf:16:"), "{}", ended.stdout);
     reach(
         "i5_lost_json",
         3,

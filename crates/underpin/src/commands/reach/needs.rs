@@ -3,6 +3,7 @@
 use underpin_connect::{Endpoint, Renames, Verdict};
 use underpin_model::{Confidence, Finding};
 use underpin_plan::{Network, connectivity::JudgedNeed, need_fates, sort_findings};
+use underpin_refs::{NeedOptions, NeedProblem, SuppressedNeed, read_needs};
 
 /// The needs of a world with their verdicts, and what rules say of them.
 pub(crate) struct Needs {
@@ -10,11 +11,19 @@ pub(crate) struct Needs {
     pub(crate) judged: Vec<JudgedNeed>,
     /// UP401 of those that are refused.
     pub(crate) findings: Vec<Finding>,
+    /// Why there may be more.
+    pub(crate) problems: Vec<NeedProblem>,
+    /// What somebody says is no need.
+    pub(crate) suppressed: Vec<SuppressedNeed>,
 }
 
 impl Needs {
     /// The needs of a world; of some consumers, where these are asked about.
-    pub(super) fn of(network: &Network<'_>, only: Option<&[Endpoint]>) -> Self {
+    pub(super) fn of(
+        network: &Network<'_>,
+        only: Option<&[Endpoint]>,
+        options: &NeedOptions,
+    ) -> Self {
         let is_asked = |judged: &JudgedNeed| {
             let mut from = judged.judgements.iter().map(|one| &one.from);
             only.is_none_or(|ends| from.any(|from| ends.contains(from)))
@@ -27,7 +36,13 @@ impl Needs {
         let mut findings: Vec<Finding> = asked.filter_map(|fate| fate.refused()).collect();
         without_acceptance(&mut findings);
         sort_findings(&mut findings);
-        Self { judged, findings }
+        let found = read_needs(network.world, options);
+        Self {
+            judged,
+            findings,
+            problems: found.problems,
+            suppressed: found.suppressed,
+        }
     }
 }
 

@@ -253,10 +253,7 @@ fn revision(args: &ReachArgs, here: &Utf8Path, name: &str) -> Result<Side, Comma
         .extend(left_out.map(|one| format!("{name}:{}: {}", one.path, one.reason)));
     if exported.left_out.len() > LEFT_OUT_SHOWN {
         let more = exported.left_out.len() - LEFT_OUT_SHOWN;
-        side.notes.push(format!(
-            "{name}: {} left out",
-            wording::count(more, "more entry")
-        ));
+        side.notes.push(format!("{name}: {more} more left out"));
     }
     Ok(side)
 }

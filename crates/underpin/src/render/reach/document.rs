@@ -13,6 +13,7 @@ use underpin_connect::{
 };
 use underpin_model::ObjectKey;
 use underpin_plan::{NeedFate, connectivity::JudgedNeed};
+use underpin_refs::SuppressedNeed;
 
 use super::{Listing, listing::name};
 use crate::{
@@ -46,6 +47,10 @@ pub(crate) fn needs(side: &Side, exit: Exit, needs: &Needs) -> String {
     let mut document = ReachDocument::of(side);
     document.needs = Some(needs.judged.iter().map(Into::into).collect());
     document.findings = needs.findings.iter().map(Into::into).collect();
+    let problems = needs.problems.iter();
+    document.needs_unknown = problems.map(|problem| (&problem.evidence).into()).collect();
+    let suppressed = needs.suppressed.iter();
+    document.suppressed = suppressed.map(Into::into).collect();
     text("reach", exit, document)
 }
 
@@ -79,6 +84,12 @@ pub(crate) struct ReachDocument<'a> {
     /// Where two worlds are compared: what is different.
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<ChangeDocument>,
+    /// With `--show-needs`: why there may be more needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    needs_unknown: Vec<EvidenceDocument>,
+    /// With `--show-needs`: what somebody says is no need.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressed: Vec<SuppressedDocument>,
     /// What rules say of needs: UP406 of those that are lost, UP401 of those that are refused.
     findings: Vec<FindingDocument>,
     /// What in policies cannot be understood.
@@ -210,6 +221,27 @@ struct NeedDocument {
     reasons: Vec<String>,
     /// Connections from pod to pod that bear it out.
     flows: Vec<FlowDocument>,
+}
+
+/// What would be a need, and is none as somebody says.
+#[derive(Serialize, JsonSchema)]
+struct SuppressedDocument {
+    /// What would be a need.
+    need: String,
+    /// Why it is none.
+    reason: String,
+    /// Where that is said.
+    evidence: EvidenceDocument,
+}
+
+impl From<&SuppressedNeed> for SuppressedDocument {
+    fn from(suppressed: &SuppressedNeed) -> Self {
+        Self {
+            need: suppressed.need.to_string(),
+            reason: suppressed.reason.clone(),
+            evidence: (&suppressed.evidence).into(),
+        }
+    }
 }
 
 /// What is different between two worlds.
@@ -418,6 +450,8 @@ impl ReachDocument<'_> {
             exposure: None,
             needs: None,
             change: None,
+            needs_unknown: Vec::new(),
+            suppressed: Vec::new(),
             findings: Vec::new(),
             not_understood: Vec::new(),
         }

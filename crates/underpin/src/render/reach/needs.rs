@@ -15,6 +15,8 @@ use crate::{
 
 /// Fields shown of one need, and policies that refuse it; JSON has all of them.
 const EVIDENCE_SHOWN: usize = 4;
+/// Problems shown; JSON has all of them.
+const PROBLEMS_SHOWN: usize = 8;
 
 /// All needs.
 pub(crate) fn text(side: &Side, needs: &Needs) -> String {
@@ -40,6 +42,22 @@ pub(crate) fn text(side: &Side, needs: &Needs) -> String {
         if one.verdict == Verdict::Refused {
             text.push_str(&refusal(one));
         }
+    }
+    if !needs.suppressed.is_empty() {
+        text.push_str("\nsaid to be no needs\n");
+    }
+    for one in &needs.suppressed {
+        text.push_str(&format!("  {}: {} ({})\n", one.need, one.reason, one.evidence));
+    }
+    if !needs.problems.is_empty() {
+        text.push_str("\nincomplete: there may be more needs\n");
+    }
+    for problem in needs.problems.iter().take(PROBLEMS_SHOWN) {
+        text.push_str(&format!("  {}\n", problem.evidence));
+    }
+    if needs.problems.len() > PROBLEMS_SHOWN {
+        let more = needs.problems.len() - PROBLEMS_SHOWN;
+        text.push_str(&format!("  … {more} more (--output json shows all)\n"));
     }
     text.push_str(&left_out(side));
     text
