@@ -83,10 +83,10 @@ fn miss(peer: &Peer, other: &Party) -> (usize, String) {
                 let own = pod.namespace.as_deref().unwrap_or("unknown");
                 words.push(namespace_miss(namespaces, own, &pod.namespace_labels));
             }
-            words.extend(
-                unmet(pods, &pod.labels)
-                    .map(|one| format!("means pods {one}, and {}", has(one, &pod.labels))),
-            );
+            words
+                .extend(unmet(pods, &pod.labels).map(|one| {
+                    format!("means pods {one}, and this one {}", has(one, &pod.labels))
+                }));
             if words.is_empty() {
                 return (OTHER_SORT, "means no pods of the host network".to_owned());
             }

@@ -4,7 +4,7 @@ use std::{cell::OnceCell, collections::BTreeSet};
 
 use underpin_connect::{Engine, Options};
 use underpin_model::{Need, World};
-use underpin_refs::{NeedOptions, NeedProblem, Needs, needs};
+use underpin_refs::{NeedOptions, NeedProblem, Needs, read_needs};
 
 use crate::connectivity::{JudgedNeed, judge_needs};
 
@@ -61,7 +61,7 @@ impl<'a> Network<'a> {
 
     fn found(&self) -> &Needs {
         self.needs.get_or_init(|| {
-            let mut found = needs(self.world, self.options);
+            let mut found = read_needs(self.world, self.options);
             found.needs.extend(self.given.iter().cloned());
             found
         })

@@ -117,7 +117,6 @@ fn it_is_not_clear_what_is_asked() {
     ask("form_of_lists", "shop/web shop/api -o dot");
     reach("nothing_there", 1, "reach", "--against nowhere.yaml");
     reach("nothing_readable", 1, "reach", "--against nothing");
-    reach("no_repository", 1, "reach", "--changed ..");
     reach("three_dots", 2, "reach", "--changed a...b");
     reach("json_error", 1, "reach", "shop/wbe --against shop -o json");
 }
@@ -265,13 +264,10 @@ fn revisions_are_compared() {
         git(top, &["tag", tag]);
     }
     copy("mended");
-    let path = std::env::var("PATH").unwrap_or_default();
     let ask = |name: &str, code, arguments: &str| {
         let mut all = vec!["reach"];
         all.extend(arguments.split_whitespace());
-        let mut run = underpin_in(top, &all);
-        run.with_path(&path);
-        check(&format!("reach_{name}"), code, run)
+        check(&format!("reach_{name}"), code, underpin_in(top, &all))
     };
     ask(
         "revisions",
@@ -285,6 +281,14 @@ fn revisions_are_compared() {
     );
     ask("no_revision", 1, "--changed v1..v9");
     ask("not_in_revision", 1, "--changed v1..v2 --path nowhere");
+    let outside = tempfile::tempdir().unwrap();
+    let ended = underpin_in(outside.path(), &["reach", "--changed", "a..b"]).end();
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stderr.contains("is in no git repository"),
+        "{}",
+        ended.stderr
+    );
     let here = fs::read(top.join("terraform/network-policies.tf")).unwrap();
     assert_eq!(
         here,
