@@ -30,9 +30,12 @@ pub(crate) enum BackendPort {
 /// The group of Gateways.
 const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 
+/// Reads what an object forwards to.
+pub(crate) type Read = fn(&Object) -> Vec<Backend>;
+
 /// The kinds that say what connections from outside are forwarded to, with their readers.
-pub(crate) fn entrances() -> impl Iterator<Item = (GroupKind, fn(&Object) -> Vec<Backend>)> {
-    let kinds: [(&str, &str, fn(&Object) -> Vec<Backend>); 8] = [
+pub(crate) fn entrances() -> impl Iterator<Item = (GroupKind, Read)> {
+    let kinds: [(&str, &str, Read); 8] = [
         ("networking.k8s.io", "Ingress", of_ingress),
         ("extensions", "Ingress", of_ingress),
         (GATEWAY_GROUP, "GRPCRoute", of_gateway_route),

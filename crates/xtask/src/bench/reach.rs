@@ -221,7 +221,7 @@ fn measure(size: &Size) -> Result<Measured> {
 
 fn text(rows: &[(&Size, Measured)]) -> String {
     let mut lines = vec![format!(
-        "{:<10}{:>10}{:>10}{:>10}{:>9}{:>9}{:>9}{:>8}  {:<16}{}",
+        "{:<10}{:>10}{:>10}{:>10}{:>9}{:>9}{:>9}{:>9}{:>8}  {:<16}{}",
         "asked",
         "workloads",
         "policies",
@@ -229,6 +229,7 @@ fn text(rows: &[(&Size, Measured)]) -> String {
         "engine",
         "answers",
         "seconds",
+        "CPU",
         "MB",
         "at most",
         "per doubling"
