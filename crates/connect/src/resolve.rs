@@ -191,10 +191,10 @@ impl Engine {
         let id = (namespace.clone(), name.clone());
         let published = self.inventory.services.get(&id)?.published;
         let party = match published.filter(|_| self.profile == Profile::Documented)? {
-            Published::ByItsNode => return None,
+            Published::ItsNode => return None,
             // Of no name that a node has.
-            Published::ByAnyNode => Party::Node(self.node("")),
-            Published::ByBalancer => Party::Name(String::new()),
+            Published::AnyNode => Party::Node(self.node("")),
+            Published::Balancer => Party::Name(String::new()),
         };
         let why = Reason::SourceAddress(format!("service/{namespace}/{name}"));
         let end = End {

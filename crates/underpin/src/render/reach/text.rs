@@ -215,12 +215,16 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         Reason::NamedPort(_) => "ask for the port by its number",
         Reason::Unreadable(_) => "mend the policy: what it says is told with its place",
         Reason::Unread(_) => "`underpin rbac --for review` prints the rights that reading takes",
+        Reason::UnknownPart { .. } | Reason::MayNotExist { .. } => {
+            "give the variable a value with --var-file, or ask the live cluster"
+        }
         Reason::SamePriority => "give the policies different priorities",
         Reason::HostNetwork
         | Reason::OwnNode
         | Reason::BlockOfPods
         | Reason::DomainName(_)
         | Reason::AddressesDiffer
+        | Reason::SourceAddress(_)
         | Reason::BackendsDiffer
         | Reason::ConsumersDiffer(_) => return None,
         Reason::PortsDiffer(_) => "say which port is meant: declare it in a needs file",
