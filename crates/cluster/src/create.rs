@@ -2,16 +2,22 @@
 //!
 //! Kinds with a storage of their own (Services, up to 1.2x) refuse a resourceVersion on an object
 //! that does not exist yet, which is what makes an apply create-only everywhere else. For them the
-//! object is created by POST, which cannot update either, and then applied with the uid that it
-//! got, so that field ownership is an apply's. A run that is cut between the two leaves an object
-//! with our stamp, which the next run applies.
+//! object is created by POST, which cannot update either. Field ownership is to be an apply's: what
+//! an apply of the very same would own is known (see [`applied_at_creation`]) and takes the place of
+//! the creation's entry, under the uid and the version that the creation gave. Where it is not known
+//! for certain, or somebody was faster, the object is applied with its uid. A run that is cut between
+//! the two leaves an object with our stamp, which the next run applies.
+
+use std::time::Duration;
 
 use http::Method;
-use serde_json::Value;
+use tokio::time::Instant;
+use underpin_fieldset::{applied_at_creation, schema};
 use underpin_model::{Object, ResourceKind, names};
 
 use crate::{
     Act, Applied, ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition,
+    apply::warnings,
     objects::{live_object, server_timeout},
     path,
     transport::{ACCEPT_JSON, Call, Repeat},
@@ -41,23 +47,56 @@ impl Cluster {
             };
             return self.send_apply(kind, object, &unconditional).await;
         }
+        let begun = Instant::now();
         let created = self.post(kind, object, options).await?;
-        let Some(uid) = created.uid() else {
-            return Ok(Applied {
-                object: created,
-                warnings: Vec::new(),
-            });
+        let Some(uid) = created.object.uid() else {
+            return Ok(created);
         };
+        // All requests together have the time of one.
+        let left = || options.timeout.saturating_sub(begun.elapsed());
+        if let Some(owned) = self
+            .own_as_applied(kind, object, &created.object, left())
+            .await
+        {
+            return Ok(Applied {
+                object: owned,
+                warnings: created.warnings,
+            });
+        }
         let precondition = Precondition::Uid(uid.to_owned());
         self.send_apply(
             kind,
             object,
             &ApplyOptions {
                 precondition,
+                timeout: left(),
                 ..options.clone()
             },
         )
         .await
+    }
+
+    /// Gives what was just created the managed fields that an apply would have left; `None` where
+    /// they are not known or the object has changed since.
+    async fn own_as_applied(
+        &self,
+        kind: &ResourceKind,
+        object: &Object,
+        created: &Object,
+        timeout: Duration,
+    ) -> Option<Object> {
+        let group = &object.key.kind.group;
+        let schema = schema::builtin(group, &object.version, &object.key.kind.kind)?;
+        let (created_value, config) = (&created.value, &object.value);
+        let managed = applied_at_creation(created_value, config, names::FIELD_MANAGER, &schema)?;
+        let (uid, version) = (created.uid()?, created.resource_version()?);
+        let served = served_in(kind, object);
+        let replaced = self
+            .with_timeout(timeout)
+            .replace_managed_fields(&served, &created.key, uid, version, managed)
+            .await;
+        // Whatever stood in the way, the apply tells.
+        replaced.ok()
     }
 
     async fn post(
@@ -65,17 +104,14 @@ impl Cluster {
         kind: &ResourceKind,
         object: &Object,
         options: &ApplyOptions,
-    ) -> Result<Object, ClusterError> {
+    ) -> Result<Applied, ClusterError> {
         let act = Act::on_object("create", kind, &object.key);
         let timeout = server_timeout(options.timeout);
         let parameters = [
             ("fieldManager", names::FIELD_MANAGER),
             ("timeout", &timeout),
         ];
-        let served = ResourceKind {
-            version: object.version.clone(),
-            ..kind.clone()
-        };
+        let served = served_in(kind, object);
         let collection = path::collection(&served, object.key.namespace.as_deref());
         let call = Call {
             act: act.clone(),
@@ -88,8 +124,19 @@ impl Cluster {
             bulk: false,
             timeout: options.timeout,
         };
-        let value: Value = self.send(&call).await.map_err(already_exists)?.value;
-        live_object(&act, value)
+        let reply = self.send(&call).await.map_err(already_exists)?;
+        Ok(Applied {
+            object: live_object(&act, reply.value)?,
+            warnings: warnings(&reply.headers),
+        })
+    }
+}
+
+/// The kind in the version that the object is written in.
+fn served_in(kind: &ResourceKind, object: &Object) -> ResourceKind {
+    ResourceKind {
+        version: object.version.clone(),
+        ..kind.clone()
     }
 }
 
@@ -174,6 +221,67 @@ mod tests {
                 .await
                 .is_ok()
         );
+    }
+
+    /// Creates a Service on a server that answers with who owns its fields and takes managed fields or
+    /// refuses them, and returns what was sent after the creation.
+    async fn check_owned(takes: bool) -> Vec<serde_json::Value> {
+        let sent: Arc<Mutex<Vec<serde_json::Value>>> = Arc::default();
+        let log = Arc::clone(&sent);
+        let cluster = cluster(move |request| {
+            let mut created = service().value.as_ref().clone();
+            created["metadata"]["resourceVersion"] = json!("7");
+            created["metadata"]["managedFields"] = json!([{
+                "manager": names::FIELD_MANAGER, "operation": "Update", "apiVersion": "v1",
+                "fieldsType": "FieldsV1", "time": "2026-01-02T03:04:05Z",
+                "fieldsV1": {"f:spec": {"f:type": {}, "f:sessionAffinity": {}}},
+            }]);
+            created["spec"] = json!({"type": "ClusterIP", "sessionAffinity": "None"});
+            if request.method == Method::PATCH {
+                log.lock().unwrap().push(request.body.clone());
+                let entries = request.body.pointer("/metadata/managedFields");
+                if entries.is_some() && !takes {
+                    return status(409, "Conflict", "it changed", json!({}));
+                }
+            }
+            Answer::Json(200, created)
+        });
+        let kind = core_kind("Service", "services", true);
+        cluster.remember_created_by_post(&kind.kind);
+        let mut object = service();
+        *Arc::make_mut(&mut object.value) = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": "web", "namespace": "wallet"}, "spec": {"type": "ClusterIP"},
+        });
+        let options = ApplyOptions {
+            dry_run: false,
+            force: false,
+            precondition: Precondition::CreateOnly,
+            timeout: Duration::from_secs(9),
+        };
+        cluster.apply(&kind, &object, &options).await.unwrap();
+        sent.lock().unwrap().drain(..).collect()
+    }
+
+    /// What the creation owns becomes what an apply owns, in one request that touches nothing but
+    /// this very object as it was created; where the object has changed since, it is applied.
+    #[tokio::test]
+    async fn an_apply_s_fields_take_the_place_of_the_creation_s() {
+        let owned = json!({"metadata": {
+            "uid": "u1",
+            "resourceVersion": "7",
+            "managedFields": [{
+                "manager": names::FIELD_MANAGER, "operation": "Apply", "apiVersion": "v1",
+                "fieldsType": "FieldsV1", "time": "2026-01-02T03:04:05Z",
+                "fieldsV1": {"f:spec": {"f:type": {}}},
+            }],
+        }});
+        let sent = check_owned(false).await;
+        assert_eq!(sent.len(), 2);
+        assert_eq!(sent[0], owned);
+        assert_eq!(sent[1]["metadata"]["uid"], "u1");
+        assert_eq!(sent[1]["spec"], json!({"type": "ClusterIP"}));
+        assert_eq!(check_owned(true).await, [owned]);
     }
 
     /// The refusal is the kind's, not the object's: of many, only the first is sent in vain. A dry

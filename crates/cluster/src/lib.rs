@@ -12,9 +12,11 @@
 //! - no error message holds a value of a Secret.
 
 mod act;
+mod apply;
 mod cluster;
 mod connect;
 mod create;
+mod delete;
 mod discovery;
 mod error;
 mod evidence;
@@ -38,13 +40,15 @@ mod mock;
 mod read_tests;
 
 pub use act::Act;
+pub use apply::{Applied, ApplyOptions, Precondition};
 pub use cluster::Cluster;
 pub use connect::ConnectOptions;
+pub use delete::{Deletion, Propagation};
 pub use error::{Cause, ClusterError, ConflictKind, FieldConflict};
 pub use evidence::LogRequest;
 pub use host::{Host, SystemHost};
 /// The bodies of requests and answers, for a service that is the API server of
 /// [`Cluster::over_service`].
 pub use kube::client::Body;
-pub use objects::{Applied, ApplyOptions, Deletion, Precondition, Propagation};
+
 pub use read::{ReadRequest, is_ambient};

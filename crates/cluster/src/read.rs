@@ -47,6 +47,12 @@ pub fn is_ambient(kind: &GroupKind) -> bool {
         || kind.is("", "ComponentStatus")
 }
 
+/// Why something is not known whose task ended without an answer.
+const ENDED_EARLY: &str = "reading it ended early";
+
+/// What came of one list.
+type Listed = Result<Vec<Object>, ClusterError>;
+
 /// What came of reading one kind.
 struct KindRead {
     kind: GroupKind,
@@ -115,7 +121,7 @@ impl Cluster {
         // A task that ended without an answer: its kind is unknown, not absent.
         for kind in missing {
             let mut read = KindRead::of(&kind);
-            read.miss(None, "reading it ended early".to_owned());
+            read.miss(None, ENDED_EARLY.to_owned());
             reads.push(read);
         }
         // Built-in kinds first: they win over others that show the same object again.
@@ -158,22 +164,42 @@ impl Cluster {
         read
     }
 
-    /// Replaces the metadata of Secrets by whole Secrets where these are asked for.
+    /// Replaces the metadata of Secrets by whole Secrets where these are asked for, in all namespaces
+    /// at once.
     async fn complete_secrets(
         &self,
         kind: &ResourceKind,
         request: &ReadRequest,
         read: &mut KindRead,
     ) {
-        let namespaces: BTreeSet<&String> = request.secrets_in.iter().collect();
-        for namespace in namespaces {
-            match self.list(kind, Some(namespace), Depth::Full).await {
-                Ok(objects) => {
+        let mut tasks = JoinSet::new();
+        let mut lists: BTreeMap<&String, Option<Listed>> = BTreeMap::new();
+        for namespace in &request.secrets_in {
+            if lists.insert(namespace, None).is_some() {
+                continue;
+            }
+            let (cluster, kind, namespace) = (self.clone(), kind.clone(), namespace.clone());
+            tasks.spawn(async move {
+                let listed = cluster.list(&kind, Some(&namespace), Depth::Full).await;
+                (namespace, listed)
+            });
+        }
+        while let Some(joined) = tasks.join_next().await {
+            if let Ok((namespace, listed)) = joined
+                && let Some(list) = lists.get_mut(&namespace)
+            {
+                *list = Some(listed);
+            }
+        }
+        for (namespace, listed) in lists {
+            match listed {
+                Some(Ok(objects)) => {
                     read.objects
                         .retain(|object| object.key.namespace.as_ref() != Some(namespace));
                     read.objects.extend(objects);
                 }
-                Err(error) => read.miss(Some(namespace), error.to_string()),
+                Some(Err(error)) => read.miss(Some(namespace), error.to_string()),
+                None => read.miss(Some(namespace), ENDED_EARLY.to_owned()),
             }
         }
     }

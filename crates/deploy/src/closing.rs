@@ -14,6 +14,7 @@ pub(crate) async fn finish(
     mut summary: Summary,
     ended: Result<(), Ended>,
 ) -> Result<Summary, DeployError> {
+    summary.waited_in_vain = deployment.settings.wait && summary.any_going();
     match ended {
         Ok(()) => {}
         Err(Ended::Stopped(reason)) => summary.stopped = Some(reason),

@@ -170,7 +170,7 @@ async fn carry_out(
     let mut summary = Summary::default();
     let ended = removals(deployment, observer, planned, &tools, &mut summary).await;
     drop(tools);
-    let complete = ended.is_ok() && summary.is_complete();
+    let complete = ended.is_ok() && summary.is_carried_out();
     if !complete {
         return finish(deployment, "down", guard, summary, ended).await;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, Unread, World};
+use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, Unread, World, builtin_kind};
 use underpin_refs::{defined, is_established};
 
 /// Kinds that the cluster serves, and those it will serve once the plan's definitions are applied.
@@ -44,15 +44,40 @@ pub(crate) fn undiscovered(world: &World) -> Vec<Unread> {
         .filter(|one| is_established(one));
     let missing = established
         .filter_map(|definition| Some((definition, defined(definition)?.kind)))
-        .filter(|(_, kind)| !world.kinds.contains_key(kind) && world.unread(kind, None).is_none());
-    missing
-        .map(|(definition, kind)| Unread {
-            kind: Some(kind),
-            group: String::new(),
-            namespace: None,
-            reason: format!("{} is established, and not served yet", definition.key),
-        })
-        .collect()
+        .filter(|(_, kind)| is_unserved(world, kind));
+    let missing = missing.map(|(definition, kind)| {
+        let reason = format!("{} is established, and not served yet", definition.key);
+        (kind, reason)
+    });
+    let mut undiscovered: BTreeMap<GroupKind, String> = missing.collect();
+    if world.unread(&definitions, None).is_some() {
+        undiscovered.extend(recorded_and_unserved(world));
+    }
+    let unread = undiscovered.into_iter().map(|(kind, reason)| Unread {
+        kind: Some(kind),
+        group: String::new(),
+        namespace: None,
+        reason,
+    });
+    unread.collect()
+}
+
+fn is_unserved(world: &World, kind: &GroupKind) -> bool {
+    !world.kinds.contains_key(kind) && world.unread(kind, None).is_none()
+}
+
+/// Custom kinds that claims record and that are not served, where no definition can be looked up:
+/// they may have been withdrawn, or be served in a moment.
+fn recorded_and_unserved(world: &World) -> impl Iterator<Item = (GroupKind, String)> {
+    let entries = world.claims.iter().flat_map(|claim| claim.entries.values());
+    let kinds = entries.map(|entry| &entry.key.kind);
+    let unserved = kinds
+        .filter(|kind| builtin_kind(&kind.group, &kind.kind).is_none() && is_unserved(world, kind));
+    unserved.map(|kind| {
+        let why =
+            "it is recorded and not served, and whether it is still defined could not be read";
+        (kind.clone(), why.to_owned())
+    })
 }
 
 /// Where an object lives that names no namespace of its own: in `namespace`.
@@ -68,9 +93,55 @@ pub(crate) fn placed(object: &Object, world: &World, namespace: &str) -> ObjectK
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use underpin_model::{Depth, Origin};
+    use underpin_model::{Claim, ClaimId, Depth, LogicalKey, Origin};
 
     use super::*;
+
+    /// A kind that is recorded and not served is gone only where its definition is known to be.
+    #[track_caller]
+    fn check_recorded(group: &str, definitions_read: bool, unknown: bool) {
+        let mut world = World::default();
+        let kind = GroupKind::new(group, "Widget");
+        let kind = if group.is_empty() {
+            GroupKind::core("Secret")
+        } else {
+            kind
+        };
+        let mut claim = Claim::new(ClaimId("own".into()), "wallet", "test", "cluster");
+        let key = ObjectKey::namespaced(kind.clone(), "wallet", "app");
+        let entry = json!({
+            "key": key, "apiVersion": "v1", "state": "applied", "nonce": "n1", "created": true,
+        });
+        let logical = LogicalKey::of(&key, "wallet");
+        claim
+            .entries
+            .insert(logical, serde_json::from_value(entry).unwrap());
+        world.claims.push(claim);
+        if !definitions_read {
+            world.unread.push(Unread {
+                kind: Some(GroupKind::new(
+                    "apiextensions.k8s.io",
+                    "CustomResourceDefinition",
+                )),
+                group: String::new(),
+                namespace: None,
+                reason: "forbidden".to_owned(),
+            });
+        }
+        let found = undiscovered(&world);
+        let found = found
+            .iter()
+            .any(|unread| unread.kind.as_ref() == Some(&kind));
+        assert_eq!(found, unknown, "{kind} {definitions_read}");
+    }
+
+    #[test]
+    fn a_recorded_kind_whose_definition_cannot_be_read_is_unknown() {
+        check_recorded("example.org", false, true);
+        check_recorded("example.org", true, false);
+        // What is built in does not lag behind.
+        check_recorded("", false, false);
+    }
 
     #[test]
     fn what_is_established_and_not_discovered_is_unknown() {

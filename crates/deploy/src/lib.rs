@@ -20,6 +20,7 @@ mod count;
 mod definition;
 mod deployment;
 mod down;
+mod dry_deletion;
 mod dry_run;
 mod error;
 mod frozen;

@@ -30,6 +30,9 @@ pub struct Summary {
     pub kept: BTreeMap<String, String>,
     /// What became of the copy of what an `up` applied.
     pub content: Option<RevisionContent>,
+    /// Whether it waited for what it deleted to be gone, and gave up: what is still going is not
+    /// done then. Who does not wait asks for no more than that the deletion is accepted.
+    pub waited_in_vain: bool,
 }
 
 /// Something that went wrong.
@@ -67,9 +70,21 @@ impl Failure {
 }
 
 impl Summary {
-    /// Whether everything that was planned was done.
+    /// Whether everything that was planned was done; of a deletion that was to be waited for, that
+    /// the object is gone.
     pub fn is_complete(&self) -> bool {
+        self.is_carried_out() && !self.waited_in_vain
+    }
+
+    /// Whether every step was taken, whatever became of it since.
+    pub fn is_carried_out(&self) -> bool {
         self.stopped.is_none() && self.failures.is_empty() && !self.any_failed()
+    }
+
+    /// Whether a deletion was accepted and not brought to its end.
+    pub(crate) fn any_going(&self) -> bool {
+        let mut results = self.results.values();
+        results.any(|result| matches!(result, StepResult::Terminating(_)))
     }
 
     /// Whether a step failed or was skipped.

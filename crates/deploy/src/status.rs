@@ -1,6 +1,6 @@
 //! `status`: what is recorded, what of it is there, and what was kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{Claim, Depth, EntryState, GroupKind, Object, ObjectKey, World};
 use underpin_plan::{Occupancy, Ownership, occupancy};
@@ -97,6 +97,8 @@ pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
         .filter(|claim| claim.stack == *stack)
         .collect();
     let surroundings = Surroundings::of(world.of_kind(&Surroundings::storage_class()));
+    let kinds = Makers::new();
+    let controlled = Controlled::of(&world, &kinds);
     Ok(Status {
         context: world.cluster.context.clone(),
         absent: absent(deployment, &world),
@@ -106,7 +108,7 @@ pub async fn status(deployment: &Deployment) -> Result<Status, DeployError> {
             .collect(),
         claims: claims
             .into_iter()
-            .map(|claim| claim_status(&world, &surroundings, claim))
+            .map(|claim| claim_status(&world, &surroundings, &controlled, claim))
             .collect(),
     })
 }
@@ -152,7 +154,12 @@ fn absent(deployment: &Deployment, world: &World) -> Vec<String> {
     names.into_iter().cloned().collect()
 }
 
-fn claim_status(world: &World, surroundings: &Surroundings, claim: &Claim) -> ClaimStatus {
+fn claim_status(
+    world: &World,
+    surroundings: &Surroundings,
+    controlled: &Controlled<'_>,
+    claim: &Claim,
+) -> ClaimStatus {
     let mut status = ClaimStatus {
         claim: claim.clone(),
         intended: Vec::new(),
@@ -170,7 +177,7 @@ fn claim_status(world: &World, surroundings: &Surroundings, claim: &Claim) -> Cl
             {
                 status
                     .not_ready
-                    .extend(not_ready(world, surroundings, object));
+                    .extend(not_ready(surroundings, controlled, object));
                 continue;
             }
             Some(_) => &mut status.replaced,
@@ -184,7 +191,11 @@ fn claim_status(world: &World, surroundings: &Surroundings, claim: &Claim) -> Cl
     status
 }
 
-fn not_ready(world: &World, surroundings: &Surroundings, object: &Object) -> Option<NotReadyNow> {
+fn not_ready(
+    surroundings: &Surroundings,
+    controlled: &Controlled<'_>,
+    object: &Object,
+) -> Option<NotReadyNow> {
     let state = if object.depth == Depth::Full {
         underpin_readiness::state(object, surroundings)
     } else if object.is_terminating() {
@@ -199,23 +210,143 @@ fn not_ready(world: &World, surroundings: &Surroundings, object: &Object) -> Opt
         key: object.key.clone(),
         state: state.name(),
         why: state.to_string(),
-        cause: cause(world, object),
+        cause: controlled.cause(object),
     })
 }
 
-/// What the worst of an object's pods suffers from, in Kubernetes' own words: what a container wrote
-/// is not shown, and neither is what the runtime quotes, for no Secret is read here to hide it by.
-fn cause(world: &World, object: &Object) -> Option<String> {
-    if !bears_pods(&object.key.kind) {
-        return None;
+/// The kinds that workloads make their pods by.
+struct Makers {
+    replica_set: GroupKind,
+    pod: GroupKind,
+}
+
+impl Makers {
+    fn new() -> Self {
+        Self {
+            replica_set: GroupKind::new("apps", "ReplicaSet"),
+            pod: GroupKind::core("Pod"),
+        }
     }
-    let beside = |kind: &GroupKind| -> Vec<Object> {
-        let all = world.of_kind(kind);
-        let same = all.filter(|one| one.key.namespace == object.key.namespace);
-        same.cloned().collect()
-    };
-    let sets = beside(&GroupKind::new("apps", "ReplicaSet"));
-    let pods = beside(&GroupKind::core("Pod"));
-    let family = Family::of(object, &sets, &pods);
-    Some(pod_trouble(family.worst()?)?.brief().to_owned())
+}
+
+/// ReplicaSets and pods by the uid of what controls them: each is looked at once, however many
+/// workloads are not ready.
+struct Controlled<'w> {
+    replica_sets: BTreeMap<String, Vec<&'w Object>>,
+    pods: BTreeMap<String, Vec<&'w Object>>,
+}
+
+impl<'w> Controlled<'w> {
+    fn of(world: &'w World, kinds: &'w Makers) -> Self {
+        Self {
+            replica_sets: by_controller(world, &kinds.replica_set),
+            pods: by_controller(world, &kinds.pod),
+        }
+    }
+
+    /// What the worst of an object's pods suffers from, in Kubernetes' own words: what a container
+    /// wrote is not shown, and neither is what the runtime quotes, for no Secret is read here to hide
+    /// it by.
+    fn cause(&self, object: &'w Object) -> Option<String> {
+        if !bears_pods(&object.key.kind) {
+            return None;
+        }
+        let sets = below(&self.replica_sets, object);
+        let makers = sets.iter().copied().chain([object]);
+        let pods = makers.flat_map(|maker| below(&self.pods, maker));
+        let family = Family::of(object, sets.iter().copied(), pods.copied());
+        Some(pod_trouble(family.worst()?)?.brief().to_owned())
+    }
+}
+
+fn by_controller<'w>(world: &'w World, kind: &'w GroupKind) -> BTreeMap<String, Vec<&'w Object>> {
+    let mut found: BTreeMap<String, Vec<&Object>> = BTreeMap::new();
+    for object in world.of_kind(kind) {
+        let owners = object.owner_references();
+        if let Some(controller) = owners.into_iter().find(|owner| owner.controller) {
+            found.entry(controller.uid).or_default().push(object);
+        }
+    }
+    found
+}
+
+/// What an object controls.
+fn below<'i, 'w>(
+    index: &'i BTreeMap<String, Vec<&'w Object>>,
+    object: &Object,
+) -> &'i [&'w Object] {
+    let found = object.uid().and_then(|uid| index.get(uid));
+    found.map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use underpin_model::Origin;
+
+    use super::*;
+
+    fn object(kind: &str, name: &str, controller: Option<(&str, &str)>, status: Value) -> Object {
+        let owners = controller.map(|(kind, uid)| {
+            json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}])
+        });
+        let version = if kind == "Pod" { "v1" } else { "apps/v1" };
+        let mut value = json!({
+            "apiVersion": version, "kind": kind,
+            "metadata": {"name": name, "namespace": "wallet", "uid": name},
+            "status": status,
+        });
+        if let Some(owners) = owners {
+            value["metadata"]["ownerReferences"] = owners;
+        }
+        Object::from_value(value, Depth::Full, Origin::Live).unwrap()
+    }
+
+    fn waiting(reason: &str) -> Value {
+        json!({"phase": "Pending", "containerStatuses": [
+            {"name": "app", "ready": false, "state": {"waiting": {"reason": reason}}},
+        ]})
+    }
+
+    /// Each workload is told of by its own pods, through ReplicaSets or without.
+    #[test]
+    fn the_cause_is_looked_for_among_an_object_s_own_pods() {
+        let mut world = World::default();
+        let web = object("Deployment", "web", None, json!({}));
+        let agent = object("DaemonSet", "agent", None, json!({}));
+        let idle = object("StatefulSet", "idle", None, json!({}));
+        for one in [
+            object(
+                "ReplicaSet",
+                "web-1",
+                Some(("Deployment", "web")),
+                json!({}),
+            ),
+            object(
+                "Pod",
+                "web-1-a",
+                Some(("ReplicaSet", "web-1")),
+                waiting("ImagePullBackOff"),
+            ),
+            object(
+                "Pod",
+                "agent-a",
+                Some(("DaemonSet", "agent")),
+                waiting("CreateContainerError"),
+            ),
+            object("Pod", "stray", None, waiting("ErrImagePull")),
+        ] {
+            world.insert(one);
+        }
+        let kinds = Makers::new();
+        let controlled = Controlled::of(&world, &kinds);
+        let cause = |one: &Object| controlled.cause(one).unwrap_or_default();
+        assert!(cause(&web).contains("ImagePullBackOff"), "{}", cause(&web));
+        assert!(
+            cause(&agent).contains("CreateContainerError"),
+            "{}",
+            cause(&agent)
+        );
+        assert_eq!(cause(&idle), "");
+    }
 }

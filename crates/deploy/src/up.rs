@@ -16,6 +16,7 @@ use crate::{
     closing::{Ended, finish},
     content,
     contested::contested,
+    dry_deletion::ask_about_deletions,
     mark, planning, recheck, record,
     removal::{Removal, remove_wave},
     tools::Tools,
@@ -48,6 +49,9 @@ pub(crate) async fn up_planned(
 ) -> Result<Outcome, DeployError> {
     let plan = || async {
         let mut planned = plan_when_gone(deployment, observer, stop).await?;
+        let limit = deployment.settings.request_timeout;
+        let timed = deployment.cluster.with_timeout(limit);
+        ask_about_deletions(&timed, &planned.kinds, &mut planned.plan.steps).await;
         refuse_without_right(&mut planned.plan);
         check(planned)
     };
@@ -64,7 +68,8 @@ pub(crate) async fn up_planned(
     }
 }
 
-/// Nothing is begun that cannot be finished: who may not ask what an apply would do may not apply.
+/// Nothing is begun that cannot be finished: who may not ask what an apply would do may not apply, and
+/// who may not ask for a deletion may not delete.
 fn refuse_without_right(plan: &mut Plan) {
     let mut missing: BTreeMap<&String, Vec<&ObjectKey>> = BTreeMap::new();
     for step in &plan.steps {

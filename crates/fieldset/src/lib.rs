@@ -21,7 +21,7 @@ pub use change::{Change, Reason, change};
 pub use fields_v1::FieldsError;
 pub use managers::{
     ApplyError, ApplyRequest, Conflict, ManagedFields, ManagedFieldsError, ManagerEntry, Operation,
-    apply, conflict_message, migrate, update,
+    applied_at_creation, apply, conflict_message, migrate, update,
 };
 pub use path::{FieldPath, PathElement};
 pub use set::FieldSet;

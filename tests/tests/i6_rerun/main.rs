@@ -12,6 +12,7 @@ mod half_done;
 mod kill_points;
 mod neighbours;
 mod outage;
+mod ownership;
 mod partial;
 mod two_at_once;
 

@@ -10,7 +10,7 @@ fn the_stuck_finalizer() -> Result<()> {
     shop.quietly(&format!(
         "kubectl patch configmap/web -n shop --type=merge -p '{finalizer}'"
     ))?;
-    shop.types(0, "underpin down --yes --wait-timeout 10s")?;
+    shop.types(1, "underpin down --yes --wait-timeout 10s")?;
     shop.page("stuck_finalizer");
     let nobody = r#"{"metadata":{"finalizers":null}}"#;
     shop.pastes(&format!(

@@ -111,12 +111,14 @@ fn check(number: u64, right: &Right) -> Result<()> {
     let is_named = acts.iter().any(|act| match act.as_str() {
         // All kinds of a namespace.
         "list *.*" => told.contains(&format!("cannot list secrets in {name}")),
+        // What may not be deleted is refused before anything is applied.
+        act if right.verb == "delete" => told.contains(&format!("no right to {act}")),
         act => told.contains(&format!("cannot {act}")) || told.contains(&format!("right to {act}")),
     });
     assert!(is_named, "without {acts:?}\n{told}");
     let codes = [first.code, second.code];
     // What cannot be listed is told, and what was to be written and cannot be fails the run.
-    let writes = ["create", "patch"].contains(&right.verb.as_str());
+    let writes = ["create", "patch", "delete"].contains(&right.verb.as_str());
     let is_refused = codes.contains(&Some(1));
     assert!(is_refused || !writes, "without {acts:?}\n{told}");
     for code in codes {

@@ -32,6 +32,11 @@ const BY_CONTAINERS: &[&str] = &[
 ];
 
 impl EventReport {
+    /// Whether it is about the pod of this name.
+    pub(super) fn is_about_pod(&self, name: &str) -> bool {
+        self.about.strip_prefix("pod/") == Some(name)
+    }
+
     /// Leaves out of the message what a container answered.
     pub(super) fn withhold(&mut self) {
         if BY_CONTAINERS.contains(&self.reason.as_str()) {

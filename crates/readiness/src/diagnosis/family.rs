@@ -20,7 +20,11 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 
 impl<'o> Family<'o> {
     /// The family of an object, through controllers, among what its namespace holds.
-    pub fn of(object: &'o Object, replica_sets: &'o [Object], pods: &'o [Object]) -> Self {
+    pub fn of(
+        object: &'o Object,
+        replica_sets: impl IntoIterator<Item = &'o Object>,
+        pods: impl IntoIterator<Item = &'o Object>,
+    ) -> Self {
         if object.key.kind.is("", "Pod") {
             return Self {
                 replica_set: None,
@@ -31,7 +35,7 @@ impl<'o> Family<'o> {
             return Self::default();
         };
         let own: Vec<&Object> = replica_sets
-            .iter()
+            .into_iter()
             .filter(|set| is_controlled_by(set, uid))
             .collect();
         let newest = own.iter().copied().max_by_key(|set| {
@@ -43,7 +47,7 @@ impl<'o> Family<'o> {
             None => BTreeSet::from([uid]),
         };
         let mut pods: Vec<&Object> = pods
-            .iter()
+            .into_iter()
             .filter(|pod| !pod.is_terminating())
             .filter(|pod| owners.iter().any(|owner| is_controlled_by(pod, owner)))
             .collect();

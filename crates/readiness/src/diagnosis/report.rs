@@ -129,20 +129,21 @@ fn cause(
     events: &[EventReport],
     namespace: Option<&str>,
 ) -> (String, Option<String>) {
-    let told = |reasons: &[&str]| {
-        let found = events
-            .iter()
-            .find(|event| reasons.contains(&event.reason.as_str()))?;
+    let told = |reasons: &[&str], pod: Option<&Object>| {
+        let found = events.iter().find(|event| {
+            reasons.contains(&event.reason.as_str())
+                && pod.is_none_or(|pod| event.is_about_pod(&pod.key.name))
+        })?;
         let cause = joined(&found.reason, &found.message);
         let help = help::of_event(&found.reason, &found.message, namespace);
         Some((cause, help))
     };
-    let Some((_, worst)) = troubled.first() else {
-        return told(OF_MAKING).unwrap_or_else(|| (state.to_string(), None));
+    let Some((pod, worst)) = troubled.first() else {
+        return told(OF_MAKING, None).unwrap_or_else(|| (state.to_string(), None));
     };
     let by_event = match worst.weight {
-        Weight::Starting => told(OF_STARTING),
-        Weight::Unready => told(OF_UNREADY),
+        Weight::Starting => told(OF_STARTING, Some(pod)),
+        Weight::Unready => told(OF_UNREADY, Some(pod)),
         _ => None,
     };
     let (mut cause, help) = by_event.unwrap_or_else(|| (worst.cause.clone(), worst.help.clone()));
@@ -157,14 +158,17 @@ fn cause(
 }
 
 /// Says why images cannot be pulled, where the kubelet waits before it tries again: only the event
-/// of the last attempt tells.
+/// of the last attempt tells, and only of the pod that it is about.
 fn learn_of_images(troubled: &mut [(&Object, Trouble)], events: &[EventReport]) {
-    let attempt =
-        |event: &&EventReport| event.reason == "Failed" && event.message.contains("pull image");
-    let Some(attempt) = events.iter().find(attempt) else {
-        return;
-    };
-    for (_, trouble) in troubled {
+    for (pod, trouble) in troubled {
+        let attempt = events.iter().find(|event| {
+            event.reason == "Failed"
+                && event.message.contains("pull image")
+                && event.is_about_pod(&pod.key.name)
+        });
+        let Some(attempt) = attempt else {
+            continue;
+        };
         if let Some(subject) = trouble.cause.strip_suffix(help::UNPULLABLE) {
             trouble.cause = format!("{subject}{}", help::image_lack(&attempt.message));
             trouble.help = Some(help::of_image(&attempt.message));

@@ -225,6 +225,13 @@ fn kept_namespaces() {
     };
     let ended = Ended::Ran(&going);
     check("kept_while_it_goes", "down", Exit::Done, &sample, ended);
+    // Who waited for it asked for more.
+    let in_vain = Summary {
+        waited_in_vain: true,
+        ..going
+    };
+    let ended = Ended::Ran(&in_vain);
+    check("waited_in_vain", "down", Exit::Error, &sample, ended);
     // One that was there before is nobody's leak, and there is nothing to reclaim.
     sample.plan.placement = placement(NamespaceProvenance::Existing);
     check(

@@ -66,7 +66,7 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
                 left.len()
             )
         }
-        None if summary.is_complete() => match going(summary).count() {
+        None if summary.is_carried_out() => match going(summary).count() {
             0 => format!("{command} done: {done}\n"),
             left => {
                 let left = wording::count(left, "object");
@@ -75,8 +75,8 @@ fn ran(command: &str, judged: Judged<'_>, summary: &Summary) -> String {
         },
         None => format!("{command} incomplete: {done} made, {} left\n", left.len()),
     });
-    if summary.is_complete() {
-        // A namespace that is still being deleted was told of above.
+    if summary.is_carried_out() {
+        // What is still being deleted was told of above.
         return text;
     }
     for key in left {
