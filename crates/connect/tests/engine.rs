@@ -139,15 +139,15 @@ fn ingresses_of_all_versions_say_what_their_controller_needs() {
     assert_eq!(
         told,
         [
+            "world.yaml:28:8 ingress.extensions/x/old spec.backend: forwards to Service a | the \
+             ingress controller → service/x/a TCP 8080",
             "world.yaml:21:3 ingress.networking.k8s.io/x/front spec.defaultBackend: forwards to \
              Service b | the ingress controller → service/x/b TCP http",
             "world.yaml:23:30 ingress.networking.k8s.io/x/front spec.rules[0].http.paths[0].backend: \
              forwards to Service a | the ingress controller → service/x/a TCP 8080",
-            "world.yaml:28:8 ingress.extensions/x/old spec.backend: forwards to Service a | the \
-             ingress controller → service/x/a TCP 8080",
         ]
     );
-    let answer = engine.answer(&engine.ingress_entries()[1].question);
+    let answer = engine.answer(&engine.ingress_entries()[2].question);
     assert_eq!(answer.verdict, Verdict::Allowed);
     assert_eq!(answer.flows[0].port, Some(80));
 }
