@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use underpin_model::{
     Evidence, FieldPath, Finding, GroupKind, Mask, Object, Origin, Place, Unread, World,
 };
@@ -194,6 +194,16 @@ fn before(
     revision: &str,
     terraform: &terraform::Options,
 ) -> Result<Former, CommandError> {
+    let leads_out = |path: &&Utf8PathBuf| {
+        let mut parts = path.components();
+        path.is_absolute() || parts.any(|part| part == Utf8Component::ParentDir)
+    };
+    if let Some(path) = paths.iter().find(leads_out) {
+        return Err(CommandError::usage(
+            format!("{path} is not below the current folder, and --changed-since looks there"),
+            "change to the top of the repository, and name paths below it",
+        ));
+    }
     let folder = tempfile::tempdir().map_err(|source| CommandError::Io {
         what: "cannot make a folder for the revision".to_owned(),
         source,

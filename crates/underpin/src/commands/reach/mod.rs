@@ -14,7 +14,6 @@ use underpin_connect::{AddressRange, Engine, Options, Profile, Verdict};
 use underpin_model::Need;
 use underpin_plan::Network;
 use underpin_refs::NeedOptions;
-use underpin_source::Diagnostic;
 
 pub(crate) use self::{
     answers::{Reply, Told},
