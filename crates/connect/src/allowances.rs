@@ -63,7 +63,10 @@ impl Engine {
         };
         let Some(peers) = &rule.peers else {
             let path = Policy::rule_path(direction, rule.index);
-            let anybody = self.witnesses(&Namespaces::Selected(Selector::everything()), &Selector::everything());
+            let anybody = self.witnesses(
+                &Namespaces::Selected(Selector::everything()),
+                &Selector::everything(),
+            );
             return vec![allowance(path, "allows everybody".to_owned(), anybody)];
         };
         let each = peers.iter().enumerate();
@@ -73,11 +76,15 @@ impl Engine {
                     namespaces, pods, ..
                 } => (meaning(namespaces, pods), self.witnesses(namespaces, pods)),
                 Peer::Addresses { set, .. } => {
-                    let ends = set.ranges().iter().flat_map(|range| [range.first(), range.last()]);
-                    let ranges: Vec<String> = set.ranges().iter().map(ToString::to_string).collect();
+                    let ends = set
+                        .ranges()
+                        .iter()
+                        .flat_map(|range| [range.first(), range.last()]);
+                    let ranges: Vec<String> =
+                        set.ranges().iter().map(ToString::to_string).collect();
                     (ranges.join(", "), ends.map(Endpoint::Address).collect())
                 }
-                Peer::Nodes(_) | Peer::DomainNames(_) | Peer::Unreadable => return None,
+                Peer::Nodes(_) | Peer::DomainNames(_) | Peer::Unknown(_) => return None,
             };
             let path = Policy::peer_path(direction, rule.index, at);
             Some(allowance(path, format!("allows {who}"), peers))
@@ -87,7 +94,7 @@ impl Engine {
 
     /// A pod for each namespace that is meant, with just the labels that are asked for.
     fn witnesses(&self, namespaces: &Namespaces, pods: &Selector) -> Vec<Endpoint> {
-        let Selector::Readable(asked) = pods else {
+        let Some(asked) = pods.readable() else {
             return Vec::new();
         };
         let label = |requirement: &Requirement| match requirement {
@@ -102,12 +109,15 @@ impl Engine {
         };
         match namespaces {
             Namespaces::Named(name) => vec![in_namespace(name)],
+            Namespaces::Unknown(_) => Vec::new(),
             Namespaces::Selected(selector) => {
                 let mut names: Vec<&str> = self.inventory.all_namespaces().into_iter().collect();
                 names.retain(|name| {
                     selector.matches(&self.inventory.namespace_labels(name)) == Tri::Yes
                 });
-                let named = selector.values_asked().filter(|(key, _)| *key == NAME_LABEL);
+                let named = selector
+                    .values_asked()
+                    .filter(|(key, _)| *key == NAME_LABEL);
                 names.extend(named.flat_map(|(_, values)| values.iter().map(String::as_str)));
                 names.sort_unstable();
                 names.dedup();
@@ -123,8 +133,11 @@ impl Engine {
         let subjects: BTreeSet<&ObjectKey> = match &policy.subject.namespaces {
             Namespaces::Named(name) => {
                 let own = self.inventory.of_namespace(name);
-                own.filter(|(_, id)| is_about(*id)).map(|(key, _)| key).collect()
+                own.filter(|(_, id)| is_about(*id))
+                    .map(|(key, _)| key)
+                    .collect()
             }
+            Namespaces::Unknown(_) => BTreeSet::new(),
             Namespaces::Selected(_) => {
                 let all = self.inventory.workloads.iter();
                 let all = all.filter(|(_, ids)| ids.iter().any(|id| is_about(*id)));
@@ -136,20 +149,28 @@ impl Engine {
 }
 
 fn meaning(namespaces: &Namespaces, pods: &Selector) -> String {
-    let pods = match pods {
-        Selector::Readable(selector) if !selector.0.is_empty() => format!("pods with {selector}"),
+    let pods = match pods.readable() {
+        Some(selector) if !selector.0.is_empty() => format!("pods with {selector}"),
         _ => "pods".to_owned(),
     };
-    match namespaces {
-        Namespaces::Named(name) => format!("{pods} of namespace {name}"),
-        Namespaces::Selected(Selector::Readable(selector)) => match &selector.0[..] {
+    let selected = match namespaces {
+        Namespaces::Named(name) => return format!("{pods} of namespace {name}"),
+        Namespaces::Selected(selector) => selector.readable(),
+        Namespaces::Unknown(_) => None,
+    };
+    match selected {
+        Some(selector) => match &selector.0[..] {
             [] => format!("{pods} of all namespaces"),
             [Requirement::In(key, names)] if key == NAME_LABEL => {
-                let noun = if names.len() == 1 { "namespace" } else { "namespaces" };
+                let noun = if names.len() == 1 {
+                    "namespace"
+                } else {
+                    "namespaces"
+                };
                 format!("{pods} of {noun} {}", underpin_model::wording::list(names))
             }
             _ => format!("{pods} of namespaces with {selector}"),
         },
-        Namespaces::Selected(Selector::Unreadable) => pods,
+        None => pods,
     }
 }

@@ -6,21 +6,22 @@ use std::{
     sync::Arc,
 };
 
-use underpin_model::{GroupKind, Object, ObjectKey, World};
+use underpin_model::{FieldPath, GroupKind, Object, ObjectKey, World};
 use underpin_refs::{bears_pods, namespace_of, operator_services};
 
 use crate::{
     addresses::AddressRange,
-    labels::{Labels, Tri},
+    gap::Gap,
+    labels::{Labels, Selector, Tri},
     party::{Addresses, Node, Pod},
     policy::NamedPorts,
     profile::{Options, Profile},
     read::{
-        NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
-        operators, pod_fields, pod_networks, service, slice,
+        NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of,
+        node_addresses, operators, pod_fields, pod_networks, service, slice,
     },
+    reason::Reason,
 };
-
 
 /// What of a world takes part in connections, policies aside.
 #[derive(Debug, Default)]
@@ -37,8 +38,29 @@ pub(crate) struct Inventory {
     slices: BTreeMap<(String, String), Vec<SliceFields>>,
     by_address: BTreeMap<IpAddr, (ObjectKey, u32)>,
     by_namespace: BTreeMap<String, Vec<(ObjectKey, u32)>>,
+    /// Where in `by_namespace` pods with a label are; without a label, those of which not all
+    /// labels are known.
+    by_label: HashMap<Option<(String, String)>, BTreeMap<String, Vec<u32>>>,
     /// The networks that pods get their addresses from; none when they are not known.
     networks: Arc<[AddressRange]>,
+}
+
+fn metadata() -> FieldPath {
+    FieldPath::new("metadata")
+}
+
+/// Whether the name of an object is not known; its key then has another, to tell it from others.
+fn is_nameless(object: &Object) -> bool {
+    !object.unknown.is_empty() && object.text("/metadata/name").is_none()
+}
+
+/// Why the namespace of an object is not known.
+fn unknown_namespace(object: &Object) -> Option<Reason> {
+    if object.unknown.is_empty() || object.key.namespace.is_some() {
+        return None;
+    }
+    let part = object.unknown.around(&metadata().key("namespace"))?;
+    Some(Gap::later(part).reason(&object.key))
 }
 
 /// A pod or the pods of a template, before it is known what can tell them apart.
@@ -48,6 +70,8 @@ struct Found {
     is_pod: bool,
     /// A pod of a workload whose template speaks for it: its addresses alone count.
     is_spoken_for: bool,
+    /// Why its namespace is not known.
+    why_nowhere: Option<Arc<Reason>>,
 }
 
 impl Inventory {
@@ -65,16 +89,40 @@ impl Inventory {
             inventory.add(&one);
         }
         for (key, ids) in &inventory.workloads {
-            let own = inventory.by_namespace.entry(namespace_of(key).to_owned());
+            let own = key.namespace.clone().unwrap_or_default();
+            let own = inventory.by_namespace.entry(own);
             own.or_default()
                 .extend(ids.iter().map(|id| (key.clone(), *id)));
         }
+        inventory.index_labels();
         inventory
+    }
+
+    fn index_labels(&mut self) {
+        for (namespace, own) in &self.by_namespace {
+            for (at, (_, id)) in (0_u32..).zip(own) {
+                let labels = &self.pods[*id as usize].labels;
+                let known = labels.known.iter();
+                let mut keys: Vec<_> = known
+                    .map(|(key, value)| Some((key.clone(), value.clone())))
+                    .collect();
+                if labels.is_partial() {
+                    keys = vec![None];
+                }
+                for key in keys {
+                    let lists = self.by_label.entry(key).or_default();
+                    lists.entry(namespace.clone()).or_default().push(at);
+                }
+            }
+        }
     }
 
     fn read_namespaces(&mut self, world: &World) {
         for object in world.of_kind(&GroupKind::core("Namespace")) {
-            let mut labels = labels_of(object.at("/metadata"));
+            if is_nameless(object) {
+                continue;
+            }
+            let mut labels = labels_of(object, &metadata(), object.at("/metadata"));
             let name = object.key.name.clone();
             labels.known.insert(NAME_LABEL.to_owned(), name.clone());
             self.namespaces.insert(name, Arc::new(labels));
@@ -85,7 +133,7 @@ impl Inventory {
         for object in world.of_kind(&GroupKind::core("Node")) {
             self.nodes.push(Arc::new(Node {
                 name: object.key.name.clone(),
-                labels: labels_of(object.at("/metadata")),
+                labels: labels_of(object, &metadata(), object.at("/metadata")),
                 addresses: node_addresses(object),
             }));
         }
@@ -144,6 +192,7 @@ impl Inventory {
                 fields,
                 is_pod,
                 is_spoken_for,
+                why_nowhere: unknown_namespace(object).map(Arc::new),
             });
         }
         found
@@ -164,7 +213,7 @@ impl Inventory {
             }
             Some(id)
         };
-        let Some(id) = id.filter(|_| !found.fields.host_network) else {
+        let Some(id) = id.filter(|_| found.fields.host_network == Tri::No) else {
             return;
         };
         for address in addresses {
@@ -175,16 +224,23 @@ impl Inventory {
 
     fn pod(&self, found: &Found) -> Pod {
         let fields = &found.fields;
-        let namespace = namespace_of(&found.workload);
+        let namespace = found.workload.namespace.clone();
         Pod {
-            namespace: Some(namespace.to_owned()),
-            namespace_labels: self.namespace_labels(namespace),
+            namespace_labels: match &namespace {
+                Some(namespace) => self.namespace_labels(namespace),
+                None => Arc::new(Labels {
+                    open: true,
+                    why: found.why_nowhere.clone(),
+                    ..Labels::default()
+                }),
+            },
+            namespace,
             labels: fields.labels.clone(),
             ports: fields.ports.clone(),
-            host_network: fields.host_network.into(),
+            host_network: fields.host_network,
             addresses: if found.is_pod && !fields.addresses.is_empty() {
                 Addresses::Known(fields.addresses.clone())
-            } else if fields.host_network {
+            } else if fields.host_network != Tri::No {
                 Addresses::Unknown
             } else {
                 within(&self.networks)
@@ -269,10 +325,47 @@ impl Inventory {
         self.by_address.get(&address.to_canonical())
     }
 
-    /// The pods of a namespace with the workloads they belong to.
+    /// The pods of a namespace with the workloads they belong to; then those that may be of any.
     pub(crate) fn of_namespace(&self, name: &str) -> impl Iterator<Item = (&ObjectKey, u32)> {
-        let own = self.by_namespace.get(name);
-        own.into_iter().flatten().map(|(key, id)| (key, *id))
+        let lists = [name, ""].map(|name| self.by_namespace.get(name));
+        let pods = lists.into_iter().flatten().flatten();
+        pods.map(|(key, id)| (key, *id))
+    }
+
+    /// Pods of a namespace among which are all that `selector` may select, with their workloads; those
+    /// that may be of any namespace among them.
+    pub(crate) fn candidates(
+        &self,
+        namespace: &str,
+        selector: &Selector,
+    ) -> impl Iterator<Item = (&ObjectKey, u32)> {
+        let lists = [namespace, ""].map(|namespace| self.candidates_of(namespace, selector));
+        lists.into_iter().flatten()
+    }
+
+    fn candidates_of(&self, namespace: &str, selector: &Selector) -> Vec<(&ObjectKey, u32)> {
+        let own = self
+            .by_namespace
+            .get(namespace)
+            .map_or(&[][..], Vec::as_slice);
+        let with = |label: Option<(String, String)>| {
+            let lists = self.by_label.get(&label);
+            let own = lists.and_then(|lists| lists.get(namespace));
+            own.into_iter().flatten().copied()
+        };
+        let asked = selector.values_asked().map(|(key, values)| {
+            let values = values.iter();
+            let labels = values.map(|value| Some((key.to_owned(), value.clone())));
+            labels.flat_map(with).collect::<Vec<u32>>()
+        });
+        let mut found: Vec<u32> = match asked.min_by_key(Vec::len) {
+            Some(fewest) => fewest.into_iter().chain(with(None)).collect(),
+            None => (0_u32..).take(own.len()).collect(),
+        };
+        found.sort_unstable();
+        found.dedup();
+        let pods = found.into_iter().map(|at| &own[at as usize]);
+        pods.map(|(key, id)| (key, *id)).collect()
     }
 
     pub(crate) fn slices(&self, namespace: &str, service: &str) -> &[SliceFields] {
@@ -310,7 +403,7 @@ fn networks(world: &World, options: &Options, found: &[Found]) -> Arc<[AddressRa
     }
     let contradicted = found
         .iter()
-        .filter(|one| one.is_pod && !one.fields.host_network)
+        .filter(|one| one.is_pod && one.fields.host_network == Tri::No)
         .flat_map(|one| &one.fields.addresses)
         .any(|address| {
             let address = AddressRange::single(*address);

@@ -2,9 +2,7 @@
 
 use underpin_model::Protocol;
 
-use crate::{
-    answer::Flow, engine::Engine, question::Endpoint, reason::Reason,
-};
+use crate::{answer::Flow, engine::Engine, question::Endpoint, reason::Reason};
 
 impl Engine {
     /// The Services of the world by namespace and name, sorted.

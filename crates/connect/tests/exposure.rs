@@ -107,9 +107,9 @@ fn the_nearest_miss_is_told() {
     assert_eq!(
         miss("shop/open -> shop/api TCP 8080"),
         [
-            "1 means pods with app=web, and has app=open",
+            "1 means pods with app=web, and this one has app=open",
             "2 means namespaces with kubernetes.io/metadata.name=pal-e-app, and namespace shop has \
-             kubernetes.io/metadata.name=shop; means pods with a label role, and has no label role",
+             kubernetes.io/metadata.name=shop; means pods with a label role, and this one has no label role",
         ]
     );
     assert_eq!(

@@ -149,11 +149,18 @@ impl NeedFate {
             let answers = judged.judgements.iter().map(|one| &one.answer);
             answers.flat_map(|answer| answer.flows.clone()).collect()
         };
-        let (then, now) = (self.before.as_ref().map(flows).unwrap_or_default(), flows(&self.now));
+        let (then, now) = (
+            self.before.as_ref().map(flows).unwrap_or_default(),
+            flows(&self.now),
+        );
         let sides: [fn(&Flow) -> &Trace; 2] = [|flow| &flow.egress, |flow| &flow.ingress];
         let mut changed = sides.into_iter().filter(|side| {
-            let refuses = now.iter().any(|flow| side(flow).verdict == Verdict::Refused);
-            let passed = then.iter().all(|flow| side(flow).verdict == Verdict::Allowed);
+            let refuses = now
+                .iter()
+                .any(|flow| side(flow).verdict == Verdict::Refused);
+            let passed = then
+                .iter()
+                .all(|flow| side(flow).verdict == Verdict::Allowed);
             refuses && passed
         });
         !then.is_empty() && changed.next().is_some()

@@ -71,11 +71,6 @@ impl Run {
         self
     }
 
-    /// Lets the run find other programs; the snapshot does not tell.
-    pub(crate) fn with_path(&mut self, path: &str) {
-        self.command.env("PATH", path);
-    }
-
     /// The same run with this on standard input, which is no terminal and otherwise empty.
     pub(crate) fn input(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.input = bytes.as_ref().to_vec();

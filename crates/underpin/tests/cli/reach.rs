@@ -24,7 +24,11 @@ fn one_question_is_explained() {
     ask("service", 0, "shop/web service/shop/api:80");
     ask("all_ports", 0, "deploy/shop/web shop/api");
     ask("all_ports_of_a_service", 0, "shop/web service/shop/api");
-    ask("from_an_undeclared_namespace", 0, "namespace/monitoring data/postgres:9187");
+    ask(
+        "from_an_undeclared_namespace",
+        0,
+        "namespace/monitoring data/postgres:9187",
+    );
     ask("to_an_address", 0, "shop/api 203.0.113.7:443");
     ask("to_a_host", 0, "shop/api api.example.com:443");
     ask("ingress", 0, "ingress shop/api:8080");
@@ -44,7 +48,10 @@ fn an_expectation_is_an_exit_code() {
     expect(3, "shop/api data/postgres:5432 --expect refused");
     expect(3, "shop/web data/postgres:5432 --expect allowed");
     expect(0, "shop/web data/postgres:5432 --expect refused");
-    expect(3, "namespace/nowhere data/postgres:5432/udp --expect allowed");
+    expect(
+        3,
+        "namespace/nowhere data/postgres:5432/udp --expect allowed",
+    );
     expect(2, "shop/web --expect allowed");
 }
 
@@ -60,7 +67,12 @@ fn everybody_is_listed() {
         );
     }
     reach("list_of_one", 0, "reach", "shop/api --against shop");
-    reach("list_of_a_stranger", 0, "reach", "namespace/monitoring --against shop");
+    reach(
+        "list_of_a_stranger",
+        0,
+        "reach",
+        "namespace/monitoring --against shop",
+    );
     reach("exposure", 0, "reach", "--exposure --against shop");
 }
 
@@ -105,7 +117,6 @@ fn it_is_not_clear_what_is_asked() {
     ask("form_of_lists", "shop/web shop/api -o dot");
     reach("nothing_there", 1, "reach", "--against nowhere.yaml");
     reach("nothing_readable", 1, "reach", "--against nothing");
-    reach("no_repository", 1, "reach", "--changed ..");
     reach("three_dots", 2, "reach", "--changed a...b");
     reach("json_error", 1, "reach", "shop/wbe --against shop -o json");
 }
@@ -113,7 +124,12 @@ fn it_is_not_clear_what_is_asked() {
 /// Broken files beside good ones: each is told with its place, and the rest is judged.
 #[test]
 fn what_is_broken_leaves_the_rest() {
-    reach("broken", 0, "reach", "shop/api shop/web:80 --against broken");
+    reach(
+        "broken",
+        0,
+        "reach",
+        "shop/api shop/web:80 --against broken",
+    );
     reach("broken_list", 0, "reach", "--against broken");
     let run = underpin("reach", "reach --against -").input("kind: [");
     check("reach_standard_input_broken", 1, run);
@@ -123,9 +139,24 @@ fn what_is_broken_leaves_the_rest() {
 #[test]
 fn needs_are_listed() {
     reach("needs", 3, "reach", "--show-needs --against shop");
-    reach("needs_of_one", 0, "reach", "shop/web --show-needs --against shop");
-    reach("needs_json", 3, "reach", "--show-needs --against shop -o json");
-    reach("needs_csv", 3, "reach", "--show-needs --against shop -o csv");
+    reach(
+        "needs_of_one",
+        0,
+        "reach",
+        "shop/web --show-needs --against shop",
+    );
+    reach(
+        "needs_json",
+        3,
+        "reach",
+        "--show-needs --against shop -o json",
+    );
+    reach(
+        "needs_csv",
+        3,
+        "reach",
+        "--show-needs --against shop -o csv",
+    );
 }
 
 /// R5.3, I5: the consumer is declared in another repository, and known from a needs file alone.
@@ -139,7 +170,11 @@ fn i5_a_rename_drops_a_consumer() {
     );
     let told = "namespace/pal-e-docs → service/postgres/pal-e-postgres-rw TCP 5432 LOST";
     assert!(ended.stdout.contains(told), "{}", ended.stdout);
-    assert!(ended.stdout.contains("before/network-policies.tf:16:"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("before/network-policies.tf:16:"),
+        "{}",
+        ended.stdout
+    );
     reach(
         "i5_lost_json",
         3,
@@ -147,9 +182,23 @@ fn i5_a_rename_drops_a_consumer() {
         "--before before --after after --needs needs.yaml -o json",
     );
     // Without any before: the need alone, judged against the files as they are.
-    let ended = reach("i5_refused", 3, "reach/i5", "--needs needs.yaml --against after");
-    assert!(ended.stdout.contains("refused: namespace/pal-e-docs"), "{}", ended.stdout);
-    reach("i5_mended", 0, "reach/i5", "--needs needs.yaml --against mended");
+    let ended = reach(
+        "i5_refused",
+        3,
+        "reach/i5",
+        "--needs needs.yaml --against after",
+    );
+    assert!(
+        ended.stdout.contains("refused: namespace/pal-e-docs"),
+        "{}",
+        ended.stdout
+    );
+    reach(
+        "i5_mended",
+        0,
+        "reach/i5",
+        "--needs needs.yaml --against mended",
+    );
 }
 
 /// R5.3: a rename that the policies follow changes nothing.
@@ -161,14 +210,23 @@ fn a_neutral_rename_changes_nothing() {
         "reach/i5",
         "--before before --after mended --needs needs.yaml",
     );
-    assert!(ended.stdout.contains("nothing else changes"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("nothing else changes"),
+        "{}",
+        ended.stdout
+    );
 }
 
 /// R5.7: allowed in what is there, and not in what is declared.
 #[test]
 fn pairs_that_fare_differently() {
     reach("change", 3, "reach", "--before shop --after changed");
-    reach("change_csv", 3, "reach", "--before shop --after changed -o csv");
+    reach(
+        "change_csv",
+        3,
+        "reach",
+        "--before shop --after changed -o csv",
+    );
     reach("no_change", 0, "reach", "--before shop --after shop");
 }
 
@@ -206,18 +264,34 @@ fn revisions_are_compared() {
         git(top, &["tag", tag]);
     }
     copy("mended");
-    let path = std::env::var("PATH").unwrap_or_default();
     let ask = |name: &str, code, arguments: &str| {
         let mut all = vec!["reach"];
         all.extend(arguments.split_whitespace());
-        let mut run = underpin_in(top, &all);
-        run.with_path(&path);
-        check(&format!("reach_{name}"), code, run)
+        check(&format!("reach_{name}"), code, underpin_in(top, &all))
     };
-    ask("revisions", 3, "--changed v1..v2 --path terraform --needs needs.yaml");
-    ask("revision_to_files", 0, "--before v1 --path terraform --needs needs.yaml");
+    ask(
+        "revisions",
+        3,
+        "--changed v1..v2 --path terraform --needs needs.yaml",
+    );
+    ask(
+        "revision_to_files",
+        0,
+        "--before v1 --path terraform --needs needs.yaml",
+    );
     ask("no_revision", 1, "--changed v1..v9");
     ask("not_in_revision", 1, "--changed v1..v2 --path nowhere");
+    let outside = tempfile::tempdir().unwrap();
+    let ended = underpin_in(outside.path(), &["reach", "--changed", "a..b"]).end();
+    assert_eq!(ended.code, 1);
+    assert!(
+        ended.stderr.contains("is in no git repository"),
+        "{}",
+        ended.stderr
+    );
     let here = fs::read(top.join("terraform/network-policies.tf")).unwrap();
-    assert_eq!(here, fs::read(fixture.join("mended/network-policies.tf")).unwrap());
+    assert_eq!(
+        here,
+        fs::read(fixture.join("mended/network-policies.tf")).unwrap()
+    );
 }

@@ -372,8 +372,8 @@ fn question(args: &ReachArgs, side: &Side, engine: &Engine) -> Result<Exit, Comm
         .is_none_or(|expected| told.iter().all(|one| one.verdict() == expected.verdict()));
     let exit = if is_met { Exit::Done } else { Exit::Blocked };
     let text = match args.output {
-        ReachFormat::Text => render::reach::text::answers(side, &told),
-        ReachFormat::Json => render::reach::document::answers(side, exit, &told),
+        ReachFormat::Text => render::reach::text::answers(side, engine, &told),
+        ReachFormat::Json => render::reach::document::answers(side, engine, exit, &told),
         ReachFormat::Csv | ReachFormat::Dot | ReachFormat::Html => {
             return Err(CommandError::usage(
                 "csv, dot and html are forms of lists, and one question was asked",

@@ -240,7 +240,7 @@ fn revision(args: &ReachArgs, here: &Utf8Path, name: &str) -> Result<Side, Comma
             "set TMPDIR to another one",
         ));
     };
-    let exported = git::export(here, name, &[], &top)?;
+    let exported = git::export(here, name, &args.paths, &top)?;
     let mut side = read_tree(
         args,
         std::slice::from_ref(&top),

@@ -65,10 +65,7 @@ fn needs(comparison: &Comparison<'_>) -> String {
         text.push_str(&lost(fate));
     }
     if !comparison.refused.is_empty() {
-        text.push_str(&format!(
-            "\n{}\n",
-            paint(BOLD, "needs refused, then as now")
-        ));
+        text.push_str(&format!("\n{}\n", paint(BOLD, "needs refused")));
     }
     for fate in &comparison.refused {
         let was = match fate.before.as_ref().map(|before| before.verdict) {

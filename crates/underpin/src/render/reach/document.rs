@@ -8,8 +8,8 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
 use underpin_connect::{
-    Answer, Change, Connections, Difference, Effect, Exposed, Exposure, Flow, Line, Outcome,
-    Reason, Tier, Trace, Verdict,
+    Answer, Change, Connections, Difference, Effect, Engine, Exposed, Exposure, Flow, Line,
+    Outcome, Reason, Tier, Trace, Verdict,
 };
 use underpin_model::ObjectKey;
 use underpin_plan::{NeedFate, connectivity::JudgedNeed};
@@ -36,8 +36,10 @@ pub(crate) fn listing(listing: Listing<'_>, out: &mut dyn Write) -> io::Result<(
 }
 
 /// What was asked, pair by pair.
-pub(crate) fn answers(side: &Side, exit: Exit, told: &[Told]) -> String {
+pub(crate) fn answers(side: &Side, engine: &Engine, exit: Exit, told: &[Told]) -> String {
     let mut document = ReachDocument::of(side);
+    let defects = engine.defects().iter();
+    document.not_understood = defects.map(|defect| (&defect.evidence).into()).collect();
     document.answers = Some(told.iter().map(Into::into).collect());
     text("reach", exit, document)
 }

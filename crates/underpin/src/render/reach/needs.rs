@@ -47,7 +47,10 @@ pub(crate) fn text(side: &Side, needs: &Needs) -> String {
         text.push_str("\nsaid to be no needs\n");
     }
     for one in &needs.suppressed {
-        text.push_str(&format!("  {}: {} ({})\n", one.need, one.reason, one.evidence));
+        text.push_str(&format!(
+            "  {}: {} ({})\n",
+            one.need, one.reason, one.evidence
+        ));
     }
     if !needs.problems.is_empty() {
         text.push_str("\nincomplete: there may be more needs\n");

@@ -6,7 +6,8 @@ use std::{
 };
 
 use underpin_connect::{
-    Answer, Difference, Exposed, Flow, Outcome, Reason, Target, Trace, Verdict,
+    Difference, Endpoint, Engine, Exposed, Flow, Member, Outcome, Reason, Stranger, Target, Trace,
+    Verdict,
 };
 use underpin_model::wording;
 
@@ -25,6 +26,11 @@ const EXPLAINED: usize = 12;
 const FLOWS_SHOWN: usize = 6;
 /// Lists and problems that are shown.
 const SHOWN: usize = 8;
+/// All addresses of each family.
+const FAMILIES: [&str; 2] = [
+    "0.0.0.0-255.255.255.255",
+    "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+];
 /// Where only a part is shown.
 const ALL: &str = "(--output json shows all)";
 
@@ -34,7 +40,7 @@ pub(super) fn verdict(verdict: Verdict) -> String {
 }
 
 /// What was asked, each pair with its verdict first.
-pub(crate) fn answers(side: &Side, told: &[Told]) -> String {
+pub(crate) fn answers(side: &Side, engine: &Engine, told: &[Told]) -> String {
     let mut text = String::new();
     for one in told {
         text.push_str(&head(one));
@@ -46,8 +52,21 @@ pub(crate) fn answers(side: &Side, told: &[Told]) -> String {
         text.push_str("\nask for one pair to be told why\n");
     }
     text.push_str(&format!("\nasked: {}\n", side.name));
+    text.push_str(&not_understood(engine));
     text.push_str(&left_out(side));
     text
+}
+
+/// What in policies cannot be understood.
+fn not_understood(engine: &Engine) -> String {
+    let defects = engine.defects().iter();
+    let lines: String = defects
+        .map(|defect| format!("  {}\n", defect.evidence))
+        .collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("\nin policies, this is not understood, and what hangs on it is unknown\n{lines}")
 }
 
 fn head(told: &Told) -> String {
@@ -76,25 +95,22 @@ pub(super) fn ports(outcome: &Outcome) -> String {
 
 fn explained(told: &Told) -> String {
     match &told.reply {
-        Reply::Port(_, answer) => answer_lines(&told.to, answer),
-        Reply::AllPorts(_, flows) => flows_lines(&told.to, flows, &[]),
+        Reply::Port(_, answer) => flows_lines(told, &answer.flows, &answer.reasons),
+        Reply::AllPorts(_, flows) => flows_lines(told, flows, &[]),
         Reply::Nothing(reason) => reasons(std::slice::from_ref(reason)),
     }
 }
 
 /// Why an answer is what it is.
-pub(super) fn answer_lines(to: &Target, answer: &Answer) -> String {
-    flows_lines(to, &answer.flows, &answer.reasons)
-}
-
-fn flows_lines(to: &Target, flows: &[Flow], why: &[Reason]) -> String {
+fn flows_lines(told: &Told, flows: &[Flow], why: &[Reason]) -> String {
+    let is_anybody = matches!(told.from, Endpoint::IngressController | Endpoint::ApiServer);
     let mut text = reasons(why);
     for flow in flows.iter().take(FLOWS_SHOWN) {
         let port = flow.port.map_or_else(
             || format!("{}, any port", flow.protocol),
             |port| format!("{} {port}", flow.protocol),
         );
-        if matches!(to, Target::Service { .. }) || flows.len() > 1 {
+        if matches!(told.to, Target::Service { .. }) || flows.len() > 1 {
             text.push_str(&format!(
                 "  to {} {port}: {}\n",
                 flow.to,
@@ -105,7 +121,14 @@ fn flows_lines(to: &Target, flows: &[Flow], why: &[Reason]) -> String {
             text.push_str("    a pod always reaches itself\n");
             continue;
         }
-        text.push_str(&trace("out of", &flow.from, &flow.egress));
+        if is_anybody {
+            let from = &flow.from;
+            text.push_str(&format!(
+                "  out of {from}: taken as allowed, for who that is is not known\n"
+            ));
+        } else {
+            text.push_str(&trace("out of", &flow.from, &flow.egress));
+        }
         text.push_str(&trace("into", &flow.to, &flow.ingress));
         text.push_str(&nearest(flow));
     }
@@ -192,12 +215,16 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         Reason::NamedPort(_) => "ask for the port by its number",
         Reason::Unreadable(_) => "mend the policy: what it says is told with its place",
         Reason::Unread(_) => "`underpin rbac --for review` prints the rights that reading takes",
+        Reason::UnknownPart { .. } | Reason::MayNotExist { .. } => {
+            "give the variable a value with --var-file, or ask the live cluster"
+        }
         Reason::SamePriority => "give the policies different priorities",
         Reason::HostNetwork
         | Reason::OwnNode
         | Reason::BlockOfPods
         | Reason::DomainName(_)
         | Reason::AddressesDiffer
+        | Reason::SourceAddress(_)
         | Reason::BackendsDiffer
         | Reason::ConsumersDiffer(_) => return None,
         Reason::PortsDiffer(_) => "say which port is meant: declare it in a needs file",
@@ -275,9 +302,7 @@ pub(crate) fn listing(mut listing: Listing<'_>, out: &mut dyn Write) -> io::Resu
             writeln!(out, "  no workload is")?;
         }
     }
-    for defect in listing.engine.defects() {
-        writeln!(out, "\nnot understood: {}", defect.evidence)?;
-    }
+    out.write_all(not_understood(listing.engine).as_bytes())?;
     out.write_all(left_out(listing.side).as_bytes())
 }
 
@@ -309,7 +334,15 @@ fn destinations(
     let mut alike: Vec<(Vec<u32>, Vec<usize>)> = Vec::new();
     let mut at: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
     for member in own {
-        let row = listing.row(*member);
+        let mut row = listing.row(*member);
+        if let Member::Workload(key) = &listing.matrix.members()[*member]
+            && key.kind.is("", "Pod")
+        {
+            // A pod always reaches itself: told as what its neighbours may, so that pods that
+            // fare alike are told together.
+            let neighbour = own.iter().find(|other| *other != member);
+            row[*member] = neighbour.map_or(0, |other| row[*other]);
+        }
         if !listing.is_asked(*member) && row.iter().all(|id| *id == 0) {
             continue;
         }
@@ -371,7 +404,18 @@ pub(super) fn on_ports(outcome: &Outcome) -> String {
 }
 
 fn exposed(way: &str, all: &[Exposed], out: &mut dyn Write) -> io::Result<()> {
-    for one in all {
+    let is_anybody = |one: &&Exposed| match &one.to {
+        Stranger::AnyPod => true,
+        Stranger::Outside(range) => FAMILIES.contains(&range.to_string().as_str()),
+        Stranger::Pods { .. } => false,
+    };
+    let anybody: Vec<&Exposed> = all.iter().filter(is_anybody).collect();
+    // Any pod and all addresses of both families, on the same ports.
+    let is_all = anybody.len() == 3 && anybody.iter().all(|one| one.outcome == anybody[0].outcome);
+    if is_all {
+        writeln!(out, "    {way} anybody: {}", on_ports(&anybody[0].outcome))?;
+    }
+    for one in all.iter().filter(|one| !(is_all && is_anybody(one))) {
         let so = if one.to.is_present() {
             ""
         } else {
