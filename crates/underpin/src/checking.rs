@@ -11,7 +11,8 @@ use underpin_model::{
     Evidence, FieldPath, Finding, GroupKind, Mask, Object, Origin, Place, Unread, World,
 };
 use underpin_plan::{
-    Network, Survey, WaitingError, applied, secret_values, sort_findings, suppression::Texts,
+    Network, Survey, WaitingError, applied, rules::up604, secret_values, sort_findings,
+    suppression::Texts,
     survey, waiting,
 };
 use underpin_refs::{NeedOptions, NeedProblem, ProblemKind};
@@ -45,6 +46,8 @@ pub(crate) struct Examined {
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) change: Option<Change>,
+    /// The live world: a dump has Secrets as well.
+    live: Option<World>,
 }
 
 /// What a change did.
@@ -87,6 +90,7 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
         worlds: Vec::new(),
         findings: Vec::new(),
         change: None,
+        live: question.live.map(|live| live.world.clone()),
     };
     let mut old_findings = Vec::new();
     for cluster in examined.tree.clusters() {
@@ -294,7 +298,9 @@ impl Change {
             let lines = self.touched.get(&place.file);
             lines.is_none_or(|lines| lines.contains(&place.line))
         };
-        !self.former.contains(&sameness(finding)) || finding.place.as_ref().is_some_and(is_touched)
+        // What comments suppressed before is not kept: one of no use is told where it was touched.
+        let is_new = finding.code != up604::CODE && !self.former.contains(&sameness(finding));
+        is_new || finding.place.as_ref().is_some_and(is_touched)
     }
 }
 
@@ -358,7 +364,7 @@ impl Examined {
         let mut excerpts = Excerpts::new(texts);
         let mut begins: BTreeMap<Arc<str>, BTreeMap<u32, bool>> = BTreeMap::new();
         let mut values = Vec::new();
-        for object in self.worlds.iter().flat_map(World::objects) {
+        for object in self.worlds.iter().chain(&self.live).flat_map(World::objects) {
             let is_secret = object.key.kind.is("", "Secret");
             values.extend(secret_values(object));
             if let Some(place) = object.origin.place_of(&FieldPath::root()) {
