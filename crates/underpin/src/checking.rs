@@ -12,8 +12,7 @@ use underpin_model::{
 };
 use underpin_plan::{
     Network, Survey, WaitingError, applied, rules::up604, secret_values, sort_findings,
-    suppression::Texts,
-    survey, waiting,
+    suppression::Texts, survey, waiting,
 };
 use underpin_refs::{NeedOptions, NeedProblem, ProblemKind};
 use underpin_source::{Diagnostic, git, terraform, yaml::Comment};
@@ -364,7 +363,12 @@ impl Examined {
         let mut excerpts = Excerpts::new(texts);
         let mut begins: BTreeMap<Arc<str>, BTreeMap<u32, bool>> = BTreeMap::new();
         let mut values = Vec::new();
-        for object in self.worlds.iter().chain(&self.live).flat_map(World::objects) {
+        for object in self
+            .worlds
+            .iter()
+            .chain(&self.live)
+            .flat_map(World::objects)
+        {
             let is_secret = object.key.kind.is("", "Secret");
             values.extend(secret_values(object));
             if let Some(place) = object.origin.place_of(&FieldPath::root()) {

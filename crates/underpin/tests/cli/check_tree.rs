@@ -180,7 +180,8 @@ fn only_what_changed_is_told() {
     fs::write(&file, format!("{text}{fresh}")).unwrap();
     let fresh = repository.check(&[]);
     assert!(
-        fresh.stdout.contains("UP402 namespace/fresh") && !fresh.stdout.contains("UP402 namespace/docs"),
+        fresh.stdout.contains("UP402 namespace/fresh")
+            && !fresh.stdout.contains("UP402 namespace/docs"),
         "{}",
         fresh.transcript()
     );
@@ -189,7 +190,8 @@ fn only_what_changed_is_told() {
     let touched = repository.check(&["--strict"]);
     assert_eq!(touched.code, 7, "{}", touched.transcript());
     assert!(
-        touched.stdout.contains("UP402 namespace/docs") && !touched.stdout.contains("UP402 namespace/shop"),
+        touched.stdout.contains("UP402 namespace/docs")
+            && !touched.stdout.contains("UP402 namespace/shop"),
         "{}",
         touched.transcript()
     );
