@@ -6,13 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use underpin_model::{
     Evidence, FieldPath, Finding, GroupKind, Mask, Object, Origin, Place, Unread, World,
 };
 use underpin_plan::{
-    Network, Survey, WaitingError, applied, secret_values, sort_findings, suppression::Texts,
-    survey, waiting,
+    Network, Survey, WaitingError, applied, rules::up604, secret_values, sort_findings,
+    suppression::Texts, survey, waiting,
 };
 use underpin_refs::{NeedOptions, NeedProblem, ProblemKind};
 use underpin_source::{Diagnostic, git, terraform, yaml::Comment};
@@ -45,6 +45,8 @@ pub(crate) struct Examined {
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) change: Option<Change>,
+    /// The live world: a dump has Secrets as well.
+    live: Option<World>,
 }
 
 /// What a change did.
@@ -87,6 +89,7 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
         worlds: Vec::new(),
         findings: Vec::new(),
         change: None,
+        live: question.live.map(|live| live.world.clone()),
     };
     let mut old_findings = Vec::new();
     for cluster in examined.tree.clusters() {
@@ -194,6 +197,16 @@ fn before(
     revision: &str,
     terraform: &terraform::Options,
 ) -> Result<Former, CommandError> {
+    let leads_out = |path: &&Utf8PathBuf| {
+        let mut parts = path.components();
+        path.is_absolute() || parts.any(|part| part == Utf8Component::ParentDir)
+    };
+    if let Some(path) = paths.iter().find(leads_out) {
+        return Err(CommandError::usage(
+            format!("{path} is not below the current folder, and --changed-since looks there"),
+            "change to the top of the repository, and name paths below it",
+        ));
+    }
     let folder = tempfile::tempdir().map_err(|source| CommandError::Io {
         what: "cannot make a folder for the revision".to_owned(),
         source,
@@ -284,7 +297,9 @@ impl Change {
             let lines = self.touched.get(&place.file);
             lines.is_none_or(|lines| lines.contains(&place.line))
         };
-        !self.former.contains(&sameness(finding)) || finding.place.as_ref().is_some_and(is_touched)
+        // What comments suppressed before is not kept: one of no use is told where it was touched.
+        let is_new = finding.code != up604::CODE && !self.former.contains(&sameness(finding));
+        is_new || finding.place.as_ref().is_some_and(is_touched)
     }
 }
 
@@ -348,7 +363,12 @@ impl Examined {
         let mut excerpts = Excerpts::new(texts);
         let mut begins: BTreeMap<Arc<str>, BTreeMap<u32, bool>> = BTreeMap::new();
         let mut values = Vec::new();
-        for object in self.worlds.iter().flat_map(World::objects) {
+        for object in self
+            .worlds
+            .iter()
+            .chain(&self.live)
+            .flat_map(World::objects)
+        {
             let is_secret = object.key.kind.is("", "Secret");
             values.extend(secret_values(object));
             if let Some(place) = object.origin.place_of(&FieldPath::root()) {

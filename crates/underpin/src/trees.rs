@@ -9,7 +9,7 @@ use std::{
 };
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{FieldPath, ObjectKey, Owner, Unread, World};
+use underpin_model::{FieldPath, ObjectKey, Owner, Place, Unread, World};
 use underpin_plan::{
     DeclaredEnvironment,
     why::{with_namespace, world_of},
@@ -76,7 +76,7 @@ impl DeclaredTree {
                 Err(CommandError::Declared { diagnostics, .. }) => {
                     declared.diagnostics.extend(diagnostics);
                 }
-                Err(other) => return Err(other),
+                Err(other) => declared.diagnostics.push(unusable(&file, &other)),
             }
         }
         declared.of_stacks.clone_from(&skipped);
@@ -120,10 +120,7 @@ impl DeclaredTree {
             .chain(opaque)
             .chain(problems)
             .chain(repeated);
-        let plain: Utf8PathBuf = path
-            .components()
-            .filter(|component| *component != Utf8Component::CurDir)
-            .collect();
+        let plain = plain(path);
         let real = path.canonicalize().unwrap_or_default();
         places.any(|place| Utf8Path::new(&*place.file).starts_with(&plain))
             || self.of_stacks.iter().any(|file| file.starts_with(&real))
@@ -206,6 +203,28 @@ fn in_order(diagnostics: &mut Vec<Diagnostic>) {
     diagnostics.dedup();
 }
 
+/// A path without `.` segments.
+fn plain(path: &Utf8Path) -> Utf8PathBuf {
+    let components = path.components();
+    components
+        .filter(|component| *component != Utf8Component::CurDir)
+        .collect()
+}
+
+/// A stack file that cannot be used, as one problem among others.
+fn unusable(file: &Utf8Path, error: &CommandError) -> Diagnostic {
+    let place = Place {
+        file: file.as_str().into(),
+        line: 1,
+        column: 1,
+    };
+    Diagnostic {
+        place,
+        message: error.to_string(),
+        help: error.help(),
+    }
+}
+
 /// The stack files that paths name, and those in folders, each once.
 pub(crate) fn stack_files(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, CommandError> {
     let mut files = Vec::new();
@@ -216,6 +235,8 @@ pub(crate) fn stack_files(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, Com
             files.push(path.clone());
         }
     }
+    // As people write it: `underpin.yaml`, not `./underpin.yaml`.
+    let mut files: Vec<Utf8PathBuf> = files.iter().map(|file| plain(file)).collect();
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.into())));
     Ok(files)

@@ -72,7 +72,7 @@ fn finding(namespace: &Object, lists: &AllowLists, unread: Option<&Unread>) -> F
     }
     let mut finding = Finding::new(CODE, Severity::Warn, namespace.key.subject(), message);
     finding.unknown = unread.is_some();
-    let evidence = namespace.evidence(FieldPath::root(), "is declared here");
+    let evidence = namespace.evidence(FieldPath::new("metadata.name"), "is declared here");
     finding.place.clone_from(&evidence.place);
     finding.evidence = vec![evidence];
     finding.help = vec![

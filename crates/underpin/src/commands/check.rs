@@ -1,6 +1,6 @@
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
-use underpin_model::{Finding, Place, Severity};
+use underpin_model::{Finding, Place, Severity, World};
 use underpin_plan::{
     rules::rule,
     suppression::{Remark, Sorted, Suppressed, Suppression, sort_out, suppressions},
@@ -176,7 +176,7 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
             && rule(code).is_some_and(|rule| rule.survey.is_some())
             && (has_live || code != underpin_plan::rules::up405::CODE)
     };
-    let objects = examined.worlds.iter().flat_map(|world| world.objects());
+    let objects = examined.worlds.iter().flat_map(World::objects);
     let Sorted {
         mut findings,
         mut suppressed,

@@ -52,3 +52,35 @@ fn the_stack_of_the_readme_is_right() {
         check(folder.path());
     }
 }
+
+/// The files for CI are YAML, and the program understands every command in them.
+#[test]
+fn the_files_for_ci_are_right() {
+    let folder = fs::read_dir(root().join("examples/ci")).unwrap();
+    let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    files.push(root().join(".pre-commit-hooks.yaml"));
+    let mut seen = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let (documents, problems) = underpin_source::yaml::parse(&file.to_string_lossy(), &text);
+        assert!(problems.is_empty() && !documents.is_empty(), "{problems:?}");
+        for line in text.lines().filter(|line| !line.trim().starts_with('#')) {
+            let Some((_, arguments)) = line.split_once(": underpin check ") else {
+                continue;
+            };
+            let command = arguments
+                .split(['>', '|'])
+                .next()
+                .unwrap()
+                .replace("\"$BASE\"", "HEAD");
+            // Help is printed once everything before it is understood.
+            let mut all = vec!["check"];
+            all.extend(command.split_whitespace());
+            all.push("--help");
+            let ended = underpin_in(root(), &all).end();
+            assert_eq!(ended.code, 0, "{}", ended.transcript());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+}

@@ -43,11 +43,6 @@ impl Excerpts {
         self.masks.push(mask);
     }
 
-    /// The texts by file.
-    pub(crate) fn texts(&self) -> &BTreeMap<Arc<str>, String> {
-        &self.texts
-    }
-
     /// The line of a place with a mark below it; nothing where the file is not known, and nothing
     /// but the place where it belongs to a Secret.
     pub(crate) fn show(&self, place: &Place, label: &str) -> String {
