@@ -84,7 +84,7 @@ impl Engine {
                         set.ranges().iter().map(ToString::to_string).collect();
                     (ranges.join(", "), ends.map(Endpoint::Address).collect())
                 }
-                Peer::Nodes(_) | Peer::DomainNames(_) | Peer::Unreadable => return None,
+                Peer::Nodes(_) | Peer::DomainNames(_) | Peer::Unknown(_) => return None,
             };
             let path = Policy::peer_path(direction, rule.index, at);
             Some(allowance(path, format!("allows {who}"), peers))
@@ -94,7 +94,7 @@ impl Engine {
 
     /// A pod for each namespace that is meant, with just the labels that are asked for.
     fn witnesses(&self, namespaces: &Namespaces, pods: &Selector) -> Vec<Endpoint> {
-        let Selector::Readable(asked) = pods else {
+        let Some(asked) = pods.readable() else {
             return Vec::new();
         };
         let label = |requirement: &Requirement| match requirement {
@@ -109,6 +109,7 @@ impl Engine {
         };
         match namespaces {
             Namespaces::Named(name) => vec![in_namespace(name)],
+            Namespaces::Unknown(_) => Vec::new(),
             Namespaces::Selected(selector) => {
                 let mut names: Vec<&str> = self.inventory.all_namespaces().into_iter().collect();
                 names.retain(|name| {
@@ -136,6 +137,7 @@ impl Engine {
                     .map(|(key, _)| key)
                     .collect()
             }
+            Namespaces::Unknown(_) => BTreeSet::new(),
             Namespaces::Selected(_) => {
                 let all = self.inventory.workloads.iter();
                 let all = all.filter(|(_, ids)| ids.iter().any(|id| is_about(*id)));
@@ -147,13 +149,17 @@ impl Engine {
 }
 
 fn meaning(namespaces: &Namespaces, pods: &Selector) -> String {
-    let pods = match pods {
-        Selector::Readable(selector) if !selector.0.is_empty() => format!("pods with {selector}"),
+    let pods = match pods.readable() {
+        Some(selector) if !selector.0.is_empty() => format!("pods with {selector}"),
         _ => "pods".to_owned(),
     };
-    match namespaces {
-        Namespaces::Named(name) => format!("{pods} of namespace {name}"),
-        Namespaces::Selected(Selector::Readable(selector)) => match &selector.0[..] {
+    let selected = match namespaces {
+        Namespaces::Named(name) => return format!("{pods} of namespace {name}"),
+        Namespaces::Selected(selector) => selector.readable(),
+        Namespaces::Unknown(_) => None,
+    };
+    match selected {
+        Some(selector) => match &selector.0[..] {
             [] => format!("{pods} of all namespaces"),
             [Requirement::In(key, names)] if key == NAME_LABEL => {
                 let noun = if names.len() == 1 {
@@ -165,6 +171,6 @@ fn meaning(namespaces: &Namespaces, pods: &Selector) -> String {
             }
             _ => format!("{pods} of namespaces with {selector}"),
         },
-        Namespaces::Selected(Selector::Unreadable) => pods,
+        None => pods,
     }
 }

@@ -102,13 +102,14 @@ fn miss(peer: &Peer, other: &Party) -> (usize, String) {
         }
         (Peer::Nodes(_), _) => (OTHER_SORT, "means nodes".to_owned()),
         (Peer::DomainNames(names), _) => (OTHER_SORT, format!("means {}", wording::list(names))),
-        (Peer::Unreadable, _) => (OTHER_SORT, "cannot be understood".to_owned()),
+        (Peer::Unknown(_), _) => (OTHER_SORT, "is not known".to_owned()),
     }
 }
 
 fn namespace_miss(namespaces: &Namespaces, own: &str, labels: &Labels) -> String {
     match namespaces {
         Namespaces::Named(name) => format!("means pods of namespace {name}, and this is {own}"),
+        Namespaces::Unknown(_) => "means pods of a namespace that is not known".to_owned(),
         Namespaces::Selected(selector) => {
             let first = unmet(selector, labels).next();
             match first {
@@ -124,12 +125,8 @@ fn namespace_miss(namespaces: &Namespaces, own: &str, labels: &Labels) -> String
 
 /// The requirements that labels certainly do not satisfy.
 fn unmet<'s>(selector: &'s Selector, labels: &Labels) -> impl Iterator<Item = Asked<'s>> {
-    let requirements = match selector {
-        Selector::Readable(selector) => &selector.0[..],
-        Selector::Unreadable => &[],
-    };
+    let requirements = selector.requirements().iter();
     let differs: Vec<Asked<'s>> = requirements
-        .iter()
         .filter(|requirement| satisfied(requirement, labels) == Tri::No)
         .map(Asked)
         .collect();

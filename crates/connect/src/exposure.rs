@@ -188,6 +188,7 @@ impl Engine {
                 let labels = self.inventory.namespace_labels(name);
                 (Some(name), labels, format!("namespace {name}"))
             }
+            Namespaces::Unknown(_) => return None,
             Namespaces::Selected(selector) => {
                 let words = match text(selector)?.as_str() {
                     "" => "any namespace".to_owned(),
@@ -252,9 +253,7 @@ fn ranges(outside: &[AddressRange], judged: impl Fn(&AddressRange) -> Outcome) -
 
 /// Labels that satisfy a selector and are no more than it asks for. None if nothing can.
 fn just(selector: &Selector) -> Option<Labels> {
-    let Selector::Readable(readable) = selector else {
-        return None;
-    };
+    let readable = selector.readable()?;
     let mut known = BTreeMap::new();
     for requirement in &readable.0 {
         match requirement {
@@ -277,8 +276,5 @@ fn just(selector: &Selector) -> Option<Labels> {
 }
 
 fn text(selector: &Selector) -> Option<String> {
-    match selector {
-        Selector::Readable(selector) => Some(selector.to_string()),
-        Selector::Unreadable => None,
-    }
+    selector.readable().map(ToString::to_string)
 }

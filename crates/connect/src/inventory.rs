@@ -6,11 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use underpin_model::{GroupKind, Object, ObjectKey, World};
+use underpin_model::{FieldPath, GroupKind, Object, ObjectKey, World};
 use underpin_refs::{bears_pods, namespace_of, operator_services};
 
 use crate::{
     addresses::AddressRange,
+    gap::Gap,
     labels::{Labels, Tri},
     party::{Addresses, Node, Pod},
     policy::NamedPorts,
@@ -19,6 +20,7 @@ use crate::{
         NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of,
         node_addresses, operators, pod_fields, pod_networks, service, slice,
     },
+    reason::Reason,
 };
 
 /// What of a world takes part in connections, policies aside.
@@ -40,6 +42,24 @@ pub(crate) struct Inventory {
     networks: Arc<[AddressRange]>,
 }
 
+fn metadata() -> FieldPath {
+    FieldPath::new("metadata")
+}
+
+/// Whether the name of an object is not known; its key then has another, to tell it from others.
+fn is_nameless(object: &Object) -> bool {
+    !object.unknown.is_empty() && object.text("/metadata/name").is_none()
+}
+
+/// Why the namespace of an object is not known.
+fn unknown_namespace(object: &Object) -> Option<Reason> {
+    if object.unknown.is_empty() || object.key.namespace.is_some() {
+        return None;
+    }
+    let part = object.unknown.around(&metadata().key("namespace"))?;
+    Some(Gap::later(part).reason(&object.key))
+}
+
 /// A pod or the pods of a template, before it is known what can tell them apart.
 struct Found {
     workload: ObjectKey,
@@ -47,6 +67,8 @@ struct Found {
     is_pod: bool,
     /// A pod of a workload whose template speaks for it: its addresses alone count.
     is_spoken_for: bool,
+    /// Why its namespace is not known.
+    why_nowhere: Option<Arc<Reason>>,
 }
 
 impl Inventory {
@@ -64,7 +86,8 @@ impl Inventory {
             inventory.add(&one);
         }
         for (key, ids) in &inventory.workloads {
-            let own = inventory.by_namespace.entry(namespace_of(key).to_owned());
+            let own = key.namespace.clone().unwrap_or_default();
+            let own = inventory.by_namespace.entry(own);
             own.or_default()
                 .extend(ids.iter().map(|id| (key.clone(), *id)));
         }
@@ -73,7 +96,10 @@ impl Inventory {
 
     fn read_namespaces(&mut self, world: &World) {
         for object in world.of_kind(&GroupKind::core("Namespace")) {
-            let mut labels = labels_of(object.at("/metadata"));
+            if is_nameless(object) {
+                continue;
+            }
+            let mut labels = labels_of(object, &metadata(), object.at("/metadata"));
             let name = object.key.name.clone();
             labels.known.insert(NAME_LABEL.to_owned(), name.clone());
             self.namespaces.insert(name, Arc::new(labels));
@@ -84,7 +110,7 @@ impl Inventory {
         for object in world.of_kind(&GroupKind::core("Node")) {
             self.nodes.push(Arc::new(Node {
                 name: object.key.name.clone(),
-                labels: labels_of(object.at("/metadata")),
+                labels: labels_of(object, &metadata(), object.at("/metadata")),
                 addresses: node_addresses(object),
             }));
         }
@@ -143,6 +169,7 @@ impl Inventory {
                 fields,
                 is_pod,
                 is_spoken_for,
+                why_nowhere: unknown_namespace(object).map(Arc::new),
             });
         }
         found
@@ -163,7 +190,7 @@ impl Inventory {
             }
             Some(id)
         };
-        let Some(id) = id.filter(|_| !found.fields.host_network) else {
+        let Some(id) = id.filter(|_| found.fields.host_network == Tri::No) else {
             return;
         };
         for address in addresses {
@@ -174,16 +201,23 @@ impl Inventory {
 
     fn pod(&self, found: &Found) -> Pod {
         let fields = &found.fields;
-        let namespace = namespace_of(&found.workload);
+        let namespace = found.workload.namespace.clone();
         Pod {
-            namespace: Some(namespace.to_owned()),
-            namespace_labels: self.namespace_labels(namespace),
+            namespace_labels: match &namespace {
+                Some(namespace) => self.namespace_labels(namespace),
+                None => Arc::new(Labels {
+                    open: true,
+                    why: found.why_nowhere.clone(),
+                    ..Labels::default()
+                }),
+            },
+            namespace,
             labels: fields.labels.clone(),
             ports: fields.ports.clone(),
-            host_network: fields.host_network.into(),
+            host_network: fields.host_network,
             addresses: if found.is_pod && !fields.addresses.is_empty() {
                 Addresses::Known(fields.addresses.clone())
-            } else if fields.host_network {
+            } else if fields.host_network != Tri::No {
                 Addresses::Unknown
             } else {
                 within(&self.networks)
@@ -268,10 +302,11 @@ impl Inventory {
         self.by_address.get(&address.to_canonical())
     }
 
-    /// The pods of a namespace with the workloads they belong to.
+    /// The pods of a namespace with the workloads they belong to; then those that may be of any.
     pub(crate) fn of_namespace(&self, name: &str) -> impl Iterator<Item = (&ObjectKey, u32)> {
-        let own = self.by_namespace.get(name);
-        own.into_iter().flatten().map(|(key, id)| (key, *id))
+        let lists = [name, ""].map(|name| self.by_namespace.get(name));
+        let pods = lists.into_iter().flatten().flatten();
+        pods.map(|(key, id)| (key, *id))
     }
 
     pub(crate) fn slices(&self, namespace: &str, service: &str) -> &[SliceFields] {
@@ -309,7 +344,7 @@ fn networks(world: &World, options: &Options, found: &[Found]) -> Arc<[AddressRa
     }
     let contradicted = found
         .iter()
-        .filter(|one| one.is_pod && !one.fields.host_network)
+        .filter(|one| one.is_pod && one.fields.host_network == Tri::No)
         .flat_map(|one| &one.fields.addresses)
         .any(|address| {
             let address = AddressRange::single(*address);

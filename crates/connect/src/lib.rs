@@ -26,6 +26,7 @@ mod difference;
 mod engine;
 mod evaluate;
 mod exposure;
+mod gap;
 mod index;
 mod ingress;
 mod inventory;

@@ -322,10 +322,11 @@ impl Matrix<'_> {
         };
         match namespaces {
             Namespaces::Named(name) => {
-                let index = self.by_namespace.get(name.as_str());
-                index.map(among).unwrap_or_default()
+                // Those of which the namespace is not known are under no name.
+                let indices = [name.as_str(), ""].map(|name| self.by_namespace.get(name));
+                indices.into_iter().flatten().flat_map(among).collect()
             }
-            Namespaces::Selected(_) => {
+            Namespaces::Selected(_) | Namespaces::Unknown(_) => {
                 let mut found = Vec::new();
                 for index in self.by_namespace.values() {
                     let member = index.any().map(|id| self.engine.pod(id));

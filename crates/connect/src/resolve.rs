@@ -12,8 +12,9 @@ use crate::{
     party::{Node, Party, Pod},
     policy::Direction,
     ports::Connections,
+    profile::Profile,
     question::{Endpoint, Question, Target},
-    read::{ServiceFields, ServicePort, SliceFields, TargetPort},
+    read::{Published, ServiceFields, ServicePort, SliceFields, TargetPort},
     reason::Reason,
 };
 
@@ -41,7 +42,7 @@ impl Engine {
     /// Whether a new connection is allowed, with what every policy says of it.
     pub fn answer(&self, question: &Question) -> Answer {
         let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
-        self.answer_to(&question.from, to, question.protocol)
+        self.answer_to(&question.from, &question.to, to, question.protocol)
     }
 
     /// Whether a new connection is allowed on every port of a protocol, or on none: for what has
@@ -54,11 +55,11 @@ impl Engine {
                 self.behind_on_any_port(&(namespace.clone(), name.clone()), ALIAS_DEPTH)
             }
         };
-        let to = ends.map(|ends| {
+        let ends = ends.map(|ends| {
             let ends = ends.into_iter();
             ends.map(|end| (end, Err(unknown()))).collect()
         });
-        self.answer_to(from, to, protocol)
+        self.answer_to(from, to, ends, protocol)
     }
 
     /// The protocols and ports that a Service of the world declares; none where clients choose
@@ -78,10 +79,11 @@ impl Engine {
     fn answer_to(
         &self,
         from: &Endpoint,
-        to: Result<Vec<Backend>, Reason>,
+        target: &Target,
+        backends: Result<Vec<Backend>, Reason>,
         protocol: Protocol,
     ) -> Answer {
-        let (from, to) = match (self.ends(from), to) {
+        let (from, to) = match (self.ends(from), backends) {
             (Ok(from), Ok(to)) => (from, to),
             (Err(reason), _) | (_, Err(reason)) => {
                 return Answer {
@@ -94,11 +96,42 @@ impl Engine {
         let mut flows = Vec::new();
         for source in &from {
             for (destination, port) in &to {
-                let port = port.clone();
-                flows.push(self.flow(source, destination, protocol, port));
+                let mut flow = self.flow(source, destination, protocol, port.clone());
+                if let Some((reason, other)) = self.rewrites_source(source, target) {
+                    let seen = self.flow(&other, destination, protocol, port.clone());
+                    if seen.verdict != flow.verdict {
+                        flow.verdict = Verdict::Unknown;
+                        flow.ingress.reasons.push(reason);
+                    }
+                }
+                flows.push(flow);
             }
         }
         sum_up(flows)
+    }
+
+    /// Who else a Service's pods may see in place of a client from outside, and why: nodes and load
+    /// balancers that forward a connection may put their own address there.
+    fn rewrites_source(&self, source: &End, to: &Target) -> Option<(Reason, End)> {
+        let (Party::Range(_) | Party::Name(_), Target::Service { namespace, name }) =
+            (&source.party, to)
+        else {
+            return None;
+        };
+        let id = (namespace.clone(), name.clone());
+        let published = self.inventory.services.get(&id)?.published;
+        let party = match published.filter(|_| self.profile == Profile::Documented)? {
+            Published::ByItsNode => return None,
+            // Of no name that a node has.
+            Published::ByAnyNode => Party::Node(self.node("")),
+            Published::ByBalancer => Party::Name(String::new()),
+        };
+        let why = Reason::SourceAddress(format!("service/{namespace}/{name}"));
+        let end = End {
+            party,
+            ..source.clone()
+        };
+        Some((why, end))
     }
 
     /// What is allowed between two ends, over all ports.
@@ -405,7 +438,14 @@ impl Engine {
     fn selected(&self, namespace: &str, selector: &Selector) -> Vec<End> {
         let own = self.inventory.of_namespace(namespace);
         let matched: Vec<(Tri, &ObjectKey, u32)> = own
-            .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
+            .map(|(key, id)| {
+                let matches = selector.matches(&self.pod(id).labels);
+                match key.namespace {
+                    Some(_) => (matches, key, id),
+                    // It may lie in another namespace.
+                    None => (matches.at_most_maybe(), key, id),
+                }
+            })
             .filter(|(matches, ..)| *matches != Tri::No)
             .collect();
         // Labels that controllers add are not known: those count if nobody else does.

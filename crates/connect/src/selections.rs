@@ -56,10 +56,8 @@ impl AllowLists {
 
     /// What the lists name: namespaces, and labels of namespaces.
     pub fn named(&self) -> Vec<String> {
-        let labels = self.selectors.iter().filter_map(|selector| match selector {
-            Selector::Readable(selector) => Some(format!("namespaces with {selector}")),
-            Selector::Unreadable => None,
-        });
+        let readable = self.selectors.iter().filter_map(Selector::readable);
+        let labels = readable.map(|selector| format!("namespaces with {selector}"));
         self.names.iter().cloned().chain(labels).collect()
     }
 }
@@ -90,8 +88,8 @@ impl Engine {
                         ..
                     } => lists.add(selector),
                     // It may name any.
-                    Peer::Unreadable => {
-                        lists.selectors.insert(Selector::Unreadable);
+                    Peer::Unknown(gap) => {
+                        lists.selectors.insert(Selector::unknown(gap.clone()));
                     }
                     _ => {}
                 }
@@ -135,8 +133,8 @@ impl Engine {
 
 impl AllowLists {
     fn add(&mut self, selector: &Selector) {
-        let Selector::Readable(LabelSelector(requirements)) = selector else {
-            self.selectors.insert(Selector::Unreadable);
+        let Some(LabelSelector(requirements)) = selector.readable() else {
+            self.selectors.insert(selector.clone());
             return;
         };
         match &requirements[..] {
@@ -160,7 +158,7 @@ struct Search<'e> {
 
 impl<'e> Search<'e> {
     fn of_subject(&mut self, policy: &'e Policy) -> Option<Gap> {
-        if policy.subject.uncertain {
+        if policy.subject.uncertain.iter().any(Option::is_some) {
             return None;
         }
         let meant = Meant {
@@ -234,21 +232,19 @@ impl<'e> Search<'e> {
     fn look_for(&mut self, meant: Meant<'e>) -> Option<Missing> {
         let namespaces = match meant.namespaces {
             Namespaces::Named(name) => vec![name.as_str()],
+            // It may be one that has such pods.
+            Namespaces::Unknown(_) => return None,
             Namespaces::Selected(selector) => {
                 let matched = self.matched(selector);
                 let names = selector.values_asked().any(|(key, _)| key == NAME_LABEL);
-                let Selector::Readable(asked) = selector else {
-                    return None;
-                };
+                let asked = selector.readable()?;
                 if matched.is_empty() && !names && !asked.0.is_empty() {
                     return Some(Missing::NamespaceLabels(asked.clone()));
                 }
                 matched
             }
         };
-        let Selector::Readable(asked) = meant.pods else {
-            return None;
-        };
+        let asked = meant.pods.readable()?;
         if asked.0.is_empty() {
             return None;
         }

@@ -112,7 +112,10 @@ impl Recorder<'_> {
         let effect = if certainty == Tri::Yes {
             Effect::Selects
         } else {
-            let reason = self.engine.matcher().why_subject(policy, self.traced.pod);
+            let reason =
+                self.engine
+                    .matcher()
+                    .why_subject(policy, self.traced.direction, self.traced.pod);
             self.reasons.push(reason);
             Effect::MaySelect
         };
@@ -183,7 +186,7 @@ impl Recorder<'_> {
         let entries = rule.ports.iter().flatten();
         self.reasons.extend(entries.filter_map(|entry| match entry {
             PortEntry::Named(_, name) => Some(Reason::NamedPort(name.clone())),
-            PortEntry::Unreadable => Some(Reason::Unreadable(policy.object.key.clone())),
+            PortEntry::Unknown(gap, _) => Some(gap.reason(&policy.object.key)),
             PortEntry::Numbers(_) => None,
         }));
     }
@@ -223,7 +226,8 @@ impl Recorder<'_> {
         let name = rule
             .and_then(|at| {
                 let rules = policy.rules(self.traced.direction)?;
-                rules.get(at)?.name.as_deref()
+                let rule = rules.iter().find(|rule| rule.index == at)?;
+                rule.name.as_deref()
             })
             .map(|name| format!("rule {name} "))
             .unwrap_or_default();

@@ -43,7 +43,10 @@ fn check(text: &str, expect: Result<&[(u16, Option<&str>, &str)], &str>) {
 fn r5_4_a_suppression_names_rules_and_gives_a_reason() {
     check(" a comment", Ok(&[]));
     check(" see underpin: allow UP402 -- no", Ok(&[]));
-    check(" underpin: allow UP402 -- a site", Ok(&[(402, None, "a site")]));
+    check(
+        " underpin: allow UP402 -- a site",
+        Ok(&[(402, None, "a site")]),
+    );
     check("underpin:allow up402--x", Ok(&[(402, None, "x")]));
     check(
         " underpin: allow UP402:namespace/a, UP403\tUP401:x:y/z:80 -- a -- b",
@@ -56,8 +59,14 @@ fn r5_4_a_suppression_names_rules_and_gives_a_reason() {
     let none = "the suppression gives no reason";
     check(" underpin: allow UP402", Err(none));
     check(" underpin: allow UP402 --  ", Err(none));
-    check(" underpin: allow -- why", Err("the suppression names no rule"));
-    check(" underpin: allow UP40 -- why", Err("`UP40` is no code of a rule"));
+    check(
+        " underpin: allow -- why",
+        Err("the suppression names no rule"),
+    );
+    check(
+        " underpin: allow UP40 -- why",
+        Err("`UP40` is no code of a rule"),
+    );
     let unknown = "there is no rule UP999 that a comment could suppress";
     check(" underpin: allow UP999 -- why", Err(unknown));
     let itself = "there is no rule UP604 that a comment could suppress";
@@ -75,7 +84,10 @@ fn check_lines(text: &str, expect: &[u32]) {
         .find(|(_, line)| line.contains("underpin:"))
         .unwrap();
     let sign = line.chars().position(|c| c == '#' || c == '/').unwrap();
-    let place = at(u32::try_from(index + 1).unwrap(), u32::try_from(sign + 1).unwrap());
+    let place = at(
+        u32::try_from(index + 1).unwrap(),
+        u32::try_from(sign + 1).unwrap(),
+    );
     let comment = line.split_once("underpin:").unwrap().1;
     let remark = format!("underpin:{comment}");
     let (allowed, malformed) = suppressions([Remark {
@@ -98,7 +110,10 @@ fn check_lines(text: &str, expect: &[u32]) {
 fn r5_4_a_comment_counts_for_its_line_or_for_the_next_with_content() {
     check_lines("a: b # underpin: allow UP402 -- x\nc: d\n", &[1]);
     check_lines("a: b\n# underpin: allow UP402 -- x\nc: d\ne: f\n", &[2, 3]);
-    check_lines("# underpin: allow UP402 -- x\n\n  // more\n---\nc: d\ne: f", &[1, 5]);
+    check_lines(
+        "# underpin: allow UP402 -- x\n\n  // more\n---\nc: d\ne: f",
+        &[1, 5],
+    );
     check_lines("\t// underpin: allow UP402 -- x\n\tc = 1\n", &[1, 2]);
     // At the end of a file there is nothing to reach.
     check_lines("a: b\n# underpin: allow UP402 -- x", &[2]);
@@ -111,8 +126,14 @@ fn nothing_is_said_of_rules_that_were_not_asked() {
         place: &place,
         text: "underpin: allow UP405, UP402 -- x",
     }]);
-    let sorted = sort_out(Vec::new(), &allowed, &Texts::new(), [], |code| code != Code(405));
-    let subjects: Vec<&str> = sorted.findings.iter().map(|one| one.subject.as_str()).collect();
+    let sorted = sort_out(Vec::new(), &allowed, &Texts::new(), [], |code| {
+        code != Code(405)
+    });
+    let subjects: Vec<&str> = sorted
+        .findings
+        .iter()
+        .map(|one| one.subject.as_str())
+        .collect();
     assert_eq!(subjects, ["UP402"]);
 }
 

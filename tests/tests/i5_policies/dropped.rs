@@ -16,7 +16,8 @@ fn r5_3_a_consumer_that_is_dropped_from_a_list_blocks_the_plan() -> Result<()> {
     consumer(cluster, app, stack)?;
     let project = database(cluster, stack, &[app, docs])?;
     project.expect(0, UP)?;
-    let live = || Kubectl::new(cluster).get(&["networkpolicy", "default-deny-ingress", "-n", stack]);
+    let live =
+        || Kubectl::new(cluster).get(&["networkpolicy", "default-deny-ingress", "-n", stack]);
     let before = live()?;
 
     project.declare(&with_policy(&[app, "monitoring"]))?;
@@ -26,12 +27,28 @@ fn r5_3_a_consumer_that_is_dropped_from_a_list_blocks_the_plan() -> Result<()> {
     });
     let subject = format!("deployment.apps/{docs}/api:service/{stack}/pal-e-postgres-rw:5432");
     let finding = format!("UP406 {subject}");
-    assert!(planned.stdout.contains(&finding), "{}", planned.transcript());
+    assert!(
+        planned.stdout.contains(&finding),
+        "{}",
+        planned.transcript()
+    );
     // Of one need, one rule speaks, and the consumer that stays is no matter.
-    assert!(!planned.stdout.contains("UP401"), "{}", planned.transcript());
-    assert!(!planned.stdout.contains(&format!("{app}/api")), "{}", planned.transcript());
+    assert!(
+        !planned.stdout.contains("UP401"),
+        "{}",
+        planned.transcript()
+    );
+    assert!(
+        !planned.stdout.contains(&format!("{app}/api")),
+        "{}",
+        planned.transcript()
+    );
     project.expect(3, UP)?;
-    assert_eq!(live()?["spec"], before["spec"], "a blocked run changes nothing");
+    assert_eq!(
+        live()?["spec"],
+        before["spec"],
+        "a blocked run changes nothing"
+    );
 
     // The mended list passes, whatever else is new in it.
     project.declare(&with_policy(&[app, docs, "monitoring"]))?;
@@ -40,13 +57,22 @@ fn r5_3_a_consumer_that_is_dropped_from_a_list_blocks_the_plan() -> Result<()> {
     // Who takes the responsibility says so by name.
     project.declare(&with_policy(&[app]))?;
     let accept = format!("UP406:{subject}");
-    let accepted = ["--accept", accept.as_str(), "--reason", "docs moves out today"];
+    let accepted = [
+        "--accept",
+        accept.as_str(),
+        "--reason",
+        "docs moves out today",
+    ];
     project.expect_with(0, UP, &accepted)?;
     assert_ne!(live()?["spec"], before["spec"]);
     // What is refused by now is a standing warning, and stops nothing.
     project.declare(&with_policy(&[app, "monitoring"]))?;
     let later = project.expect(0, "plan")?;
-    assert!(later.stdout.contains(&format!("UP401 {subject}")), "{}", later.transcript());
+    assert!(
+        later.stdout.contains(&format!("UP401 {subject}")),
+        "{}",
+        later.transcript()
+    );
     Ok(())
 }
 
@@ -77,6 +103,10 @@ spec:
     let planned = shop.expect(3, "plan")?;
     let subject = format!("deployment.apps/i5-shop/web:service/{stack}/pal-e-postgres-rw:5432");
     let finding = format!("UP401 {subject}");
-    assert!(planned.stdout.contains(&finding), "{}", planned.transcript());
+    assert!(
+        planned.stdout.contains(&finding),
+        "{}",
+        planned.transcript()
+    );
     Ok(())
 }

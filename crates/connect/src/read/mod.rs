@@ -11,7 +11,7 @@ pub(crate) use node::{node_addresses, pod_networks};
 pub(crate) use pods::{PodFields, incomplete_owner, labels_of, pod_fields};
 pub(crate) use reader::Reader;
 pub(crate) use service::{
-    ServiceFields, ServicePort, SliceFields, TargetPort, operators, service, slice,
+    Published, ServiceFields, ServicePort, SliceFields, TargetPort, operators, service, slice,
 };
 
 use underpin_model::{GroupKind, Object, World};

@@ -12,14 +12,14 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use underpin_model::{
-    BUILTIN_KINDS, Claim, ClaimId, Confidence, Consumer, Depth, Entry, EntryState, Evidence, FieldPath, Finding, GroupKind, Lock, LogicalKey,
-    NamespaceProvenance, Need, Object, ObjectKey, Origin, Place, Placement, PortRef, Protocol,
-    ResourceKind, Supplier, Unread, World,
+    BUILTIN_KINDS, Claim, ClaimId, Confidence, Consumer, Depth, Entry, EntryState, Evidence,
+    FieldPath, Finding, GroupKind, Lock, LogicalKey, NamespaceProvenance, Need, Object, ObjectKey,
+    Origin, Place, Placement, PortRef, Protocol, ResourceKind, Supplier, Unread, World,
 };
 use underpin_plan::{
     Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
-    MergeOutcome, Network, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord,
-    Survey, UpInput, Verdict, applied, judge, plan_down, plan_up, prepare,
+    MergeOutcome, Network, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject,
+    Survey, UnreadRecord, UpInput, Verdict, applied, judge, plan_down, plan_up, prepare,
     rules::rule,
     suppression::{Remark, Texts, sort_out, suppressions},
     survey,
@@ -505,7 +505,9 @@ impl Scene {
 /// lines apart, as in scenes; `comments` stand on lines of their own.
 pub(crate) fn survey_findings(compact: &Value) -> Vec<Finding> {
     let files = files_world(compact, "files", "stack.yaml");
-    let before = compact.get("before").map(|_| files_world(compact, "before", "before.yaml"));
+    let before = compact
+        .get("before")
+        .map(|_| files_world(compact, "before", "before.yaml"));
     let live = compact.get("live").map(|_| live_world(compact));
     let over = |files: &World| match &live {
         Some(live) => applied(live, files, before.as_ref()),
@@ -525,7 +527,10 @@ pub(crate) fn survey_findings(compact: &Value) -> Vec<Finding> {
     let comments: Vec<(Place, String)> = list(compact, "comments")
         .map(|one| {
             let line = u32::try_from(one["line"].as_u64().unwrap()).unwrap();
-            (place("stack.yaml", line), text(one, "text").unwrap().to_owned())
+            (
+                place("stack.yaml", line),
+                text(one, "text").unwrap().to_owned(),
+            )
         })
         .collect();
     let remarks = comments.iter().map(|(place, text)| Remark { place, text });
@@ -564,7 +569,11 @@ fn files_world(compact: &Value, field: &str, file: &str) -> World {
         object(compact, origin)
     });
     let mut world = world_of(objects);
-    let field = if field == "before" { "before_unread" } else { "unread" };
+    let field = if field == "before" {
+        "before_unread"
+    } else {
+        "unread"
+    };
     world.unread = list(compact, field).map(unread).collect();
     world
 }
@@ -605,7 +614,9 @@ fn need(compact: &Value) -> Need {
             name: to[2].to_owned(),
         },
         protocol: Protocol::Tcp,
-        port: compact["port"].as_u64().map(|port| PortRef::Number(u16::try_from(port).unwrap())),
+        port: compact["port"]
+            .as_u64()
+            .map(|port| PortRef::Number(u16::try_from(port).unwrap())),
         confidence,
         reason: None,
     }

@@ -98,8 +98,12 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<BTreeSet<String>,
                 }
                 true
             }
-            "minimum" => value.as_f64().is_none_or(|number| Some(number) >= says.as_f64()),
-            "maximum" => value.as_f64().is_none_or(|number| Some(number) <= says.as_f64()),
+            "minimum" => value
+                .as_f64()
+                .is_none_or(|number| Some(number) >= says.as_f64()),
+            "maximum" => value
+                .as_f64()
+                .is_none_or(|number| Some(number) <= says.as_f64()),
             "minItems" => {
                 let items = value.as_array().map(|items| items.len() as u64);
                 items.is_none_or(|items| Some(items) >= says.as_u64())

@@ -93,12 +93,18 @@ fn a_log_with_everything_keeps_to_the_schema() {
     assert_eq!(rules.len(), RULES.len() + 1);
     let ids: Vec<&Value> = rules.iter().map(|rule| &rule["id"]).collect();
     assert!(results.iter().all(|one| ids.contains(&&one["ruleId"])));
-    let prints: Vec<&Value> = results.iter().map(|one| &one["partialFingerprints"]).collect();
+    let prints: Vec<&Value> = results
+        .iter()
+        .map(|one| &one["partialFingerprints"])
+        .collect();
     let mut distinct = prints.iter().map(ToString::to_string).collect::<Vec<_>>();
     distinct.sort();
     distinct.dedup();
     assert_eq!(distinct.len(), prints.len());
-    let suppressed: Vec<_> = results.iter().filter(|one| one.get("suppressions").is_some()).collect();
+    let suppressed: Vec<_> = results
+        .iter()
+        .filter(|one| one.get("suppressions").is_some())
+        .collect();
     assert_eq!(suppressed.len(), 1);
 }
 
@@ -112,7 +118,10 @@ fn the_schema_refuses_what_is_wrong() {
         ("/runs/0/tool", Value::Null),
         ("/runs/0/results/0/level", Value::from("blocked")),
         ("/runs/0/results/0/message", Value::from("text")),
-        ("/runs/0/results/0/locations/0/physicalLocation/region/startLine", Value::from(0)),
+        (
+            "/runs/0/results/0/locations/0/physicalLocation/region/startLine",
+            Value::from(0),
+        ),
     ] {
         let mut log = log.clone();
         *log.pointer_mut(pointer).unwrap() = wrong;
