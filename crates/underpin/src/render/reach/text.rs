@@ -215,6 +215,9 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         Reason::NamedPort(_) => "ask for the port by its number",
         Reason::Unreadable(_) => "mend the policy: what it says is told with its place",
         Reason::Unread(_) => "`underpin rbac --for review` prints the rights that reading takes",
+        Reason::UnknownPart { .. } | Reason::MayNotExist { .. } => {
+            "give Terraform's variables a value in a .tfvars file, or ask the live cluster, or a dump of it"
+        }
         Reason::SamePriority => "give the policies different priorities",
         Reason::HostNetwork
         | Reason::OwnNode
@@ -222,6 +225,7 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         | Reason::DomainName(_)
         | Reason::AddressesDiffer
         | Reason::BackendsDiffer
+        | Reason::SourceAddress(_)
         | Reason::ConsumersDiffer(_) => return None,
         Reason::PortsDiffer(_) => "say which port is meant: declare it in a needs file",
     })
