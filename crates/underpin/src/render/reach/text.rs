@@ -357,7 +357,9 @@ fn destinations(
     }
     for (row, members) in alike {
         let mut chosen = vec![false; listing.matrix.members().len()];
-        members.iter().for_each(|member| chosen[*member] = true);
+        for member in &members {
+            chosen[*member] = true;
+        }
         let names = in_few_words(listing.matrix.members(), grouped, &chosen);
         writeln!(out, "  {}", names.join(", "))?;
         out.write_all(sources(listing, grouped, &row).as_bytes())?;
@@ -388,9 +390,12 @@ pub(super) fn sources(listing: &Listing<'_>, grouped: &Grouped, row: &[u32]) -> 
 
 /// `all ports`, `TCP 80`, `TCP 80, perhaps UDP 53`.
 pub(super) fn on_ports(outcome: &Outcome) -> String {
-    let words = |connections: &underpin_connect::Connections| match connections.is_all() {
-        true => "all ports".to_owned(),
-        false => connections.to_string(),
+    let words = |connections: &underpin_connect::Connections| {
+        if connections.is_all() {
+            "all ports".to_owned()
+        } else {
+            connections.to_string()
+        }
     };
     match (outcome.allowed.is_empty(), outcome.unknown.is_empty()) {
         (_, true) => words(&outcome.allowed),
