@@ -29,7 +29,7 @@ impl Gap {
             Self::Unreadable => Reason::Unreadable(object),
             Self::Later(part) => Reason::UnknownPart {
                 object,
-                part: (**part).clone(),
+                part: part.clone(),
             },
             Self::Existence(why) => Reason::MayNotExist {
                 object,

@@ -12,7 +12,7 @@ use underpin_refs::{bears_pods, namespace_of, operator_services};
 use crate::{
     addresses::AddressRange,
     gap::Gap,
-    labels::{Labels, Tri},
+    labels::{Labels, Selector, Tri},
     party::{Addresses, Node, Pod},
     policy::NamedPorts,
     profile::{Options, Profile},
@@ -38,6 +38,9 @@ pub(crate) struct Inventory {
     slices: BTreeMap<(String, String), Vec<SliceFields>>,
     by_address: BTreeMap<IpAddr, (ObjectKey, u32)>,
     by_namespace: BTreeMap<String, Vec<(ObjectKey, u32)>>,
+    /// Where in `by_namespace` pods with a label are; without a label, those of which not all
+    /// labels are known.
+    by_label: HashMap<Option<(String, String)>, BTreeMap<String, Vec<u32>>>,
     /// The networks that pods get their addresses from; none when they are not known.
     networks: Arc<[AddressRange]>,
 }
@@ -91,7 +94,27 @@ impl Inventory {
             own.or_default()
                 .extend(ids.iter().map(|id| (key.clone(), *id)));
         }
+        inventory.index_labels();
         inventory
+    }
+
+    fn index_labels(&mut self) {
+        for (namespace, own) in &self.by_namespace {
+            for (at, (_, id)) in (0_u32..).zip(own) {
+                let labels = &self.pods[*id as usize].labels;
+                let known = labels.known.iter();
+                let mut keys: Vec<_> = known
+                    .map(|(key, value)| Some((key.clone(), value.clone())))
+                    .collect();
+                if labels.is_partial() {
+                    keys = vec![None];
+                }
+                for key in keys {
+                    let lists = self.by_label.entry(key).or_default();
+                    lists.entry(namespace.clone()).or_default().push(at);
+                }
+            }
+        }
     }
 
     fn read_namespaces(&mut self, world: &World) {
@@ -307,6 +330,42 @@ impl Inventory {
         let lists = [name, ""].map(|name| self.by_namespace.get(name));
         let pods = lists.into_iter().flatten().flatten();
         pods.map(|(key, id)| (key, *id))
+    }
+
+    /// Pods of a namespace among which are all that `selector` may select, with their workloads; those
+    /// that may be of any namespace among them.
+    pub(crate) fn candidates(
+        &self,
+        namespace: &str,
+        selector: &Selector,
+    ) -> impl Iterator<Item = (&ObjectKey, u32)> {
+        let lists = [namespace, ""].map(|namespace| self.candidates_of(namespace, selector));
+        lists.into_iter().flatten()
+    }
+
+    fn candidates_of(&self, namespace: &str, selector: &Selector) -> Vec<(&ObjectKey, u32)> {
+        let own = self
+            .by_namespace
+            .get(namespace)
+            .map_or(&[][..], Vec::as_slice);
+        let with = |label: Option<(String, String)>| {
+            let lists = self.by_label.get(&label);
+            let own = lists.and_then(|lists| lists.get(namespace));
+            own.into_iter().flatten().copied()
+        };
+        let asked = selector.values_asked().map(|(key, values)| {
+            let values = values.iter();
+            let labels = values.map(|value| Some((key.to_owned(), value.clone())));
+            labels.flat_map(with).collect::<Vec<u32>>()
+        });
+        let mut found: Vec<u32> = match asked.min_by_key(Vec::len) {
+            Some(fewest) => fewest.into_iter().chain(with(None)).collect(),
+            None => (0_u32..).take(own.len()).collect(),
+        };
+        found.sort_unstable();
+        found.dedup();
+        let pods = found.into_iter().map(|at| &own[at as usize]);
+        pods.map(|(key, id)| (key, *id)).collect()
     }
 
     pub(crate) fn slices(&self, namespace: &str, service: &str) -> &[SliceFields] {

@@ -114,16 +114,16 @@ impl Matcher<'_> {
     }
 
     /// Why it is not known whether `policy` is about one direction of `pod`.
-    pub(crate) fn why_subject(&self, policy: &Policy, direction: Direction, pod: &Pod) -> Reason {
+    pub(crate) fn why_subject(policy: &Policy, direction: Direction, pod: &Pod) -> Reason {
         let subject = &policy.subject;
         if let Some(gap) = &subject.uncertain[direction as usize] {
             return gap.reason(&policy.object.key);
         }
-        self.why_selected(policy, (&subject.namespaces, &subject.pods), pod)
+        Self::why_selected(policy, (&subject.namespaces, &subject.pods), pod)
     }
 
     /// Why it is not known whether `peer` of `policy` is `party`.
-    pub(crate) fn why_peer(&self, policy: &Policy, peer: &Peer, party: &Party) -> Reason {
+    pub(crate) fn why_peer(policy: &Policy, peer: &Peer, party: &Party) -> Reason {
         match (peer, party) {
             (Peer::Unknown(gap) | Peer::Addresses { gap: Some(gap), .. }, _) => {
                 gap.reason(&policy.object.key)
@@ -133,7 +133,7 @@ impl Matcher<'_> {
                     namespaces, pods, ..
                 },
                 Party::Pod(pod),
-            ) => self.why_selected(policy, (namespaces, pods), pod),
+            ) => Self::why_selected(policy, (namespaces, pods), pod),
             (Peer::Addresses { tier, .. }, Party::Pod(pod)) => {
                 if pod.host_network != Tri::No {
                     Reason::HostNetwork
@@ -156,7 +156,6 @@ impl Matcher<'_> {
     }
 
     fn why_selected(
-        &self,
         policy: &Policy,
         (namespaces, pods): (&Namespaces, &Selector),
         pod: &Pod,
@@ -181,7 +180,7 @@ impl Matcher<'_> {
             let gap = pods.gap().map(|gap| gap.reason(key));
             return gap
                 .or_else(|| why(&pod.labels))
-                .unwrap_or_else(|| match &pod.namespace {
+                .unwrap_or(match &pod.namespace {
                     Some(_) => Reason::PodLabels,
                     None => Reason::UnknownPods,
                 });

@@ -1,6 +1,6 @@
 //! Why an answer is not known.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use underpin_model::{FieldPath, ObjectKey, UnknownPart};
 
@@ -36,7 +36,7 @@ pub enum Reason {
         /// The policy, pod or other object.
         object: ObjectKey,
         /// Which part, and why.
-        part: UnknownPart,
+        part: Arc<UnknownPart>,
     },
     /// Whether an object will exist is found out later.
     MayNotExist {

@@ -16,6 +16,7 @@ use crate::{
     question::{Endpoint, Question, Target},
     read::{Published, ServiceFields, ServicePort, SliceFields, TargetPort},
     reason::Reason,
+    trace,
 };
 
 /// How many Services may stand for one another by name.
@@ -45,8 +46,15 @@ impl Engine {
         self.answer_to(&question.from, &question.to, to, question.protocol)
     }
 
+    /// As [`Self::answer`], with one connection of each verdict that there is instead of one per pair
+    /// of pods: enough to bear it out, and cheap where there are many.
+    pub fn brief_answer(&self, question: &Question) -> Answer {
+        let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
+        self.brief_answer_to(&question.from, &question.to, to, question.protocol)
+    }
+
     /// Whether a new connection is allowed on every port of a protocol, or on none: for what has
-    /// ports that nothing tells.
+    /// ports that nothing tells. With one connection of each verdict that there is.
     pub fn answer_on_any_port(&self, from: &Endpoint, to: &Target, protocol: Protocol) -> Answer {
         let unknown = || Reason::NoBackend(format!("which port of {to} is meant is not known"));
         let ends = match to {
@@ -59,7 +67,63 @@ impl Engine {
             let ends = ends.into_iter();
             ends.map(|end| (end, Err(unknown()))).collect()
         });
-        self.answer_to(from, to, ends, protocol)
+        self.brief_answer_to(from, to, ends, protocol)
+    }
+
+    fn brief_answer_to(
+        &self,
+        from: &Endpoint,
+        target: &Target,
+        backends: Result<Vec<Backend>, Reason>,
+        protocol: Protocol,
+    ) -> Answer {
+        let (from, to) = match (self.ends(from), backends) {
+            (Ok(from), Ok(to)) => (from, to),
+            (Err(reason), _) | (_, Err(reason)) => return unknown_because(reason),
+        };
+        let mut seen: Vec<Verdict> = Vec::new();
+        let mut flows = Vec::new();
+        for source in &from {
+            let seen_as = self.rewrites_source(source, target);
+            for (destination, port) in &to {
+                let number = port.as_ref().ok().copied();
+                let mut verdict = self.verdict(source, destination, protocol, number);
+                if let Some((_, other)) = &seen_as
+                    && self.verdict(other, destination, protocol, number) != verdict
+                {
+                    verdict = Verdict::Unknown;
+                }
+                if !seen.contains(&verdict) {
+                    seen.push(verdict);
+                    flows.push(self.flow_to(target, source, destination, protocol, port));
+                }
+            }
+        }
+        sum_up(flows)
+    }
+
+    /// What both directions of one connection come to.
+    fn verdict(&self, from: &End, to: &End, protocol: Protocol, port: Option<u16>) -> Verdict {
+        if is_itself(from, to) {
+            return Verdict::Allowed;
+        }
+        let scope = || match port {
+            Some(port) => Connections::port(protocol, port),
+            None => Connections::of(protocol),
+        };
+        let direction = |end: &End, direction, other: &End| match &end.party {
+            Party::Pod(pod) if !end.is_free || direction == Direction::Ingress => {
+                let applicable = self.policies_about(end.id, pod, direction);
+                let about = (&**pod, &*applicable);
+                let outcome = self.judge(about, direction, &other.party, scope(), &mut |_| {});
+                trace::verdict(&outcome, &scope())
+            }
+            _ => Verdict::Allowed,
+        };
+        match direction(to, Direction::Ingress, from) {
+            Verdict::Refused => Verdict::Refused,
+            ingress => both(ingress, direction(from, Direction::Egress, to)),
+        }
     }
 
     /// The protocols and ports that a Service of the world declares; none where clients choose
@@ -85,29 +149,35 @@ impl Engine {
     ) -> Answer {
         let (from, to) = match (self.ends(from), backends) {
             (Ok(from), Ok(to)) => (from, to),
-            (Err(reason), _) | (_, Err(reason)) => {
-                return Answer {
-                    verdict: Verdict::Unknown,
-                    reasons: vec![reason],
-                    flows: Vec::new(),
-                };
-            }
+            (Err(reason), _) | (_, Err(reason)) => return unknown_because(reason),
         };
         let mut flows = Vec::new();
         for source in &from {
             for (destination, port) in &to {
-                let mut flow = self.flow(source, destination, protocol, port.clone());
-                if let Some((reason, other)) = self.rewrites_source(source, target) {
-                    let seen = self.flow(&other, destination, protocol, port.clone());
-                    if seen.verdict != flow.verdict {
-                        flow.verdict = Verdict::Unknown;
-                        flow.ingress.reasons.push(reason);
-                    }
-                }
-                flows.push(flow);
+                flows.push(self.flow_to(target, source, destination, protocol, port));
             }
         }
         sum_up(flows)
+    }
+
+    /// One connection by way of what it goes to.
+    fn flow_to(
+        &self,
+        target: &Target,
+        from: &End,
+        to: &End,
+        protocol: Protocol,
+        port: &Result<u16, Reason>,
+    ) -> Flow {
+        let mut flow = self.flow(from, to, protocol, port.clone());
+        if let Some((reason, other)) = self.rewrites_source(from, target) {
+            let seen = self.flow(&other, to, protocol, port.clone());
+            if seen.verdict != flow.verdict {
+                flow.verdict = Verdict::Unknown;
+                flow.ingress.reasons.push(reason);
+            }
+        }
+        flow
     }
 
     /// Who else a Service's pods may see in place of a client from outside, and why: nodes and load
@@ -121,10 +191,10 @@ impl Engine {
         let id = (namespace.clone(), name.clone());
         let published = self.inventory.services.get(&id)?.published;
         let party = match published.filter(|_| self.profile == Profile::Documented)? {
-            Published::ByItsNode => return None,
+            Published::ItsNode => return None,
             // Of no name that a node has.
-            Published::ByAnyNode => Party::Node(self.node("")),
-            Published::ByBalancer => Party::Name(String::new()),
+            Published::AnyNode => Party::Node(self.node("")),
+            Published::Balancer => Party::Name(String::new()),
         };
         let why = Reason::SourceAddress(format!("service/{namespace}/{name}"));
         let end = End {
@@ -201,7 +271,7 @@ impl Engine {
                 return unlimited;
             }
             let applicable = self.policies_about(end.id, pod, direction);
-            self.trace(&crate::trace::Traced {
+            self.trace(&trace::Traced {
                 pod,
                 applicable: &applicable,
                 direction,
@@ -212,11 +282,7 @@ impl Engine {
         };
         let egress = traced(from, Direction::Egress, to);
         let ingress = traced(to, Direction::Ingress, from);
-        let verdict = match (egress.verdict, ingress.verdict) {
-            (Verdict::Refused, _) | (_, Verdict::Refused) => Verdict::Refused,
-            (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
-            (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
-        };
+        let verdict = both(egress.verdict, ingress.verdict);
         Flow {
             from: from.name.clone(),
             to: to.name.clone(),
@@ -436,7 +502,7 @@ impl Engine {
 
     /// The pods of a namespace that a Service's selector selects.
     fn selected(&self, namespace: &str, selector: &Selector) -> Vec<End> {
-        let own = self.inventory.of_namespace(namespace);
+        let own = self.inventory.candidates(namespace, selector);
         let matched: Vec<(Tri, &ObjectKey, u32)> = own
             .map(|(key, id)| {
                 let matches = selector.matches(&self.pod(id).labels);
@@ -572,6 +638,23 @@ fn named_port(party: &Party, protocol: Protocol, name: &str) -> Result<u16, Reas
 /// Whether two ends are one pod. Pods of one workload are several.
 fn is_itself(from: &End, to: &End) -> bool {
     from.single.is_some() && from.single == to.single
+}
+
+/// What the verdicts of both directions come to.
+fn both(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (Verdict::Refused, _) | (_, Verdict::Refused) => Verdict::Refused,
+        (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
+        (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
+    }
+}
+
+fn unknown_because(reason: Reason) -> Answer {
+    Answer {
+        verdict: Verdict::Unknown,
+        reasons: vec![reason],
+        flows: Vec::new(),
+    }
 }
 
 fn sum_up(flows: Vec<Flow>) -> Answer {

@@ -8,6 +8,7 @@ use crate::{
     engine::Engine,
     evaluate::{Applicable, Event, Outcome},
     labels::Tri,
+    matching::Matcher,
     party::{Party, Pod},
     policy::{Action, Direction, NamedPorts, Policy, PortEntry, Rule},
     ports::Connections,
@@ -69,7 +70,7 @@ impl Traced<'_> {
 }
 
 /// The verdict on a question about ports that must all fare alike.
-fn verdict(outcome: &Outcome, scope: &Connections) -> Verdict {
+pub(crate) fn verdict(outcome: &Outcome, scope: &Connections) -> Verdict {
     if outcome.allowed == *scope {
         Verdict::Allowed
     } else if outcome.allowed.is_empty() && outcome.unknown.is_empty() {
@@ -112,10 +113,7 @@ impl Recorder<'_> {
         let effect = if certainty == Tri::Yes {
             Effect::Selects
         } else {
-            let reason =
-                self.engine
-                    .matcher()
-                    .why_subject(policy, self.traced.direction, self.traced.pod);
+            let reason = Matcher::why_subject(policy, self.traced.direction, self.traced.pod);
             self.reasons.push(reason);
             Effect::MaySelect
         };
@@ -176,9 +174,8 @@ impl Recorder<'_> {
         let peers = rule.peers.as_deref().unwrap_or_default();
         if let Some(id) = matched.and_then(|at| peers.get(at)) {
             let peer = self.engine.peers.get(*id);
-            let matcher = self.engine.matcher();
             self.reasons
-                .push(matcher.why_peer(policy, peer, self.traced.other));
+                .push(Matcher::why_peer(policy, peer, self.traced.other));
         }
     }
 

@@ -24,11 +24,11 @@ pub(crate) struct ServiceFields {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Published {
     /// By any node, which may put its own address in place of the client's.
-    ByAnyNode,
+    AnyNode,
     /// By a node with a pod of it, which keeps the client's address.
-    ByItsNode,
+    ItsNode,
     /// By a load balancer and a node that keeps the address it sees, which may be the balancer's.
-    ByBalancer,
+    Balancer,
 }
 
 /// One port of a Service.
@@ -93,10 +93,10 @@ fn published(object: &Object) -> Option<Published> {
         .is_some_and(|addresses| !addresses.is_empty());
     let is_local = object.text("/spec/externalTrafficPolicy") == Some("Local");
     match (object.text("/spec/type"), is_local) {
-        (Some("NodePort"), true) => Some(Published::ByItsNode),
-        (Some("LoadBalancer"), true) => Some(Published::ByBalancer),
-        (Some("NodePort" | "LoadBalancer"), false) => Some(Published::ByAnyNode),
-        _ => has_addresses.then_some(Published::ByAnyNode),
+        (Some("NodePort"), true) => Some(Published::ItsNode),
+        (Some("LoadBalancer"), true) => Some(Published::Balancer),
+        (Some("NodePort" | "LoadBalancer"), false) => Some(Published::AnyNode),
+        _ => has_addresses.then_some(Published::AnyNode),
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn answer(&self, engine: &Engine) -> Answer {
         match &self.port {
-            Some(port) => engine.answer(&Question {
+            Some(port) => engine.brief_answer(&Question {
                 from: self.from.clone(),
                 to: self.to.clone(),
                 protocol: self.protocol,

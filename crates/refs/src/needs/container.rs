@@ -182,7 +182,7 @@ fn own_variable<'w>(
 /// What the variables name, and pairs of them such as `DB_HOST` and `DB_PORT`.
 fn variables<'w>(reader: &mut Reader<'w>, environment: &Environment<'w>) {
     let known = environment.variables.iter().filter_map(|variable| {
-        let is_port = variable.name.to_ascii_uppercase().contains("PORT");
+        let is_port = key::may_be_port(&variable.name);
         let value = variable.value.as_deref().filter(|_| is_port)?;
         Some((key::normalized(&variable.name), value))
     });
@@ -191,9 +191,13 @@ fn variables<'w>(reader: &mut Reader<'w>, environment: &Environment<'w>) {
         let Some(value) = &variable.value else {
             continue;
         };
-        let port = port_beside(&variable.name, |key| ports.get(key).copied());
-        let port = port.or_else(|| known_default(&variable.name));
-        let around = reader.around(key::hint(&variable.name), Trust::Value, variable.is_secret);
+        let hint = key::hint(&variable.name);
+        let port = match hint {
+            Hint::Address => port_beside(&variable.name, |key| ports.get(key).copied())
+                .or_else(|| known_default(&variable.name)),
+            _ => None,
+        };
+        let around = reader.around(hint, Trust::Value, variable.is_secret);
         for sighting in sightings(&around, value, port) {
             reader.see(variable.object, variable.path.clone(), sighting);
         }

@@ -32,7 +32,7 @@ pub(super) fn sightings_of_file(
     let lines = lines(text);
     let mut ports: HashMap<(usize, String), &str> = HashMap::new();
     for line in &lines {
-        if line.key.to_ascii_uppercase().contains("PORT") {
+        if key::may_be_port(line.key) {
             ports.insert((line.block, key::normalized(line.key)), line.value);
         }
     }

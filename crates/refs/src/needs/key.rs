@@ -93,45 +93,61 @@ const OTHER: &[&str] = &[
 
 /// What a key such as `DB_HOST`, `bootstrap.servers`, `--redis-addr` or `brokerUrl` tells.
 pub(super) fn hint(key: &str) -> Hint {
-    let words = words(key);
-    let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    if has(OTHER) || words.ends_with(&["NO".to_owned(), "PROXY".to_owned()]) {
-        Hint::Other
-    } else if has(OWN) {
-        Hint::Own
-    } else if has(ADDRESS) || ends_with(&words, ADDRESS_ENDINGS) {
-        Hint::Address
-    } else {
-        Hint::Nothing
+    let is_of = |word: &str, list: &[&str]| list.iter().any(|one| one.eq_ignore_ascii_case(word));
+    let (mut hint, mut last) = (Hint::Nothing, "");
+    for word in words(key) {
+        let is_no_proxy = last.eq_ignore_ascii_case("NO") && word.eq_ignore_ascii_case("PROXY");
+        if is_no_proxy || is_of(word, OTHER) {
+            return Hint::Other;
+        }
+        if is_of(word, OWN) {
+            hint = Hint::Own;
+        } else if hint == Hint::Nothing && is_of(word, ADDRESS) {
+            hint = Hint::Address;
+        }
+        last = word;
     }
+    let ends = |ending: &&str| {
+        let start = last.len().checked_sub(ending.len());
+        let end = start.and_then(|start| last.get(start..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    };
+    if hint == Hint::Nothing && ADDRESS_ENDINGS.iter().any(|ending| ends(&ending)) {
+        return Hint::Address;
+    }
+    hint
 }
 
-fn ends_with(words: &[String], endings: &[&str]) -> bool {
-    let last = words.last();
-    last.is_some_and(|last| endings.iter().any(|ending| last.ends_with(ending)))
+/// The words of a key: between what is no letter or digit, and where upper case begins.
+fn words(key: &str) -> impl Iterator<Item = &str> {
+    let parts = key.split(|c: char| !c.is_ascii_alphanumeric());
+    parts.flat_map(humps).filter(|word| !word.is_empty())
 }
 
-/// The words of a key in upper case, of every way to join them.
-fn words(key: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for c in key.chars() {
-        let starts = !c.is_ascii_alphanumeric() || (was_lower && c.is_ascii_uppercase());
-        if starts && words.last().is_some_and(|word| !word.is_empty()) {
-            words.push(String::new());
-        }
-        was_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
-        if let (true, Some(word)) = (c.is_ascii_alphanumeric(), words.last_mut()) {
-            word.push(c.to_ascii_uppercase());
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
+/// The parts of a word in which upper case follows lower case.
+fn humps(word: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(word);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let bytes = text.as_bytes();
+        let begins =
+            |at: &usize| bytes[*at].is_ascii_uppercase() && !bytes[at - 1].is_ascii_uppercase();
+        let at = (1..bytes.len()).find(begins);
+        rest = at.map(|at| &text[at..]);
+        Some(at.map_or(text, |at| &text[..at]))
+    })
 }
 
 /// A key with its words joined alike, to look up what stands beside it.
 pub(super) fn normalized(key: &str) -> String {
-    words(key).join("_")
+    let words: Vec<&str> = words(key).collect();
+    words.join("_").to_ascii_uppercase()
+}
+
+/// Whether a key may be that of a port.
+pub(super) fn may_be_port(key: &str) -> bool {
+    let mut parts = key.as_bytes().windows("PORT".len());
+    parts.any(|part| part.eq_ignore_ascii_case(b"PORT"))
 }
 
 /// Where the port may stand that belongs to a host: `DB_HOST` has `DB_PORT`, `PGHOST` has

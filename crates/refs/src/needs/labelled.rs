@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use underpin_model::{LabelSelector, Object, ObjectKey, Requirement, World};
+use underpin_model::{Depth, LabelSelector, Object, ObjectKey, Requirement, World};
 
 use crate::pods::{bears_pods, namespace_of, pod_labels, workload_of};
 
@@ -65,40 +65,30 @@ impl<'w, T> Labelled<'w, T> {
 #[derive(Debug, Default)]
 pub(super) struct Pods<'w> {
     by_namespace: HashMap<&'w str, Labelled<'w, ObjectKey>>,
-    /// Every object that bears pods, with what it belongs to.
+    /// Every object that speaks for pods, with what it belongs to.
     pub(super) bearing: Vec<(&'w Object, ObjectKey)>,
+    /// Pods of workloads that speak for them, with the object that does.
+    pub(super) spoken_for: Vec<(&'w Object, &'w Object)>,
 }
 
 impl<'w> Pods<'w> {
     pub(super) fn new(world: &'w World) -> Self {
         let mut pods = Self::default();
-        let mut templates: HashMap<ObjectKey, ()> = HashMap::new();
-        let objects = || {
-            world
-                .objects()
-                .filter(|object| bears_pods(&object.key.kind))
-        };
-        let is_pod = |object: &&Object| object.key.kind.is("", "Pod");
-        let others = objects().filter(|object| !is_pod(object));
-        // Templates before pods: where there is one, it says what the next pods are.
-        for object in others.chain(objects().filter(is_pod)) {
+        for object in world.objects().filter(|object| runs(object)) {
             let workload = workload_of(object, world);
             let is_own = workload.kind == object.key.kind && workload.name == object.key.name;
-            if !is_own
-                && world
-                    .get(&workload)
-                    .is_some_and(|owner| bears_pods(&owner.key.kind))
-            {
+            let owner = world.get(&workload).filter(|owner| !is_own && runs(owner));
+            if let Some(owner) = owner {
+                if object.key.kind.is("", "Pod") {
+                    pods.spoken_for.push((object, owner));
+                }
                 continue;
             }
             let Some(labels) = pod_labels(object) else {
                 continue;
             };
-            if is_own || !is_pod(&object) || !templates.contains_key(&workload) {
-                let own = pods.by_namespace.entry(namespace_of(&object.key));
-                own.or_default().insert(workload.clone(), labels);
-                templates.insert(workload.clone(), ());
-            }
+            let own = pods.by_namespace.entry(namespace_of(&object.key));
+            own.or_default().insert(workload.clone(), labels);
             pods.bearing.push((object, workload));
         }
         pods
@@ -123,4 +113,14 @@ impl<'w> Pods<'w> {
         names.sort_unstable();
         names
     }
+}
+
+/// Whether an object runs containers, or will.
+fn runs(object: &Object) -> bool {
+    let kind = &object.key.kind;
+    if object.depth != Depth::Full || !bears_pods(kind) || kind.is("", "PodTemplate") {
+        return false;
+    }
+    let ended = matches!(object.text("/status/phase"), Some("Succeeded" | "Failed"));
+    !(ended && kind.is("", "Pod"))
 }

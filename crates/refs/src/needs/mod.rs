@@ -102,8 +102,8 @@ pub fn needs(world: &World, options: &NeedOptions) -> Vec<Need> {
 pub fn read_needs(world: &World, options: &NeedOptions) -> Needs {
     let directory = Directory::new(world);
     let mut found = Found::default();
-    workload::read(world, &directory, options, &mut found);
     let pods = Pods::new(world);
+    workload::read(world, &pods, &directory, options, &mut found);
     routes::read(world, &directory, options, &mut found);
     api_server::read(world, &directory, options, &mut found);
     monitoring::read(world, &pods, &mut found);

@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use underpin_model::{Confidence, Consumer, Depth, FieldPath, Object, ObjectKey, Supplier, World};
+use underpin_model::{Confidence, Consumer, FieldPath, Object, ObjectKey, Supplier, World};
 
 use super::{
     NeedOptions, ProblemKind,
@@ -15,11 +15,12 @@ use super::{
     file::sightings_of_file,
     found::Found,
     key::Hint,
+    labelled::Pods,
     sighting::{Sighting, Surroundings, Trust},
 };
 use crate::{
     field::Field,
-    pods::{bears_pods, namespace_of, pod_labels, pod_template, workload_of},
+    pods::{namespace_of, pod_labels, pod_template},
 };
 
 /// Where containers stand in a pod.
@@ -48,6 +49,7 @@ pub(super) struct Reader<'w> {
 /// The needs of all workloads, and of pods without one.
 pub(super) fn read<'w>(
     world: &'w World,
+    pods: &'w Pods<'w>,
     directory: &'w Directory<'w>,
     options: &'w NeedOptions,
     found: &'w mut Found,
@@ -63,47 +65,40 @@ pub(super) fn read<'w>(
         labels: BTreeMap::new(),
         files: HashMap::new(),
     };
-    let mut extra: HashSet<(ObjectKey, String)> = HashSet::new();
-    for object in world.objects().filter(|object| runs(object)) {
-        let workload = workload_of(object, world);
-        let is_own = workload.kind == object.key.kind && workload.name == object.key.name;
-        let speaker = world.get(&workload).filter(|_| !is_own);
-        let speaker = speaker.and_then(|speaker| Some((speaker, pod_template(speaker)?)));
-        reader.begin(object, workload);
-        match speaker {
-            None => reader.template(object, |_| true),
-            // What was added to the pod alone: sidecars that are injected, containers to debug.
-            Some((speaker, _)) if object.key.kind.is("", "Pod") => {
-                let declared = container_names(speaker);
-                let Consumer::Workload(key) = reader.consumer.clone() else {
-                    continue;
-                };
-                reader.template(object, |name| {
-                    !declared.contains(name) && extra.insert((key.clone(), name.to_owned()))
-                });
-            }
-            Some(_) => {}
+    for (object, workload) in &pods.bearing {
+        reader.begin(object, workload.clone());
+        reader.template(object, |_| true);
+    }
+    // What was added to pods alone: sidecars that are injected, containers to debug.
+    let mut added: HashSet<(&ObjectKey, &str)> = HashSet::new();
+    for (object, owner) in &pods.spoken_for {
+        let new: Vec<&str> = container_names(object)
+            .filter(|name| !container_names(owner).any(|declared| declared == *name))
+            .filter(|name| added.insert((&owner.key, *name)))
+            .collect();
+        if !new.is_empty() {
+            reader.begin(object, with_namespace(&owner.key));
+            reader.template(object, |name| new.contains(&name));
         }
     }
 }
 
-/// Whether an object runs containers, or will.
-fn runs(object: &Object) -> bool {
-    let ended = matches!(object.text("/status/phase"), Some("Succeeded" | "Failed"));
-    let kind = &object.key.kind;
-    object.depth == Depth::Full
-        && bears_pods(kind)
-        && !kind.is("", "PodTemplate")
-        && !(ended && kind.is("", "Pod"))
+/// The names of the containers of a pod or template.
+fn container_names(object: &Object) -> impl Iterator<Item = &str> {
+    let template = pod_template(object).map(|(_, template)| template);
+    let lists = CONTAINER_LISTS.iter().filter_map(move |list| {
+        let containers = template?.get("spec")?.get(list)?.as_array()?;
+        Some(containers.iter())
+    });
+    lists.flatten().filter_map(|one| one.get("name")?.as_str())
 }
 
-fn container_names(object: &Object) -> HashSet<&str> {
-    let spec = template_spec(object);
-    let names = spec.iter().flat_map(|spec| {
-        let lists = CONTAINER_LISTS.iter().flat_map(|list| spec.each(list));
-        lists.filter_map(|container| container.text_at("name"))
-    });
-    names.collect()
+/// A key with the namespace in which the server would place the object.
+fn with_namespace(key: &ObjectKey) -> ObjectKey {
+    ObjectKey {
+        namespace: Some(namespace_of(key).to_owned()),
+        ..key.clone()
+    }
 }
 
 fn template_spec(object: &Object) -> Option<Field<'_>> {

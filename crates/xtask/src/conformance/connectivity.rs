@@ -26,14 +26,17 @@ impl fmt::Display for End {
     }
 }
 
+/// Values of pairs of ends, in any order.
+pub(super) type Lines<T> = Vec<((End, End), T)>;
+
 /// Values per pair of ends; ranges of addresses that touch and have one value are joined.
 type Pairs<T> = BTreeMap<(End, End), T>;
 
-fn pairs<T: Clone + PartialEq>(lines: Vec<((End, End), T)>) -> Pairs<T> {
+fn pairs<T: Clone + PartialEq>(lines: Lines<T>) -> Pairs<T> {
     let mut sorted = lines;
     // By the end that has a name, so that ranges that touch follow each other.
     sorted.sort_by(|(a, _), (b, _)| key(a).cmp(&key(b)));
-    let mut joined: Vec<((End, End), T)> = Vec::new();
+    let mut joined: Lines<T> = Vec::new();
     for (ends, value) in sorted {
         // A workload to itself: different pods to one, the same pod to the other.
         if ends.0 == ends.1 {
@@ -85,7 +88,7 @@ fn differing<'m, T: PartialEq>(a: &'m Pairs<T>, b: &'m Pairs<T>) -> Vec<&'m (End
 pub(super) struct Connectivity(Pairs<Connections>);
 
 impl Connectivity {
-    pub(super) fn of(lines: Vec<((End, End), Connections)>) -> Self {
+    pub(super) fn of(lines: Lines<Connections>) -> Self {
         Self(pairs(lines))
     }
 
@@ -111,7 +114,7 @@ impl Connectivity {
 pub(super) struct Changes(Pairs<(Connections, Connections)>);
 
 impl Changes {
-    pub(super) fn of(lines: Vec<((End, End), (Connections, Connections))>) -> Self {
+    pub(super) fn of(lines: Lines<(Connections, Connections)>) -> Self {
         Self(pairs(lines))
     }
 

@@ -6,13 +6,13 @@ use anyhow::{Context, Result, bail};
 use underpin_connect::{AddressRange, Connections};
 use underpin_model::Protocol;
 
-use super::connectivity::End;
+use super::connectivity::{End, Lines};
 
 /// What begins the section after a list of connections.
 const NEXT_SECTION: &str = "Exposure Analysis Result";
 
 /// A list of connections.
-pub(super) fn connections(text: &str) -> Result<Vec<((End, End), Connections)>> {
+pub(super) fn connections(text: &str) -> Result<Lines<Connections>> {
     let lines = text
         .lines()
         .take_while(|line| !line.starts_with(NEXT_SECTION));
@@ -29,7 +29,7 @@ fn connection(line: &str) -> Result<((End, End), Connections)> {
 }
 
 /// What differs between two worlds.
-pub(super) fn changes(text: &str) -> Result<Vec<((End, End), (Connections, Connections))>> {
+pub(super) fn changes(text: &str) -> Result<Lines<(Connections, Connections)>> {
     let lines = text.lines().filter(|line| line.starts_with("diff-type"));
     lines
         .map(|line| change(line).context(line.to_owned()))

@@ -8,12 +8,10 @@ use underpin_connect::{
 };
 use underpin_model::{ObjectKey, World};
 
-use super::connectivity::{Changes, Connectivity, End};
+use super::connectivity::{Changes, Connectivity, End, Lines};
 
 /// The other tool's name for whatever serves Ingresses.
 const INGRESS_CONTROLLER: &str = "{ingress-controller}";
-
-type Lines<T> = Vec<((End, End), T)>;
 
 /// The engine of all objects in a folder. What is no object is left out, as the other tool does.
 pub(super) fn engine(folder: &Utf8Path) -> Engine {
