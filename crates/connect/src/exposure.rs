@@ -163,10 +163,7 @@ impl Engine {
             };
             let outcome = judged(&party);
             if is_open(&outcome) && outcome != anybody {
-                found.push(Exposed {
-                    to: stranger,
-                    outcome,
-                });
+                found.push(Exposed { to: whom, outcome });
             }
         }
         found.sort_by(|a, b| a.to.cmp(&b.to));
