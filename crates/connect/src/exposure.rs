@@ -140,7 +140,7 @@ impl Engine {
         let is_open =
             |outcome: &Outcome| !outcome.allowed.is_empty() || !outcome.unknown.is_empty();
         let mut found = Vec::new();
-        let anybody = judged(&Party::Pod(self.stranger(
+        let anybody = judged(&Party::Pod(stranger(
             None,
             &Labels::default(),
             Labels::default(),
@@ -158,15 +158,12 @@ impl Engine {
         }
         let named: BTreeSet<_> = peers(self, self.group(id, direction), direction);
         for peer in named.into_iter().map(|peer| self.peers.get(peer)) {
-            let Some((stranger, party)) = self.representative(peer) else {
+            let Some((whom, party)) = self.representative(peer) else {
                 continue;
             };
             let outcome = judged(&party);
             if is_open(&outcome) && outcome != anybody {
-                found.push(Exposed {
-                    to: stranger,
-                    outcome,
-                });
+                found.push(Exposed { to: whom, outcome });
             }
         }
         found.sort_by(|a, b| a.to.cmp(&b.to));
@@ -198,7 +195,7 @@ impl Engine {
             }
         };
         let own = just(pods)?;
-        let party = Party::Pod(self.stranger(name.map(String::as_str), &labels, own));
+        let party = Party::Pod(stranger(name.map(String::as_str), &labels, own));
         let is_meant = |party: &Party| self.matcher().matches(peer, party);
         if is_meant(&party) == Tri::No {
             return None;
@@ -208,28 +205,29 @@ impl Engine {
             .pods
             .iter()
             .any(|pod| is_meant(&Party::Pod(pod.clone())) == Tri::Yes);
-        let stranger = Stranger::Pods {
+        let whom = Stranger::Pods {
             namespaces: words,
             pods: text(pods)?,
             has_some,
         };
-        Some((stranger, party))
+        Some((whom, party))
     }
+}
 
-    fn stranger(&self, namespace: Option<&str>, of: &Labels, labels: Labels) -> Arc<Pod> {
-        Arc::new(Pod {
-            namespace: Some(namespace.unwrap_or(UNSEEN_NAMESPACE).to_owned()),
-            namespace_labels: Arc::new(of.clone()),
-            labels,
-            ports: NamedPorts {
-                known: Vec::new(),
-                open: true,
-            },
-            host_network: Tri::No,
-            addresses: Addresses::Unknown,
-            node: None,
-        })
-    }
+/// A pod that the world does not hold; without a namespace, of one that it does not hold either.
+fn stranger(namespace: Option<&str>, of: &Labels, labels: Labels) -> Arc<Pod> {
+    Arc::new(Pod {
+        namespace: Some(namespace.unwrap_or(UNSEEN_NAMESPACE).to_owned()),
+        namespace_labels: Arc::new(of.clone()),
+        labels,
+        ports: NamedPorts {
+            known: Vec::new(),
+            open: true,
+        },
+        host_network: Tri::No,
+        addresses: Addresses::Unknown,
+        node: None,
+    })
 }
 
 /// Neighbouring ranges that fare alike are one.

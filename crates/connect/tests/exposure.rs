@@ -7,7 +7,7 @@ mod support;
 use underpin_connect::{Endpoint, Exposed, Profile};
 use underpin_model::Protocol;
 
-const WORLD: &str = r#"
+const WORLD: &str = r"
 apiVersion: v1
 kind: Namespace
 metadata: {name: shop, labels: {team: shop}}
@@ -46,7 +46,7 @@ spec:
     ports: [{port: 8080}]
   - from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: pal-e-app}}, podSelector: {matchExpressions: [{key: role, operator: Exists}]}}]
   egress: []
-"#;
+";
 
 fn told(all: &[Exposed]) -> Vec<String> {
     let each = all.iter();

@@ -2,7 +2,7 @@
 
 use underpin_connect::{Endpoint, Renames, Verdict};
 use underpin_model::{Confidence, Finding};
-use underpin_plan::{Network, connectivity::JudgedNeed, need_fates, sort_findings};
+use underpin_plan::{NeedFate, Network, connectivity::JudgedNeed, need_fates, sort_findings};
 use underpin_refs::{NeedOptions, NeedProblem, SuppressedNeed, read_needs};
 
 /// The needs of a world with their verdicts, and what rules say of them.
@@ -33,7 +33,7 @@ impl Needs {
         judged.sort_by_key(|one| (weight(one.verdict), reversed(one.need.confidence)));
         let fates = need_fates(None, network, &Renames::default());
         let asked = fates.iter().filter(|fate| is_asked(&fate.now));
-        let mut findings: Vec<Finding> = asked.filter_map(|fate| fate.refused()).collect();
+        let mut findings: Vec<Finding> = asked.filter_map(NeedFate::refused).collect();
         without_acceptance(&mut findings);
         sort_findings(&mut findings);
         let found = read_needs(network.world, options);

@@ -344,5 +344,5 @@ pub(crate) fn holds_no_policy(side: &Side) -> bool {
             "networking.k8s.io" | "policy.networking.k8s.io"
         ) && kind.kind.ends_with("NetworkPolicy")
     };
-    side.kind == SideKind::Files && !kinds.iter().any(|kind| is_policy(kind))
+    side.kind == SideKind::Files && !kinds.iter().any(is_policy)
 }

@@ -216,7 +216,7 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         Reason::Unreadable(_) => "mend the policy: what it says is told with its place",
         Reason::Unread(_) => "`underpin rbac --for review` prints the rights that reading takes",
         Reason::UnknownPart { .. } | Reason::MayNotExist { .. } => {
-            "give the variable a value with --var-file, or ask the live cluster"
+            "give Terraform's variables a value in a .tfvars file, or ask the live cluster, or a dump of it"
         }
         Reason::SamePriority => "give the policies different priorities",
         Reason::HostNetwork
@@ -224,8 +224,8 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         | Reason::BlockOfPods
         | Reason::DomainName(_)
         | Reason::AddressesDiffer
-        | Reason::SourceAddress(_)
         | Reason::BackendsDiffer
+        | Reason::SourceAddress(_)
         | Reason::ConsumersDiffer(_) => return None,
         Reason::PortsDiffer(_) => "say which port is meant: declare it in a needs file",
     })
@@ -357,7 +357,9 @@ fn destinations(
     }
     for (row, members) in alike {
         let mut chosen = vec![false; listing.matrix.members().len()];
-        members.iter().for_each(|member| chosen[*member] = true);
+        for member in &members {
+            chosen[*member] = true;
+        }
         let names = in_few_words(listing.matrix.members(), grouped, &chosen);
         writeln!(out, "  {}", names.join(", "))?;
         out.write_all(sources(listing, grouped, &row).as_bytes())?;
@@ -388,9 +390,12 @@ pub(super) fn sources(listing: &Listing<'_>, grouped: &Grouped, row: &[u32]) -> 
 
 /// `all ports`, `TCP 80`, `TCP 80, perhaps UDP 53`.
 pub(super) fn on_ports(outcome: &Outcome) -> String {
-    let words = |connections: &underpin_connect::Connections| match connections.is_all() {
-        true => "all ports".to_owned(),
-        false => connections.to_string(),
+    let words = |connections: &underpin_connect::Connections| {
+        if connections.is_all() {
+            "all ports".to_owned()
+        } else {
+            connections.to_string()
+        }
     };
     match (outcome.allowed.is_empty(), outcome.unknown.is_empty()) {
         (_, true) => words(&outcome.allowed),
