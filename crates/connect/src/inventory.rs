@@ -24,6 +24,9 @@ use crate::{
 /// The label that every namespace has, with its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
+/// Key and value.
+type Label = (String, String);
+
 /// What of a world takes part in connections, policies aside.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
@@ -41,7 +44,7 @@ pub(crate) struct Inventory {
     by_namespace: BTreeMap<String, Vec<(ObjectKey, u32)>>,
     /// Where in `by_namespace` pods with a label are; without a label, those of which not all
     /// labels are known.
-    by_label: HashMap<Option<(String, String)>, BTreeMap<String, Vec<u32>>>,
+    by_label: HashMap<Option<Label>, BTreeMap<String, Vec<u32>>>,
     /// The networks that pods get their addresses from; none when they are not known.
     networks: Arc<[AddressRange]>,
 }
@@ -303,7 +306,7 @@ impl Inventory {
             .by_namespace
             .get(namespace)
             .map_or(&[][..], Vec::as_slice);
-        let with = |label: Option<(String, String)>| {
+        let with = |label: Option<Label>| {
             let lists = self.by_label.get(&label);
             lists
                 .and_then(|lists| lists.get(namespace))

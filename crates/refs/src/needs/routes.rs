@@ -52,10 +52,10 @@ pub(super) fn read(
             }
             ("gateway.networking.k8s.io", "UDPRoute") => routes.of_gateway(Protocol::Udp),
             ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute" | "TCPRoute" | "TLSRoute") => {
-                routes.of_gateway(Protocol::Tcp)
+                routes.of_gateway(Protocol::Tcp);
             }
             ("traefik.io" | "traefik.containo.us", "IngressRoute" | "IngressRouteTCP") => {
-                routes.of_traefik(Protocol::Tcp)
+                routes.of_traefik(Protocol::Tcp);
             }
             ("traefik.io" | "traefik.containo.us", "IngressRouteUDP") => {
                 routes.of_traefik(Protocol::Udp);
