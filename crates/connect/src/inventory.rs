@@ -6,23 +6,22 @@ use std::{
     sync::Arc,
 };
 
-use underpin_model::{GroupKind, Object, ObjectKey, World};
+use underpin_model::{FieldPath, GroupKind, Object, ObjectKey, World};
 use underpin_refs::{bears_pods, namespace_of, operator_services};
 
 use crate::{
     addresses::AddressRange,
+    gap::Gap,
     labels::{Labels, Selector, Tri},
     party::{Addresses, Node, Pod},
     policy::NamedPorts,
     profile::{Options, Profile},
     read::{
-        PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
-        operators, pod_fields, pod_networks, service, slice,
+        NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of,
+        node_addresses, operators, pod_fields, pod_networks, service, slice,
     },
+    reason::Reason,
 };
-
-/// The label that every namespace has, with its name.
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// Key and value.
 type Label = (String, String);
@@ -49,6 +48,24 @@ pub(crate) struct Inventory {
     networks: Arc<[AddressRange]>,
 }
 
+fn metadata() -> FieldPath {
+    FieldPath::new("metadata")
+}
+
+/// Whether the name of an object is not known; its key then has another, to tell it from others.
+fn is_nameless(object: &Object) -> bool {
+    !object.unknown.is_empty() && object.text("/metadata/name").is_none()
+}
+
+/// Why the namespace of an object is not known.
+fn unknown_namespace(object: &Object) -> Option<Reason> {
+    if object.unknown.is_empty() || object.key.namespace.is_some() {
+        return None;
+    }
+    let part = object.unknown.around(&metadata().key("namespace"))?;
+    Some(Gap::later(part).reason(&object.key))
+}
+
 /// A pod or the pods of a template, before it is known what can tell them apart.
 struct Found {
     workload: ObjectKey,
@@ -56,6 +73,8 @@ struct Found {
     is_pod: bool,
     /// A pod of a workload whose template speaks for it: its addresses alone count.
     is_spoken_for: bool,
+    /// Why its namespace is not known.
+    why_nowhere: Option<Arc<Reason>>,
 }
 
 impl Inventory {
@@ -73,7 +92,8 @@ impl Inventory {
             inventory.add(&one);
         }
         for (key, ids) in &inventory.workloads {
-            let own = inventory.by_namespace.entry(namespace_of(key).to_owned());
+            let own = key.namespace.clone().unwrap_or_default();
+            let own = inventory.by_namespace.entry(own);
             own.or_default()
                 .extend(ids.iter().map(|id| (key.clone(), *id)));
         }
@@ -102,7 +122,10 @@ impl Inventory {
 
     fn read_namespaces(&mut self, world: &World) {
         for object in world.of_kind(&GroupKind::core("Namespace")) {
-            let mut labels = labels_of(object.at("/metadata"));
+            if is_nameless(object) {
+                continue;
+            }
+            let mut labels = labels_of(object, &metadata(), object.at("/metadata"));
             let name = object.key.name.clone();
             labels.known.insert(NAME_LABEL.to_owned(), name.clone());
             self.namespaces.insert(name, Arc::new(labels));
@@ -113,7 +136,7 @@ impl Inventory {
         for object in world.of_kind(&GroupKind::core("Node")) {
             self.nodes.push(Arc::new(Node {
                 name: object.key.name.clone(),
-                labels: labels_of(object.at("/metadata")),
+                labels: labels_of(object, &metadata(), object.at("/metadata")),
                 addresses: node_addresses(object),
             }));
         }
@@ -172,6 +195,7 @@ impl Inventory {
                 fields,
                 is_pod,
                 is_spoken_for,
+                why_nowhere: unknown_namespace(object).map(Arc::new),
             });
         }
         found
@@ -192,7 +216,7 @@ impl Inventory {
             }
             Some(id)
         };
-        let Some(id) = id.filter(|_| !found.fields.host_network) else {
+        let Some(id) = id.filter(|_| found.fields.host_network == Tri::No) else {
             return;
         };
         for address in addresses {
@@ -203,16 +227,23 @@ impl Inventory {
 
     fn pod(&self, found: &Found) -> Pod {
         let fields = &found.fields;
-        let namespace = namespace_of(&found.workload);
+        let namespace = found.workload.namespace.clone();
         Pod {
-            namespace: Some(namespace.to_owned()),
-            namespace_labels: self.namespace_labels(namespace),
+            namespace_labels: match &namespace {
+                Some(namespace) => self.namespace_labels(namespace),
+                None => Arc::new(Labels {
+                    open: true,
+                    why: found.why_nowhere.clone(),
+                    ..Labels::default()
+                }),
+            },
+            namespace,
             labels: fields.labels.clone(),
             ports: fields.ports.clone(),
-            host_network: fields.host_network.into(),
+            host_network: fields.host_network,
             addresses: if found.is_pod && !fields.addresses.is_empty() {
                 Addresses::Known(fields.addresses.clone())
-            } else if fields.host_network {
+            } else if fields.host_network != Tri::No {
                 Addresses::Unknown
             } else {
                 within(&self.networks)
@@ -261,6 +292,13 @@ impl Inventory {
         }
     }
 
+    /// The namespaces of which anything is known.
+    pub(crate) fn all_namespaces(&self) -> BTreeSet<&str> {
+        let held = self.by_namespace.keys();
+        let all = self.namespaces.keys().chain(held);
+        all.map(String::as_str).collect()
+    }
+
     /// Whether anything of a namespace is known.
     pub(crate) fn knows(&self, namespace: &str) -> bool {
         self.namespaces.contains_key(namespace) || self.by_namespace.contains_key(namespace)
@@ -290,48 +328,47 @@ impl Inventory {
         self.by_address.get(&address.to_canonical())
     }
 
-    /// The pods of a namespace with the workloads they belong to.
+    /// The pods of a namespace with the workloads they belong to; then those that may be of any.
     pub(crate) fn of_namespace(&self, name: &str) -> impl Iterator<Item = (&ObjectKey, u32)> {
-        let own = self.by_namespace.get(name);
-        own.into_iter().flatten().map(|(key, id)| (key, *id))
+        let lists = [name, ""].map(|name| self.by_namespace.get(name));
+        let pods = lists.into_iter().flatten().flatten();
+        pods.map(|(key, id)| (key, *id))
     }
 
-    /// Pods of a namespace among which are all that `selector` may select, with their workloads.
+    /// Pods of a namespace among which are all that `selector` may select, with their workloads; those
+    /// that may be of any namespace among them.
     pub(crate) fn candidates(
         &self,
         namespace: &str,
         selector: &Selector,
     ) -> impl Iterator<Item = (&ObjectKey, u32)> {
+        let lists = [namespace, ""].map(|namespace| self.candidates_of(namespace, selector));
+        lists.into_iter().flatten()
+    }
+
+    fn candidates_of(&self, namespace: &str, selector: &Selector) -> Vec<(&ObjectKey, u32)> {
         let own = self
             .by_namespace
             .get(namespace)
             .map_or(&[][..], Vec::as_slice);
         let with = |label: Option<Label>| {
             let lists = self.by_label.get(&label);
-            lists
-                .and_then(|lists| lists.get(namespace))
-                .into_iter()
-                .flatten()
-                .copied()
+            let own = lists.and_then(|lists| lists.get(namespace));
+            own.into_iter().flatten().copied()
         };
-        let fewest = selector
-            .values_asked()
-            .map(|(key, values)| {
-                let values = values.iter();
-                let labels = values.map(|value| Some((key.to_owned(), value.clone())));
-                labels.flat_map(with).collect::<Vec<u32>>()
-            })
-            .min_by_key(Vec::len);
-        let mut found: Vec<u32> = match fewest {
+        let asked = selector.values_asked().map(|(key, values)| {
+            let values = values.iter();
+            let labels = values.map(|value| Some((key.to_owned(), value.clone())));
+            labels.flat_map(with).collect::<Vec<u32>>()
+        });
+        let mut found: Vec<u32> = match asked.min_by_key(Vec::len) {
             Some(fewest) => fewest.into_iter().chain(with(None)).collect(),
             None => (0_u32..).take(own.len()).collect(),
         };
         found.sort_unstable();
         found.dedup();
-        found.into_iter().map(|at| {
-            let (key, id) = &own[at as usize];
-            (key, *id)
-        })
+        let pods = found.into_iter().map(|at| &own[at as usize]);
+        pods.map(|(key, id)| (key, *id)).collect()
     }
 
     pub(crate) fn slices(&self, namespace: &str, service: &str) -> &[SliceFields] {
@@ -369,7 +406,7 @@ fn networks(world: &World, options: &Options, found: &[Found]) -> Arc<[AddressRa
     }
     let contradicted = found
         .iter()
-        .filter(|one| one.is_pod && !one.fields.host_network)
+        .filter(|one| one.is_pod && one.fields.host_network == Tri::No)
         .flat_map(|one| &one.fields.addresses)
         .any(|address| {
             let address = AddressRange::single(*address);

@@ -22,7 +22,7 @@ pub enum Endpoint {
     Host(String),
     /// A node, such as its kubelet that probes.
     Node(String),
-    /// Whatever serves Ingresses. As a source it may send everything: which pods it is, and so
+    /// Whatever serves Ingresses or Gateways. As a source it may send everything: which pods it is, and so
     /// which policies limit what it sends, is not known.
     IngressController,
     /// The API server, which calls webhooks and aggregated APIs. From where it does, a node or

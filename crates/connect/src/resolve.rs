@@ -12,8 +12,9 @@ use crate::{
     party::{Node, Party, Pod},
     policy::Direction,
     ports::Connections,
+    profile::Profile,
     question::{Endpoint, Question, Target},
-    read::{ServiceFields, ServicePort, SliceFields, TargetPort},
+    read::{Published, ServiceFields, ServicePort, SliceFields, TargetPort},
     reason::Reason,
     trace,
 };
@@ -42,14 +43,14 @@ impl Engine {
     /// Whether a new connection is allowed, with what every policy says of it.
     pub fn answer(&self, question: &Question) -> Answer {
         let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
-        self.answer_to(&question.from, to, question.protocol)
+        self.answer_to(&question.from, &question.to, to, question.protocol)
     }
 
     /// As [`Self::answer`], with one connection of each verdict that there is instead of one per pair
     /// of pods: enough to bear it out, and cheap where there are many.
     pub fn brief_answer(&self, question: &Question) -> Answer {
         let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
-        self.brief_answer_to(&question.from, to, question.protocol)
+        self.brief_answer_to(&question.from, &question.to, to, question.protocol)
     }
 
     /// Whether a new connection is allowed on every port of a protocol, or on none: for what has
@@ -62,32 +63,39 @@ impl Engine {
                 self.behind_on_any_port(&(namespace.clone(), name.clone()), ALIAS_DEPTH)
             }
         };
-        let to = ends.map(|ends| {
+        let ends = ends.map(|ends| {
             let ends = ends.into_iter();
             ends.map(|end| (end, Err(unknown()))).collect()
         });
-        self.brief_answer_to(from, to, protocol)
+        self.brief_answer_to(from, to, ends, protocol)
     }
 
     fn brief_answer_to(
         &self,
         from: &Endpoint,
-        to: Result<Vec<Backend>, Reason>,
+        target: &Target,
+        backends: Result<Vec<Backend>, Reason>,
         protocol: Protocol,
     ) -> Answer {
-        let (from, to) = match (self.ends(from), to) {
+        let (from, to) = match (self.ends(from), backends) {
             (Ok(from), Ok(to)) => (from, to),
             (Err(reason), _) | (_, Err(reason)) => return unknown_because(reason),
         };
         let mut seen: Vec<Verdict> = Vec::new();
         let mut flows = Vec::new();
         for source in &from {
+            let seen_as = self.rewrites_source(source, target);
             for (destination, port) in &to {
                 let number = port.as_ref().ok().copied();
-                let verdict = self.verdict(source, destination, protocol, number);
+                let mut verdict = self.verdict(source, destination, protocol, number);
+                if let Some((_, other)) = &seen_as
+                    && self.verdict(other, destination, protocol, number) != verdict
+                {
+                    verdict = Verdict::Unknown;
+                }
                 if !seen.contains(&verdict) {
                     seen.push(verdict);
-                    flows.push(self.flow(source, destination, protocol, port.clone()));
+                    flows.push(self.flow_to(target, source, destination, protocol, port));
                 }
             }
         }
@@ -135,21 +143,65 @@ impl Engine {
     fn answer_to(
         &self,
         from: &Endpoint,
-        to: Result<Vec<Backend>, Reason>,
+        target: &Target,
+        backends: Result<Vec<Backend>, Reason>,
         protocol: Protocol,
     ) -> Answer {
-        let (from, to) = match (self.ends(from), to) {
+        let (from, to) = match (self.ends(from), backends) {
             (Ok(from), Ok(to)) => (from, to),
             (Err(reason), _) | (_, Err(reason)) => return unknown_because(reason),
         };
         let mut flows = Vec::new();
         for source in &from {
             for (destination, port) in &to {
-                let port = port.clone();
-                flows.push(self.flow(source, destination, protocol, port));
+                flows.push(self.flow_to(target, source, destination, protocol, port));
             }
         }
         sum_up(flows)
+    }
+
+    /// One connection by way of what it goes to.
+    fn flow_to(
+        &self,
+        target: &Target,
+        from: &End,
+        to: &End,
+        protocol: Protocol,
+        port: &Result<u16, Reason>,
+    ) -> Flow {
+        let mut flow = self.flow(from, to, protocol, port.clone());
+        if let Some((reason, other)) = self.rewrites_source(from, target) {
+            let seen = self.flow(&other, to, protocol, port.clone());
+            if seen.verdict != flow.verdict {
+                flow.verdict = Verdict::Unknown;
+                flow.ingress.reasons.push(reason);
+            }
+        }
+        flow
+    }
+
+    /// Who else a Service's pods may see in place of a client from outside, and why: nodes and load
+    /// balancers that forward a connection may put their own address there.
+    fn rewrites_source(&self, source: &End, to: &Target) -> Option<(Reason, End)> {
+        let (Party::Range(_) | Party::Name(_), Target::Service { namespace, name }) =
+            (&source.party, to)
+        else {
+            return None;
+        };
+        let id = (namespace.clone(), name.clone());
+        let published = self.inventory.services.get(&id)?.published;
+        let party = match published.filter(|_| self.profile == Profile::Documented)? {
+            Published::ItsNode => return None,
+            // Of no name that a node has.
+            Published::AnyNode => Party::Node(self.node("")),
+            Published::Balancer => Party::Name(String::new()),
+        };
+        let why = Reason::SourceAddress(format!("service/{namespace}/{name}"));
+        let end = End {
+            party,
+            ..source.clone()
+        };
+        Some((why, end))
     }
 
     /// What is allowed between two ends, over all ports.
@@ -189,8 +241,22 @@ impl Engine {
     }
 
     fn flow(&self, from: &End, to: &End, protocol: Protocol, asked: Result<u16, Reason>) -> Flow {
+        let mut flow = self.traced_flow(from, to, protocol, asked.as_ref().ok().copied());
+        if let (Verdict::Unknown, Err(reason)) = (flow.verdict, asked) {
+            flow.ingress.reasons.push(reason);
+        }
+        flow
+    }
+
+    /// One connection; without a port, all of the protocol.
+    pub(crate) fn traced_flow(
+        &self,
+        from: &End,
+        to: &End,
+        protocol: Protocol,
+        port: Option<u16>,
+    ) -> Flow {
         let is_itself = is_itself(from, to);
-        let port = asked.as_ref().ok().copied();
         let traced = |end: &End, direction, other: &End| {
             let unlimited = Trace {
                 direction,
@@ -215,11 +281,8 @@ impl Engine {
             })
         };
         let egress = traced(from, Direction::Egress, to);
-        let mut ingress = traced(to, Direction::Ingress, from);
+        let ingress = traced(to, Direction::Ingress, from);
         let verdict = both(egress.verdict, ingress.verdict);
-        if let (Verdict::Unknown, Err(reason)) = (verdict, asked) {
-            ingress.reasons.push(reason);
-        }
         Flow {
             from: from.name.clone(),
             to: to.name.clone(),
@@ -245,7 +308,7 @@ impl Engine {
     }
 
     /// The pods or addresses that an endpoint is.
-    fn ends(&self, endpoint: &Endpoint) -> Result<Vec<End>, Reason> {
+    pub(crate) fn ends(&self, endpoint: &Endpoint) -> Result<Vec<End>, Reason> {
         let name = endpoint.to_string();
         let end = |party| {
             vec![End {
@@ -441,7 +504,14 @@ impl Engine {
     fn selected(&self, namespace: &str, selector: &Selector) -> Vec<End> {
         let own = self.inventory.candidates(namespace, selector);
         let matched: Vec<(Tri, &ObjectKey, u32)> = own
-            .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
+            .map(|(key, id)| {
+                let matches = selector.matches(&self.pod(id).labels);
+                match key.namespace {
+                    Some(_) => (matches, key, id),
+                    // It may lie in another namespace.
+                    None => (matches.at_most_maybe(), key, id),
+                }
+            })
             .filter(|(matches, ..)| *matches != Tri::No)
             .collect();
         // Labels that controllers add are not known: those count if nobody else does.

@@ -23,6 +23,7 @@ mod reference;
 mod selector;
 mod step;
 mod suggest;
+mod unknown;
 pub mod wording;
 mod world;
 
@@ -47,6 +48,7 @@ pub use reference::{Reference, Relation, Strength, Target};
 pub use selector::{LabelSelector, Requirement};
 pub use step::{Action, FieldChange, KeepReason, Step, Unvalidated};
 pub use suggest::{listed, nearest};
+pub use unknown::{UnknownPart, UnknownParts};
 pub use world::{ClusterIdentity, ResourceKind, Unread, World};
 
 /// The field manager of everything Underpin applies, and the prefix of its own keys.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde_json::Value;
 
-use crate::{Evidence, FieldPath, GroupKind, ObjectKey, Origin, Stamp, names};
+use crate::{Evidence, FieldPath, GroupKind, ObjectKey, Origin, Stamp, UnknownParts, names};
 
 /// How much of a live object was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Object {
     pub depth: Depth,
     /// Where it comes from.
     pub origin: Origin,
+    /// What of the manifest is not known, and why.
+    pub unknown: UnknownParts,
 }
 
 /// An entry of `metadata.ownerReferences`.
@@ -77,7 +79,14 @@ impl Object {
             value: Arc::new(value),
             depth,
             origin,
+            unknown: UnknownParts::default(),
         })
+    }
+
+    /// This object, of which `unknown` is not known.
+    #[must_use]
+    pub fn with_unknown(self, unknown: UnknownParts) -> Self {
+        Self { unknown, ..self }
     }
 
     /// `apps/v1`, `v1`.

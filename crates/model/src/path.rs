@@ -43,6 +43,14 @@ impl FieldPath {
         &self.0
     }
 
+    /// Whether this is `other`, or inside of it.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let rest = self.0.strip_prefix(&other.0);
+        rest.is_some_and(|rest| {
+            other.0.is_empty() || rest.is_empty() || rest.starts_with(['.', '['])
+        })
+    }
+
     /// The path one step up, or `None` at the root.
     pub fn parent(&self) -> Option<Self> {
         if self.0.is_empty() {

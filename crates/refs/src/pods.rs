@@ -79,11 +79,15 @@ pub fn namespace_of(key: &ObjectKey) -> &str {
 }
 
 /// What a pod or template belongs to: the topmost controller that bears pods; for a pod, also a
-/// controller of another kind, such as an operator's own. The object itself where it has none.
+/// controller of another kind, such as an operator's own. The object itself where it has none. A namespace
+/// that is not known stays open.
 pub fn workload_of(object: &Object, world: &World) -> ObjectKey {
     let mut key = object.key.clone();
-    key.namespace
-        .get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
+    let namespace = FieldPath::new("metadata.namespace");
+    if object.unknown.around(&namespace).is_none() {
+        key.namespace
+            .get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
+    }
     let mut at = Some(object);
     for _ in 0..OWNER_DEPTH {
         let Some(owners) = at.map(Object::owner_references) else {

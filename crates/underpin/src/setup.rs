@@ -23,8 +23,7 @@ use crate::{
     interrupt, output,
 };
 
-/// Name of stack files.
-pub(crate) const STACK_FILE: &str = "underpin.yaml";
+pub(crate) use underpin_source::stack::FILE_NAME as STACK_FILE;
 /// What a source's `manifests` says when they come from standard input.
 const FROM_STANDARD_INPUT: &str = "-";
 

@@ -168,7 +168,7 @@ pub(crate) fn dumped(
     })
 }
 
-fn standard_input_text() -> Result<String, CommandError> {
+pub(crate) fn standard_input_text() -> Result<String, CommandError> {
     let mut text = String::new();
     match std::io::stdin().read_to_string(&mut text) {
         Ok(_) => Ok(text),
@@ -264,7 +264,7 @@ fn chosen(
 }
 
 /// The objects of one environment where its names derive it, its namespace among them.
-fn declared_by(
+pub(crate) fn declared_by(
     stack: &Stack,
     environment: &DeclaredEnvironment,
     documents: &Documents,

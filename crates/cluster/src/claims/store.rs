@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use underpin_model::{
-    Claim, Depth, GroupKind, Lock, Object, ObjectKey, Origin, ResourceKind, Unread, names,
+    Claim, Depth, GroupKind, Lock, Object, ObjectKey, Origin, ResourceKind, UnknownParts, Unread,
+    names,
 };
 
 use super::stored::{self, Encoded, HEAD_KEYS, LOCK_KEY, SHARD_KEY, Shard, StoredError};
@@ -460,6 +461,7 @@ impl ClaimStore {
             value: value.into(),
             depth: Depth::Full,
             origin: Origin::Recorded("claims".to_owned()),
+            unknown: UnknownParts::default(),
         };
         let options = self.create_only();
         let outcome = match self.cluster.apply(kind, &object, &options).await {
@@ -484,6 +486,7 @@ impl ClaimStore {
             .into(),
             depth: Depth::Full,
             origin: Origin::Recorded("claims".to_owned()),
+            unknown: UnknownParts::default(),
         };
         let kind = core_kind("Namespace", "namespaces", false);
         match self

@@ -75,10 +75,20 @@ pub fn kinds_not_held(world: &World) -> Vec<GroupKind> {
 
 /// Declared objects where their environment lives: those that name no namespace are put into
 /// `home`, which is added where it is not declared; `place` is where the environment is.
+pub fn place_in(objects: Vec<Object>, home: &str, place: &Place) -> Vec<Object> {
+    let mut objects = with_namespace(objects, home);
+    let namespace = ObjectKey::of_namespace(home);
+    if objects.iter().all(|object| object.key != namespace) {
+        objects.extend(implicit(home, place));
+    }
+    objects
+}
+
+/// Declared objects, those that name no namespace put into `home` if their kind lives in one.
 ///
 /// Without a cluster, the scope of a custom kind is known from its definition if that is declared,
 /// too, and by convention otherwise.
-pub fn place_in(mut objects: Vec<Object>, home: &str, place: &Place) -> Vec<Object> {
+pub fn with_namespace(mut objects: Vec<Object>, home: &str) -> Vec<Object> {
     let defined: BTreeMap<GroupKind, bool> = objects
         .iter()
         .filter_map(defined)
@@ -93,10 +103,6 @@ pub fn place_in(mut objects: Vec<Object>, home: &str, place: &Place) -> Vec<Obje
         } else {
             object.key.namespace = None;
         }
-    }
-    let namespace = ObjectKey::of_namespace(home);
-    if objects.iter().all(|object| object.key != namespace) {
-        objects.extend(implicit(home, place));
     }
     objects
 }

@@ -18,11 +18,11 @@ mod thing;
 mod walk;
 
 pub use answer::{Need, Standing, Why, why};
-pub use assemble::{kinds_not_held, place_in, world_of};
+pub use assemble::{kinds_not_held, place_in, with_namespace, world_of};
 pub use consumers::{Consumer, Consumers, consumers};
 pub use graph::{Edge, Graph};
 pub use removal::{Broken, Removal, removal};
-pub use thing::{Thing, ThingError, plural_of, resolve};
+pub use thing::{Thing, ThingError, is_called, plural_of, resolve};
 pub use underpin_refs::Effect;
 
 use underpin_model::{Object, ObjectKey, Owner, World};

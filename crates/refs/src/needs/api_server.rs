@@ -12,7 +12,7 @@ use super::{
     sighting::{Surroundings, Trust},
     value::sightings,
 };
-use crate::{field::Field, ingress_backend::port_ref};
+use crate::field::Field;
 
 /// The port of a Service that a webhook or an aggregated API names none of.
 const DEFAULT_PORT: u16 = 443;
@@ -68,7 +68,7 @@ fn called(object: &Object, service: &Field<'_>, found: &mut Found) {
     else {
         return;
     };
-    let port = service.get("port").and_then(|port| port_ref(port.value));
+    let port = service.get("port").and_then(|port| port.port());
     let to = Supplier::Service {
         namespace: namespace.to_owned(),
         name: name.to_owned(),

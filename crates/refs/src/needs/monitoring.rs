@@ -16,7 +16,6 @@ use super::{
 use crate::{
     field::Field,
     index::NAMESPACE_NAME_LABEL,
-    ingress_backend::port_ref,
     pods::{namespace_of, pod_template},
 };
 
@@ -235,7 +234,7 @@ impl Monitoring<'_> {
 
     /// By the Service's port, or straight by a port of its pods.
     fn scraped(&self, service: &Object, endpoint: &Field<'_>) -> Vec<(Supplier, Option<PortRef>)> {
-        if let Some(port) = endpoint.get("port").and_then(|port| port_ref(port.value)) {
+        if let Some(port) = endpoint.get("port").and_then(|port| port.port()) {
             // Without such a port there is nothing to scrape.
             return if has_port(service, &port) {
                 vec![(service_of(service), Some(port))]
@@ -243,9 +242,7 @@ impl Monitoring<'_> {
                 Vec::new()
             };
         }
-        let target = endpoint
-            .get("targetPort")
-            .and_then(|port| port_ref(port.value));
+        let target = endpoint.get("targetPort").and_then(|port| port.port());
         let selector = service
             .at("/spec/selector")
             .and_then(LabelSelector::from_map);
@@ -278,7 +275,7 @@ impl Monitoring<'_> {
                     let evidence = object.evidence(endpoint.path.clone(), note);
                     let port = ["port", "portNumber", "targetPort"]
                         .into_iter()
-                        .find_map(|key| port_ref(endpoint.get(key)?.value));
+                        .find_map(|key| endpoint.get(key)?.port());
                     for consumer in &consumers {
                         let to = Supplier::Workload(workload.clone());
                         let to = (to, Protocol::Tcp, port.clone());
@@ -378,7 +375,7 @@ fn declared_ports(template: &Field<'_>) -> Vec<Option<PortRef>> {
     let ports = containers.flat_map(|container| container.each("ports"));
     let mut numbers: Vec<Option<PortRef>> = ports
         .filter(|port| matches!(port.text_at("protocol"), None | Some("TCP")))
-        .filter_map(|port| Some(Some(port_ref(port.get("containerPort")?.value)?)))
+        .filter_map(|port| Some(Some(port.get("containerPort")?.port()?)))
         .collect();
     numbers.sort();
     numbers.dedup();

@@ -1,5 +1,4 @@
-//! What is served from outside: backends of Ingresses, Gateway API and Traefik routes, and
-//! upstreams of proxy entries.
+//! What is served from outside: backends of Ingresses and routes, and upstreams of proxy entries.
 
 use underpin_model::{
     Confidence, Consumer, FieldPath, Object, PortRef, Protocol, Strength, Supplier, World,
@@ -15,8 +14,7 @@ use super::{
     value::sightings,
 };
 use crate::{
-    field::Field,
-    ingress_backend::{ingress_backends, port_ref},
+    entrance::{BackendPort, entrance_backends},
     kinds::{caddy, networking::NGINX_ADDRESSES},
     pods::namespace_of,
 };
@@ -39,28 +37,20 @@ pub(super) fn read(
             let to = (upstream.namespace.as_str(), upstream.service.as_str());
             routes.add(to, (Protocol::Tcp, port), confidence, upstream.path);
         }
-        for backend in ingress_backends(object) {
-            let to = (namespace_of(&object.key), backend.service.as_str());
-            let port = (Protocol::Tcp, Some(backend.port));
+        for backend in entrance_backends(object) {
+            let to = (backend.namespace.as_str(), backend.service.as_str());
+            let port = match backend.port {
+                BackendPort::Of(port) => Some(port),
+                // Which ones those are, the Service says: any of its ports may be meant.
+                BackendPort::To(_) | BackendPort::All => None,
+            };
+            let port = (backend.protocol, port);
             routes.add(to, port, Confidence::Certain, backend.path);
         }
         let kind = &object.key.kind;
         let group = canonical_group(&kind.group, &kind.kind);
-        match (group, kind.kind.as_str()) {
-            ("networking.k8s.io", "Ingress") => {
-                asked_services(object, directory, options, routes.found);
-            }
-            ("gateway.networking.k8s.io", "UDPRoute") => routes.of_gateway(Protocol::Udp),
-            ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute" | "TCPRoute" | "TLSRoute") => {
-                routes.of_gateway(Protocol::Tcp);
-            }
-            ("traefik.io" | "traefik.containo.us", "IngressRoute" | "IngressRouteTCP") => {
-                routes.of_traefik(Protocol::Tcp);
-            }
-            ("traefik.io" | "traefik.containo.us", "IngressRouteUDP") => {
-                routes.of_traefik(Protocol::Udp);
-            }
-            _ => {}
+        if (group, kind.kind.as_str()) == ("networking.k8s.io", "Ingress") {
+            asked_services(object, directory, options, routes.found);
         }
     }
 }
@@ -121,53 +111,5 @@ impl Routes<'_> {
         let consumer = Consumer::IngressController;
         self.found
             .add(&consumer, (to, protocol, port), confidence, evidence);
-    }
-
-    /// A Service that is named with its port, here or in another namespace.
-    fn service(&mut self, field: &Field<'_>, protocol: Protocol) {
-        let is_service = matches!(field.text_at("kind"), None | Some("Service"))
-            && matches!(field.text_at("group"), None | Some("core"));
-        let Some(name) = field
-            .text_at("name")
-            .filter(|name| is_service && !name.contains('@'))
-        else {
-            return;
-        };
-        let own = namespace_of(&self.object.key);
-        let namespace = field.text_at("namespace").unwrap_or(own).to_owned();
-        let port = field.get("port").and_then(|port| port_ref(port.value));
-        let path = field.path.clone();
-        self.add(
-            (&namespace, name),
-            (protocol, port),
-            Confidence::Certain,
-            path,
-        );
-    }
-
-    fn of_gateway(&mut self, protocol: Protocol) {
-        for rule in Field::root(self.object).each("spec.rules") {
-            for backend in rule.each("backendRefs") {
-                self.service(&backend, protocol);
-                self.mirrors(&backend, protocol);
-            }
-            self.mirrors(&rule, protocol);
-        }
-    }
-
-    fn mirrors(&mut self, holder: &Field<'_>, protocol: Protocol) {
-        for filter in holder.each("filters") {
-            if let Some(mirror) = filter.at("requestMirror.backendRef") {
-                self.service(&mirror, protocol);
-            }
-        }
-    }
-
-    fn of_traefik(&mut self, protocol: Protocol) {
-        for route in Field::root(self.object).each("spec.routes") {
-            for service in route.each("services") {
-                self.service(&service, protocol);
-            }
-        }
     }
 }

@@ -96,6 +96,46 @@ pub fn read_paths(paths: &[Utf8PathBuf]) -> (Documents, Vec<Diagnostic>) {
     (reader.documents, reader.diagnostics)
 }
 
+/// The files that a stack's sources hold, links resolved, the stack file among them. What cannot be
+/// read is left out: [`read`] says why.
+pub fn files_of(stack: &Stack) -> BTreeSet<PathBuf> {
+    let sources = stack.file.spec.sources.iter();
+    let walks = sources.filter_map(|source| {
+        let path = tidy(&stack.folder.join(&source.manifests));
+        walk(&path, is_manifest).ok()
+    });
+    let files = walks.flat_map(|walk| walk.files);
+    files
+        .chain([stack.path.clone()])
+        .filter_map(|file| fs::canonicalize(file).ok())
+        .collect()
+}
+
+/// Reads those of these texts that are meant, each from the file of its name.
+pub(crate) fn read_files(
+    files: &[Utf8PathBuf],
+    is_meant: impl Fn(&str) -> bool,
+) -> (Documents, Vec<Diagnostic>) {
+    let mut reader = Reader::default();
+    for file in files {
+        match read_text(file) {
+            Ok(text) if is_meant(&text) => {
+                let documents = reader.text(file.as_str(), &text);
+                reader.documents.sources.push(SourceDocuments {
+                    documents,
+                    substitute: false,
+                });
+            }
+            Ok(_) => {}
+            Err(message) => {
+                let diagnostic = Diagnostic::new(start_of(file), message);
+                reader.diagnostics.push(diagnostic);
+            }
+        }
+    }
+    (reader.documents, reader.diagnostics)
+}
+
 #[derive(Default)]
 struct Reader {
     documents: Documents,
@@ -207,7 +247,7 @@ pub(crate) fn start_of(path: &Utf8Path) -> Place {
 }
 
 /// The path without `.` segments, as a user would type it.
-fn tidy(path: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
     let tidied: Utf8PathBuf = path
         .components()
         .filter(|component| *component != Utf8Component::CurDir)

@@ -47,6 +47,74 @@ pub(crate) fn dumped(documents: &Documents) -> (Vec<Object>, Vec<Diagnostic>) {
     (renderer.objects, renderer.diagnostics)
 }
 
+/// The objects among the documents of a repository, whatever else lies there.
+pub(crate) fn found(documents: &Documents) -> Found {
+    let mut renderer = Renderer {
+        may_repeat: true,
+        ..Renderer::default()
+    };
+    for source in &documents.sources {
+        for document in &source.documents {
+            let mut root = document.root.clone();
+            if is_object(&root) {
+                name_as_generated(&mut root);
+                renderer.flatten(root, document);
+            }
+        }
+    }
+    Found {
+        objects: renderer.objects,
+        repeated: renderer.repeated,
+        diagnostics: renderer.diagnostics,
+    }
+}
+
+/// What [`found`] found.
+pub(crate) struct Found {
+    pub(crate) objects: Vec<Object>,
+    /// Where an object stands that was found before.
+    pub(crate) repeated: Vec<Repeated>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// An object that is declared in several places, such as for several clusters. The first counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// The object.
+    pub key: ObjectKey,
+    /// Where it stands again.
+    pub place: Place,
+    /// Where it stands first.
+    pub first: Place,
+}
+
+/// Whether a document of a repository is an object: settings of other programs are none, and neither
+/// is what tells kustomize what to do.
+fn is_object(node: &Node) -> bool {
+    let Some(version) = node.text_at("apiVersion") else {
+        return false;
+    };
+    node.get("kind").is_some() && !version.starts_with("kustomize.config.k8s.io/")
+}
+
+/// An object that gets its name in the cluster is called by what that begins with.
+fn name_as_generated(root: &mut Node) {
+    let Content::Mapping(fields) = &mut root.content else {
+        return;
+    };
+    let metadata = fields.iter_mut().find(|field| field.key == "metadata");
+    let Some(Content::Mapping(metadata)) = metadata.map(|field| &mut field.value.content) else {
+        return;
+    };
+    let has_name = metadata.iter().any(|field| field.key == "name");
+    let generated = metadata
+        .iter_mut()
+        .find(|field| field.key == "generateName");
+    if let (false, Some(generated)) = (has_name, generated) {
+        "name".clone_into(&mut generated.key);
+    }
+}
+
 /// Whether any document whose source substitutes refers to `${name}`.
 pub fn uses_variable(documents: &Documents, name: &str) -> bool {
     let mut sources = documents.sources.iter().filter(|source| source.substitute);
@@ -82,8 +150,9 @@ struct Renderer {
     diagnostics: Vec<Diagnostic>,
     /// Where each object was declared first, whatever the API group it was reached through.
     declared: BTreeMap<ObjectKey, Place>,
-    /// Whether an object that is there again is passed over in silence.
+    /// Whether an object that is there again is no problem.
     may_repeat: bool,
+    repeated: Vec<Repeated>,
 }
 
 impl Renderer {
@@ -134,6 +203,11 @@ impl Renderer {
         group.clone_into(&mut key.kind.group);
         if let Some(first) = self.declared.get(&key) {
             if self.may_repeat {
+                self.repeated.push(Repeated {
+                    key: object.key,
+                    place,
+                    first: first.clone(),
+                });
                 return;
             }
             let message = format!("{} is declared twice, first at {first}", object.key);

@@ -31,7 +31,7 @@ pub(crate) struct Walk {
 }
 
 /// Whether a file's name is that of a manifest.
-pub(super) fn is_manifest(path: &Utf8Path) -> bool {
+pub(crate) fn is_manifest(path: &Utf8Path) -> bool {
     path.extension()
         .is_some_and(|extension| EXTENSIONS.contains(&extension))
 }

@@ -3,10 +3,12 @@
 //! The types generate the schema, and the schema checks the file: what an editor completes and
 //! what the program accepts cannot drift apart.
 
+mod find;
 mod load;
 mod types;
 mod variables;
 
+pub use find::{FILE_NAME, FindError, find};
 pub use load::{LoadError, Stack, load, parse};
 pub use types::{
     ApiVersion, Environment, IgnoreFields, Limits, Metadata, RESERVED_VARIABLES, SecretSource,

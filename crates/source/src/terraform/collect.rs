@@ -2,14 +2,14 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use underpin_model::{FieldPath, GroupKind, Place};
+use underpin_model::{FieldPath, Place, UnknownPart};
 
 use super::{
     engine::{Engine, Scope, within},
     failure::Failure,
     instance::{Instance, Repetition},
     load::Part,
-    output::{self, UnknownPart},
+    output,
     read::{Configuration, DeclaredObject, Release, UnknownObject, Unread, shown_folder},
     resources::{self, Meaning},
     value::Value,
@@ -118,7 +118,9 @@ impl Collector<'_, '_> {
             .unwrap_or_else(|failure| Value::unknown(self.engine.fail(&failure, None, &one.place)));
         let made = output::make(&value, self.engine.texts, part.file);
         self.secrets.extend(made.secrets.iter().cloned());
-        let known = output::object(&made, &one.place);
+        let typed = output::version_and_kind(&made.json).or_else(|| resources::kind_of(one.kind));
+        let doubt = one.doubt.as_deref();
+        let known = output::object(&made, &one.place, typed, &one.address, doubt);
         let root = shown_folder(&self.instance.root.folder);
         let mut parts = made.unknown;
         if known.is_none() && parts.is_empty() {
@@ -132,7 +134,7 @@ impl Collector<'_, '_> {
             });
         }
         match known {
-            Some(object) if parts.is_empty() && one.doubt.is_none() => {
+            Some(object) if object.unknown.is_empty() => {
                 self.configuration.objects.push(DeclaredObject {
                     object,
                     address: one.address,
@@ -140,11 +142,6 @@ impl Collector<'_, '_> {
                 });
             }
             known => {
-                let kind = output::kind(&made.json).or_else(|| {
-                    let (version, kind) = resources::kind_of(one.kind)?;
-                    let group = version.split_once('/').map_or("", |(group, _)| group);
-                    Some(GroupKind::new(group, kind))
-                });
                 let text = |pointer: &str| {
                     let found = made.json.pointer(pointer).and_then(|text| text.as_str());
                     found.map(str::to_owned)
@@ -153,7 +150,7 @@ impl Collector<'_, '_> {
                     address: one.address,
                     root,
                     place: one.place,
-                    kind,
+                    kind: typed.map(|(version, kind)| output::group_kind(version, kind)),
                     namespace: text("/metadata/namespace"),
                     name: text("/metadata/name"),
                     known,

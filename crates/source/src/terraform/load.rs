@@ -113,7 +113,8 @@ pub(super) fn load(path: &Utf8Path, confines: &Confines) -> Loaded {
     loaded
 }
 
-fn is_terraform(path: &Utf8Path) -> bool {
+/// Whether Terraform reads a file of this name.
+pub(crate) fn is_terraform(path: &Utf8Path) -> bool {
     let name = path.file_name().unwrap_or_default();
     let endings = [".tf", ".tf.json", ".tfvars", ".tfvars.json"];
     endings.iter().any(|ending| name.ends_with(ending))

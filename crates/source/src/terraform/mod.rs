@@ -42,7 +42,7 @@ mod types;
 mod value;
 mod variables;
 
-pub use output::UnknownPart;
+pub(crate) use load::is_terraform;
 pub use read::{
     Configuration, DeclaredObject, Options, Release, UnknownObject, Unread, read, read_text,
 };

@@ -3,21 +3,15 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use underpin_model::{Depth, FieldPath, GroupKind, Object, Origin, Place, SpanIndex};
+use underpin_model::{
+    Depth, FieldPath, GroupKind, Object, Origin, Place, SpanIndex, UnknownPart, UnknownParts,
+    builtin_kind,
+};
 
 use super::{
     text::{FileId, Texts},
     value::{Data, Value},
 };
-
-/// Part of an object that is unknown before Terraform runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownPart {
-    /// Where it is; the root for the whole object.
-    pub path: FieldPath,
-    /// Why it is unknown.
-    pub reason: String,
-}
 
 /// What a resource makes of itself.
 pub(super) struct Made {
@@ -113,27 +107,76 @@ impl Writer<'_> {
     }
 }
 
-/// An object whose identity is known; `None` if part of it is not, or is wrong.
-pub(super) fn object(made: &Made, place: &Place) -> Option<Object> {
-    let identity = ["apiVersion", "kind", "metadata.name", "metadata.namespace"];
-    let covered = |part: &UnknownPart| {
-        part.path == FieldPath::root()
-            || part.path.as_str() == "metadata"
-            || identity.contains(&part.path.as_str())
+/// The object with what is unknown of it; `None` if its kind is unknown. `typed` is the API version
+/// and kind that its resource always makes. Where name or namespace is unknown, it has the
+/// resource's address for a name, so that it is mistaken for no other.
+pub(super) fn object(
+    made: &Made,
+    place: &Place,
+    typed: Option<(&str, &str)>,
+    address: &str,
+    doubt: Option<&str>,
+) -> Option<Object> {
+    let unknown = UnknownParts::new(made.unknown.clone(), doubt.map(str::to_owned));
+    let mut json = match &made.json {
+        Json::Object(fields) => fields.clone(),
+        _ => Map::new(),
     };
-    if made.unknown.iter().any(covered) {
-        return None;
+    for (key, value) in [("apiVersion", typed?.0), ("kind", typed?.1)] {
+        json.entry(key).or_insert_with(|| Json::from(value));
+    }
+    let json = Json::Object(json);
+    let mut named = json.clone();
+    if is_nameless(&json, &unknown) {
+        let mut metadata = match json.get("metadata") {
+            Some(Json::Object(metadata)) => metadata.clone(),
+            _ => Map::new(),
+        };
+        metadata.insert("name".to_owned(), Json::from(address));
+        named
+            .as_object_mut()?
+            .insert("metadata".to_owned(), Json::Object(metadata));
     }
     let origin = Origin::Declared {
         place: place.clone(),
         spans: Arc::new(made.spans.clone()),
     };
-    Object::from_value(made.json.clone(), Depth::Full, origin)
+    let object = Object::from_value(named, Depth::Full, origin)?;
+    Some(Object {
+        value: Arc::new(json),
+        unknown,
+        ..object
+    })
+}
+
+/// Whether the name of an object is unknown, or its namespace, without which the name says little.
+fn is_nameless(json: &Json, unknown: &UnknownParts) -> bool {
+    let is_unknown = |name: &str| {
+        let path = FieldPath::new("metadata").key(name);
+        let there = json.pointer(&format!("/metadata/{name}"));
+        there.is_none_or(|value| !value.is_string()) && unknown.around(&path).is_some()
+    };
+    let namespaced = kind(json)
+        .is_none_or(|kind| builtin_kind(&kind.group, &kind.kind).is_none_or(|row| row.namespaced));
+    is_unknown("name") || (namespaced && is_unknown("namespace"))
+}
+
+/// API version and kind, as far as the manifest says.
+pub(super) fn version_and_kind(json: &Json) -> Option<(&str, &str)> {
+    Some((
+        json.get("apiVersion")?.as_str()?,
+        json.get("kind")?.as_str()?,
+    ))
 }
 
 /// Group and kind, as far as the manifest says.
 pub(super) fn kind(json: &Json) -> Option<GroupKind> {
-    let version = json.get("apiVersion")?.as_str()?;
+    let (version, kind) = version_and_kind(json)?;
+    Some(group_kind(version, kind))
+}
+
+/// Group and kind out of API version and kind.
+pub(super) fn group_kind(version: &str, kind: &str) -> GroupKind {
     let group = version.split_once('/').map_or("", |(group, _)| group);
-    Some(GroupKind::new(group, json.get("kind")?.as_str()?))
+    GroupKind::new(group, kind)
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, thread};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use underpin_model::{GroupKind, Mask, Object, Place};
+use underpin_model::{GroupKind, Mask, Object, Place, UnknownPart};
 
 use super::{
     collect::collect,
@@ -12,7 +12,6 @@ use super::{
     engine::Engine,
     instance::{Instance, Root},
     load::{Loaded, VariableFile, load},
-    output::UnknownPart,
     paths,
     variables::given,
 };
@@ -81,7 +80,9 @@ pub struct UnknownObject {
     pub namespace: Option<String>,
     /// Name, if it is known.
     pub name: Option<String>,
-    /// The object with `null` for each part that is unknown, if its identity is known.
+    /// The object with `null` for each part that is unknown, and [`Object::unknown`] saying which
+    /// and why; absent if its kind is unknown. Its name is the resource's address where name or
+    /// namespace is unknown.
     pub known: Option<Object>,
     /// What is unknown, and why.
     pub parts: Vec<UnknownPart>,
