@@ -23,6 +23,9 @@ use crate::{
     reason::Reason,
 };
 
+/// Key and value.
+type Label = (String, String);
+
 /// What of a world takes part in connections, policies aside.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
@@ -40,7 +43,7 @@ pub(crate) struct Inventory {
     by_namespace: BTreeMap<String, Vec<(ObjectKey, u32)>>,
     /// Where in `by_namespace` pods with a label are; without a label, those of which not all
     /// labels are known.
-    by_label: HashMap<Option<(String, String)>, BTreeMap<String, Vec<u32>>>,
+    by_label: HashMap<Option<Label>, BTreeMap<String, Vec<u32>>>,
     /// The networks that pods get their addresses from; none when they are not known.
     networks: Arc<[AddressRange]>,
 }
@@ -348,7 +351,7 @@ impl Inventory {
             .by_namespace
             .get(namespace)
             .map_or(&[][..], Vec::as_slice);
-        let with = |label: Option<(String, String)>| {
+        let with = |label: Option<Label>| {
             let lists = self.by_label.get(&label);
             let own = lists.and_then(|lists| lists.get(namespace));
             own.into_iter().flatten().copied()

@@ -227,3 +227,120 @@ fn r5_1_the_needs_of_a_shop_are_found() {
         assert!(!format!("{found:?}").contains(secret), "{secret}");
     }
 }
+
+/// A pod of StatefulSet `shop/web`, with these containers.
+fn pod(containers: Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "web-0", "namespace": "shop", "labels": {"app": "web"},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web",
+                "uid": "u", "controller": true}]},
+        "spec": containers,
+    })
+}
+
+#[test]
+fn r5_1_pods_speak_through_their_workload_and_for_what_was_added_to_them() {
+    let env = |host: &str| json!([{"name": "U", "value": format!("http://{host}")}]);
+    let deployment = web(json!({"env": env("api.billing.svc")}));
+    let spec = json!({
+        "containers": [
+            {"name": "web", "env": env("only-in-the-pod.billing.svc")},
+            {"name": "proxy", "env": env("control.mesh.svc")},
+        ],
+        "ephemeralContainers": [{"name": "debug", "command": ["curl", "http://target.debug.svc"]}],
+    });
+    let world = world([object(deployment), object(pod(spec))]);
+    assert_eq!(
+        lines(&world),
+        [
+            "deployment.apps/shop/web → service/billing/api TCP 80 likely",
+            "deployment.apps/shop/web → service/debug/target TCP 80 likely",
+            "deployment.apps/shop/web → service/mesh/control TCP 80 likely",
+        ]
+    );
+}
+
+#[test]
+fn r5_1_what_cannot_be_read_is_told() {
+    let container = json!({
+        "envFrom": [
+            {"configMapRef": {"name": "gone"}}, {"configMapRef": {"name": "maybe", "optional": true}},
+            {"secretRef": {"name": "db"}},
+        ],
+    });
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"},
+        "stringData": {"URL": "redis://cache.data.svc"},
+    });
+    let mut deployment = web(container);
+    deployment["spec"]["template"]["metadata"]["annotations"] = json!({
+        "prometheus.io/scrape": "true", "underpin.dev/no-needs": "data/cache",
+        "underpin.dev/needs": "data/db:0, a b",
+    });
+    let world = world([object(deployment), object(secret)]);
+    let problems = |may_read_secrets| {
+        let options = NeedOptions {
+            may_read_secrets,
+            ..NeedOptions::default()
+        };
+        let found = read_needs(&world, &options);
+        let needs: Vec<String> = found.needs.iter().map(ToString::to_string).collect();
+        let problems: Vec<String> = found
+            .problems
+            .into_iter()
+            .map(|problem| format!("{:?} {}", problem.kind, problem.evidence.note))
+            .collect();
+        (needs, problems)
+    };
+    let always = [
+        "Malformed `a b` is not of the form namespace/service:port, nor a host name",
+        "Malformed `data/db:0` is not of the form namespace/service:port, nor a host name",
+        "Malformed says no reason; write it behind the targets, as in `db/postgres -- only in tests`",
+        "Unknown ConfigMap shop/gone was not read: needs that it names are not known",
+        "Unknown is to be scraped, by whom is not known",
+    ];
+    let (needs, told) = problems(true);
+    assert_eq!(
+        needs,
+        ["deployment.apps/shop/web → service/data/cache TCP 6379"]
+    );
+    let told: BTreeSet<&str> = told.iter().map(String::as_str).collect();
+    assert_eq!(told, BTreeSet::from(always));
+    let (needs, told) = problems(false);
+    assert_eq!(needs, Vec::<String>::new());
+    assert!(
+        told.contains(
+            &"Unknown Secret shop/db may not be looked into: needs that it names are not known"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
+fn r5_1_custom_cluster_domains_and_services_of_operators() {
+    let deployment = web(json!({"env": [
+        {"name": "U", "value": "http://api.billing.svc.k8s.corp.example:81"},
+        {"name": "DB_HOST", "value": "orders-rw"},
+    ]}));
+    let cluster = json!({
+        "apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster",
+        "metadata": {"name": "orders", "namespace": "shop"}, "spec": {},
+    });
+    let world = world([object(deployment), object(cluster)]);
+    let options = NeedOptions {
+        cluster_domain: Some("k8s.corp.example".to_owned()),
+        ..NeedOptions::default()
+    };
+    let found: Vec<String> = needs(&world, &options)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "deployment.apps/shop/web → service/billing/api TCP 81",
+            "deployment.apps/shop/web → service/shop/orders-rw TCP",
+        ]
+    );
+}

@@ -198,19 +198,15 @@ fn supplier(text: &str) -> Option<Supplier> {
     if let Ok(address) = text.parse() {
         return Some(Supplier::Address(address));
     }
-    match text.split_once('/') {
-        Some((namespace, name)) => {
-            (is_name(namespace) && is_name(name)).then(|| Supplier::Service {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            })
-        }
-        None => {
-            let host = text.trim_end_matches('.').to_ascii_lowercase();
-            let is_host = host.contains('.') && host.split('.').all(is_name);
-            is_host.then(|| Supplier::Host(host))
-        }
+    if let Some((namespace, name)) = text.split_once('/') {
+        return (is_name(namespace) && is_name(name)).then(|| Supplier::Service {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        });
     }
+    let host = text.trim_end_matches('.').to_ascii_lowercase();
+    let is_host = host.contains('.') && host.split('.').all(is_name);
+    is_host.then_some(Supplier::Host(host))
 }
 
 /// A name as namespaces and Services have them.

@@ -64,14 +64,12 @@ pub fn judge_needs(engine: &Engine, needs: &[Need]) -> Vec<JudgedNeed> {
 }
 
 fn judgement(engine: &Engine, asked: Asked, known: &mut BTreeMap<Asked, Arc<Answer>>) -> Judgement {
-    let answer = match known.get(&asked) {
-        Some(answer) => answer.clone(),
-        None => {
-            let answer = Arc::new(asked.answer(engine));
-            known.insert(asked.clone(), answer.clone());
-            answer
-        }
-    };
+    let asked_before = known.get(&asked).cloned();
+    let answer = asked_before.unwrap_or_else(|| {
+        let answer = Arc::new(asked.answer(engine));
+        known.insert(asked.clone(), answer.clone());
+        answer
+    });
     Judgement {
         from: asked.from,
         to: asked.to,
@@ -83,12 +81,12 @@ fn judgement(engine: &Engine, asked: Asked, known: &mut BTreeMap<Asked, Arc<Answ
 
 /// What one consumer may on the ports that may be meant.
 fn on_ports(answers: &[Judgement]) -> (Verdict, Vec<Reason>) {
-    let port = |judgement: &Judgement| match &judgement.port {
-        Some(port) => format!("{} {port}", judgement.protocol),
-        None => judgement.protocol.to_string(),
+    let port = |at: usize| match &answers[at].port {
+        Some(port) => format!("{} {port}", answers[at].protocol),
+        None => answers[at].protocol.to_string(),
     };
-    let verdicts = answers.iter().map(|one| (one.answer.verdict, port(one)));
-    let all = sum_up(verdicts.collect(), Reason::PortsDiffer);
+    let verdicts: Vec<Verdict> = answers.iter().map(|one| one.answer.verdict).collect();
+    let all = sum_up(&verdicts, port, Reason::PortsDiffer);
     let reasons = answers.iter().flat_map(|one| one.answer.reasons.clone());
     with_reasons(all, reasons)
 }
@@ -98,10 +96,11 @@ fn of_consumers(
     consumers: Vec<(Verdict, Vec<Reason>)>,
     judgements: &[Judgement],
 ) -> (Verdict, Vec<Reason>) {
-    let mut names: Vec<String> = judgements.iter().map(|one| one.from.to_string()).collect();
-    names.dedup();
-    let verdicts = consumers.iter().map(|(verdict, _)| *verdict).zip(names);
-    let all = sum_up(verdicts.collect(), Reason::ConsumersDiffer);
+    let verdicts: Vec<Verdict> = consumers.iter().map(|(verdict, _)| *verdict).collect();
+    // Each consumer is asked about as many ports.
+    let ports = judgements.len() / consumers.len().max(1);
+    let name = |at: usize| judgements[at * ports].from.to_string();
+    let all = sum_up(&verdicts, name, Reason::ConsumersDiffer);
     let reasons = consumers.into_iter().flat_map(|(_, reasons)| reasons);
     with_reasons(all, reasons)
 }
@@ -119,22 +118,25 @@ fn with_reasons(
     (verdict, reasons)
 }
 
-/// The verdict on alternatives of which one is meant, and how they differ where they do.
+/// The verdict on alternatives of which one is meant, and how they differ where they do; `name`
+/// tells which alternative it is.
 fn sum_up(
-    verdicts: Vec<(Verdict, String)>,
+    verdicts: &[Verdict],
+    name: impl Fn(usize) -> String,
     differ: fn(String) -> Reason,
 ) -> (Verdict, Option<Reason>) {
-    let named = |verdict: Verdict| -> Vec<&str> {
-        let alike = verdicts.iter().filter(|(one, _)| *one == verdict);
-        alike.map(|(_, name)| name.as_str()).collect()
-    };
-    let (allowed, refused) = (named(Verdict::Allowed), named(Verdict::Refused));
-    if refused.len() == verdicts.len() {
+    let all = |verdict: Verdict| verdicts.iter().all(|one| *one == verdict);
+    if all(Verdict::Refused) {
         return (Verdict::Refused, None);
     }
-    if allowed.len() == verdicts.len() {
+    if all(Verdict::Allowed) {
         return (Verdict::Allowed, None);
     }
+    let named = |verdict: Verdict| -> Vec<String> {
+        let alike = (0..verdicts.len()).filter(|at| verdicts[*at] == verdict);
+        alike.map(&name).collect()
+    };
+    let (allowed, refused) = (named(Verdict::Allowed), named(Verdict::Refused));
     let mixed = !allowed.is_empty() && !refused.is_empty();
     let reason = mixed.then(|| {
         let text = format!("allowed: {}; refused: {}", list(&allowed), list(&refused));

@@ -78,7 +78,7 @@ fn of_annotations(
     let path = |name: &str| annotations.path.key(name);
     if let Some(text) = text(&annotations, NEEDS_ANNOTATION) {
         for entry in entries(text) {
-            declared(object, entry, path(NEEDS_ANNOTATION), consumers, found);
+            declared(object, entry, &path(NEEDS_ANNOTATION), consumers, found);
         }
     }
     if let Some(text) = text(&annotations, NO_NEEDS_ANNOTATION) {
@@ -112,12 +112,12 @@ fn of_annotations(
 fn declared(
     object: &Object,
     entry: &str,
-    path: FieldPath,
+    path: &FieldPath,
     consumers: &[Consumer],
     found: &mut Found,
 ) {
     let Some((to, port)) = target_of(object, entry) else {
-        let evidence = not_understood(object, &path, entry, "namespace/service:port");
+        let evidence = not_understood(object, path, entry, "namespace/service:port");
         found.problem(ProblemKind::Malformed, evidence);
         return;
     };

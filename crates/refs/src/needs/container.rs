@@ -35,12 +35,11 @@ struct Environment<'w> {
 impl<'w> Environment<'w> {
     fn set(&mut self, variable: Variable<'w>) {
         let name = variable.name.clone().into_owned();
-        match self.by_name.get(&name) {
-            Some(at) => self.variables[*at] = variable,
-            None => {
-                self.by_name.insert(name, self.variables.len());
-                self.variables.push(variable);
-            }
+        if let Some(at) = self.by_name.get(&name) {
+            self.variables[*at] = variable;
+        } else {
+            self.by_name.insert(name, self.variables.len());
+            self.variables.push(variable);
         }
     }
 

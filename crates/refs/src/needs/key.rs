@@ -112,7 +112,7 @@ pub(super) fn hint(key: &str) -> Hint {
         let end = start.and_then(|start| last.get(start..));
         end.is_some_and(|end| end.eq_ignore_ascii_case(ending))
     };
-    if hint == Hint::Nothing && ADDRESS_ENDINGS.iter().any(|ending| ends(&ending)) {
+    if hint == Hint::Nothing && ADDRESS_ENDINGS.iter().any(ends) {
         return Hint::Address;
     }
     hint

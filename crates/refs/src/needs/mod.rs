@@ -108,5 +108,5 @@ pub fn read_needs(world: &World, options: &NeedOptions) -> Needs {
     api_server::read(world, &directory, options, &mut found);
     monitoring::read(world, &pods, &mut found);
     let suppressions = annotation::read(world, &pods, &mut found);
-    suppression::apply(suppressions, found.finish())
+    suppression::apply(&suppressions, found.finish())
 }

@@ -138,7 +138,7 @@ impl Monitoring<'_> {
         let made: Vec<Consumer> = instances.map(|one| one.consumer.clone()).collect();
         if made.is_empty() {
             let mut evidence = evidence.clone();
-            evidence.note = "is to be scraped, by whom is not known".to_owned();
+            "is to be scraped, by whom is not known".clone_into(&mut evidence.note);
             found.problem(ProblemKind::Unknown, evidence);
         }
         made

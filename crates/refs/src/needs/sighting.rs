@@ -161,7 +161,7 @@ impl Surroundings<'_> {
         port: Option<u16>,
     ) -> Option<(Supplier, Confidence)> {
         match mention.name {
-            HostName::Service(full) => self.full(&full, place),
+            HostName::Service(full) => Some(self.full(&full, place)),
             HostName::Pod { address, .. } => Some((Supplier::Address(address), Confidence::Likely)),
             HostName::Address(address) => {
                 let is_nowhere =
@@ -184,7 +184,7 @@ impl Surroundings<'_> {
         }
     }
 
-    fn full(&self, full: &Full<'_>, place: Place) -> Option<(Supplier, Confidence)> {
+    fn full(&self, full: &Full<'_>, place: Place) -> (Supplier, Confidence) {
         let namespace = full.namespace.to_ascii_lowercase();
         let name = full.name.to_ascii_lowercase();
         let domain = full.domain.map(str::to_ascii_lowercase);
@@ -196,10 +196,10 @@ impl Surroundings<'_> {
             (None, _) => true,
         };
         if is_own || self.directory.has(&namespace, &name) {
-            return Some((service(&namespace, &name), Confidence::Likely));
+            return (service(&namespace, &name), Confidence::Likely);
         }
         let host = format!("{name}.{namespace}.svc.{}", domain.unwrap_or_default());
-        Some((Supplier::Host(host), self.beside(place)))
+        (Supplier::Host(host), self.beside(place))
     }
 
     /// A bare name: a Service of the same namespace.

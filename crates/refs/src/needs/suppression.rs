@@ -18,7 +18,7 @@ pub(super) struct Suppression {
 }
 
 /// Takes out what is suppressed, and tells of suppressions that suppress nothing.
-pub(super) fn apply(suppressions: Vec<Suppression>, found: Result) -> Needs {
+pub(super) fn apply(suppressions: &[Suppression], found: Result) -> Needs {
     let Result { needs, problems } = found;
     let mut by_pair: BTreeMap<(&Consumer, &Supplier), Vec<usize>> = BTreeMap::new();
     for (at, suppression) in suppressions.iter().enumerate() {
