@@ -10,11 +10,14 @@ mod binding;
 mod collector;
 mod defined;
 mod effect;
+mod endpoints;
+mod entry;
 mod field;
 mod generated;
 mod git_source;
 mod host;
 mod index;
+mod ingress;
 mod kinds;
 mod owner;
 mod pod_selection;
@@ -28,10 +31,16 @@ mod served;
 pub use binding::rebound;
 pub use defined::{defined, defined_kind, is_established};
 pub use effect::{Effect, effect};
+pub use endpoints::{Endpoints, ServicePorts, endpoints, service_ports};
+pub use entry::{ENTRY_ANNOTATIONS, entry_upstreams};
 pub use generated::generated;
 pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use index::ReferenceIndex;
+pub use ingress::{
+    BackendError, IngressBackend, IngressPath, IngressRule, IngressRules, default_class,
+    ingress_rules,
+};
 pub use owner::{is_deployer_manager, tool_owner};
 pub use pod_selection::{PodSelection, pod_selection, selects_pods};
 pub use pods::{bears_pods, container_path, pod_labels, pod_template};

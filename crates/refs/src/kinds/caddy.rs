@@ -7,13 +7,7 @@ use std::collections::BTreeSet;
 use underpin_model::{GroupKind, ObjectKey, Relation, Target, canonical_group};
 
 use super::hosts::{self, Trust};
-use crate::{
-    collector::Collector,
-    host::{HostForm, service_hosts},
-};
-
-/// Annotations on Services and Ingresses that hold an entry.
-const ENTRY_ANNOTATIONS: &[&str] = &["simple-container.com/caddyfile-entry", "underpin.dev/route"];
+use crate::{collector::Collector, entry::ENTRY_ANNOTATIONS, entry_upstreams};
 
 pub(crate) fn extract(collector: &mut Collector<'_>) {
     let kind = &collector.object.key.kind;
@@ -28,17 +22,12 @@ pub(crate) fn extract(collector: &mut Collector<'_>) {
         let Some(field) = collector.annotation(annotation) else {
             continue;
         };
-        let text = without_comments(field.text().unwrap_or_default());
         let mut seen = BTreeSet::new();
-        for host in service_hosts(&text) {
+        for host in entry_upstreams(field.text().unwrap_or_default()) {
             // The proxy lives in another namespace: a bare name would be looked up there.
             let Some(namespace) = host.namespace else {
                 continue;
             };
-            // A two-label name is an upstream only where no site can stand.
-            if host.form != HostForm::Full && !is_upstream_position(&text, host.offset) {
-                continue;
-            }
             let service = ObjectKey::namespaced(
                 GroupKind::core("Service"),
                 namespace.to_ascii_lowercase(),
@@ -58,33 +47,4 @@ pub(crate) fn extract(collector: &mut Collector<'_>) {
             }
         }
     }
-}
-
-/// The entry with comments blanked, offsets unchanged. A comment begins with `#` at the start of
-/// a word.
-fn without_comments(entry: &str) -> String {
-    let mut at_word_start = true;
-    let mut in_comment = false;
-    entry
-        .chars()
-        .map(|c| {
-            if c == '\n' {
-                in_comment = false;
-            } else if c == '#' && at_word_start {
-                in_comment = true;
-            }
-            at_word_start = c.is_whitespace();
-            if in_comment && c.is_ascii() { ' ' } else { c }
-        })
-        .collect()
-}
-
-/// Directives whose arguments are addresses of upstreams.
-const UPSTREAM_DIRECTIVES: &[&str] = &["forward_auth", "php_fastcgi", "reverse_proxy", "to"];
-
-fn is_upstream_position(entry: &str, offset: usize) -> bool {
-    let before = entry.get(..offset).unwrap_or_default();
-    let line = before.rsplit(['\n', '{']).next().unwrap_or_default();
-    let directive = line.split_whitespace().next().unwrap_or_default();
-    UPSTREAM_DIRECTIVES.contains(&directive)
 }
