@@ -72,6 +72,9 @@ pub mod names {
     pub const WAIT_ANNOTATION: &str = "underpin.dev/wait";
     /// On an object: how long to wait for it, such as `10m`, instead of what the run says.
     pub const WAIT_TIMEOUT_ANNOTATION: &str = "underpin.dev/wait-timeout";
+    /// On a Service with an entry for the edge: `follow` to have upstreams that name the Service in
+    /// another namespace sent to where it lives.
+    pub const ROUTE_UPSTREAMS_ANNOTATION: &str = "underpin.dev/route-upstreams";
     /// Label on everything that stores a claim; the value is the claim's name.
     pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
     /// Label on what stores the content of a revision; the value is the claim's name. No part of a
