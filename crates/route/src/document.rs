@@ -168,7 +168,9 @@ impl<'a> Writer<'a> {
         let mut errors = Vec::new();
         for (site, paths) in self.sites(scheme) {
             let matcher = json!([{"host": [site.host()]}]);
-            let own = paths.iter().map(|(path, served)| self.path(PATHS, path, served));
+            let own = paths
+                .iter()
+                .map(|(path, served)| self.path(PATHS, path, served));
             routes.push(grouped(SITES, Some(&matcher), own.collect()));
             let failed = Self::errors(&paths);
             if !failed.is_empty() {
@@ -176,7 +178,9 @@ impl<'a> Writer<'a> {
             }
         }
         let everywhere = self.paths(None);
-        let own = everywhere.iter().map(|(path, served)| self.path(SITES, path, served));
+        let own = everywhere
+            .iter()
+            .map(|(path, served)| self.path(SITES, path, served));
         routes.extend(own);
         errors.extend(Self::errors(&everywhere));
         routes.push(self.page());

@@ -20,9 +20,7 @@
 
 mod support;
 
-use underpin_route::{
-    RouteKey, RoutingTable, SiteAddress, resolve,
-};
+use underpin_route::{RouteKey, RoutingTable, SiteAddress, resolve};
 
 #[track_caller]
 fn check(name: &str) -> (String, RoutingTable) {

@@ -42,11 +42,11 @@ pub struct Forbidden {
 /// What an entry may not use. Never holds a value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ForbiddenWhat {
-    /// A handler.
+    /// A handler, as it is told.
     Handler(String),
-    /// A matcher.
+    /// A matcher, as it is told.
     Matcher(String),
-    /// A field of something that is allowed without it.
+    /// A field of something that is allowed without it, as it is told.
     Field(String),
     /// A field without which something reaches further than is allowed.
     Missing(&'static str),
@@ -66,8 +66,8 @@ impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.at)?;
         match &self.what {
-            ForbiddenWhat::Handler(name) => write!(f, "entries may not use the handler {name}"),
-            ForbiddenWhat::Matcher(name) => write!(f, "entries may not use the matcher {name}"),
+            ForbiddenWhat::Handler(name) => write!(f, "entries may not use {name}"),
+            ForbiddenWhat::Matcher(name) => write!(f, "entries may not use {name}"),
             ForbiddenWhat::Field(name) => write!(f, "entries may not set {name} here"),
             ForbiddenWhat::Missing(name) => write!(f, "entries must set {name} here"),
             ForbiddenWhat::Placeholder("other") => {
@@ -123,7 +123,7 @@ impl Judge<'_> {
             return self.tell(at, ForbiddenWhat::Form);
         };
         let Some(row) = HANDLERS.iter().find(|row| row.name == name) else {
-            return self.tell(at, ForbiddenWhat::Handler(told(name)));
+            return self.tell(at, ForbiddenWhat::Handler(told("handler", name)));
         };
         self.row(row, fields, Some("handler"), at);
     }
@@ -153,7 +153,7 @@ impl Judge<'_> {
             }
             match known.iter().find(|(name, _)| name == key) {
                 Some((name, shape)) => self.shape(value, *shape, &format!("{at}.{name}")),
-                None => self.tell(at, ForbiddenWhat::Field(told(key))),
+                None => self.tell(at, ForbiddenWhat::Field(told("field", key))),
             }
         }
     }
@@ -213,7 +213,7 @@ impl Judge<'_> {
         };
         for (name, value) in set {
             let Some(row) = MATCHERS.iter().find(|row| row.name == name) else {
-                self.tell(at, ForbiddenWhat::Matcher(told(name)));
+                self.tell(at, ForbiddenWhat::Matcher(told("matcher", name)));
                 continue;
             };
             let at = format!("{at}.{}", row.name);
@@ -250,13 +250,13 @@ impl Judge<'_> {
     }
 }
 
-/// A name of Caddy's own, to be told. What is not written as those are is not told.
-fn told(name: &str) -> String {
+/// A name of Caddy's own, to be told with what it is. What is not written as those are is not told.
+fn told(what: &str, name: &str) -> String {
     const LONGEST: usize = 40;
     let is_own = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.len() <= LONGEST && name.chars().all(is_own) {
-        name.to_owned()
+        format!("the {what} {name}")
     } else {
-        "with an unusual name".to_owned()
+        format!("a {what} with an unusual name")
     }
 }

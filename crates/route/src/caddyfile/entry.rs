@@ -263,7 +263,11 @@ impl<'a> Parser<'a> {
             words.extend(more);
         }
         let Some(open) = words.pop_if(|last| last.is("{")) else {
-            return self.defect(at, DefectKind::NoBlock);
+            let brace = words.iter().find(|word| word.is("{"));
+            return match brace {
+                Some(brace) => self.defect(brace.at, DefectKind::OpeningBrace),
+                None => self.defect(at, DefectKind::NoBlock),
+            };
         };
         let mut addresses = BTreeSet::new();
         for word in words {
