@@ -1,12 +1,11 @@
 //! What Ingresses forward to: connections that an ingress controller must be able to make.
 
-use serde_json::Value;
-use underpin_model::{Evidence, GroupKind, PortRef, Protocol, World};
+use underpin_model::{Evidence, GroupKind, Object, Protocol, World};
+use underpin_refs::{IngressBackend, ingress_rules};
 
 use crate::{
     inventory::namespace_of,
     question::{Endpoint, Question, Target},
-    read::backends,
 };
 
 /// One backend of an Ingress.
@@ -27,12 +26,9 @@ pub(crate) fn entries(world: &World) -> Vec<Entry> {
     ] {
         for object in world.of_kind(&kind) {
             for backend in backends(object) {
-                let Some(port) = port(&backend.port) else {
-                    continue;
-                };
                 let note = format!("forwards to Service {}", backend.service);
                 entries.push(Entry {
-                    evidence: object.evidence(backend.path, note),
+                    evidence: object.evidence(backend.at, note),
                     question: Question {
                         from: Endpoint::IngressController,
                         to: Target::Service {
@@ -40,7 +36,7 @@ pub(crate) fn entries(world: &World) -> Vec<Entry> {
                             name: backend.service,
                         },
                         protocol: Protocol::Tcp,
-                        port,
+                        port: backend.port,
                     },
                 });
             }
@@ -49,13 +45,10 @@ pub(crate) fn entries(world: &World) -> Vec<Entry> {
     entries
 }
 
-/// A port by number, or by name; old Ingresses may write a number as a text.
-fn port(value: &Value) -> Option<PortRef> {
-    match value {
-        Value::String(name) => Some(match name.parse() {
-            Ok(number) => PortRef::Number(number),
-            Err(_) => PortRef::Name(name.clone()),
-        }),
-        value => u16::try_from(value.as_u64()?).ok().map(PortRef::Number),
-    }
+/// Every backend of an Ingress, the default one first.
+fn backends(object: &Object) -> impl Iterator<Item = IngressBackend> {
+    let rules = ingress_rules(object).unwrap_or_default();
+    let paths = rules.rules.into_iter().flat_map(|rule| rule.paths);
+    let of_paths = paths.filter_map(|path| path.backend.ok());
+    rules.default_backend.into_iter().chain(of_paths)
 }

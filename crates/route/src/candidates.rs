@@ -79,9 +79,16 @@ pub(crate) fn find(world: &World, settings: &Settings) -> Found {
         let is_ingress = is_ingress(&object.key.kind);
         if is_ingress || object.key.kind.is("", "Service") {
             let place = Place::of(&reader, object);
+            let before = found.candidates.len();
             annotations(&reader, &place, &mut found);
             if is_ingress && settings.ingress_class.is_some() {
                 ingress::rules(&reader, &place, &mut found);
+            }
+            let asks = found.candidates.len() > before;
+            if let Some(why) = object.unknown.existence().filter(|_| asks) {
+                let key = &object.key;
+                let what = format!("whether {key} exists is not known: {why}");
+                found.unknown.push(what);
             }
         }
     }
@@ -131,6 +138,7 @@ impl<'a> Place<'a> {
     pub(crate) fn candidate(
         &self,
         key: RouteKey,
+        path: &FieldPath,
         content: Content,
         backends: Vec<Backend>,
         certificate: Option<String>,
@@ -139,6 +147,7 @@ impl<'a> Place<'a> {
             key,
             route: Route {
                 source: self.source.clone(),
+                path: path.clone(),
                 content,
                 backends,
                 certificate,
@@ -248,7 +257,7 @@ fn entry(reader: &Reader<'_>, place: &Place<'_>, path: &FieldPath, text: &str, f
         let block = Arc::new(item.block);
         found.candidates.extend(keys.into_iter().map(|key| {
             let content = Content::Caddyfile(block.clone());
-            place.candidate(key, content, backends.clone(), None)
+            place.candidate(key, path, content, backends.clone(), None)
         }));
     }
 }

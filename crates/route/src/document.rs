@@ -70,8 +70,6 @@ pub enum DocumentError {
     Admin,
     /// The nonce of probes is not a word of letters and digits that cannot be guessed.
     Nonce,
-    /// A site is served over TLS, and the edge is not.
-    NoTls(SiteAddress),
 }
 
 impl fmt::Display for DocumentError {
@@ -83,11 +81,6 @@ impl fmt::Display for DocumentError {
             Self::Nonce => {
                 f.write_str("the nonce of probes is no word of 16 or more letters and digits")
             }
-            Self::NoTls(site) => write!(
-                f,
-                "{site} is served over TLS and the edge has no port for it; write http:// where \
-                 TLS ends before the edge"
-            ),
         }
     }
 }
@@ -113,11 +106,28 @@ const PATHS: &str = "underpin-paths";
 /// Shortest nonce that nobody guesses.
 const MINIMUM_NONCE: usize = 16;
 
+/// A document, and what is not in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// What Caddy is given. It holds what the entries hold.
+    pub value: Value,
+    /// Sites over TLS where the edge has no port for that. They take nothing from the others.
+    pub unserved: Vec<RouteKey>,
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("unserved", &self.unserved)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The whole document.
 pub fn document(
     routes: &BTreeMap<RouteKey, ServedRoute>,
     settings: &EdgeSettings,
-) -> Result<Value, DocumentError> {
+) -> Result<Document, DocumentError> {
     let listens = settings.admin.get("listen").and_then(Value::as_str);
     if listens.is_none_or(str::is_empty) {
         return Err(DocumentError::Admin);
@@ -133,24 +143,24 @@ pub fn document(
         writer.server(Scheme::Http, settings.http_port),
     );
     let mut http = json!({"http_port": settings.http_port});
-    match settings.https_port {
-        Some(port) => {
-            http["https_port"] = json!(port);
-            servers.insert("https".to_owned(), writer.server(Scheme::Https, port));
-        }
-        None => {
-            let mut sites = routes.keys().filter_map(|key| key.site.as_ref());
-            if let Some(site) = sites.find(|site| site.scheme() == Scheme::Https) {
-                return Err(DocumentError::NoTls(site.clone()));
-            }
-        }
+    let mut unserved = Vec::new();
+    if let Some(port) = settings.https_port {
+        http["https_port"] = json!(port);
+        servers.insert("https".to_owned(), writer.server(Scheme::Https, port));
+    } else {
+        let secure = |key: &&RouteKey| {
+            let site = key.site.as_ref();
+            site.is_some_and(|site| site.scheme() == Scheme::Https)
+        };
+        unserved.extend(routes.keys().filter(secure).cloned());
     }
     http["servers"] = Value::Object(servers);
-    let mut apps = json!({"http": http});
+    let mut apps = object([("http", http)]);
     if let Some(tls) = &settings.tls {
         apps["tls"] = tls.clone();
     }
-    Ok(json!({"admin": settings.admin, "apps": apps}))
+    let value = object([("admin", settings.admin.clone()), ("apps", apps)]);
+    Ok(Document { value, unserved })
 }
 
 struct Writer<'a> {
@@ -184,9 +194,10 @@ impl<'a> Writer<'a> {
         routes.extend(own);
         errors.extend(Self::errors(&everywhere));
         routes.push(self.page());
-        let mut server = json!({"listen": [format!(":{port}")], "routes": routes});
+        let listen = json!([format!(":{port}")]);
+        let mut server = object([("listen", listen), ("routes", routes.into())]);
         if !errors.is_empty() {
-            server["errors"] = json!({"routes": errors});
+            server["errors"] = object([("routes", errors.into())]);
         }
         server
     }
@@ -287,10 +298,16 @@ fn terminal(matcher: Option<&Value>, routes: Vec<Value>) -> Value {
 }
 
 fn below(matcher: Option<&Value>, routes: Vec<Value>, key: &str, value: Value) -> Value {
-    let mut route = json!({"handle": [{"handler": "subroute", "routes": routes}]});
+    let subroute = object([("handler", "subroute".into()), ("routes", routes.into())]);
+    let mut route = object([("handle", vec![subroute].into()), (key, value)]);
     if let Some(matcher) = matcher {
         route["match"] = matcher.clone();
     }
-    route[key] = value;
     route
+}
+
+/// An object of values that are moved: `json!` would copy whole sites at every level.
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let fields = fields.into_iter();
+    Value::Object(fields.map(|(key, value)| (key.to_owned(), value)).collect())
 }

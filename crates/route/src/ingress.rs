@@ -95,7 +95,8 @@ impl Ingress<'_, '_> {
         backend: &IngressBackend,
         at: &FieldPath,
     ) {
-        let secret = host.and_then(|host| self.certificate(host));
+        let tls = host.and_then(|host| self.tls(host));
+        let certificate = tls.and_then(|(_, secret)| secret.clone());
         let site = match host {
             None if path == PathMatch::All => {
                 return self.refuse(
@@ -106,7 +107,7 @@ impl Ingress<'_, '_> {
             }
             None => None,
             Some(host) => {
-                let scheme = match secret {
+                let scheme = match tls {
                     Some(_) => Scheme::Https,
                     None => Scheme::Http,
                 };
@@ -136,12 +137,12 @@ impl Ingress<'_, '_> {
         let content = Content::Proxy(proxy);
         let candidate = self
             .place
-            .candidate(key, content, backends, secret.flatten());
+            .candidate(key, at, content, backends, certificate);
         self.found.candidates.push(candidate);
     }
 
-    /// Whether a host is served over TLS, and the Secret for it.
-    fn certificate(&self, host: &str) -> Option<Option<String>> {
+    /// The entry that has a host served over TLS: by its name, else by a wildcard.
+    fn tls(&self, host: &str) -> Option<&(String, Option<String>)> {
         let covers = |pattern: &str| {
             pattern.eq_ignore_ascii_case(host)
                 || pattern
@@ -153,8 +154,6 @@ impl Ingress<'_, '_> {
         let exact = tls
             .iter()
             .find(|(pattern, _)| pattern.eq_ignore_ascii_case(host));
-        exact
-            .or_else(|| tls.iter().find(|(pattern, _)| covers(pattern)))
-            .map(|(_, secret)| secret.clone())
+        exact.or_else(|| tls.iter().find(|(pattern, _)| covers(pattern)))
     }
 }

@@ -38,8 +38,8 @@ pub use caddyfile::{
 };
 pub use candidates::Settings;
 pub use document::{
-    DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER, PROBE_ROUTE_HEADER,
-    ServedRoute, document, proxy_routes,
+    Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
+    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes,
 };
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
 pub use page::{BUILT_IN_PAGE, page_or_built_in};

@@ -41,9 +41,15 @@ pub fn resolve(world: &World, settings: &Settings, last: &Published) -> RoutingT
     table
 }
 
+/// What decides between objects: the time of creation, and the names in reverse.
+type Rank<'a> = (
+    Option<i64>,
+    Reverse<(Option<&'a str>, &'a str, &'a GroupKind)>,
+);
+
 /// Later is greater; equal times are decided by name. What has no time, as nothing that is only
 /// declared, is older than what has one.
-fn rank(candidate: &Candidate) -> (Option<i64>, Reverse<(Option<&str>, &str, &GroupKind)>) {
+fn rank(candidate: &Candidate) -> Rank<'_> {
     let object = &candidate.route.source.object;
     let name = (
         object.namespace.as_deref(),

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use underpin_model::{FieldPath, ObjectKey, Owner, PortRef};
 
 use crate::{
+    adapted::AdaptedError,
     address::SiteAddress,
+    allow::Forbidden,
     caddyfile::{Block, Defect},
     path::PathMatch,
 };
@@ -143,6 +145,8 @@ impl fmt::Display for Backend {
 pub struct Route {
     /// The object that won the key.
     pub source: Source,
+    /// The field of the object that asks for it.
+    pub path: FieldPath,
     /// What answers.
     pub content: Content,
     /// The Services behind it, sorted, each once.
@@ -206,6 +210,12 @@ pub enum RefusalReason {
     Defect(Defect),
     /// A field of an Ingress.
     Field(String),
+    /// Caddy does not take it. What it says may quote the entry, and is not told.
+    Rejected,
+    /// What Caddy made of it is not one site.
+    Adapted(AdaptedError),
+    /// It uses what entries may not use.
+    Forbidden(Forbidden),
 }
 
 impl fmt::Display for RefusalReason {
@@ -213,6 +223,11 @@ impl fmt::Display for RefusalReason {
         match self {
             Self::Defect(defect) => defect.fmt(f),
             Self::Field(what) => f.write_str(what),
+            Self::Rejected => {
+                f.write_str("Caddy does not take the entry; `caddy adapt` on its text shows why")
+            }
+            Self::Adapted(error) => error.fmt(f),
+            Self::Forbidden(found) => found.fmt(f),
         }
     }
 }
@@ -266,4 +281,24 @@ pub struct RoutingTable {
     pub stale: Vec<StaleUpstream>,
     /// What could not be read; nothing is to be published while there is any (R3.2).
     pub incomplete: Vec<Incomplete>,
+}
+
+impl RoutingTable {
+    /// Takes out the routes of a block that turned out to be wrong, and says why. Nobody else gets
+    /// their keys by that: the last good version of the entry goes on, if there was one.
+    pub fn refuse(&mut self, block: &Arc<Block>, reasons: Vec<RefusalReason>) {
+        let is_of_block = |route: &Route| matches!(&route.content, Content::Caddyfile(own) if Arc::ptr_eq(own, block));
+        let Some(route) = self.routes.values().find(|route| is_of_block(route)) else {
+            return;
+        };
+        let (source, path) = (route.source.clone(), route.path.clone());
+        self.refused
+            .extend(reasons.into_iter().map(|reason| Refusal {
+                object: source.object.clone(),
+                uid: source.uid.clone(),
+                path: path.clone(),
+                reason,
+            }));
+        self.routes.retain(|_, route| !is_of_block(route));
+    }
 }

@@ -95,7 +95,6 @@ entries! {
     logs
     metrics
     templates
-    tls
     transport_files
     upstream_by_header
 }

@@ -116,14 +116,14 @@ fn routes() -> BTreeMap<RouteKey, ServedRoute> {
 fn r3_4_sites_then_paths_of_every_host_then_the_page() {
     let made = document(&routes(), &settings()).unwrap();
     assert_eq!(made, document(&routes(), &settings()).unwrap());
-    insta::assert_snapshot!(serde_json::to_string_pretty(&made).unwrap());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&made.value).unwrap());
 }
 
 /// R3.4: what answers an unmatched host is last in every listener, for any method, and neither
 /// redirects nor sends HSTS.
 #[test]
 fn r3_4_the_catch_all_is_loud_on_every_listener() {
-    let made = document(&routes(), &settings()).unwrap();
+    let made = document(&routes(), &settings()).unwrap().value;
     for server in ["http", "https"] {
         let routes = &made["apps"]["http"]["servers"][server]["routes"];
         let last = routes.as_array().unwrap().last().unwrap();
@@ -156,25 +156,23 @@ fn documents_without_an_admin_endpoint_are_not_made() {
         };
         assert_eq!(document(&routes(), &settings), Err(DocumentError::Admin));
     }
-    let made = document(&BTreeMap::new(), &settings()).unwrap();
+    let made = document(&BTreeMap::new(), &settings()).unwrap().value;
     assert_eq!(made["admin"], settings().admin);
 }
 
+/// R3.3: a site that cannot be served takes nothing from the others.
 #[test]
-fn tls_needs_a_port() {
-    let mut routes = routes();
+fn r3_3_sites_over_tls_are_left_out_where_there_is_no_port() {
     let settings = EdgeSettings {
         https_port: None,
         ..settings()
     };
-    let error = document(&routes, &settings).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "https://a.example is served over TLS and the edge has no port for it; write http:// where \
-         TLS ends before the edge"
-    );
-    routes.retain(|key, _| !key.to_string().starts_with("https"));
-    assert!(document(&routes, &settings).is_ok());
+    let made = document(&routes(), &settings).unwrap();
+    let unserved: Vec<String> = made.unserved.iter().map(ToString::to_string).collect();
+    assert_eq!(unserved, ["https://a.example"]);
+    let text = made.value.to_string();
+    assert!(text.contains("shop of a") && !text.contains("secure site of a"));
+    assert!(made.value["apps"]["http"]["servers"].get("https").is_none());
 }
 
 #[test]

@@ -22,7 +22,7 @@ const TOMBSTONE: u64 = 30;
 
 /// Key number `n`: five hosts, each with both schemes.
 fn key(n: usize) -> RouteKey {
-    let scheme = if n % 2 == 0 { "http" } else { "https" };
+    let scheme = if n.is_multiple_of(2) { "http" } else { "https" };
     RouteKey::site(SiteAddress::parse(&format!("{scheme}://h{}.example", n / 2)).unwrap())
 }
 
@@ -38,6 +38,7 @@ fn route(n: usize) -> Route {
             created: None,
             owner: None,
         },
+        path: FieldPath::root(),
         content: Content::Proxy(Proxy {
             namespace: "ns".into(),
             service: format!("web-{n}"),

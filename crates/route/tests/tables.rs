@@ -93,3 +93,50 @@ fn r3_6_no_form_of_a_table_holds_a_body() {
         }
     }
 }
+
+/// What Terraform does not tell yet makes the table incomplete, and is not taken for absent.
+#[test]
+fn an_annotation_that_is_not_known_makes_the_table_incomplete() {
+    use underpin_model::{UnknownPart, UnknownParts};
+    let text = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: a\nspec: {}\n";
+    let (mut world, settings, last) = support::read("unknown", text);
+    let object = world.remove(&support::service("a/web")).unwrap();
+    let part = UnknownPart {
+        path: underpin_model::FieldPath::new("metadata.annotations"),
+        reason: "var.entry has no value".to_owned(),
+    };
+    world.insert(object.with_unknown(UnknownParts::new(vec![part], None)));
+    let table = resolve(&world, &settings, &last);
+    insta::assert_snapshot!(support::render(&table), @r#"
+    incomplete metadata.annotations["simple-container.com/caddyfile-entry"] of service/a/web is not known: var.entry has no value; may miss []
+    incomplete metadata.annotations["underpin.dev/route"] of service/a/web is not known: var.entry has no value; may miss []
+    "#);
+}
+
+/// R3.3: a block that turns out to be wrong goes with all its addresses, and nothing else does.
+#[test]
+fn r3_3_a_refused_block_takes_its_own_routes_alone() {
+    use underpin_route::{Content, RefusalReason};
+    let (_, mut table) = check("addresses_in_many_forms");
+    let before = table.routes.len();
+    let key = RouteKey::site(SiteAddress::parse("http://only-a.example.com").unwrap());
+    let Content::Caddyfile(block) = table.routes[&key].content.clone() else {
+        panic!("an entry");
+    };
+    let own = table
+        .routes
+        .values()
+        .filter(|route| route.content == Content::Caddyfile(block.clone()))
+        .count();
+    table.refuse(&block, vec![RefusalReason::Rejected]);
+    assert_eq!(table.routes.len(), before - own);
+    assert_eq!(
+        table
+            .refused
+            .last()
+            .map(|refusal| refusal.object.to_string()),
+        Some("service/a/web".to_owned())
+    );
+    table.refuse(&block, vec![RefusalReason::Rejected]);
+    assert_eq!(table.refused.len(), 1);
+}

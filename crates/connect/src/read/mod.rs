@@ -1,14 +1,12 @@
 //! Objects as typed values. Nothing else in this crate knows a kind's fields.
 
 mod cluster_policy;
-mod ingress;
 mod network_policy;
 mod node;
 mod pods;
 mod reader;
 mod service;
 
-pub(crate) use ingress::backends;
 pub(crate) use node::{node_addresses, pod_networks};
 pub(crate) use pods::{PodFields, incomplete_owner, labels_of, pod_fields};
 pub(crate) use reader::Reader;

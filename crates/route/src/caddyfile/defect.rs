@@ -84,6 +84,8 @@ pub enum DefectKind {
     Variable,
     /// A placeholder that reads the proxy's environment, files or machine.
     Placeholder(&'static str),
+    /// `tls` of a site: an entry is adapted for itself, and certificates are the edge's.
+    Tls,
     /// A directive outside of any block.
     DirectiveOutside,
     /// An address that no block follows.
@@ -157,6 +159,7 @@ impl fmt::Display for DefectKind {
             Self::Variable => {
                 "{$…} would put in variables of the proxy's own environment and is not allowed"
             }
+            Self::Tls => "certificates belong to the edge; take tls out of the entry",
             Self::DirectiveOutside => {
                 "this directive stands outside of any block; write http://HOST { … } around it"
             }

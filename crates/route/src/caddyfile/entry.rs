@@ -320,6 +320,10 @@ impl<'a> Parser<'a> {
                     imports,
                 });
             }
+            // For the address under which it is adapted, Caddy would drop it without a word.
+            if head.text == "tls" && directives.is_empty() {
+                self.defect(head.at, DefectKind::Tls);
+            }
             if head.text == "import" {
                 let in_proxy = directives.last() == Some(&"reverse_proxy");
                 if let Some(import) = self.import(line, in_proxy, start) {
