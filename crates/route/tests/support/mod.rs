@@ -1,5 +1,10 @@
 //! Worlds from YAML with a head, and tables as text.
 #![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "helpers of tests: what is wrong fails them"
+)]
 
 use std::fmt::Write as _;
 
