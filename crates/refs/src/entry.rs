@@ -21,11 +21,12 @@ pub fn entry_upstreams(entry: &str) -> Vec<ServiceHost<'_>> {
             .is_some_and(|comment| comment.start <= offset)
     };
     let mut found = service_hosts(entry);
+    let mut line = Line::default();
     found.retain(|host| {
         // A two-label name is an upstream only where no site can stand.
         host.namespace.is_some()
             && !in_comment(host.offset)
-            && (host.form == HostForm::Full || is_upstream_position(entry, host.offset))
+            && (host.form == HostForm::Full || line.holds_upstreams(entry, host.offset))
     });
     found
 }
@@ -47,9 +48,30 @@ fn comments(entry: &str) -> Vec<std::ops::Range<usize>> {
     comments
 }
 
-fn is_upstream_position(entry: &str, offset: usize) -> bool {
-    let before = entry.get(..offset).unwrap_or_default();
-    let line = before.rsplit(['\n', '{']).next().unwrap_or_default();
-    let directive = line.split_whitespace().next().unwrap_or_default();
-    UPSTREAM_DIRECTIVES.contains(&directive)
+/// The line that was looked at last, so that a long one is looked through once.
+#[derive(Default)]
+struct Line {
+    upto: usize,
+    holds: Option<bool>,
+}
+
+impl Line {
+    /// Whether the words at `offset` are arguments of a directive that takes upstreams. Offsets
+    /// ascend.
+    fn holds_upstreams(&mut self, entry: &str, offset: usize) -> bool {
+        const STARTS: [char; 2] = ['\n', '{'];
+        let since = entry.get(self.upto..offset).unwrap_or_default();
+        let known = self.holds.filter(|_| !since.contains(STARTS));
+        let holds = known.unwrap_or_else(|| {
+            let before = entry.get(..offset).unwrap_or_default();
+            let line = before.rsplit(STARTS).next().unwrap_or_default();
+            let directive = line.split_whitespace().next().unwrap_or_default();
+            UPSTREAM_DIRECTIVES.contains(&directive)
+        });
+        *self = Self {
+            upto: offset,
+            holds: Some(holds),
+        };
+        holds
+    }
 }

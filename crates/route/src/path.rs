@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_matches_less_is_tried_first() {
-        let mut paths = vec![
+        let mut paths = [
             PathMatch::All,
             PathMatch::Below("/a".into()),
             PathMatch::Pattern("/abc*".into()),

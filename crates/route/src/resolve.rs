@@ -1,6 +1,9 @@
 //! One winner per key (R3.1).
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use jiff::Timestamp;
 use underpin_model::{GroupKind, ObjectKey, Unread, World};
@@ -72,15 +75,12 @@ fn choose(
     last: &Published,
     table: &mut RoutingTable,
 ) {
+    let mut seen = BTreeSet::new();
     let mut reasons: Vec<Option<LossReason>> = candidates
         .iter()
-        .enumerate()
-        .map(|(at, candidate)| {
-            let object = &candidate.route.source.object;
-            let twice = candidates[..at]
-                .iter()
-                .any(|other| other.route.source.object == *object);
-            let twice = twice.then_some(LossReason::WrittenTwice);
+        .map(|candidate| {
+            let first = seen.insert(&candidate.route.source.object);
+            let twice = (!first).then_some(LossReason::WrittenTwice);
             candidate.out.clone().or(twice)
         })
         .collect();

@@ -9,13 +9,15 @@ const KNOWN: &[&str] = &["env", "file", "system"];
 /// known. What stands in braces without a name and a dot is no placeholder: Caddy leaves it as it
 /// is.
 pub(crate) fn forbidden(text: &str) -> Option<&'static str> {
-    // From every brace, for Caddy tries each in turn.
-    text.match_indices('{').find_map(|(at, _)| {
-        let rest = &text[at + 1..];
-        let key = &rest[..rest.find('}')?];
+    // From every brace, for Caddy tries each in turn; one behind the last closing brace opens
+    // nothing.
+    let end = text.rfind('}')?;
+    text[..end].match_indices('{').find_map(|(at, _)| {
+        let rest = &text[at + 1..end];
         let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '$');
-        let (family, _) = key.split_once('.')?;
-        if family.is_empty() || !family.chars().all(name) || ALLOWED.contains(&family) {
+        let family = &rest[..rest.find(|c| !name(c))?];
+        let is_placeholder = !family.is_empty() && rest[family.len()..].starts_with('.');
+        if !is_placeholder || ALLOWED.contains(&family) {
             return None;
         }
         let known = KNOWN.iter().find(|known| **known == family);
