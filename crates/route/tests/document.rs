@@ -191,3 +191,27 @@ fn nonces_are_not_to_be_guessed_and_not_shown() {
     }
     assert!(!format!("{:?}", settings()).contains(NONCE));
 }
+
+/// The page is in the document once a listener, however many sites there are.
+#[test]
+fn ten_thousand_sites_make_one_document() {
+    let routes: BTreeMap<RouteKey, ServedRoute> = (0..10_000)
+        .map(|n| {
+            let proxy = Proxy {
+                namespace: format!("ns-{}", n % 100),
+                service: format!("web-{n}"),
+                port: Some(80),
+            };
+            let site = format!("http://h{n}.example");
+            let route = served(
+                &format!("ns-{}/web-{n}", n % 100),
+                proxy_routes(&proxy).unwrap(),
+            );
+            (key(Some(&site), PathMatch::All), route)
+        })
+        .collect();
+    let made = document(&routes, &settings()).unwrap().value;
+    let sites = made["apps"]["http"]["servers"]["http"]["routes"].as_array();
+    assert_eq!(sites.unwrap().len(), 10_001);
+    assert_eq!(made.to_string().matches("No backend route").count(), 2);
+}
