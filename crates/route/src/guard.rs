@@ -74,6 +74,18 @@ pub enum Cause {
     Acknowledged,
 }
 
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deleted => "its object was deleted",
+            Self::Terminating => "its object is being deleted",
+            Self::NamespaceTerminating => "the namespace of its object is being deleted",
+            Self::Down => "a down took its object",
+            Self::Acknowledged => "its loss was consented to",
+        })
+    }
+}
+
 /// Why a key that is not in the new table is still served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
@@ -87,6 +99,22 @@ pub enum Kept {
     Held,
     /// Nothing is published now.
     NothingPublished,
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("its entry is refused now, and the last good one goes on"),
+            Self::Waiting(cause, _) => write!(f, "{cause}, and may be replaced shortly"),
+            Self::WaitingUnexplained(_) => {
+                f.write_str("it vanished without a recorded cause, and may come back shortly")
+            }
+            Self::Held => {
+                f.write_str("it vanished without a recorded cause, together with too many others")
+            }
+            Self::NothingPublished => f.write_str("nothing is published now"),
+        }
+    }
 }
 
 /// Why nothing, or not everything, is published.

@@ -165,6 +165,10 @@ fn r3_2_an_explained_loss_waits_and_goes() {
         kept(&decision, 0),
         Some(&Kept::Waiting(Cause::Deleted, 130))
     );
+    assert_eq!(
+        decision.kept[&key(0)].to_string(),
+        "its object was deleted, and may be replaced shortly"
+    );
     assert_eq!(decision.again_at, Some(130));
     assert_eq!(decision.published(&case.input()).holders, case.last.holders);
     case.now = 130;
