@@ -75,7 +75,6 @@ impl std::fmt::Display for BackendError {
 }
 
 const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
-const DEFAULT_CLASS_ANNOTATION: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// What an Ingress routes; `None` for every other kind, and where only metadata was read.
 pub fn ingress_rules(object: &Object) -> Option<IngressRules> {
@@ -110,12 +109,6 @@ pub fn ingress_rules(object: &Object) -> Option<IngressRules> {
         }
     }
     Some(found)
-}
-
-/// Whether an IngressClass is the one of Ingresses that name none.
-pub fn default_class(object: &Object) -> bool {
-    object.key.kind.is("networking.k8s.io", "IngressClass")
-        && object.annotation(DEFAULT_CLASS_ANNOTATION) == Some("true")
 }
 
 fn rule(field: &Field<'_>) -> IngressRule {

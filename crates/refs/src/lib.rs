@@ -38,8 +38,7 @@ pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use index::ReferenceIndex;
 pub use ingress::{
-    BackendError, IngressBackend, IngressPath, IngressRule, IngressRules, default_class,
-    ingress_rules,
+    BackendError, IngressBackend, IngressPath, IngressRule, IngressRules, ingress_rules,
 };
 pub use owner::{is_deployer_manager, tool_owner};
 pub use pod_selection::{PodSelection, pod_selection, selects_pods};
