@@ -5,6 +5,7 @@ use std::fmt;
 use underpin_model::{Evidence, Protocol};
 
 use crate::{
+    difference::Difference,
     policy::{Direction, Tier},
     reason::Reason,
 };
@@ -90,6 +91,8 @@ pub struct Line {
     pub peer: Option<usize>,
     /// Which of the rule's ports matched.
     pub port: Option<usize>,
+    /// Of a rule that is about others or about other ports, what it is about.
+    pub difference: Option<Difference>,
 }
 
 impl fmt::Display for Line {

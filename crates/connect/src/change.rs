@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use underpin_model::ObjectKey;
+use underpin_refs::namespace_of;
 
 use crate::{
     addresses::AddressRange,
     answer::{Answer, Effect, Line, Verdict},
     engine::Engine,
     evaluate::Outcome,
-    inventory::namespace_of,
     matrix::{Matrix, Member},
     ports::Connections,
     question::{Endpoint, Question, Target},
@@ -257,33 +257,39 @@ impl NeedChange {
     /// The rules, with the peers that matched, which allowed it before, in the directions that
     /// refuse it now.
     pub fn allowed_by(&self) -> Vec<&Line> {
-        let refuses = |is_egress: bool| {
-            self.after.flows.iter().any(|flow| {
-                let trace = if is_egress {
-                    &flow.egress
-                } else {
-                    &flow.ingress
-                };
-                trace.verdict == Verdict::Refused
-            })
-        };
-        let (egress, ingress) = (refuses(true), refuses(false));
-        let mut lines = Vec::new();
-        for flow in &self.before.flows {
-            for (trace, refused) in [(&flow.egress, egress), (&flow.ingress, ingress)] {
-                let allowing = trace
-                    .lines
-                    .iter()
-                    .filter(|line| refused && line.effect == Effect::Allows);
-                for line in allowing {
-                    if !lines.contains(&line) {
-                        lines.push(line);
-                    }
+        allowed_by(&self.before, &self.after)
+    }
+}
+
+/// The rules, with the peers that matched, by which one answer allows what another refuses, in the
+/// directions that refuse it.
+pub fn allowed_by<'a>(before: &'a Answer, after: &Answer) -> Vec<&'a Line> {
+    let refuses = |is_egress: bool| {
+        after.flows.iter().any(|flow| {
+            let trace = if is_egress {
+                &flow.egress
+            } else {
+                &flow.ingress
+            };
+            trace.verdict == Verdict::Refused
+        })
+    };
+    let (egress, ingress) = (refuses(true), refuses(false));
+    let mut lines = Vec::new();
+    for flow in &before.flows {
+        for (trace, refused) in [(&flow.egress, egress), (&flow.ingress, ingress)] {
+            let allowing = trace
+                .lines
+                .iter()
+                .filter(|line| refused && line.effect == Effect::Allows);
+            for line in allowing {
+                if !lines.contains(&line) {
+                    lines.push(line);
                 }
             }
         }
-        lines
     }
+    lines
 }
 
 /// The needs of which the answer is another than before: lost ones first, else in their order.

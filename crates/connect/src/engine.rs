@@ -1,6 +1,10 @@
 //! The engine: a world's policies and pods, ready to be asked.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use underpin_model::{GroupKind, ObjectKey, World};
 
@@ -22,6 +26,10 @@ use crate::{
 
 /// The API group of the cluster-wide policies.
 const POLICY_GROUP: &str = "policy.networking.k8s.io";
+
+/// The address at which every node answers its own pods' DNS queries, if it has a NodeLocal
+/// DNSCache.
+const NODE_LOCAL_DNS: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 20, 10));
 
 /// Who may connect to whom in one world.
 #[derive(Debug)]
@@ -83,7 +91,8 @@ impl Engine {
         engine
     }
 
-    /// What Ingresses forward to, sorted by Ingress: what an ingress controller needs.
+    /// What Ingresses, Gateways' routes and OpenShift's Routes forward to, by kind and then sorted by
+    /// object: what an ingress controller or a gateway needs.
     pub fn ingress_entries(&self) -> &[Entry] {
         &self.entries
     }
@@ -98,6 +107,22 @@ impl Engine {
         self.inventory.workloads.keys()
     }
 
+    /// The workloads of a namespace, and pods without one, sorted.
+    pub fn workloads_in<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a ObjectKey> {
+        let mut keys: Vec<&ObjectKey> = self
+            .inventory
+            .of_namespace(namespace)
+            .map(|(key, _)| key)
+            .collect();
+        keys.dedup();
+        keys.into_iter()
+    }
+
+    /// Whether the world holds pods of a workload, or such a pod.
+    pub fn knows(&self, workload: &ObjectKey) -> bool {
+        self.inventory.workloads.contains_key(workload)
+    }
+
     fn index_policies(&mut self) {
         for (index, policy) in (0_u32..).zip(&self.policies) {
             match &policy.subject.namespaces {
@@ -107,7 +132,7 @@ impl Engine {
                         .or_default()
                         .push(index);
                 }
-                Namespaces::Selected(_) => self.cluster_wide.push(index),
+                Namespaces::Selected(_) | Namespaces::Unknown(_) => self.cluster_wide.push(index),
             }
         }
     }
@@ -119,19 +144,16 @@ impl Engine {
         selected.resize_with(self.inventory.pods.len(), Default::default);
         let matcher = self.matcher();
         for (namespace, index) in self.pods_by_namespace() {
-            let own = self
-                .by_namespace
-                .get(namespace)
-                .map_or(&[][..], Vec::as_slice);
-            for &at in own.iter().chain(&self.cluster_wide) {
+            for at in self.policies_of(Some(namespace).filter(|name| !name.is_empty())) {
                 let policy = &self.policies[at as usize];
                 for id in index.candidates(&policy.subject.pods) {
-                    let certainty = matcher.selects(policy, &self.inventory.pods[id as usize]);
-                    if certainty == Tri::No {
+                    let matched = matcher.selects(policy, &self.inventory.pods[id as usize]);
+                    if matched == Tri::No {
                         continue;
                     }
                     for direction in [Direction::Egress, Direction::Ingress] {
                         if policy.rules(direction).is_some() {
+                            let certainty = policy.certainty(direction, matched);
                             selected[id as usize][direction as usize].push((at, certainty));
                         }
                     }
@@ -141,7 +163,10 @@ impl Engine {
         let mut ids: BTreeMap<Applicable, u32> = BTreeMap::new();
         let mut group_of = Vec::with_capacity(selected.len());
         for (pod, lists) in self.inventory.pods.iter().zip(selected) {
-            let unread = self.unread.of(pod.namespace.as_deref());
+            let mut unread = self.unread.of(pod.namespace.as_deref());
+            // A pod of which the namespace is not known may be where nothing else is known.
+            unread[Tier::Network as usize] |=
+                pod.namespace.is_none() && self.profile == Profile::Documented;
             group_of.push(lists.map(|mut policies| {
                 policies.sort_unstable();
                 let group = Applicable { policies, unread };
@@ -157,6 +182,15 @@ impl Engine {
         self.group_of = group_of;
     }
 
+    /// The policies that may be about pods of a namespace; of any, if it is not known which.
+    fn policies_of(&self, namespace: Option<&str>) -> impl Iterator<Item = u32> {
+        let own = namespace.and_then(|name| self.by_namespace.get(name));
+        let all = namespace.is_none().then(|| self.by_namespace.values());
+        let named = own.into_iter().chain(all.into_iter().flatten());
+        named.flatten().chain(&self.cluster_wide).copied()
+    }
+
+    /// The pods under their namespaces; under an empty name those of which it is not known.
     pub(crate) fn pods_by_namespace(&self) -> BTreeMap<&str, LabelIndex<'_>> {
         let mut by_namespace: BTreeMap<&str, LabelIndex<'_>> = BTreeMap::new();
         for (id, pod) in (0_u32..).zip(&self.inventory.pods) {
@@ -176,16 +210,14 @@ impl Engine {
     /// The policies that are about a pod which the world need not hold.
     pub(crate) fn applicable(&self, pod: &Pod, direction: Direction) -> Applicable {
         let matcher = self.matcher();
-        let namespace = pod.namespace.as_deref().unwrap_or_default();
-        let own = self
-            .by_namespace
-            .get(namespace)
-            .map_or(&[][..], Vec::as_slice);
-        let mut policies: Vec<(u32, Tri)> = own
-            .iter()
-            .chain(&self.cluster_wide)
-            .filter(|at| self.policies[**at as usize].rules(direction).is_some())
-            .map(|&at| (at, matcher.selects(&self.policies[at as usize], pod)))
+        let mut policies: Vec<(u32, Tri)> = self
+            .policies_of(pod.namespace.as_deref())
+            .map(|at| (at, &self.policies[at as usize]))
+            .filter(|(_, policy)| policy.rules(direction).is_some())
+            .map(|(at, policy)| {
+                let matched = matcher.selects(policy, pod);
+                (at, policy.certainty(direction, matched))
+            })
             .filter(|(_, certainty)| *certainty != Tri::No)
             .collect();
         policies.sort_unstable();
@@ -238,6 +270,9 @@ impl Engine {
             Party::Pod(other) if self.profile == Profile::Documented => {
                 other.host_network.at_most_maybe()
             }
+            Party::Range(range) if self.profile == Profile::Documented => {
+                Tri::from(*range == AddressRange::single(NODE_LOCAL_DNS)).at_most_maybe()
+            }
             Party::Pod(_) | Party::Range(_) | Party::Name(_) => Tri::No,
         }
     }
@@ -249,7 +284,11 @@ impl Engine {
             &pod.namespace,
         ) {
             (None, Some(namespace)) => Reason::UndeclaredNamespace(namespace.clone()),
-            (what, _) => Reason::Unread(what.unwrap_or_default()),
+            (None, None) => {
+                let why = pod.namespace_labels.why.as_deref();
+                why.cloned().unwrap_or(Reason::UnknownPods)
+            }
+            (Some(what), _) => Reason::Unread(what),
         }
     }
 

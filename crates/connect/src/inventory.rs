@@ -6,29 +6,22 @@ use std::{
     sync::Arc,
 };
 
-use underpin_model::{GroupKind, Object, ObjectKey, World};
-use underpin_refs::bears_pods;
+use underpin_model::{FieldPath, GroupKind, Object, ObjectKey, World};
+use underpin_refs::{bears_pods, namespace_of, operator_services};
 
 use crate::{
     addresses::AddressRange,
-    labels::{Labels, Tri},
+    gap::Gap,
+    labels::{Labels, Selector, Tri},
     party::{Addresses, Node, Pod},
     policy::NamedPorts,
     profile::{Options, Profile},
     read::{
-        PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of, node_addresses,
-        pod_fields, pod_networks, service, slice,
+        NAME_LABEL, PodFields, ServiceFields, SliceFields, incomplete_owner, labels_of,
+        node_addresses, operators, pod_fields, pod_networks, service, slice,
     },
+    reason::Reason,
 };
-
-/// The label that every namespace has, with its name.
-const NAME_LABEL: &str = "kubernetes.io/metadata.name";
-
-/// The namespace of objects that name none.
-const DEFAULT_NAMESPACE: &str = "default";
-
-/// How many controllers may stand above one another; deeper chains are cut.
-const OWNER_DEPTH: usize = 8;
 
 /// What of a world takes part in connections, policies aside.
 #[derive(Debug, Default)]
@@ -45,13 +38,29 @@ pub(crate) struct Inventory {
     slices: BTreeMap<(String, String), Vec<SliceFields>>,
     by_address: BTreeMap<IpAddr, (ObjectKey, u32)>,
     by_namespace: BTreeMap<String, Vec<(ObjectKey, u32)>>,
+    /// Where in `by_namespace` pods with a label are; without a label, those of which not all
+    /// labels are known.
+    by_label: HashMap<Option<(String, String)>, BTreeMap<String, Vec<u32>>>,
     /// The networks that pods get their addresses from; none when they are not known.
     networks: Arc<[AddressRange]>,
 }
 
-/// The namespace of an object, as the server would place it.
-pub(crate) fn namespace_of(key: &ObjectKey) -> &str {
-    key.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+fn metadata() -> FieldPath {
+    FieldPath::new("metadata")
+}
+
+/// Whether the name of an object is not known; its key then has another, to tell it from others.
+fn is_nameless(object: &Object) -> bool {
+    !object.unknown.is_empty() && object.text("/metadata/name").is_none()
+}
+
+/// Why the namespace of an object is not known.
+fn unknown_namespace(object: &Object) -> Option<Reason> {
+    if object.unknown.is_empty() || object.key.namespace.is_some() {
+        return None;
+    }
+    let part = object.unknown.around(&metadata().key("namespace"))?;
+    Some(Gap::later(part).reason(&object.key))
 }
 
 /// A pod or the pods of a template, before it is known what can tell them apart.
@@ -61,6 +70,8 @@ struct Found {
     is_pod: bool,
     /// A pod of a workload whose template speaks for it: its addresses alone count.
     is_spoken_for: bool,
+    /// Why its namespace is not known.
+    why_nowhere: Option<Arc<Reason>>,
 }
 
 impl Inventory {
@@ -78,16 +89,40 @@ impl Inventory {
             inventory.add(&one);
         }
         for (key, ids) in &inventory.workloads {
-            let own = inventory.by_namespace.entry(namespace_of(key).to_owned());
+            let own = key.namespace.clone().unwrap_or_default();
+            let own = inventory.by_namespace.entry(own);
             own.or_default()
                 .extend(ids.iter().map(|id| (key.clone(), *id)));
         }
+        inventory.index_labels();
         inventory
+    }
+
+    fn index_labels(&mut self) {
+        for (namespace, own) in &self.by_namespace {
+            for (at, (_, id)) in (0_u32..).zip(own) {
+                let labels = &self.pods[*id as usize].labels;
+                let known = labels.known.iter();
+                let mut keys: Vec<_> = known
+                    .map(|(key, value)| Some((key.clone(), value.clone())))
+                    .collect();
+                if labels.is_partial() {
+                    keys = vec![None];
+                }
+                for key in keys {
+                    let lists = self.by_label.entry(key).or_default();
+                    lists.entry(namespace.clone()).or_default().push(at);
+                }
+            }
+        }
     }
 
     fn read_namespaces(&mut self, world: &World) {
         for object in world.of_kind(&GroupKind::core("Namespace")) {
-            let mut labels = labels_of(object.at("/metadata"));
+            if is_nameless(object) {
+                continue;
+            }
+            let mut labels = labels_of(object, &metadata(), object.at("/metadata"));
             let name = object.key.name.clone();
             labels.known.insert(NAME_LABEL.to_owned(), name.clone());
             self.namespaces.insert(name, Arc::new(labels));
@@ -98,7 +133,7 @@ impl Inventory {
         for object in world.of_kind(&GroupKind::core("Node")) {
             self.nodes.push(Arc::new(Node {
                 name: object.key.name.clone(),
-                labels: labels_of(object.at("/metadata")),
+                labels: labels_of(object, &metadata(), object.at("/metadata")),
                 addresses: node_addresses(object),
             }));
         }
@@ -111,6 +146,11 @@ impl Inventory {
                 object.key.name.clone(),
             );
             self.services.insert(id, service(object));
+        }
+        // What operators will make stands in no file.
+        for made in world.objects().flat_map(operator_services) {
+            let id = (made.namespace.clone(), made.name.clone());
+            self.services.entry(id).or_insert_with(|| operators(&made));
         }
         let slices = GroupKind::new("discovery.k8s.io", "EndpointSlice");
         let endpoints = GroupKind::core("Endpoints");
@@ -152,6 +192,7 @@ impl Inventory {
                 fields,
                 is_pod,
                 is_spoken_for,
+                why_nowhere: unknown_namespace(object).map(Arc::new),
             });
         }
         found
@@ -172,7 +213,7 @@ impl Inventory {
             }
             Some(id)
         };
-        let Some(id) = id.filter(|_| !found.fields.host_network) else {
+        let Some(id) = id.filter(|_| found.fields.host_network == Tri::No) else {
             return;
         };
         for address in addresses {
@@ -183,16 +224,23 @@ impl Inventory {
 
     fn pod(&self, found: &Found) -> Pod {
         let fields = &found.fields;
-        let namespace = namespace_of(&found.workload);
+        let namespace = found.workload.namespace.clone();
         Pod {
-            namespace: Some(namespace.to_owned()),
-            namespace_labels: self.namespace_labels(namespace),
+            namespace_labels: match &namespace {
+                Some(namespace) => self.namespace_labels(namespace),
+                None => Arc::new(Labels {
+                    open: true,
+                    why: found.why_nowhere.clone(),
+                    ..Labels::default()
+                }),
+            },
+            namespace,
             labels: fields.labels.clone(),
             ports: fields.ports.clone(),
-            host_network: fields.host_network.into(),
+            host_network: fields.host_network,
             addresses: if found.is_pod && !fields.addresses.is_empty() {
                 Addresses::Known(fields.addresses.clone())
-            } else if fields.host_network {
+            } else if fields.host_network != Tri::No {
                 Addresses::Unknown
             } else {
                 within(&self.networks)
@@ -241,13 +289,21 @@ impl Inventory {
         }
     }
 
+    /// The namespaces of which anything is known.
+    pub(crate) fn all_namespaces(&self) -> BTreeSet<&str> {
+        let held = self.by_namespace.keys();
+        let all = self.namespaces.keys().chain(held);
+        all.map(String::as_str).collect()
+    }
+
     /// Whether anything of a namespace is known.
     pub(crate) fn knows(&self, namespace: &str) -> bool {
         self.namespaces.contains_key(namespace) || self.by_namespace.contains_key(namespace)
     }
 
-    /// The pods of whatever controller serves Ingresses.
-    pub(crate) fn ingress_controller(&self) -> Pod {
+    /// Somebody of whom nothing is known: the pods of whatever controller serves Ingresses, or
+    /// the API server, which may be a process of a node.
+    pub(crate) fn anybody(&self) -> Pod {
         let unknown = self.profile == Profile::Documented;
         let labels = Labels {
             open: unknown,
@@ -269,10 +325,47 @@ impl Inventory {
         self.by_address.get(&address.to_canonical())
     }
 
-    /// The pods of a namespace with the workloads they belong to.
+    /// The pods of a namespace with the workloads they belong to; then those that may be of any.
     pub(crate) fn of_namespace(&self, name: &str) -> impl Iterator<Item = (&ObjectKey, u32)> {
-        let own = self.by_namespace.get(name);
-        own.into_iter().flatten().map(|(key, id)| (key, *id))
+        let lists = [name, ""].map(|name| self.by_namespace.get(name));
+        let pods = lists.into_iter().flatten().flatten();
+        pods.map(|(key, id)| (key, *id))
+    }
+
+    /// Pods of a namespace among which are all that `selector` may select, with their workloads; those
+    /// that may be of any namespace among them.
+    pub(crate) fn candidates(
+        &self,
+        namespace: &str,
+        selector: &Selector,
+    ) -> impl Iterator<Item = (&ObjectKey, u32)> {
+        let lists = [namespace, ""].map(|namespace| self.candidates_of(namespace, selector));
+        lists.into_iter().flatten()
+    }
+
+    fn candidates_of(&self, namespace: &str, selector: &Selector) -> Vec<(&ObjectKey, u32)> {
+        let own = self
+            .by_namespace
+            .get(namespace)
+            .map_or(&[][..], Vec::as_slice);
+        let with = |label: Option<(String, String)>| {
+            let lists = self.by_label.get(&label);
+            let own = lists.and_then(|lists| lists.get(namespace));
+            own.into_iter().flatten().copied()
+        };
+        let asked = selector.values_asked().map(|(key, values)| {
+            let values = values.iter();
+            let labels = values.map(|value| Some((key.to_owned(), value.clone())));
+            labels.flat_map(with).collect::<Vec<u32>>()
+        });
+        let mut found: Vec<u32> = match asked.min_by_key(Vec::len) {
+            Some(fewest) => fewest.into_iter().chain(with(None)).collect(),
+            None => (0_u32..).take(own.len()).collect(),
+        };
+        found.sort_unstable();
+        found.dedup();
+        let pods = found.into_iter().map(|at| &own[at as usize]);
+        pods.map(|(key, id)| (key, *id)).collect()
     }
 
     pub(crate) fn slices(&self, namespace: &str, service: &str) -> &[SliceFields] {
@@ -290,37 +383,15 @@ fn within(networks: &Arc<[AddressRange]>) -> Addresses {
     }
 }
 
-/// What a pod or template belongs to: the topmost controller that bears pods; for a pod, also a
-/// controller of another kind, such as an operator's own.
+/// What a pod or template belongs to. For np-guard an owner needs no kind.
 fn workload_of(object: &Object, world: &World, profile: Profile) -> ObjectKey {
-    let mut key = object.key.clone();
-    key.namespace
-        .get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
-    if profile == Profile::NpGuard && object.owner_references().is_empty() {
-        key.name = incomplete_owner(object).map_or(key.name, str::to_owned);
-        return key;
+    if profile == Profile::NpGuard
+        && object.owner_references().is_empty()
+        && let Some(owner) = incomplete_owner(object)
+    {
+        return ObjectKey::namespaced(object.key.kind.clone(), namespace_of(&object.key), owner);
     }
-    let mut at = Some(object);
-    for _ in 0..OWNER_DEPTH {
-        let Some(owners) = at.map(Object::owner_references) else {
-            break;
-        };
-        let Some(owner) = owners.into_iter().find(|owner| owner.controller) else {
-            break;
-        };
-        // A mirror pod is owned by its node, which is no workload.
-        let is_node = owner.kind.is("", "Node");
-        if is_node || (!key.kind.is("", "Pod") && !bears_pods(&owner.kind)) {
-            break;
-        }
-        key = ObjectKey {
-            kind: owner.kind,
-            namespace: key.namespace,
-            name: owner.name,
-        };
-        at = world.get(&key);
-    }
-    key
+    underpin_refs::workload_of(object, world)
 }
 
 /// The networks of pods: what the caller says, and what nodes say if no pod contradicts them.
@@ -332,7 +403,7 @@ fn networks(world: &World, options: &Options, found: &[Found]) -> Arc<[AddressRa
     }
     let contradicted = found
         .iter()
-        .filter(|one| one.is_pod && !one.fields.host_network)
+        .filter(|one| one.is_pod && one.fields.host_network == Tri::No)
         .flat_map(|one| &one.fields.addresses)
         .any(|address| {
             let address = AddressRange::single(*address);

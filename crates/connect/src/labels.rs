@@ -1,8 +1,13 @@
 //! Labels of which not all may be known, and what selectors make of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use underpin_model::{LabelSelector, Requirement};
+
+use crate::{gap::Gap, reason::Reason};
 
 /// An answer that may be unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +43,8 @@ pub(crate) struct Labels {
     pub(crate) possible: BTreeSet<String>,
     /// Whether there may be any further label.
     pub(crate) open: bool,
+    /// Why not all are known, where there is more to say than that.
+    pub(crate) why: Option<Arc<Reason>>,
 }
 
 /// A value at a key.
@@ -62,28 +69,64 @@ impl Labels {
     }
 }
 
-/// A selector as it was read: an unreadable one is unknown, not empty.
+/// A selector as it was read: one that is not known is unknown, not empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Selector {
-    Readable(LabelSelector),
-    Unreadable,
+pub(crate) struct Selector {
+    /// What is known that it asks for.
+    known: LabelSelector,
+    /// Why it may ask for more.
+    gap: Option<Gap>,
+}
+
+impl From<LabelSelector> for Selector {
+    fn from(known: LabelSelector) -> Self {
+        Self { known, gap: None }
+    }
 }
 
 impl Selector {
     /// The selector that selects everything.
     pub(crate) fn everything() -> Self {
-        Self::Readable(LabelSelector::default())
+        LabelSelector::default().into()
+    }
+
+    /// A selector of which nothing is known.
+    pub(crate) fn unknown(gap: Gap) -> Self {
+        Self::partial(LabelSelector::default(), gap)
+    }
+
+    /// A selector that may ask for more than is known.
+    pub(crate) fn partial(known: LabelSelector, gap: Gap) -> Self {
+        let gap = Some(gap);
+        Self { known, gap }
+    }
+
+    /// What it asks for, if all of that is known.
+    pub(crate) fn readable(&self) -> Option<&LabelSelector> {
+        self.gap.is_none().then_some(&self.known)
+    }
+
+    /// The requirements that it has for certain.
+    pub(crate) fn requirements(&self) -> &[Requirement] {
+        &self.known.0
+    }
+
+    /// Why it may ask for more than is known.
+    pub(crate) fn gap(&self) -> Option<&Gap> {
+        self.gap.as_ref()
     }
 
     pub(crate) fn matches(&self, labels: &Labels) -> Tri {
-        let Self::Readable(selector) = self else {
-            return Tri::Maybe;
-        };
-        let requirements = selector.0.iter();
-        requirements
+        let requirements = self.known.0.iter();
+        let known = requirements
             .map(|requirement| satisfied(requirement, labels))
             .min()
-            .unwrap_or(Tri::Yes)
+            .unwrap_or(Tri::Yes);
+        if self.gap.is_some() {
+            known.at_most_maybe()
+        } else {
+            known
+        }
     }
 
     /// The labels that everything selected has, as far as the selector names their values.
@@ -99,20 +142,15 @@ impl Selector {
 
     /// The requirements that ask for values: keys, with the values of which one must be there.
     pub(crate) fn values_asked(&self) -> impl Iterator<Item = (&str, &[String])> {
-        let requirements = match self {
-            Self::Readable(selector) => &selector.0[..],
-            Self::Unreadable => &[],
-        };
-        requirements
-            .iter()
-            .filter_map(|requirement| match requirement {
-                Requirement::In(key, values) => Some((key.as_str(), values.as_slice())),
-                _ => None,
-            })
+        let requirements = self.known.0.iter();
+        requirements.filter_map(|requirement| match requirement {
+            Requirement::In(key, values) => Some((key.as_str(), values.as_slice())),
+            _ => None,
+        })
     }
 }
 
-fn satisfied(requirement: &Requirement, labels: &Labels) -> Tri {
+pub(crate) fn satisfied(requirement: &Requirement, labels: &Labels) -> Tri {
     match requirement {
         Requirement::In(key, values) => match labels.get(key) {
             Value::Is(value) => values.iter().any(|asked| asked == value).into(),
@@ -143,7 +181,7 @@ mod tests {
 
     #[track_caller]
     fn check(selector: &str, expect: [Tri; 3]) {
-        let selector = Selector::Readable(LabelSelector::parse(selector).expect("a selector"));
+        let selector = Selector::from(LabelSelector::parse(selector).expect("a selector"));
         let mut labels = Labels {
             known: BTreeMap::from([("app".to_owned(), "web".to_owned())]),
             ..Labels::default()

@@ -4,7 +4,9 @@
 //! World ──▶ read ──▶ policies ─┐
 //!      ╰──▶ inventory: pods ───┴─▶ Engine ──▶ answer   one question, line by line
 //!                                       ├──▶ Matrix   everybody to everybody
-//!                                       ╰──▶ change   what two worlds allow differently
+//!                                       ├──▶ change   what two worlds allow differently
+//!                                       ├──▶ selections  what lists name, and what matches nothing
+//!                                       ╰──▶ allowances  what rules let pass, to ask elsewhere
 //! ```
 //!
 //! Answers are *allowed*, *refused*, or *unknown* with the reason. What a policy does not tell for
@@ -16,17 +18,22 @@
 //! of kinds; one evaluator (`evaluate`) serves single questions and the whole matrix.
 
 mod addresses;
+mod allowances;
 mod answer;
 mod bits;
 mod change;
+mod difference;
 mod engine;
 mod evaluate;
+mod exposure;
+mod gap;
 mod index;
 mod ingress;
 mod inventory;
 mod labels;
 mod matching;
 mod matrix;
+mod overview;
 mod party;
 mod policy;
 mod ports;
@@ -35,17 +42,23 @@ mod question;
 mod read;
 mod reason;
 mod resolve;
+mod selections;
 mod trace;
 
 pub use addresses::AddressRange;
+pub use allowances::Allowance;
 pub use answer::{Answer, Effect, Flow, Line, Trace, Verdict};
-pub use change::{Change, Changes, NeedChange, Renames, changed_needs, changes};
+pub use change::{Change, Changes, NeedChange, Renames, allowed_by, changed_needs, changes};
+pub use difference::Difference;
 pub use engine::Engine;
 pub use evaluate::Outcome;
+pub use exposure::{Exposed, Exposure, Stranger};
 pub use ingress::Entry;
 pub use matrix::{Matrix, Member};
 pub use policy::{Defect, Direction, Tier};
 pub use ports::Connections;
 pub use profile::{Options, Profile};
 pub use question::{Endpoint, Question, Target};
+pub use read::{holds_policies, takes_part};
 pub use reason::Reason;
+pub use selections::{AllowLists, Gap, Missing};

@@ -6,9 +6,9 @@ use underpin_model::wording;
 
 use crate::{
     addresses::{AddressRange, AddressSet, Coverage},
-    labels::{Selector, Tri},
+    labels::{Labels, Selector, Tri},
     party::{Node, Party, Pod, covered},
-    policy::{Namespaces, Peer, PeerTier, Policy, Tier},
+    policy::{Direction, Namespaces, Peer, PeerTier, Policy, Tier},
     profile::Profile,
     reason::Reason,
 };
@@ -29,20 +29,20 @@ impl Namespaces {
                 None => Tri::Maybe,
             },
             Self::Selected(selector) => selector.matches(&pod.namespace_labels),
+            Self::Unknown(_) => Tri::Maybe,
         }
     }
 }
 
 impl Matcher<'_> {
-    /// Whether `policy` is about `pod`.
+    /// Whether the selectors of `policy` select `pod`.
     pub(crate) fn selects(&self, policy: &Policy, pod: &Pod) -> Tri {
         let tier = match policy.tier {
             Tier::Network => PeerTier::Network,
             Tier::Admin | Tier::Baseline => PeerTier::Cluster,
         };
         let subject = &policy.subject;
-        let matched = self.selected(&subject.namespaces, &subject.pods, tier, pod);
-        policy.certainty(matched)
+        self.selected(&subject.namespaces, &subject.pods, tier, pod)
     }
 
     fn selected(&self, namespaces: &Namespaces, pods: &Selector, tier: PeerTier, pod: &Pod) -> Tri {
@@ -62,7 +62,7 @@ impl Matcher<'_> {
     pub(crate) fn matches(&self, peer: &Peer, party: &Party) -> Tri {
         let is_np_guard = self.profile == Profile::NpGuard;
         match (peer, party) {
-            (Peer::Unreadable, _) => Tri::Maybe,
+            (Peer::Unknown(_), _) => Tri::Maybe,
             (
                 Peer::Pods {
                     namespaces,
@@ -73,7 +73,14 @@ impl Matcher<'_> {
             ) => self.selected(namespaces, pods, *tier, pod),
             (Peer::Pods { .. }, Party::Range(_) | Party::Node(_) | Party::Name(_)) => Tri::No,
             (Peer::Addresses { .. }, Party::Pod(_)) if is_np_guard => Tri::No,
-            (Peer::Addresses { set, tier }, _) => addressed(set, *tier, party),
+            (Peer::Addresses { set, tier, gap }, _) => {
+                let matched = addressed(set, *tier, party);
+                if gap.is_some() {
+                    matched.at_most_maybe()
+                } else {
+                    matched
+                }
+            }
             (Peer::Nodes(_) | Peer::DomainNames(_), _) if is_np_guard => Tri::No,
             (Peer::Nodes(selector), _) => self.is_node(selector, party),
             (Peer::DomainNames(names), Party::Name(name)) => {
@@ -106,29 +113,27 @@ impl Matcher<'_> {
         }
     }
 
-    /// Why it is not known whether `policy` is about `pod`.
-    pub(crate) fn why_subject(&self, policy: &Policy, pod: &Pod) -> Reason {
-        if policy.subject.uncertain {
-            return Reason::Unreadable(policy.object.key.clone());
-        }
+    /// Why it is not known whether `policy` is about one direction of `pod`.
+    pub(crate) fn why_subject(policy: &Policy, direction: Direction, pod: &Pod) -> Reason {
         let subject = &policy.subject;
-        self.why_selected(&subject.namespaces, &subject.pods, pod)
-            .unwrap_or_else(|| Reason::Unreadable(policy.object.key.clone()))
+        if let Some(gap) = &subject.uncertain[direction as usize] {
+            return gap.reason(&policy.object.key);
+        }
+        Self::why_selected(policy, (&subject.namespaces, &subject.pods), pod)
     }
 
     /// Why it is not known whether `peer` of `policy` is `party`.
-    pub(crate) fn why_peer(&self, policy: &Policy, peer: &Peer, party: &Party) -> Reason {
-        let unreadable = || Reason::Unreadable(policy.object.key.clone());
+    pub(crate) fn why_peer(policy: &Policy, peer: &Peer, party: &Party) -> Reason {
         match (peer, party) {
-            (Peer::Unreadable, _) => unreadable(),
+            (Peer::Unknown(gap) | Peer::Addresses { gap: Some(gap), .. }, _) => {
+                gap.reason(&policy.object.key)
+            }
             (
                 Peer::Pods {
                     namespaces, pods, ..
                 },
                 Party::Pod(pod),
-            ) => self
-                .why_selected(namespaces, pods, pod)
-                .unwrap_or_else(unreadable),
+            ) => Self::why_selected(policy, (namespaces, pods), pod),
             (Peer::Addresses { tier, .. }, Party::Pod(pod)) => {
                 if pod.host_network != Tri::No {
                     Reason::HostNetwork
@@ -150,24 +155,37 @@ impl Matcher<'_> {
         }
     }
 
-    fn why_selected(&self, namespaces: &Namespaces, pods: &Selector, pod: &Pod) -> Option<Reason> {
-        let readable = |selector: &Selector| *selector != Selector::Unreadable;
+    fn why_selected(
+        policy: &Policy,
+        (namespaces, pods): (&Namespaces, &Selector),
+        pod: &Pod,
+    ) -> Reason {
+        let key = &policy.object.key;
+        let why = |labels: &Labels| labels.why.as_deref().cloned();
         if namespaces.matches(pod) == Tri::Maybe {
-            return match (namespaces, &pod.namespace) {
-                (Namespaces::Selected(selector), _) if !readable(selector) => None,
-                (_, Some(namespace)) => Some(Reason::NamespaceLabels(namespace.clone())),
-                (_, None) => Some(Reason::UnknownPods),
+            let gap = match namespaces {
+                Namespaces::Unknown(gap) => Some(gap),
+                Namespaces::Selected(selector) => selector.gap(),
+                Namespaces::Named(_) => None,
             };
+            let gap = gap.map(|gap| gap.reason(key));
+            return gap
+                .or_else(|| why(&pod.namespace_labels))
+                .unwrap_or_else(|| match &pod.namespace {
+                    Some(namespace) => Reason::NamespaceLabels(namespace.clone()),
+                    None => Reason::UnknownPods,
+                });
         }
         if pods.matches(&pod.labels) == Tri::Maybe {
-            return match &pod.namespace {
-                _ if !readable(pods) => None,
-                Some(_) => Some(Reason::PodLabels),
-                None => Some(Reason::UnknownPods),
-            };
+            let gap = pods.gap().map(|gap| gap.reason(key));
+            return gap
+                .or_else(|| why(&pod.labels))
+                .unwrap_or(match &pod.namespace {
+                    Some(_) => Reason::PodLabels,
+                    None => Reason::UnknownPods,
+                });
         }
-        (pod.host_network != Tri::No && self.profile == Profile::Documented)
-            .then_some(Reason::HostNetwork)
+        Reason::HostNetwork
     }
 }
 

@@ -181,12 +181,13 @@ impl Matrix<'_> {
         }
     }
 
-    pub(crate) fn outcome(&self, id: u32) -> &Outcome {
+    /// An outcome by the number that [`Matrix::row`] gives it.
+    pub fn outcome(&self, id: u32) -> &Outcome {
         &self.outcomes.list[id as usize]
     }
 
-    /// The outcomes of [`Matrix::to`] by number; 0 where nothing is allowed.
-    pub(crate) fn row(&mut self, member: usize) -> Vec<u32> {
+    /// The outcomes of [`Matrix::to`] by number: equal outcomes have one; 0 where nothing is allowed.
+    pub fn row(&mut self, member: usize) -> Vec<u32> {
         let mut all: Option<Vec<u32>> = None;
         for column in self.columns[member].clone() {
             let row = self.row_of(column);
@@ -321,10 +322,11 @@ impl Matrix<'_> {
         };
         match namespaces {
             Namespaces::Named(name) => {
-                let index = self.by_namespace.get(name.as_str());
-                index.map(among).unwrap_or_default()
+                // Those of which the namespace is not known are under no name.
+                let indices = [name.as_str(), ""].map(|name| self.by_namespace.get(name));
+                indices.into_iter().flatten().flat_map(among).collect()
             }
-            Namespaces::Selected(_) => {
+            Namespaces::Selected(_) | Namespaces::Unknown(_) => {
                 let mut found = Vec::new();
                 for index in self.by_namespace.values() {
                     let member = index.any().map(|id| self.engine.pod(id));
@@ -387,7 +389,11 @@ fn rules<'e>(
         .flatten()
 }
 
-fn peers(engine: &Engine, applicable: &Applicable, direction: Direction) -> BTreeSet<PeerId> {
+pub(crate) fn peers(
+    engine: &Engine,
+    applicable: &Applicable,
+    direction: Direction,
+) -> BTreeSet<PeerId> {
     let rules = rules(engine, applicable, direction);
     let peers = rules.filter_map(|rule| rule.peers.as_deref());
     peers.flatten().copied().collect()

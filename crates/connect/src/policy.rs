@@ -6,6 +6,7 @@ use underpin_model::{Evidence, FieldPath, Object, Protocol};
 
 use crate::{
     addresses::AddressSet,
+    gap::Gap,
     labels::{Selector, Tri},
     ports::Connections,
 };
@@ -65,8 +66,8 @@ pub(crate) struct Policy {
 pub(crate) struct Subject {
     pub(crate) namespaces: Namespaces,
     pub(crate) pods: Selector,
-    /// Whether it could not be read that the policy is about these pods.
-    pub(crate) uncertain: bool,
+    /// Why it is not known, per direction, whether the policy is about these pods.
+    pub(crate) uncertain: [Option<Gap>; 2],
 }
 
 /// Namespaces by name or by selector.
@@ -74,6 +75,8 @@ pub(crate) struct Subject {
 pub(crate) enum Namespaces {
     Named(String),
     Selected(Selector),
+    /// One namespace, of which it is not known which.
+    Unknown(Gap),
 }
 
 /// One rule.
@@ -105,10 +108,12 @@ pub(crate) enum Peer {
     Addresses {
         set: AddressSet,
         tier: PeerTier,
+        /// Why fewer may be meant.
+        gap: Option<Gap>,
     },
     Nodes(Selector),
     DomainNames(Vec<String>),
-    Unreadable,
+    Unknown(Gap),
 }
 
 /// NetworkPolicy and the cluster-wide policies differ in what they make of pods of the host
@@ -153,7 +158,8 @@ pub(crate) enum PortEntry {
     Numbers(Connections),
     /// A port that the destination's containers name; without a protocol, of any.
     Named(Option<Protocol>, String),
-    Unreadable,
+    /// Some of these.
+    Unknown(Gap, Connections),
 }
 
 /// The ports that a pod's containers name.
@@ -198,11 +204,16 @@ impl Rule {
 }
 
 impl PortEntry {
+    /// An entry of which nothing is known.
+    pub(crate) fn unknown(gap: Gap) -> Self {
+        Self::Unknown(gap, Connections::all())
+    }
+
     /// The ports of one entry at a destination: certainly, and at most.
     pub(crate) fn reach(&self, named: Option<&NamedPorts>) -> (Connections, Connections) {
         match self {
             Self::Numbers(numbers) => (numbers.clone(), numbers.clone()),
-            Self::Unreadable => (Connections::default(), Connections::all()),
+            Self::Unknown(_, possible) => (Connections::default(), possible.clone()),
             Self::Named(protocol, name) => {
                 let mut certain = Connections::default();
                 let Some(named) = named else {
@@ -231,9 +242,10 @@ impl Policy {
         }
     }
 
-    /// How certain it is that the policy is about pods that its selectors match this well.
-    pub(crate) fn certainty(&self, matched: Tri) -> Tri {
-        if self.subject.uncertain {
+    /// How certain it is that the policy is about one direction of pods that its selectors match
+    /// this well.
+    pub(crate) fn certainty(&self, direction: Direction, matched: Tri) -> Tri {
+        if self.subject.uncertain[direction as usize].is_some() {
             matched.at_most_maybe()
         } else {
             matched
@@ -284,10 +296,11 @@ mod tests {
     fn equal_peers_are_one() {
         let mut peers = Peers::default();
         let nodes = || Peer::Nodes(Selector::everything());
-        let (first, second) = (peers.intern(nodes()), peers.intern(Peer::Unreadable));
+        let unknown = || Peer::Unknown(Gap::Unreadable);
+        let (first, second) = (peers.intern(nodes()), peers.intern(unknown()));
         assert_ne!(first, second);
         assert_eq!(peers.intern(nodes()), first);
-        assert_eq!(peers.get(second), &Peer::Unreadable);
+        assert_eq!(peers.get(second), &unknown());
         assert_eq!(peers.iter().count(), 2);
     }
 }

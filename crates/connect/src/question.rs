@@ -22,9 +22,12 @@ pub enum Endpoint {
     Host(String),
     /// A node, such as its kubelet that probes.
     Node(String),
-    /// Whatever serves Ingresses. As a source it may send everything: which pods it is, and so
+    /// Whatever serves Ingresses or Gateways. As a source it may send everything: which pods it is, and so
     /// which policies limit what it sends, is not known.
     IngressController,
+    /// The API server, which calls webhooks and aggregated APIs. From where it does, a node or
+    /// outside of the cluster, is not known.
+    ApiServer,
 }
 
 impl fmt::Display for Endpoint {
@@ -44,6 +47,7 @@ impl fmt::Display for Endpoint {
             Self::Host(name) => f.write_str(name),
             Self::Node(name) => write!(f, "node/{name}"),
             Self::IngressController => f.write_str("the ingress controller"),
+            Self::ApiServer => f.write_str("the API server"),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Why an answer is not known.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use underpin_model::ObjectKey;
+use underpin_model::{FieldPath, ObjectKey, UnknownPart};
 
 /// Why it cannot be told whether a connection is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// A pod of the host network is at one end: plugins may treat it as a pod or as its node.
     HostNetwork,
@@ -31,6 +31,20 @@ pub enum Reason {
     NamedPort(String),
     /// A policy, or a part of it, cannot be understood.
     Unreadable(ObjectKey),
+    /// A part of an object is found out later, such as when Terraform runs.
+    UnknownPart {
+        /// The policy, pod or other object.
+        object: ObjectKey,
+        /// Which part, and why.
+        part: Arc<UnknownPart>,
+    },
+    /// Whether an object will exist is found out later.
+    MayNotExist {
+        /// The object.
+        object: ObjectKey,
+        /// Why.
+        why: String,
+    },
     /// Policies could not be read.
     Unread(String),
     /// Nothing of a namespace is known, and so no policies in it.
@@ -39,8 +53,15 @@ pub enum Reason {
     SamePriority,
     /// Nothing in the world is what the connection goes to.
     NoBackend(String),
+    /// Whether the pod sees the client's address or another is not known: that of a node, or of a
+    /// load balancer.
+    SourceAddress(String),
     /// Some of those that answer may be reached, and some may not.
     BackendsDiffer,
+    /// Some of the ports that may be meant may be reached, and some may not.
+    PortsDiffer(String),
+    /// Some of the workloads that may be meant may connect, and some may not.
+    ConsumersDiffer(String),
 }
 
 impl fmt::Display for Reason {
@@ -70,6 +91,15 @@ impl fmt::Display for Reason {
                 write!(f, "whether a container names a port {name} is not known")
             }
             Self::Unreadable(policy) => write!(f, "{policy} cannot be understood"),
+            Self::UnknownPart { object, part } if part.path == FieldPath::root() => {
+                write!(f, "{object} is not known: {}", part.reason)
+            }
+            Self::UnknownPart { object, part } => {
+                write!(f, "{} of {object} is not known: {}", part.path, part.reason)
+            }
+            Self::MayNotExist { object, why } => {
+                write!(f, "whether {object} will exist is not known: {why}")
+            }
             Self::Unread(what) => write!(f, "could not be read: {what}"),
             Self::UndeclaredNamespace(namespace) => {
                 write!(f, "nothing of namespace {namespace} is known, and so no policies in it")
@@ -78,8 +108,18 @@ impl fmt::Display for Reason {
                 f.write_str("policies of the same priority disagree, and any of them may count")
             }
             Self::NoBackend(what) => f.write_str(what),
+            Self::SourceAddress(service) => write!(
+                f,
+                "{service} may be reached with the address of a node or of a load balancer in place of the client's"
+            ),
             Self::BackendsDiffer => {
                 f.write_str("some of the pods that answer may be reached, and some may not")
+            }
+            Self::PortsDiffer(what) => {
+                write!(f, "which port is meant is not known, and not all are alike: {what}")
+            }
+            Self::ConsumersDiffer(what) => {
+                write!(f, "which workload connects is not known, and not all may alike: {what}")
             }
         }
     }

@@ -12,9 +12,11 @@ use crate::{
     party::{Node, Party, Pod},
     policy::Direction,
     ports::Connections,
+    profile::Profile,
     question::{Endpoint, Question, Target},
-    read::{ServiceFields, ServicePort, SliceFields, TargetPort},
+    read::{Published, ServiceFields, ServicePort, SliceFields, TargetPort},
     reason::Reason,
+    trace,
 };
 
 /// How many Services may stand for one another by name.
@@ -40,26 +42,166 @@ type Backend = (End, Result<u16, Reason>);
 impl Engine {
     /// Whether a new connection is allowed, with what every policy says of it.
     pub fn answer(&self, question: &Question) -> Answer {
-        let from = self.ends(&question.from);
         let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
-        let (from, to) = match (from, to) {
-            (Ok(from), Ok(to)) => (from, to),
-            (Err(reason), _) | (_, Err(reason)) => {
-                return Answer {
-                    verdict: Verdict::Unknown,
-                    reasons: vec![reason],
-                    flows: Vec::new(),
-                };
+        self.answer_to(&question.from, &question.to, to, question.protocol)
+    }
+
+    /// As [`Self::answer`], with one connection of each verdict that there is instead of one per pair
+    /// of pods: enough to bear it out, and cheap where there are many.
+    pub fn brief_answer(&self, question: &Question) -> Answer {
+        let to = self.backends(&question.to, question.protocol, &question.port, ALIAS_DEPTH);
+        self.brief_answer_to(&question.from, &question.to, to, question.protocol)
+    }
+
+    /// Whether a new connection is allowed on every port of a protocol, or on none: for what has
+    /// ports that nothing tells. With one connection of each verdict that there is.
+    pub fn answer_on_any_port(&self, from: &Endpoint, to: &Target, protocol: Protocol) -> Answer {
+        let unknown = || Reason::NoBackend(format!("which port of {to} is meant is not known"));
+        let ends = match to {
+            Target::Endpoint(endpoint) => self.ends(endpoint),
+            Target::Service { namespace, name } => {
+                self.behind_on_any_port(&(namespace.clone(), name.clone()), ALIAS_DEPTH)
             }
+        };
+        let ends = ends.map(|ends| {
+            let ends = ends.into_iter();
+            ends.map(|end| (end, Err(unknown()))).collect()
+        });
+        self.brief_answer_to(from, to, ends, protocol)
+    }
+
+    fn brief_answer_to(
+        &self,
+        from: &Endpoint,
+        target: &Target,
+        backends: Result<Vec<Backend>, Reason>,
+        protocol: Protocol,
+    ) -> Answer {
+        let (from, to) = match (self.ends(from), backends) {
+            (Ok(from), Ok(to)) => (from, to),
+            (Err(reason), _) | (_, Err(reason)) => return unknown_because(reason),
+        };
+        let mut seen: Vec<Verdict> = Vec::new();
+        let mut flows = Vec::new();
+        for source in &from {
+            let seen_as = self.rewrites_source(source, target);
+            for (destination, port) in &to {
+                let number = port.as_ref().ok().copied();
+                let mut verdict = self.verdict(source, destination, protocol, number);
+                if let Some((_, other)) = &seen_as
+                    && self.verdict(other, destination, protocol, number) != verdict
+                {
+                    verdict = Verdict::Unknown;
+                }
+                if !seen.contains(&verdict) {
+                    seen.push(verdict);
+                    flows.push(self.flow_to(target, source, destination, protocol, port));
+                }
+            }
+        }
+        sum_up(flows)
+    }
+
+    /// What both directions of one connection come to.
+    fn verdict(&self, from: &End, to: &End, protocol: Protocol, port: Option<u16>) -> Verdict {
+        if is_itself(from, to) {
+            return Verdict::Allowed;
+        }
+        let scope = || match port {
+            Some(port) => Connections::port(protocol, port),
+            None => Connections::of(protocol),
+        };
+        let direction = |end: &End, direction, other: &End| match &end.party {
+            Party::Pod(pod) if !end.is_free || direction == Direction::Ingress => {
+                let applicable = self.policies_about(end.id, pod, direction);
+                let about = (&**pod, &*applicable);
+                let outcome = self.judge(about, direction, &other.party, scope(), &mut |_| {});
+                trace::verdict(&outcome, &scope())
+            }
+            _ => Verdict::Allowed,
+        };
+        match direction(to, Direction::Ingress, from) {
+            Verdict::Refused => Verdict::Refused,
+            ingress => both(ingress, direction(from, Direction::Egress, to)),
+        }
+    }
+
+    /// The protocols and ports that a Service of the world declares; none where clients choose
+    /// them, or where it is not known.
+    pub fn service_ports(&self, namespace: &str, name: &str) -> Vec<(Protocol, u16)> {
+        let id = (namespace.to_owned(), name.to_owned());
+        let service = self.inventory.services.get(&id);
+        let ports = service.map_or(&[][..], |service| &service.ports);
+        let mut ports: Vec<(Protocol, u16)> = ports
+            .iter()
+            .map(|port| (port.protocol, port.port))
+            .collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    fn answer_to(
+        &self,
+        from: &Endpoint,
+        target: &Target,
+        backends: Result<Vec<Backend>, Reason>,
+        protocol: Protocol,
+    ) -> Answer {
+        let (from, to) = match (self.ends(from), backends) {
+            (Ok(from), Ok(to)) => (from, to),
+            (Err(reason), _) | (_, Err(reason)) => return unknown_because(reason),
         };
         let mut flows = Vec::new();
         for source in &from {
             for (destination, port) in &to {
-                let port = port.clone();
-                flows.push(self.flow(source, destination, question.protocol, port));
+                flows.push(self.flow_to(target, source, destination, protocol, port));
             }
         }
         sum_up(flows)
+    }
+
+    /// One connection by way of what it goes to.
+    fn flow_to(
+        &self,
+        target: &Target,
+        from: &End,
+        to: &End,
+        protocol: Protocol,
+        port: &Result<u16, Reason>,
+    ) -> Flow {
+        let mut flow = self.flow(from, to, protocol, port.clone());
+        if let Some((reason, other)) = self.rewrites_source(from, target) {
+            let seen = self.flow(&other, to, protocol, port.clone());
+            if seen.verdict != flow.verdict {
+                flow.verdict = Verdict::Unknown;
+                flow.ingress.reasons.push(reason);
+            }
+        }
+        flow
+    }
+
+    /// Who else a Service's pods may see in place of a client from outside, and why: nodes and load
+    /// balancers that forward a connection may put their own address there.
+    fn rewrites_source(&self, source: &End, to: &Target) -> Option<(Reason, End)> {
+        let (Party::Range(_) | Party::Name(_), Target::Service { namespace, name }) =
+            (&source.party, to)
+        else {
+            return None;
+        };
+        let id = (namespace.clone(), name.clone());
+        let published = self.inventory.services.get(&id)?.published;
+        let party = match published.filter(|_| self.profile == Profile::Documented)? {
+            Published::ItsNode => return None,
+            // Of no name that a node has.
+            Published::AnyNode => Party::Node(self.node("")),
+            Published::Balancer => Party::Name(String::new()),
+        };
+        let why = Reason::SourceAddress(format!("service/{namespace}/{name}"));
+        let end = End {
+            party,
+            ..source.clone()
+        };
+        Some((why, end))
     }
 
     /// What is allowed between two ends, over all ports.
@@ -99,8 +241,22 @@ impl Engine {
     }
 
     fn flow(&self, from: &End, to: &End, protocol: Protocol, asked: Result<u16, Reason>) -> Flow {
+        let mut flow = self.traced_flow(from, to, protocol, asked.as_ref().ok().copied());
+        if let (Verdict::Unknown, Err(reason)) = (flow.verdict, asked) {
+            flow.ingress.reasons.push(reason);
+        }
+        flow
+    }
+
+    /// One connection; without a port, all of the protocol.
+    pub(crate) fn traced_flow(
+        &self,
+        from: &End,
+        to: &End,
+        protocol: Protocol,
+        port: Option<u16>,
+    ) -> Flow {
         let is_itself = is_itself(from, to);
-        let port = asked.as_ref().ok().copied();
         let traced = |end: &End, direction, other: &End| {
             let unlimited = Trace {
                 direction,
@@ -115,7 +271,7 @@ impl Engine {
                 return unlimited;
             }
             let applicable = self.policies_about(end.id, pod, direction);
-            self.trace(&crate::trace::Traced {
+            self.trace(&trace::Traced {
                 pod,
                 applicable: &applicable,
                 direction,
@@ -125,15 +281,8 @@ impl Engine {
             })
         };
         let egress = traced(from, Direction::Egress, to);
-        let mut ingress = traced(to, Direction::Ingress, from);
-        let verdict = match (egress.verdict, ingress.verdict) {
-            (Verdict::Refused, _) | (_, Verdict::Refused) => Verdict::Refused,
-            (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
-            (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
-        };
-        if let (Verdict::Unknown, Err(reason)) = (verdict, asked) {
-            ingress.reasons.push(reason);
-        }
+        let ingress = traced(to, Direction::Ingress, from);
+        let verdict = both(egress.verdict, ingress.verdict);
         Flow {
             from: from.name.clone(),
             to: to.name.clone(),
@@ -159,7 +308,7 @@ impl Engine {
     }
 
     /// The pods or addresses that an endpoint is.
-    fn ends(&self, endpoint: &Endpoint) -> Result<Vec<End>, Reason> {
+    pub(crate) fn ends(&self, endpoint: &Endpoint) -> Result<Vec<End>, Reason> {
         let name = endpoint.to_string();
         let end = |party| {
             vec![End {
@@ -190,8 +339,8 @@ impl Engine {
             },
             Endpoint::Host(host) => end(Party::Name(host.clone())),
             Endpoint::Node(node) => end(Party::Node(self.node(node))),
-            Endpoint::IngressController => {
-                let pod = self.inventory.ingress_controller();
+            Endpoint::IngressController | Endpoint::ApiServer => {
+                let pod = self.inventory.anybody();
                 let mut ends = end(Party::Pod(Arc::new(pod)));
                 ends[0].is_free = true;
                 ends
@@ -293,18 +442,8 @@ impl Engine {
         port: &PortRef,
         depth: usize,
     ) -> Result<Vec<Backend>, Reason> {
-        let depth = depth.checked_sub(1).ok_or_else(|| {
-            Reason::NoBackend(format!("{host} stands for too many Services in a row"))
-        })?;
-        let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
-        let target = match labels[..] {
-            [name, namespace, "svc", ..] => Target::Service {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            },
-            _ => Target::Endpoint(outside(host)),
-        };
-        self.backends(&target, protocol, port, depth)
+        let depth = depth.checked_sub(1).ok_or_else(|| too_many_aliases(host))?;
+        self.backends(&alias_target(host), protocol, port, depth)
     }
 
     fn behind(
@@ -331,24 +470,14 @@ impl Engine {
                 return Err(Reason::NoBackend(what));
             }
         };
-        let mut found = Vec::new();
-        if let Some(selector) = &service.selector {
-            let own = self.inventory.of_namespace(namespace);
-            let matched: Vec<(Tri, &ObjectKey, u32)> = own
-                .map(|(key, id)| (selector.matches(&self.pod(id).labels), key, id))
-                .filter(|(matches, ..)| *matches != Tri::No)
-                .collect();
-            // Labels that controllers add are not known: those count if nobody else does.
-            let best = matched.iter().map(|(matches, ..)| *matches).max();
-            for (_, key, id) in matched
-                .iter()
-                .filter(|(matches, ..)| Some(*matches) == best)
-            {
-                let end = self.end_of(key, *id);
+        let selected = service.selector.iter();
+        let mut found: Vec<Backend> = selected
+            .flat_map(|selector| self.selected(namespace, selector))
+            .map(|end| {
                 let number = port.on(&end.party);
-                found.push((end, number));
-            }
-        }
+                (end, number)
+            })
+            .collect();
         if found.is_empty() {
             let slices = self.inventory.slices(namespace, name);
             found = slices
@@ -371,6 +500,67 @@ impl Engine {
         }
     }
 
+    /// The pods of a namespace that a Service's selector selects.
+    fn selected(&self, namespace: &str, selector: &Selector) -> Vec<End> {
+        let own = self.inventory.candidates(namespace, selector);
+        let matched: Vec<(Tri, &ObjectKey, u32)> = own
+            .map(|(key, id)| {
+                let matches = selector.matches(&self.pod(id).labels);
+                match key.namespace {
+                    Some(_) => (matches, key, id),
+                    // It may lie in another namespace.
+                    None => (matches.at_most_maybe(), key, id),
+                }
+            })
+            .filter(|(matches, ..)| *matches != Tri::No)
+            .collect();
+        // Labels that controllers add are not known: those count if nobody else does.
+        let best = matched.iter().map(|(matches, ..)| *matches).max();
+        matched
+            .iter()
+            .filter(|(matches, ..)| Some(*matches) == best)
+            .map(|(_, key, id)| self.end_of(key, *id))
+            .collect()
+    }
+
+    /// The pods and addresses behind a Service, whatever its ports.
+    fn behind_on_any_port(&self, id: &(String, String), depth: usize) -> Result<Vec<End>, Reason> {
+        let (namespace, name) = id;
+        let nobody = || {
+            Reason::NoBackend(format!(
+                "nothing is known behind service/{namespace}/{name}"
+            ))
+        };
+        let Some(service) = self.inventory.services.get(id) else {
+            return Ok(vec![self.unseen_behind(id, None, nobody()).0]);
+        };
+        if let Some(host) = &service.external_name {
+            let depth = depth.checked_sub(1).ok_or_else(|| too_many_aliases(host))?;
+            return match alias_target(host) {
+                Target::Endpoint(endpoint) => self.ends(&endpoint),
+                Target::Service { namespace, name } => {
+                    self.behind_on_any_port(&(namespace, name), depth)
+                }
+            };
+        }
+        let selected = service.selector.iter();
+        let mut found: Vec<End> = selected
+            .flat_map(|selector| self.selected(namespace, selector))
+            .collect();
+        if found.is_empty() {
+            let slices = self.inventory.slices(namespace, name).iter();
+            let addresses = slices.flat_map(|slice| &slice.addresses);
+            found = addresses
+                .flat_map(|address| self.ends(&outside(address)).unwrap_or_default())
+                .collect();
+        }
+        match &service.selector {
+            _ if !found.is_empty() => Ok(found),
+            Some(selector) => Ok(vec![self.unseen_behind(id, Some(selector), nobody()).0]),
+            None => Err(nobody()),
+        }
+    }
+
     fn of_slice(&self, slice: &SliceFields, port: &Port<'_>, protocol: Protocol) -> Vec<Backend> {
         let numbers: Vec<u16> = match port {
             Port::OfPods(number) => vec![*number],
@@ -389,6 +579,22 @@ impl Engine {
             }
         }
         found
+    }
+}
+
+fn too_many_aliases(host: &str) -> Reason {
+    Reason::NoBackend(format!("{host} stands for too many Services in a row"))
+}
+
+/// What the name that an ExternalName stands for is.
+fn alias_target(host: &str) -> Target {
+    let labels: Vec<&str> = host.trim_end_matches('.').split('.').collect();
+    match labels[..] {
+        [name, namespace, "svc", ..] => Target::Service {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        },
+        _ => Target::Endpoint(outside(host)),
     }
 }
 
@@ -432,6 +638,23 @@ fn named_port(party: &Party, protocol: Protocol, name: &str) -> Result<u16, Reas
 /// Whether two ends are one pod. Pods of one workload are several.
 fn is_itself(from: &End, to: &End) -> bool {
     from.single.is_some() && from.single == to.single
+}
+
+/// What the verdicts of both directions come to.
+fn both(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (Verdict::Refused, _) | (_, Verdict::Refused) => Verdict::Refused,
+        (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
+        (Verdict::Allowed, Verdict::Allowed) => Verdict::Allowed,
+    }
+}
+
+fn unknown_because(reason: Reason) -> Answer {
+    Answer {
+        verdict: Verdict::Unknown,
+        reasons: vec![reason],
+        flows: Vec::new(),
+    }
 }
 
 fn sum_up(flows: Vec<Flow>) -> Answer {

@@ -4,9 +4,11 @@ use underpin_model::{FieldPath, Protocol};
 
 use crate::{
     answer::{Effect, Line, Trace, Verdict},
+    difference::{Difference, peer_difference, port_difference},
     engine::Engine,
     evaluate::{Applicable, Event, Outcome},
     labels::Tri,
+    matching::Matcher,
     party::{Party, Pod},
     policy::{Action, Direction, NamedPorts, Policy, PortEntry, Rule},
     ports::Connections,
@@ -68,7 +70,7 @@ impl Traced<'_> {
 }
 
 /// The verdict on a question about ports that must all fare alike.
-fn verdict(outcome: &Outcome, scope: &Connections) -> Verdict {
+pub(crate) fn verdict(outcome: &Outcome, scope: &Connections) -> Verdict {
     if outcome.allowed == *scope {
         Verdict::Allowed
     } else if outcome.allowed.is_empty() && outcome.unknown.is_empty() {
@@ -111,7 +113,7 @@ impl Recorder<'_> {
         let effect = if certainty == Tri::Yes {
             Effect::Selects
         } else {
-            let reason = self.engine.matcher().why_subject(policy, self.traced.pod);
+            let reason = Matcher::why_subject(policy, self.traced.direction, self.traced.pod);
             self.reasons.push(reason);
             Effect::MaySelect
         };
@@ -134,10 +136,15 @@ impl Recorder<'_> {
         let path = Policy::rule_path(direction, rule.index);
         let at = |peer, port| (Some(rule.index), peer, port);
         if peer == Tri::No {
-            return self.line(policy, Effect::PeerDiffers, path, at(None, None));
+            self.line(policy, Effect::PeerDiffers, path, at(None, None));
+            let peers = &self.engine.peers;
+            let differs = peer_difference(peers, policy, rule, direction, self.traced.other);
+            return self.differs(differs);
         }
         if possible.is_empty() {
-            return self.line(policy, Effect::PortDiffers, path, at(matched, None));
+            self.line(policy, Effect::PortDiffers, path, at(matched, None));
+            let about = rule.reach(self.named_ports()).certain;
+            return self.differs(Some(port_difference(policy, rule, direction, &about)));
         }
         let is_certain = peer == Tri::Yes && !certain.is_empty();
         if peer == Tri::Maybe {
@@ -167,9 +174,8 @@ impl Recorder<'_> {
         let peers = rule.peers.as_deref().unwrap_or_default();
         if let Some(id) = matched.and_then(|at| peers.get(at)) {
             let peer = self.engine.peers.get(*id);
-            let matcher = self.engine.matcher();
             self.reasons
-                .push(matcher.why_peer(policy, peer, self.traced.other));
+                .push(Matcher::why_peer(policy, peer, self.traced.other));
         }
     }
 
@@ -177,18 +183,30 @@ impl Recorder<'_> {
         let entries = rule.ports.iter().flatten();
         self.reasons.extend(entries.filter_map(|entry| match entry {
             PortEntry::Named(_, name) => Some(Reason::NamedPort(name.clone())),
-            PortEntry::Unreadable => Some(Reason::Unreadable(policy.object.key.clone())),
+            PortEntry::Unknown(gap, _) => Some(gap.reason(&policy.object.key)),
             PortEntry::Numbers(_) => None,
         }));
     }
 
-    /// The first of the rule's ports that the connection's may be.
-    fn port_index(&self, rule: &Rule) -> Option<usize> {
-        let named: Option<&NamedPorts> = match (self.traced.direction, self.traced.other) {
+    /// The ports that the destination names.
+    fn named_ports(&self) -> Option<&NamedPorts> {
+        match (self.traced.direction, self.traced.other) {
             (Direction::Ingress, _) => Some(&self.traced.pod.ports),
             (Direction::Egress, Party::Pod(pod)) => Some(&pod.ports),
             (Direction::Egress, _) => None,
-        };
+        }
+    }
+
+    /// Tells of the last line what its rule is about instead.
+    fn differs(&mut self, difference: Option<Difference>) {
+        if let Some(line) = self.lines.last_mut() {
+            line.difference = difference;
+        }
+    }
+
+    /// The first of the rule's ports that the connection's may be.
+    fn port_index(&self, rule: &Rule) -> Option<usize> {
+        let named = self.named_ports();
         rule.ports.as_ref()?.iter().position(|entry| {
             let (_, possible) = entry.reach(named);
             !possible.and(&self.traced.scope()).is_empty()
@@ -205,7 +223,8 @@ impl Recorder<'_> {
         let name = rule
             .and_then(|at| {
                 let rules = policy.rules(self.traced.direction)?;
-                rules.get(at)?.name.as_deref()
+                let rule = rules.iter().find(|rule| rule.index == at)?;
+                rule.name.as_deref()
             })
             .map(|name| format!("rule {name} "))
             .unwrap_or_default();
@@ -227,6 +246,7 @@ impl Recorder<'_> {
             rule,
             peer,
             port,
+            difference: None,
         });
     }
 }

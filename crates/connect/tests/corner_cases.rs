@@ -5,16 +5,27 @@
 //! ```text
 //! #base NAME                      objects of cases/base/NAME.yaml come first
 //! #? FROM -> TO PROTOCOL PORT: VERDICT [text that a reason or line must hold]
+//! #unknown OBJECT PATH: REASON    nobody knows yet what is at the path; `-` for whether it exists
+//! #entry OBJECT PATH: QUESTION    what an Ingress or route stands for; all must be told
 //! #defect TEXT                    a defect whose evidence holds the text; all must be told
 //! ```
 
-#![allow(clippy::expect_used, reason = "tests: what is wrong here fails them")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests: what is wrong here fails them"
+)]
 
 mod support;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use underpin_connect::{Answer, Engine, Profile, Verdict};
+use underpin_model::{FieldPath, UnknownPart, UnknownParts, World};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
@@ -30,7 +41,43 @@ fn load(name: &str, profile: Profile) -> (String, Engine) {
         base.objects()
             .for_each(|object| world.insert(object.clone()));
     }
+    insert_unknown(&text, &mut world);
     (text, support::engine(&world, profile))
+}
+
+/// Makes the parts unknown that the head of a case names.
+fn insert_unknown(text: &str, world: &mut World) {
+    let mut unknown: BTreeMap<String, (Vec<UnknownPart>, Option<String>)> = BTreeMap::new();
+    for line in text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#unknown "))
+    {
+        let (what, reason) = line.split_once(": ").expect("OBJECT PATH: REASON");
+        let (object, path) = what.split_once(' ').expect("OBJECT PATH");
+        let (parts, existence) = unknown.entry(object.to_owned()).or_default();
+        match path {
+            "-" => *existence = Some(reason.to_owned()),
+            path => parts.push(UnknownPart {
+                path: FieldPath::new(path),
+                reason: reason.to_owned(),
+            }),
+        }
+    }
+    for (key, (parts, existence)) in unknown {
+        let object = world.objects().find(|object| object.key.to_string() == key);
+        let mut object = object
+            .unwrap_or_else(|| panic!("{key} is not there"))
+            .clone();
+        if parts
+            .iter()
+            .any(|part| part.path.as_str() == "metadata.name")
+        {
+            let mut value = (*object.value).clone();
+            value["metadata"]["name"] = serde_json::Value::Null;
+            object.value = value.into();
+        }
+        world.insert(object.with_unknown(UnknownParts::new(parts, existence)));
+    }
 }
 
 /// Everything that an answer says, a line each.
@@ -76,6 +123,17 @@ fn check_as(name: &str, profile: Profile, prefix: &str) {
     }
     assert!(asked > 0, "{name} asks nothing");
     if profile == Profile::Documented {
+        let entries: BTreeSet<String> = engine
+            .ingress_entries()
+            .iter()
+            .map(|entry| {
+                let evidence = &entry.evidence;
+                format!("{} {}: {}", evidence.object, evidence.path, entry.question)
+            })
+            .collect();
+        let expected = text.lines().filter_map(|line| line.strip_prefix("#entry "));
+        let expected: BTreeSet<String> = expected.map(str::to_owned).collect();
+        assert_eq!(entries, expected, "{name}");
         let expected: BTreeSet<&str> = text
             .lines()
             .filter_map(|line| line.strip_prefix("#defect "))
@@ -125,6 +183,9 @@ cases! {
     services
     services_without_pods
     ingress_sources
+    published_services
+    dns
+    jobs_and_hooks
     undeclared_namespaces
     labels_of_controllers
     admin_tiers
@@ -132,6 +193,9 @@ cases! {
     cluster_policies
     same_priority
     malformed
+    unknown_policies
+    unknown_pods
+    unknown_namespaces
 }
 
 #[test]

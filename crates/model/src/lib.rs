@@ -75,6 +75,12 @@ pub mod names {
     /// On a Service with an entry for the edge: `follow` to have upstreams that name the Service in
     /// another namespace sent to where it lives.
     pub const ROUTE_UPSTREAMS_ANNOTATION: &str = "underpin.dev/route-upstreams";
+    /// On a workload, its pods or their Service: what they connect to that nothing else tells, as
+    /// `namespace/service:port`, between commas or on lines of their own.
+    pub const NEEDS_ANNOTATION: &str = "underpin.dev/needs";
+    /// On a workload, its pods or their Service: what looks like a need of theirs and is none, as
+    /// `namespace/service` or a host name, then ` -- ` and the reason.
+    pub const NO_NEEDS_ANNOTATION: &str = "underpin.dev/no-needs";
     /// Label on everything that stores a claim; the value is the claim's name.
     pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
     /// Label on what stores the content of a revision; the value is the claim's name. No part of a

@@ -28,6 +28,13 @@ pub struct Need {
 pub enum Consumer {
     /// The pods of a workload, or one pod. It need not be in the world.
     Workload(ObjectKey),
+    /// A workload or pod of which the kind is not known, as people and flows name it.
+    Named {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
     /// Pods of a namespace, of which nothing more is known.
     Namespace(String),
     /// Whatever serves Ingresses and routes from outside.
@@ -82,6 +89,7 @@ impl fmt::Display for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Workload(key) => write!(f, "{key}"),
+            Self::Named { namespace, name } => write!(f, "{namespace}/{name}"),
             Self::Namespace(name) => write!(f, "namespace/{name}"),
             Self::IngressController => f.write_str("the ingress controller"),
             Self::ApiServer => f.write_str("the API server"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::FieldPath;
 
 /// A part of an object that is not known.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnknownPart {
     /// Where it is; the root for the whole object. A map of which some fields are known is meant
     /// when there may be further ones.

@@ -1,12 +1,19 @@
 //! What the rules look at: the case, the world after, and references from both ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use underpin_model::{Claim, ClaimId, Evidence, FieldPath, ObjectKey, Step, World};
-use underpin_refs::ReferenceIndex;
+use underpin_connect::{Gap, Renames, holds_policies, takes_part};
+use underpin_model::{
+    Action, Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Step, World, builtin_kind,
+};
+use underpin_refs::{NeedOptions, ReferenceIndex};
 
 use crate::{
-    Acceptances, Case, Environment, Ownership, Plan, Recorded, Simulation, simulate::simulate,
+    Acceptances, Case, Environment, NeedFate, Network, Ownership, Plan, Recorded, Simulation,
+    need_fate::ALLOWED_BEFORE, need_fates, simulate::simulate,
 };
 
 /// What rules look at. Rules are pure functions over this.
@@ -35,6 +42,16 @@ pub struct Context<'a> {
     pub steps: BTreeMap<&'a ObjectKey, &'a Step>,
     /// Objects that controllers make in the world before.
     pub expected_before: BTreeSet<ObjectKey>,
+    connectivity: OnceCell<Connectivity>,
+}
+
+/// What the plan does to who may connect to whom.
+#[derive(Debug, Default)]
+pub(crate) struct Connectivity {
+    /// Needs that are not met after the plan.
+    pub(crate) fates: Vec<NeedFate>,
+    /// Selectors of policies that match nothing after the plan.
+    pub(crate) gaps: Vec<Gap>,
 }
 
 impl<'a> Context<'a> {
@@ -63,7 +80,32 @@ impl<'a> Context<'a> {
                 .objects()
                 .flat_map(underpin_refs::generated)
                 .collect(),
+            connectivity: OnceCell::new(),
         }
+    }
+
+    /// What the plan does to connections; nothing where it touches nothing that they depend on, and
+    /// where no policy limits any. Both engines are built once, and no sooner.
+    pub(crate) fn connectivity(&self) -> &Connectivity {
+        self.connectivity.get_or_init(|| {
+            let after = &self.simulation.after;
+            let is_limited = [self.before, after].into_iter().any(holds_policies);
+            if !is_limited || !self.plan.steps.iter().any(touches_connections) {
+                return Connectivity::default();
+            }
+            let options = NeedOptions::default();
+            let before = Network::new(self.before, &[], &options);
+            let after = Network::new(after, &[], &options);
+            Connectivity {
+                fates: need_fates(Some(&before), &after, &Renames::default()),
+                gaps: after.engine().gaps(),
+            }
+        })
+    }
+
+    /// Needs that are not met after the plan.
+    pub(crate) fn need_fates(&self) -> &[NeedFate] {
+        &self.connectivity().fates
     }
 
     /// The step of an object.
@@ -87,6 +129,20 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The groups of what makes the API server call somebody.
+const CALLED_BY_THE_SERVER: &[&str] = &["admissionregistration.k8s.io", "apiregistration.k8s.io"];
+
+/// Whether what a step changes can change who may connect to whom, or who needs to.
+fn touches_connections(step: &Step) -> bool {
+    let kind = &step.key.kind;
+    !matches!(step.action, Action::Keep(_))
+        && (takes_part(kind)
+            || kind.is("", "ConfigMap")
+            || kind.is("", "Secret")
+            || CALLED_BY_THE_SERVER.contains(&kind.group.as_str())
+            || builtin_kind(&kind.group, &kind.kind).is_none())
+}
+
 /// Evidence about an object as a whole, with the place where it is declared, if it is.
 pub(crate) fn evidence_of(context: &Context<'_>, key: &ObjectKey, note: String) -> Evidence {
     let declared = context.step(key).and_then(|step| step.desired.as_ref());
@@ -99,4 +155,22 @@ pub(crate) fn evidence_of(context: &Context<'_>, key: &ObjectKey, note: String) 
             note,
         },
     }
+}
+
+/// A finding about what lives, with the places where that is declared.
+pub(crate) fn with_places(context: &Context<'_>, mut finding: Finding) -> Finding {
+    for evidence in &mut finding.evidence {
+        if evidence.place.is_none() && evidence.note != ALLOWED_BEFORE {
+            let declared = context.step(&evidence.object);
+            let declared = declared.and_then(|step| step.desired.as_ref());
+            evidence.place = declared.and_then(|one| one.origin.place_of(&evidence.path));
+        }
+    }
+    if finding.place.is_none() {
+        let step = finding.step.as_ref();
+        let about = |evidence: &&Evidence| Some(&evidence.object) == step;
+        let mut placed = finding.evidence.iter();
+        finding.place = placed.rfind(about).and_then(|one| one.place.clone());
+    }
+    finding
 }

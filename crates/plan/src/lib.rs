@@ -4,6 +4,7 @@
 //! declared + world + claim ──prepare──▶ Preparation ──(dry runs)──▶ plan_up ──▶ Plan
 //!                                                                   plan_down ──▶ Plan
 //! world + Plan ──simulate──▶ Simulation ──judge──▶ Verdict
+//! declared files, alone or beside a live world ──survey──▶ findings
 //! ```
 //!
 //! Invariant: pure. No I/O, no clock, no randomness, no async; the same input gives the same
@@ -13,6 +14,7 @@ mod accept;
 mod build;
 mod cascade;
 mod components;
+pub mod connectivity;
 mod context;
 mod dangling;
 mod diff;
@@ -23,6 +25,8 @@ mod judge;
 mod left_alone;
 mod managed_fields;
 pub mod naming;
+mod need_fate;
+mod network;
 mod objection;
 mod occupancy;
 mod order;
@@ -34,6 +38,8 @@ mod redact;
 mod revision;
 pub mod rules;
 mod simulate;
+pub mod suppression;
+mod survey;
 mod teardown;
 mod waiting;
 pub mod why;
@@ -48,6 +54,8 @@ pub use fingerprint::{Fingerprints, hexadecimal};
 pub use frozen::{DigestKey, FrozenAction, FrozenPlan, FrozenStep, Movement, Sealer, Surroundings};
 pub use judge::{Case, Verdict, judge, sort_findings};
 pub use managed_fields::without_co_owned;
+pub use need_fate::{NeedFate, by_new_names, by_old_names, need_fates};
+pub use network::Network;
 pub use objection::Objection;
 pub use occupancy::{Occupancy, Occupant, occupancy, placed_in};
 pub use ownership::{LOST_CLAIM, Ownership};
@@ -57,5 +65,6 @@ pub use recorded::{Recorded, RecordedObject, UnreadRecord};
 pub use redact::{redacted, secret_values};
 pub use revision::{RevisionDiff, applied_content, revision_diff};
 pub use simulate::{Cause, Simulation, simulate, simulate_removal};
+pub use survey::{Survey, applied, survey};
 pub use teardown::plan_down;
 pub use waiting::{Until, Waiting, WaitingError, duration, waiting};

@@ -1,6 +1,6 @@
 //! Every rule over its fixtures: `rules/<code>/<case>.json` holds a scene and what the rule must
 //! say of it, as `B subject`, `W subject`, `N subject`, with `?` after the letter for *unknown* and
-//! `!` for *accepted*.
+//! `!` for *accepted*. A scene with `files` is of declared files that nobody plans to apply.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,7 +14,7 @@ mod support;
 use std::{fs, path::Path};
 
 use serde_json::Value;
-use support::Scene;
+use support::{Scene, survey_findings};
 use underpin_model::{Finding, Severity};
 use underpin_plan::rules::RULES;
 
@@ -57,15 +57,18 @@ fn check(code: &str, case: &Path) -> Option<String> {
     let name = case.file_stem().unwrap().to_str().unwrap();
     let text = fs::read_to_string(case).unwrap();
     let fixture: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let verdict = Scene::new(&fixture).verdict();
-    for finding in &verdict.findings {
+    let findings = if fixture.get("files").is_some() {
+        survey_findings(&fixture)
+    } else {
+        Scene::new(&fixture).verdict().findings
+    };
+    for finding in &findings {
         assert!(
             !format!("{finding:?}").contains(CANARY),
             "{code}/{name} shows a secret"
         );
     }
-    let found: Vec<&Finding> = verdict
-        .findings
+    let found: Vec<&Finding> = findings
         .iter()
         .filter(|finding| finding.code.to_string() == code)
         .collect();
@@ -77,9 +80,8 @@ fn check(code: &str, case: &Path) -> Option<String> {
         .iter()
         .map(|one| one.as_str().unwrap())
         .collect();
-    let pages: Vec<String> = verdict.findings.iter().map(page).collect();
-    let others = verdict
-        .findings
+    let pages: Vec<String> = findings.iter().map(page).collect();
+    let others = findings
         .iter()
         .any(|finding| finding.code.to_string() != code && finding.severity > Severity::Note);
     if lines != expect || (fixture["only"] == true && others) {

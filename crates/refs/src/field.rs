@@ -1,7 +1,7 @@
 //! A field of an object together with its path, walked without ever failing.
 
 use serde_json::Value;
-use underpin_model::{FieldPath, Object};
+use underpin_model::{FieldPath, Object, PortRef};
 
 /// One field: its value and the path that leads to it.
 #[derive(Clone, Debug)]
@@ -42,6 +42,17 @@ impl<'a> Field<'a> {
             .split('.')
             .fold(self.path.clone(), |path, key| path.key(key));
         Some(Self { value, path })
+    }
+
+    /// The port that this is, by number or by name; old manifests may write a number as a text.
+    pub(crate) fn port(&self) -> Option<PortRef> {
+        match self.value {
+            Value::String(name) => Some(match name.parse() {
+                Ok(number) => PortRef::Number(number),
+                Err(_) => PortRef::Name(name.clone()),
+            }),
+            value => u16::try_from(value.as_u64()?).ok().map(PortRef::Number),
+        }
     }
 
     /// The items of the list at a dotted path; none when there is no list.

@@ -5,6 +5,7 @@ use underpin_model::{GroupKind, Object, ObjectKey, canonical_group};
 use crate::{
     field::Field,
     kinds::apps::{claim_kind, claim_names},
+    operators::operator_services,
 };
 
 /// What is made: collects keys beside the object.
@@ -16,7 +17,8 @@ struct Made<'a> {
 
 type Maker = fn(&mut Made<'_>);
 
-/// Every kind known to make others under names that can be foretold.
+/// Every kind known to make others under names that can be foretold; Services of operators stand in
+/// `operators`.
 const TABLE: &[(&str, &str, Maker)] = &[
     ("", "Namespace", namespace),
     ("", "Pod", ephemeral_claims),
@@ -34,7 +36,6 @@ const TABLE: &[(&str, &str, Maker)] = &[
         made.secret_at("spec.acme.privateKeySecretRef.name");
     }),
     ("elasticsearch.k8s.elastic.co", "Elasticsearch", |made| {
-        made.suffixed("Service", &["-es-http", "-es-transport"]);
         made.suffixed("Secret", &["-es-elastic-user", "-es-http-certs-public"]);
     }),
     ("external-secrets.io", "ExternalSecret", external_secret),
@@ -46,7 +47,6 @@ const TABLE: &[(&str, &str, Maker)] = &[
         made.secret_at("spec.secretName");
     }),
     ("kafka.strimzi.io", "Kafka", |made| {
-        made.suffixed("Service", &["-kafka-bootstrap", "-kafka-brokers"]);
         made.suffixed("Secret", &["-cluster-ca-cert", "-clients-ca-cert"]);
     }),
     ("kafka.strimzi.io", "KafkaUser", |made| {
@@ -61,17 +61,12 @@ const TABLE: &[(&str, &str, Maker)] = &[
         "postgres-operator.crunchydata.com",
         "PostgresCluster",
         |made| {
-            made.suffixed("Service", &["-primary", "-replicas", "-ha"]);
             let name = made.object.key.name.clone();
             made.add("Secret", &format!("{name}-pguser-{name}"));
         },
     ),
     ("postgresql.cnpg.io", "Cluster", cnpg_cluster),
-    ("postgresql.cnpg.io", "Pooler", |made| {
-        made.own_name("Service");
-    }),
     ("rabbitmq.com", "RabbitmqCluster", |made| {
-        made.suffixed("Service", &["", "-nodes"]);
         made.suffixed("Secret", &["-default-user", "-erlang-cookie"]);
     }),
     ("secrets.doppler.com", "DopplerSecret", |made| {
@@ -101,6 +96,9 @@ pub fn generated(object: &Object) -> Vec<ObjectKey> {
         root: Field::root(object),
         keys: Vec::new(),
     };
+    for service in operator_services(object) {
+        made.add("Service", &service.name);
+    }
     for (_, _, maker) in TABLE
         .iter()
         .filter(|row| row.0 == group && row.1 == kind.kind)
@@ -271,20 +269,13 @@ fn gateway(made: &mut Made<'_>) {
 }
 
 fn cnpg_cluster(made: &mut Made<'_>) {
-    made.suffixed("Service", &["-rw", "-ro", "-r"]);
     made.suffixed(
         "Secret",
         &["-app", "-superuser", "-ca", "-server", "-replication"],
     );
-    for field in made.root.each("spec.managed.services.additional") {
-        if let Some(name) = field.text_at("serviceTemplate.metadata.name") {
-            made.add("Service", name);
-        }
-    }
 }
 
 fn zalando_postgresql(made: &mut Made<'_>) {
-    made.suffixed("Service", &["", "-repl"]);
     let users = made.root.at("spec.users");
     let declared = users.iter().flat_map(Field::entries).map(|(user, _)| user);
     for user in declared.chain(["postgres", "standby"]) {

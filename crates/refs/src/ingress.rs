@@ -1,6 +1,5 @@
 //! What an Ingress routes: hosts and paths, the backends behind them, and its certificates.
 
-use serde_json::Value;
 use underpin_model::{Depth, FieldPath, Object, PortRef, canonical_group};
 
 use crate::field::Field;
@@ -128,7 +127,7 @@ fn rule(field: &Field<'_>) -> IngressRule {
     }
 }
 
-fn backend(field: &Field<'_>) -> Result<IngressBackend, BackendError> {
+pub(crate) fn backend(field: &Field<'_>) -> Result<IngressBackend, BackendError> {
     if field.get("resource").is_some() {
         return Err(BackendError::Resource);
     }
@@ -144,26 +143,15 @@ fn backend(field: &Field<'_>) -> Result<IngressBackend, BackendError> {
         at: field.path.clone(),
         service: service.ok_or(BackendError::NoService)?.to_owned(),
         port: port
-            .and_then(|port| port_ref(port.value))
+            .and_then(|port| port.port())
+            .filter(|port| !matches!(port, PortRef::Number(0)))
             .ok_or(BackendError::NoPort)?,
     })
 }
 
-/// A port by number, or by name; old Ingresses may write a number as a text.
-fn port_ref(value: &Value) -> Option<PortRef> {
-    let number = match value {
-        Value::String(name) => match name.parse() {
-            Ok(number) => number,
-            Err(_) => return (!name.is_empty()).then(|| PortRef::Name(name.clone())),
-        },
-        value => u16::try_from(value.as_u64()?).ok()?,
-    };
-    (number > 0).then_some(PortRef::Number(number))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use underpin_model::Origin;
 
     use super::*;

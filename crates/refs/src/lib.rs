@@ -4,13 +4,15 @@
 //! what controllers make from it. One module per API group in `kinds`, all listed in one table.
 //!
 //! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
-//! of a Secret are never looked at, only encoded; malformed fields are skipped, never a panic.
+//! of a Secret are looked at by `needs` alone, for
+//! hosts and ports, and otherwise only encoded; malformed fields are skipped, never a panic.
 
 mod binding;
 mod collector;
 mod defined;
 mod effect;
 mod endpoints;
+mod entrance;
 mod entry;
 mod field;
 mod generated;
@@ -19,6 +21,8 @@ mod host;
 mod index;
 mod ingress;
 mod kinds;
+mod needs;
+mod operators;
 mod owner;
 mod pod_selection;
 mod pods;
@@ -32,6 +36,7 @@ pub use binding::rebound;
 pub use defined::{defined, defined_kind, is_established};
 pub use effect::{Effect, effect};
 pub use endpoints::{Endpoints, ServicePorts, endpoints, service_ports};
+pub use entrance::{Backend, BackendPort, entrance_backends};
 pub use entry::{ENTRY_ANNOTATIONS, entry_upstreams};
 pub use generated::generated;
 pub use git_source::{GitPlace, GitSource, git_source};
@@ -40,9 +45,11 @@ pub use index::ReferenceIndex;
 pub use ingress::{
     BackendError, IngressBackend, IngressPath, IngressRule, IngressRules, ingress_rules,
 };
+pub use needs::{NeedOptions, NeedProblem, Needs, ProblemKind, SuppressedNeed, needs, read_needs};
+pub use operators::{OperatorService, operator_services};
 pub use owner::{is_deployer_manager, tool_owner};
 pub use pod_selection::{PodSelection, pod_selection, selects_pods};
-pub use pods::{bears_pods, container_path, pod_labels, pod_template};
+pub use pods::{bears_pods, container_path, namespace_of, pod_labels, pod_template, workload_of};
 pub use presence::{Presence, presence};
 pub use protection::{Protection, protection_from_key, protections};
 pub use references::{references, referring_kinds};

@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use underpin_model::{FieldPath, GroupKind, Object, canonical_group};
+use underpin_model::{FieldPath, GroupKind, Object, ObjectKey, World, canonical_group};
+
+/// The namespace of objects that name none.
+pub(crate) const DEFAULT_NAMESPACE: &str = "default";
+
+/// How many controllers may stand above one another; deeper chains are cut.
+const OWNER_DEPTH: usize = 8;
 
 /// The dotted path of the pod template in a kind; empty where the object itself is one.
 fn template_path(kind: &GroupKind) -> Option<&'static str> {
@@ -65,4 +71,42 @@ pub fn container_path(object: &Object, name: &str, image: bool) -> Option<FieldP
 /// Whether objects of the kind are pods or make pods.
 pub fn bears_pods(kind: &GroupKind) -> bool {
     template_path(kind).is_some()
+}
+
+/// The namespace of an object, as the server would place it.
+pub fn namespace_of(key: &ObjectKey) -> &str {
+    key.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE)
+}
+
+/// What a pod or template belongs to: the topmost controller that bears pods; for a pod, also a
+/// controller of another kind, such as an operator's own. The object itself where it has none. A namespace
+/// that is not known stays open.
+pub fn workload_of(object: &Object, world: &World) -> ObjectKey {
+    let mut key = object.key.clone();
+    let namespace = FieldPath::new("metadata.namespace");
+    if object.unknown.around(&namespace).is_none() {
+        key.namespace
+            .get_or_insert_with(|| DEFAULT_NAMESPACE.to_owned());
+    }
+    let mut at = Some(object);
+    for _ in 0..OWNER_DEPTH {
+        let Some(owners) = at.map(Object::owner_references) else {
+            break;
+        };
+        let Some(owner) = owners.into_iter().find(|owner| owner.controller) else {
+            break;
+        };
+        // A mirror pod is owned by its node, which is no workload.
+        let is_node = owner.kind.is("", "Node");
+        if is_node || (!key.kind.is("", "Pod") && !bears_pods(&owner.kind)) {
+            break;
+        }
+        key = ObjectKey {
+            kind: owner.kind,
+            namespace: key.namespace,
+            name: owner.name,
+        };
+        at = world.get(&key);
+    }
+    key
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use underpin_model::{
     ClaimIndex, FieldPath, GroupKind, Object, ObjectKey, Owner, World, canonical_group, names,
 };
-use underpin_refs::{ENTRY_ANNOTATIONS, ServiceHost, entry_upstreams};
+use underpin_refs::{ENTRY_ANNOTATIONS, ServiceHost, entry_upstreams, namespace_of};
 
 use crate::{
     caddyfile::{BlockKind, Item, parse_entry},
@@ -109,7 +109,7 @@ pub(crate) struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn of(reader: &Reader<'a>, object: &'a Object) -> Self {
-        let namespace = object.key.namespace.as_deref().unwrap_or("default");
+        let namespace = namespace_of(&object.key);
         let owner = reader.claims.owners(&reader.world.claims, object).next();
         let out = if object.is_terminating() {
             Some(LossReason::Terminating)

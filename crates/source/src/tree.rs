@@ -87,6 +87,11 @@ pub fn read(paths: &[Utf8PathBuf], options: &Options) -> Tree {
     tree
 }
 
+/// Whether a path holds Terraform files, whatever they declare.
+pub fn holds_terraform(path: &Utf8Path) -> bool {
+    walk(path, terraform::is_terraform).is_ok_and(|walked| !walked.files.is_empty())
+}
+
 impl Tree {
     fn manifests(&mut self, path: &Utf8Path, options: &Options) {
         let walked = match walk(path, is_manifest) {
@@ -196,6 +201,11 @@ impl Tree {
             }
         });
         self.repeated.extend(repeated);
+    }
+
+    /// The values that must not be shown.
+    pub fn masks(&self) -> &[Mask] {
+        &self.secrets
     }
 
     /// The text without the values that must not be shown.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use camino::Utf8Path;
 use underpin_model::{FieldPath, Object};
-use underpin_source::terraform::{Configuration, Options, read};
+use underpin_source::terraform::{Configuration, Options, read, read_text};
 
 /// Everything of a configuration, for a snapshot.
 fn shown(found: &Configuration) -> String {
@@ -188,4 +188,62 @@ resource "kubernetes_config_map" "it" {
     assert_eq!(found.diagnostics.len(), 3, "{:?}", found.diagnostics);
     assert_eq!(found.unknown[0].parts.len(), 3);
     assert!(!format!("{:?}", found.unknown[0].known.as_ref().unwrap().value).contains("hunter2"));
+}
+
+/// As the provider does: a block without anything in it is a rule that allows everybody, and ports
+/// are numbers where their text is one (R5.2).
+#[test]
+fn blocks_of_policies_mean_what_the_provider_makes_of_them_r5_2() {
+    let text = r#"
+resource "kubernetes_network_policy_v1" "open" {
+  metadata {
+    name      = "open"
+    namespace = "shop"
+  }
+  spec {
+    pod_selector {}
+    policy_types = ["Ingress", "Egress"]
+    ingress {}
+    egress {
+      to {
+        ip_block {
+          cidr = "192.0.2.0/24"
+        }
+      }
+      ports {
+        port     = "5432"
+        protocol = "TCP"
+      }
+      ports {
+        port = "metrics"
+      }
+    }
+  }
+}
+"#;
+    let found = read_text(Utf8Path::new("main.tf"), text, &Options::default());
+    assert_eq!(found.diagnostics, []);
+    let object = &found.objects[0].object;
+    assert_eq!(
+        object.value["spec"],
+        serde_json::json!({
+            "podSelector": {},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{}],
+            "egress": [{
+                "to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
+                "ports": [{"port": 5432, "protocol": "TCP"}, {"port": "metrics"}],
+            }],
+        })
+    );
+    let place = |path: &str| {
+        object
+            .origin
+            .place_of(&FieldPath::new(path))
+            .unwrap()
+            .to_string()
+    };
+    assert_eq!(place("spec.ingress[0]"), "main.tf:10:5");
+    assert_eq!(place("spec.egress[0].to[0]"), "main.tf:12:7");
+    assert_eq!(place("spec.egress[0].ports[1]"), "main.tf:21:7");
 }

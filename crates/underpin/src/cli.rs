@@ -43,6 +43,7 @@ enum Command {
     History(commands::history::HistoryArgs),
     Diff(commands::diff::DiffArgs),
     Why(commands::why::WhyArgs),
+    Reach(Box<commands::reach::ReachArgs>),
     Rbac(commands::rbac::RbacArgs),
     Sandbox(commands::sandbox::SandboxArgs),
     Explain(commands::explain::ExplainArgs),
@@ -254,7 +255,7 @@ fn report(command: &str, format: Format, error: &CommandError) {
 impl Command {
     async fn run(self) -> Result<ExitCode, CommandError> {
         let exit: Exit = match self {
-            Self::Check(args) => commands::check::check(&args),
+            Self::Check(args) => commands::check::check(args).await,
             Self::Plan(args) => commands::plan::plan(args).await,
             Self::Up(args) => commands::up::up(args).await,
             Self::Down(args) => commands::down::down(args).await,
@@ -263,6 +264,7 @@ impl Command {
             Self::History(args) => commands::history::history(args).await,
             Self::Diff(args) => commands::diff::diff(args).await,
             Self::Why(args) => commands::why::why(args).await,
+            Self::Reach(args) => commands::reach::reach(*args).await,
             Self::Rbac(args) => commands::rbac::rbac(args).await,
             // Its exit code may be another program's.
             Self::Sandbox(args) => return commands::sandbox::sandbox(args).await,
@@ -276,7 +278,7 @@ impl Command {
 
     fn format(&self) -> Format {
         match self {
-            Self::Check(args) => args.output,
+            Self::Check(args) => args.error_format(),
             Self::Plan(args) => args.target.output,
             Self::Up(args) => args.target.output,
             Self::Down(args) => args.target.output,
@@ -285,6 +287,7 @@ impl Command {
             Self::History(args) => args.target.output,
             Self::Diff(args) => args.target.output,
             Self::Why(args) => args.output,
+            Self::Reach(args) => args.output.of_errors(),
             Self::Rbac(args) => args.output,
             Self::Sandbox(args) => args.output,
             Self::Explain(args) => args.output,
@@ -304,6 +307,7 @@ impl Command {
             Self::History(_) => "history",
             Self::Diff(_) => "diff",
             Self::Why(_) => "why",
+            Self::Reach(_) => "reach",
             Self::Rbac(_) => "rbac",
             Self::Sandbox(_) => "sandbox",
             Self::Explain(_) => "explain",

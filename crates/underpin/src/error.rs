@@ -3,7 +3,7 @@
 use underpin_cluster::ClusterError;
 use underpin_deploy::DeployError;
 use underpin_plan::Movement;
-use underpin_source::{Diagnostic, stack::FindError};
+use underpin_source::{Diagnostic, git::GitError, stack::FindError};
 
 use crate::Exit;
 
@@ -16,6 +16,9 @@ pub(crate) enum CommandError {
     /// The cluster, before a run could begin.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// A revision of a repository.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// Declared files that cannot be used.
     #[error("{summary}")]
     Declared {
@@ -97,6 +100,7 @@ impl CommandError {
             Self::Usage { help, .. } => help.clone(),
             Self::Deploy(error) => deploy_help(error),
             Self::Cluster(error) => cluster_help(error),
+            Self::Git(error) => git_help(error).map(str::to_owned),
             _ => None,
         }
     }
@@ -146,6 +150,25 @@ fn deploy_help(error: &DeployError) -> Option<String> {
         _ => return None,
     };
     Some(help)
+}
+
+fn git_help(error: &GitError) -> Option<&'static str> {
+    match error {
+        GitError::NoGit(_) => Some("install git, or name folders instead of revisions"),
+        GitError::NoRepository { .. } => {
+            Some("change to a folder of the repository, or name folders instead of revisions")
+        }
+        GitError::NoRevision(_) => Some(
+            "`git log` lists revisions; in a shallow clone fetch it first, such as with `git fetch \
+             --unshallow`",
+        ),
+        GitError::NotInRevision { .. } => {
+            Some("paths are relative to the current folder; `git ls-tree -r REVISION` lists them")
+        }
+        GitError::Outside(_) => Some("name a folder of the repository with --path"),
+        GitError::TooMuch { .. } => Some("name the folder of the manifests with --path"),
+        GitError::Failed { .. } | GitError::Write { .. } => None,
+    }
 }
 
 fn cluster_help(error: &ClusterError) -> Option<String> {

@@ -3,6 +3,7 @@
 //! Invariant: nothing here decides what is safe; `underpin-plan` does. Only `output` writes to
 //! standard output and standard error.
 
+mod checking;
 mod child;
 mod cli;
 mod commands;
@@ -10,8 +11,10 @@ mod demo;
 mod error;
 mod exit;
 mod frozen_file;
+mod given;
 mod interrupt;
 mod kubeconfig_file;
+mod lines;
 mod output;
 mod progress;
 mod render;

@@ -3,10 +3,13 @@
 //! Stack files say for themselves which manifests are theirs and where each environment lives. What
 //! lies beside them, manifests and Terraform files, is taken as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
-use camino::Utf8PathBuf;
-use underpin_model::{Object, ObjectKey, Owner, Unread, World};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use underpin_model::{FieldPath, ObjectKey, Owner, Unread, World};
 use underpin_plan::{
     DeclaredEnvironment,
     why::{with_namespace, world_of},
@@ -17,6 +20,7 @@ use underpin_source::{
     stack::{Stack, find},
     terraform::{self, UnknownObject},
     tree,
+    yaml::Comment,
 };
 
 use crate::{
@@ -34,6 +38,8 @@ pub(crate) struct DeclaredTree {
     /// Manifests and Terraform files that no stack file names.
     pub(crate) files: tree::Tree,
     stacks: Vec<(Stack, Documents)>,
+    /// Every file that belongs to a stack, links resolved.
+    of_stacks: BTreeSet<PathBuf>,
     /// What is wrong with files of either sort, in the order of places.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -73,6 +79,7 @@ impl DeclaredTree {
                 Err(other) => return Err(other),
             }
         }
+        declared.of_stacks.clone_from(&skipped);
         let options = tree::Options {
             skipped,
             terraform: terraform.clone(),
@@ -89,6 +96,38 @@ impl DeclaredTree {
         stacks
             .flat_map(|(stack, _)| declared_environments(stack))
             .collect()
+    }
+
+    /// Every comment, of manifests that stack files name as well.
+    pub(crate) fn comments(&self) -> impl Iterator<Item = &Comment> {
+        let stacks = self.stacks.iter();
+        let theirs = stacks.flat_map(|(_, documents)| documents.comments());
+        self.files.comments.iter().chain(theirs)
+    }
+
+    /// Whether a path holds anything that is looked at: a stack file, an object, or what may
+    /// declare some.
+    pub(crate) fn holds_any(&self, path: &Utf8Path) -> bool {
+        let files = &self.files;
+        let objects = files.objects.iter();
+        let declared = objects.filter_map(|object| object.origin.place_of(&FieldPath::root()));
+        let unknown = files.unknown.iter().map(|one| one.place.clone());
+        let opaque = files.opaque.iter().map(|one| one.place.clone());
+        let problems = self.diagnostics.iter().map(|one| one.place.clone());
+        let repeated = files.repeated.iter().map(|one| one.place.clone());
+        let mut places = declared
+            .chain(unknown)
+            .chain(opaque)
+            .chain(problems)
+            .chain(repeated);
+        let plain: Utf8PathBuf = path
+            .components()
+            .filter(|component| *component != Utf8Component::CurDir)
+            .collect();
+        let real = path.canonicalize().unwrap_or_default();
+        places.any(|place| Utf8Path::new(&*place.file).starts_with(&plain))
+            || self.of_stacks.iter().any(|file| file.starts_with(&real))
+            || tree::holds_terraform(path)
     }
 
     /// The clusters that the environments name; one without a name where none does.

@@ -168,7 +168,7 @@ pub(crate) fn dumped(
     })
 }
 
-fn standard_input_text() -> Result<String, CommandError> {
+pub(crate) fn standard_input_text() -> Result<String, CommandError> {
     let mut text = String::new();
     match std::io::stdin().read_to_string(&mut text) {
         Ok(_) => Ok(text),

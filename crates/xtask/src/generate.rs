@@ -43,7 +43,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 /// Every generated file: its path from the repository's root, and its text.
 fn files(root: &Path) -> Result<Vec<(String, String)>> {
     let stack = underpin_source::stack::json_schema();
-    let mut schemas = vec![("schemas/stack.v1.json".to_owned(), stack)];
+    let needs = underpin_source::needs_file::json_schema();
+    let mut schemas = vec![
+        ("schemas/stack.v1.json".to_owned(), stack),
+        ("schemas/needs.v1.json".to_owned(), needs),
+    ];
     for one in underpin::command_schemas() {
         schemas.push((format!("schemas/{}", one.file()), one.json_schema()));
     }

@@ -8,6 +8,7 @@
 mod bench;
 mod book;
 mod cargo;
+mod conformance;
 mod control_plane;
 mod generate;
 mod protobuf;
@@ -29,6 +30,8 @@ enum Task {
     /// Measure, on the test control plane.
     #[command(subcommand)]
     Bench(bench::Task),
+    /// Compare what policies allow to what another tool says, on its cases.
+    Conformance(conformance::Args),
     /// The Kubernetes control plane that end-to-end tests run on.
     #[command(subcommand)]
     ControlPlane(control_plane::Task),
@@ -47,6 +50,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Bench(task) => bench::run(&task),
+        Task::Conformance(args) => conformance::run(&args),
         Task::ControlPlane(task) => control_plane::run(task),
         Task::Generate(args) => generate::run(&args),
         Task::Protobuf(args) => protobuf::run(&args),

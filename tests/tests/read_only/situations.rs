@@ -7,13 +7,15 @@ use underpin_tests::{Action, Kubectl, Proxy, SHORT_LEASE, Stack, shared};
 const STACK: &str = include_str!("stack.yaml");
 
 /// Every way to look, and to be turned away.
-const LOOKS: [&str; 7] = [
+const LOOKS: [&str; 9] = [
     "plan",
     "plan --detailed-exitcode --output json",
     "status",
     "status --kept",
     "check .",
     "why namespace/looks --if-removed --consumers",
+    "reach --exposure",
+    "reach --show-needs",
     "up",
 ];
 

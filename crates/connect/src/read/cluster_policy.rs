@@ -4,12 +4,14 @@
 use serde_json::Value;
 use underpin_model::{Depth, FieldPath, Object, Protocol};
 
-use super::reader::{Malformed, Reader, field};
+use super::reader::{Reader, field};
 use crate::{
     addresses::AddressSet,
+    gap::Gap,
     labels::Selector,
     policy::{
-        Action, Direction, Namespaces, Peer, PeerTier, Policy, PortEntry, Rule, Subject, Tier,
+        Action, Direction, Namespaces, Peer, PeerId, PeerTier, Policy, PortEntry, Rule, Subject,
+        Tier,
     },
     ports::Connections,
 };
@@ -19,59 +21,71 @@ const BEHIND_ALL: i64 = i64::MAX;
 
 /// AdminNetworkPolicy.
 pub(super) fn admin(object: &Object, reader: &mut Reader<'_>) -> Policy {
-    let (priority, certain) = priority(object, reader);
-    policy(object, Tier::Admin, priority, certain, reader)
+    let (priority, gap) = priority(object, reader);
+    policy(object, Tier::Admin, priority, gap, reader)
 }
 
 /// BaselineAdminNetworkPolicy.
 pub(super) fn baseline(object: &Object, reader: &mut Reader<'_>) -> Policy {
-    policy(object, Tier::Baseline, BEHIND_ALL, true, reader)
+    policy(object, Tier::Baseline, BEHIND_ALL, None, reader)
 }
 
 /// ClusterNetworkPolicy.
 pub(super) fn cluster(object: &Object, reader: &mut Reader<'_>) -> Policy {
-    let (priority, mut certain) = priority(object, reader);
+    let (priority, mut gap) = priority(object, reader);
     let tier = match object.text("/spec/tier") {
         Some("Admin") => Tier::Admin,
         Some("Baseline") => Tier::Baseline,
-        _ => {
-            reader.defect(
-                &FieldPath::new("spec.tier"),
-                "is neither Admin nor Baseline",
-            );
-            certain = false;
+        tier => {
+            let unknown = tier.is_none().then(|| reader.missing(&spec(), "tier"));
+            gap = Some(unknown.flatten().unwrap_or_else(|| {
+                reader.defect(&spec().key("tier"), "is neither Admin nor Baseline");
+                Gap::Unreadable
+            }));
             Tier::Admin
         }
     };
-    policy(object, tier, priority, certain, reader)
+    policy(object, tier, priority, gap, reader)
 }
 
-/// The priority, and whether it could be read.
-fn priority(object: &Object, reader: &mut Reader<'_>) -> (i64, bool) {
-    let Some(priority) = object.at("/spec/priority").and_then(Value::as_i64) else {
-        reader.defect(&FieldPath::new("spec.priority"), "is no number");
-        return (0, false);
-    };
-    (priority, true)
+fn spec() -> FieldPath {
+    FieldPath::new("spec")
+}
+
+/// The priority, or the first and why it is not known. What may come later may come first: what it
+/// says is then unknown anyway.
+fn priority(object: &Object, reader: &mut Reader<'_>) -> (i64, Option<Gap>) {
+    let value = object.at("/spec/priority").unwrap_or(&Value::Null);
+    if let Some(priority) = value.as_i64() {
+        return (priority, None);
+    }
+    let path = spec().key("priority");
+    let gap = reader.incomplete(value, &path).unwrap_or_else(|| {
+        reader.defect(&path, "is no number");
+        Gap::Unreadable
+    });
+    (0, Some(gap))
 }
 
 fn policy(
     object: &Object,
     tier: Tier,
     priority: i64,
-    certain: bool,
+    gap: Option<Gap>,
     reader: &mut Reader<'_>,
 ) -> Policy {
     let spec = object.at("/spec").unwrap_or(&Value::Null);
     let (namespaces, pods) = subject(spec, reader);
     let mut rules = |direction| {
         if object.depth == Depth::Metadata {
-            return Some(vec![unreadable_rule(0, reader)]);
+            return Some(unknown_rules(0, &Gap::Unreadable, reader));
         }
         read_rules(spec, direction, tier, reader)
     };
     let egress = rules(Direction::Egress);
     let ingress = rules(Direction::Ingress);
+    let unread = (object.depth == Depth::Metadata).then_some(Gap::Unreadable);
+    let gap = gap.or(unread).or_else(|| reader.existence());
     Policy {
         object: object.clone(),
         tier,
@@ -79,7 +93,7 @@ fn policy(
         subject: Subject {
             namespaces: Namespaces::Selected(namespaces),
             pods,
-            uncertain: !certain || object.depth == Depth::Metadata,
+            uncertain: [gap.clone(), gap],
         },
         egress,
         ingress,
@@ -90,9 +104,16 @@ fn policy(
 fn subject(spec: &Value, reader: &mut Reader<'_>) -> (Selector, Selector) {
     let path = FieldPath::new("spec.subject");
     let subject = field(spec, "subject").unwrap_or(&Value::Null);
+    let unknown = |gap: Gap| (Selector::unknown(gap.clone()), Selector::unknown(gap));
+    if let Some(gap) = reader.incomplete(subject, &path) {
+        return unknown(gap);
+    }
     selected(subject, &path, reader).unwrap_or_else(|| {
-        reader.defect(&path, "selects neither namespaces nor pods");
-        (Selector::Unreadable, Selector::Unreadable)
+        let gap = reader.inside(&path);
+        unknown(gap.unwrap_or_else(|| {
+            reader.defect(&path, "selects neither namespaces nor pods");
+            Gap::Unreadable
+        }))
     })
 }
 
@@ -113,15 +134,17 @@ fn selected(
     Some((part("namespaceSelector"), part("podSelector")))
 }
 
-fn unreadable_rule(index: usize, reader: &mut Reader<'_>) -> Rule {
-    Rule {
-        // Together with the unknown subject: it may deny, and nothing makes it certain.
-        action: Action::Deny,
+/// A rule that may do anything with anything.
+fn unknown_rules(index: usize, gap: &Gap, reader: &mut Reader<'_>) -> Vec<Rule> {
+    let peer = reader.peer(Peer::Unknown(gap.clone()));
+    let rule = |action| Rule {
+        action,
         index,
         name: None,
-        peers: Some(vec![reader.peer(Peer::Unreadable)]),
+        peers: Some(vec![peer]),
         ports: None,
-    }
+    };
+    [Action::Allow, Action::Deny, Action::Pass].map(rule).into()
 }
 
 fn read_rules(
@@ -136,13 +159,16 @@ fn read_rules(
     };
     let rules = match reader.list(spec, &FieldPath::new("spec"), list) {
         Ok(rules) => rules.filter(|rules| !rules.is_empty())?,
-        Err(Malformed) => return Some(vec![unreadable_rule(0, reader)]),
+        Err(gap) => return Some(unknown_rules(0, &gap, reader)),
     };
     let each = rules.iter().enumerate();
-    let rules = each.map(|(index, rule)| {
-        read_rule(rule, index, direction, tier, reader)
-            .unwrap_or_else(|Malformed| unreadable_rule(index, reader))
-    });
+    let rules =
+        each.flat_map(
+            |(index, rule)| match read_rule(rule, index, direction, tier, reader) {
+                Ok(rule) => vec![rule],
+                Err(gap) => unknown_rules(index, &gap, reader),
+            },
+        );
     Some(rules.collect())
 }
 
@@ -152,25 +178,37 @@ fn read_rule(
     direction: Direction,
     tier: Tier,
     reader: &mut Reader<'_>,
-) -> Result<Rule, Malformed> {
+) -> Result<Rule, Gap> {
     let path = Policy::rule_path(direction, index);
+    if let Some(gap) = reader.incomplete(rule, &path) {
+        return Err(gap);
+    }
     let action = match field(rule, "action").and_then(Value::as_str) {
         Some("Allow" | "Accept") => Action::Allow,
         Some("Deny") => Action::Deny,
         Some("Pass") => Action::Pass,
-        _ => {
-            reader.defect(
-                &path.key("action"),
-                "is no action: Allow, Accept, Deny or Pass",
-            );
-            return Err(Malformed);
+        action => {
+            let unknown = action.is_none().then(|| reader.missing(&path, "action"));
+            return Err(unknown.flatten().unwrap_or_else(|| {
+                reader.defect(
+                    &path.key("action"),
+                    "is no action: Allow, Accept, Deny or Pass",
+                );
+                Gap::Unreadable
+            }));
         }
     };
     let list = match direction {
         Direction::Egress => "to",
         Direction::Ingress => "from",
     };
-    let peers = reader.list(rule, &path, list)?.unwrap_or_default();
+    let peers = match reader.list(rule, &path, list) {
+        Ok(peers) => peers.unwrap_or_default(),
+        Err(gap) => {
+            let peers = Some(vec![reader.peer(Peer::Unknown(gap))]);
+            return Ok(rule_of(rule, index, action, peers, &path, reader));
+        }
+    };
     if peers.is_empty() {
         reader.defect(&path.key(list), "names no peer, which Kubernetes refuses");
     }
@@ -185,15 +223,7 @@ fn read_rule(
             None => fails_closed = true,
         }
     }
-    let rule = Rule {
-        action,
-        index,
-        name: field(rule, "name")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
-        peers: Some(ids),
-        ports: read_ports(rule, &path, reader),
-    };
+    let rule = rule_of(rule, index, action, Some(ids), &path, reader);
     if fails_closed || (tier == Tier::Baseline && is_pass_of_old(&rule, reader)) {
         return Ok(Rule {
             action: Action::Deny,
@@ -203,6 +233,24 @@ fn read_rule(
         });
     }
     Ok(rule)
+}
+
+fn rule_of(
+    rule: &Value,
+    index: usize,
+    action: Action,
+    peers: Option<Vec<PeerId>>,
+    path: &FieldPath,
+    reader: &mut Reader<'_>,
+) -> Rule {
+    let name = field(rule, "name").and_then(Value::as_str);
+    Rule {
+        action,
+        index,
+        name: name.map(str::to_owned),
+        peers,
+        ports: read_ports(rule, path, reader),
+    }
 }
 
 /// BaselineAdminNetworkPolicy knows no Pass.
@@ -217,6 +265,9 @@ fn read_peer(
     direction: Direction,
     reader: &mut Reader<'_>,
 ) -> Option<Peer> {
+    if let Some(gap) = reader.incomplete(peer, path) {
+        return Some(Peer::Unknown(gap));
+    }
     if let Some((namespaces, pods)) = selected(peer, path, reader) {
         return Some(Peer::Pods {
             namespaces: Namespaces::Selected(namespaces),
@@ -228,12 +279,24 @@ fn read_peer(
         if let Some(nodes) = reader.selector(peer, path, "nodes") {
             return Some(Peer::Nodes(nodes));
         }
+        let unknown = ["networks", "domainNames"].map(|key| {
+            let missing = field(peer, key)
+                .is_none()
+                .then(|| reader.missing(path, key));
+            missing.flatten()
+        });
+        if let Some(gap) = unknown.into_iter().flatten().next() {
+            return Some(Peer::Unknown(gap));
+        }
         if field(peer, "networks").is_some() {
-            return Some(networks(peer, path, reader).unwrap_or(Peer::Unreadable));
+            return Some(networks(peer, path, reader).unwrap_or_else(Peer::Unknown));
         }
         if field(peer, "domainNames").is_some() {
-            return Some(domain_names(peer, path, reader).unwrap_or(Peer::Unreadable));
+            return Some(domain_names(peer, path, reader).unwrap_or_else(Peer::Unknown));
         }
+    }
+    if let Some(gap) = reader.inside(path) {
+        return Some(Peer::Unknown(gap));
     }
     reader.defect(
         path,
@@ -242,7 +305,7 @@ fn read_peer(
     None
 }
 
-fn networks(peer: &Value, path: &FieldPath, reader: &mut Reader<'_>) -> Result<Peer, Malformed> {
+fn networks(peer: &Value, path: &FieldPath, reader: &mut Reader<'_>) -> Result<Peer, Gap> {
     let blocks = reader.list(peer, path, "networks")?.unwrap_or_default();
     let mut ranges = Vec::with_capacity(blocks.len());
     for (index, value) in blocks.iter().enumerate() {
@@ -251,56 +314,59 @@ fn networks(peer: &Value, path: &FieldPath, reader: &mut Reader<'_>) -> Result<P
     Ok(Peer::Addresses {
         set: AddressSet::new(&ranges, &[]),
         tier: PeerTier::Cluster,
+        gap: None,
     })
 }
 
-fn domain_names(
-    peer: &Value,
-    path: &FieldPath,
-    reader: &mut Reader<'_>,
-) -> Result<Peer, Malformed> {
+fn domain_names(peer: &Value, path: &FieldPath, reader: &mut Reader<'_>) -> Result<Peer, Gap> {
     let names = reader.list(peer, path, "domainNames")?.unwrap_or_default();
+    if let Some(gap) = reader.inside(&path.key("domainNames")) {
+        return Err(gap);
+    }
     let texts: Option<Vec<String>> = names
         .iter()
         .map(|name| name.as_str().map(str::to_owned))
         .collect();
     let Some(names) = texts else {
         reader.defect(&path.key("domainNames"), "is no list of names");
-        return Err(Malformed);
+        return Err(Gap::Unreadable);
     };
     Ok(Peer::DomainNames(names))
 }
 
 /// The ports, in the form of either version; all when there are none.
 fn read_ports(rule: &Value, path: &FieldPath, reader: &mut Reader<'_>) -> Option<Vec<PortEntry>> {
-    let list = if field(rule, "protocols").is_some() {
+    let missing = reader.missing(path, "protocols");
+    let list = if field(rule, "protocols").is_some() || missing.is_some() {
         "protocols"
     } else {
         "ports"
     };
     let ports = match reader.list(rule, path, list) {
         Ok(ports) => ports.filter(|ports| !ports.is_empty())?,
-        Err(Malformed) => return Some(vec![PortEntry::Unreadable]),
+        Err(gap) => return Some(vec![PortEntry::unknown(gap)]),
     };
     let each = ports.iter().enumerate();
     let entries = each.map(|(index, port)| {
         let path = path.key(list).index(index);
+        if let Some(gap) = reader
+            .inside(&path)
+            .or_else(|| reader.incomplete(port, &path))
+        {
+            return PortEntry::unknown(gap);
+        }
         let entry = if list == "protocols" {
             read_protocol(port, &path, reader)
         } else {
             read_port(port, &path, reader)
         };
-        entry.unwrap_or(PortEntry::Unreadable)
+        entry.unwrap_or_else(PortEntry::unknown)
     });
     Some(entries.collect())
 }
 
 /// `portNumber`, `portRange` or `namedPort` of v1alpha1.
-fn read_port(
-    entry: &Value,
-    path: &FieldPath,
-    reader: &mut Reader<'_>,
-) -> Result<PortEntry, Malformed> {
+fn read_port(entry: &Value, path: &FieldPath, reader: &mut Reader<'_>) -> Result<PortEntry, Gap> {
     if let Some(number) = field(entry, "portNumber") {
         let path = path.key("portNumber");
         let protocol = reader.protocol(number, &path)?;
@@ -315,7 +381,7 @@ fn read_port(
     }
     let Some(name) = field(entry, "namedPort").and_then(Value::as_str) else {
         reader.defect(path, "is none of portNumber, portRange and namedPort");
-        return Err(Malformed);
+        return Err(Gap::Unreadable);
     };
     Ok(PortEntry::Named(None, name.to_owned()))
 }
@@ -325,7 +391,7 @@ fn read_range(
     protocol: Protocol,
     path: &FieldPath,
     reader: &mut Reader<'_>,
-) -> Result<PortEntry, Malformed> {
+) -> Result<PortEntry, Gap> {
     let mut end = |key| {
         let value = field(range, key).unwrap_or(&Value::Null);
         reader.port(value, &path.key(key))
@@ -333,7 +399,7 @@ fn read_range(
     let (first, last) = (end("start")?, end("end")?);
     if last < first {
         reader.defect(&path.key("end"), "is smaller than start");
-        return Err(Malformed);
+        return Err(Gap::Unreadable);
     }
     Ok(PortEntry::Numbers(Connections::range(
         protocol, first, last,
@@ -345,7 +411,7 @@ fn read_protocol(
     entry: &Value,
     path: &FieldPath,
     reader: &mut Reader<'_>,
-) -> Result<PortEntry, Malformed> {
+) -> Result<PortEntry, Gap> {
     if let Some(name) = field(entry, "destinationNamedPort").and_then(Value::as_str) {
         return Ok(PortEntry::Named(None, name.to_owned()));
     }
@@ -369,5 +435,5 @@ fn read_protocol(
         return Ok(PortEntry::Numbers(Connections::port(protocol, number)));
     }
     reader.defect(path, "is none of tcp, udp, sctp and destinationNamedPort");
-    Err(Malformed)
+    Err(Gap::Unreadable)
 }

@@ -1,20 +1,26 @@
 //! Pods and the templates they are made from.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use serde_json::Value;
-use underpin_model::{Object, Protocol, canonical_group};
-use underpin_refs::pod_template;
+use underpin_model::{FieldPath, Object, Protocol, UnknownPart, canonical_group};
+use underpin_refs::{bears_pods, pod_template};
 
 use super::reader::field;
-use crate::{labels::Labels, policy::NamedPorts, profile::Profile};
+use crate::{
+    gap::Gap,
+    labels::{Labels, Tri},
+    policy::NamedPorts,
+    profile::Profile,
+    reason::Reason,
+};
 
 /// What a pod, or the template of pods, says of itself.
 #[derive(Debug)]
 pub(crate) struct PodFields {
     pub(crate) labels: Labels,
     pub(crate) ports: NamedPorts,
-    pub(crate) host_network: bool,
+    pub(crate) host_network: Tri,
     /// The pod's addresses, where it has any already.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) node: Option<String>,
@@ -22,21 +28,70 @@ pub(crate) struct PodFields {
 
 /// The fields of a pod or workload. `None` for what bears no pods, and for what was not read.
 pub(crate) fn pod_fields(object: &Object, profile: Profile) -> Option<PodFields> {
-    let (_, template) = pod_template(object)?;
+    let Some((path, template)) = pod_template(object) else {
+        return unknown_fields(object);
+    };
     let spec = template.get("spec").unwrap_or(&Value::Null);
-    let mut labels = labels_of(template.get("metadata"));
+    let mut labels = labels_of(object, &path.key("metadata"), template.get("metadata"));
+    let path = path.key("spec");
+    let mut ports = named_ports(spec);
+    ports.open |= has_unknown_ports(object, &path);
     if profile == Profile::Documented {
         add_controllers_labels(object, &mut labels);
     }
     Some(PodFields {
         labels,
-        ports: named_ports(spec),
-        host_network: spec.get("hostNetwork").and_then(Value::as_bool) == Some(true),
+        ports,
+        host_network: match field(spec, "hostNetwork") {
+            None if object.unknown.around(&path.key("hostNetwork")).is_some() => Tri::Maybe,
+            value => (value.and_then(Value::as_bool) == Some(true)).into(),
+        },
         addresses: addresses(template),
         node: field(spec, "nodeName")
             .and_then(Value::as_str)
             .map(str::to_owned),
     })
+}
+
+/// The fields of pods of which the template is not known, and nothing with it.
+fn unknown_fields(object: &Object) -> Option<PodFields> {
+    let path = FieldPath::new("spec");
+    let part = object.unknown.inside(&path);
+    let part = part.or_else(|| object.unknown.around(&path))?;
+    bears_pods(&object.key.kind).then(|| PodFields {
+        labels: Labels {
+            open: true,
+            why: Some(because(object, part)),
+            ..Labels::default()
+        },
+        ports: NamedPorts {
+            known: Vec::new(),
+            open: true,
+        },
+        host_network: Tri::Maybe,
+        addresses: Vec::new(),
+        node: None,
+    })
+}
+
+fn because(object: &Object, part: &UnknownPart) -> Arc<Reason> {
+    Arc::new(Gap::later(part).reason(&object.key))
+}
+
+/// Whether ports of containers, or which containers there are, is not known.
+fn has_unknown_ports(object: &Object, spec: &FieldPath) -> bool {
+    let lists = ["containers", "initContainers"].map(|list| spec.key(list));
+    let is_about_ports = |part: &UnknownPart, list: &FieldPath| {
+        let Some(rest) = part.path.as_str().strip_prefix(list.as_str()) else {
+            return false;
+        };
+        let field = rest.trim_start_matches(|c: char| c == '[' || c.is_ascii_digit());
+        let field = field.strip_prefix("].").unwrap_or_default();
+        field.is_empty() || field.starts_with("ports") || field == "restartPolicy"
+    };
+    let inside = |list| object.unknown.iter().any(|part| is_about_ports(part, list));
+    lists.iter().any(inside)
+        || (!object.unknown.is_empty() && object.unknown.around(spec).is_some())
 }
 
 /// The name of an owner that lacks what an owner must have, such as its kind: the server would
@@ -45,10 +100,19 @@ pub(crate) fn incomplete_owner(object: &Object) -> Option<&str> {
     object.text("/metadata/ownerReferences/0/name")
 }
 
-/// The labels in an object's metadata. What is no text has a value that is not known.
-pub(crate) fn labels_of(metadata: Option<&Value>) -> Labels {
+/// The labels in an object's metadata, which is at `path`. What is no text has a value that is not known.
+pub(crate) fn labels_of(object: &Object, path: &FieldPath, metadata: Option<&Value>) -> Labels {
     let mut labels = Labels::default();
-    match metadata.and_then(|metadata| field(metadata, "labels")) {
+    let value = metadata.and_then(|metadata| field(metadata, "labels"));
+    if !object.unknown.is_empty() {
+        let path = path.key("labels");
+        let further = object.unknown.around(&path);
+        let further = further.filter(|part| value.is_none() || part.path == path);
+        labels.open = further.is_some();
+        let part = further.or_else(|| object.unknown.inside(&path));
+        labels.why = part.map(|part| because(object, part));
+    }
+    match value {
         Some(Value::Object(entries)) => {
             for (key, value) in entries {
                 match value.as_str() {
@@ -93,9 +157,11 @@ fn add_controllers_labels(object: &Object, labels: &mut Labels) {
         }
     }
     if kind.kind == "Job" {
-        labels.possible.remove("job-name");
-        let name = object.key.name.clone();
-        labels.known.entry("job-name".to_owned()).or_insert(name);
+        for key in ["batch.kubernetes.io/job-name", "job-name"] {
+            labels.possible.remove(key);
+            let name = object.key.name.clone();
+            labels.known.entry(key.to_owned()).or_insert(name);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use underpin_model::{FieldPath, LabelSelector, Object, Protocol};
 
 use crate::{
     addresses::AddressRange,
+    gap::Gap,
     labels::Selector,
     policy::{Defect, Peer, PeerId, Peers},
 };
@@ -43,6 +44,40 @@ impl<'a> Reader<'a> {
         self.defects.push(Defect { evidence });
     }
 
+    /// Why what is missing at a key may be there all the same.
+    pub(crate) fn missing(&self, path: &FieldPath, key: &str) -> Option<Gap> {
+        let unknown = &self.object.unknown;
+        if unknown.is_empty() {
+            return None;
+        }
+        unknown.around(&path.key(key)).map(Gap::later)
+    }
+
+    /// Why a map, or what should be one, is not known to be complete.
+    pub(crate) fn incomplete(&self, value: &Value, path: &FieldPath) -> Option<Gap> {
+        let unknown = &self.object.unknown;
+        if unknown.is_empty() {
+            return None;
+        }
+        let found = if value.is_null() {
+            unknown.around(path)
+        } else {
+            unknown.iter().find(|part| part.path == *path)
+        };
+        found.map(Gap::later)
+    }
+
+    /// Why something at a path or inside of it is not known.
+    pub(crate) fn inside(&self, path: &FieldPath) -> Option<Gap> {
+        self.object.unknown.inside(path).map(Gap::later)
+    }
+
+    /// Whether and why the object may not exist.
+    pub(crate) fn existence(&self) -> Option<Gap> {
+        let why = self.object.unknown.existence()?;
+        Some(Gap::Existence(why.into()))
+    }
+
     /// A selector; a missing one is `None`.
     pub(crate) fn selector(
         &mut self,
@@ -50,53 +85,65 @@ impl<'a> Reader<'a> {
         path: &FieldPath,
         key: &str,
     ) -> Option<Selector> {
-        let value = field(parent, key)?;
-        let Some(selector) = LabelSelector::from_structured(value) else {
-            self.defect(&path.key(key), "is no valid label selector");
-            return Some(Selector::Unreadable);
+        let Some(value) = field(parent, key) else {
+            return self.missing(path, key).map(Selector::unknown);
         };
-        Some(Selector::Readable(selector))
+        let path = path.key(key);
+        let gap = self.inside(&path);
+        let selector = match &gap {
+            None => LabelSelector::from_structured(value),
+            Some(_) => LabelSelector::from_structured(&without_unknown(value)),
+        };
+        Some(match (selector, gap) {
+            (Some(selector), None) => selector.into(),
+            (Some(selector), Some(gap)) => Selector::partial(selector, gap),
+            (None, _) => {
+                self.defect(&path, "is no valid label selector");
+                Selector::unknown(Gap::Unreadable)
+            }
+        })
     }
 
-    /// A list; `None` when it is missing, `Err` when it is no list.
+    /// A list; `None` when it is missing, `Err` when it is no list, or not known.
     pub(crate) fn list<'v>(
         &mut self,
         parent: &'v Value,
         path: &FieldPath,
         key: &str,
-    ) -> Result<Option<&'v [Value]>, Malformed> {
+    ) -> Result<Option<&'v [Value]>, Gap> {
         match field(parent, key) {
-            None => Ok(None),
+            None => self.missing(path, key).map_or(Ok(None), Err),
             Some(Value::Array(items)) => Ok(Some(items)),
             Some(_) => {
                 self.defect(&path.key(key), "is no list");
-                Err(Malformed)
+                Err(Gap::Unreadable)
             }
         }
     }
 
     /// A protocol, TCP when it is missing.
-    pub(crate) fn protocol(
-        &mut self,
-        parent: &Value,
-        path: &FieldPath,
-    ) -> Result<Protocol, Malformed> {
+    pub(crate) fn protocol(&mut self, parent: &Value, path: &FieldPath) -> Result<Protocol, Gap> {
         let Some(value) = field(parent, "protocol") else {
-            return Ok(Protocol::Tcp);
+            return self
+                .missing(path, "protocol")
+                .map_or(Ok(Protocol::Tcp), Err);
         };
         let Some(protocol) = value.as_str().and_then(Protocol::from_name) else {
             self.defect(&path.key("protocol"), "is none of TCP, UDP and SCTP");
-            return Err(Malformed);
+            return Err(Gap::Unreadable);
         };
         Ok(protocol)
     }
 
     /// A port's number.
-    pub(crate) fn port(&mut self, value: &Value, path: &FieldPath) -> Result<u16, Malformed> {
+    pub(crate) fn port(&mut self, value: &Value, path: &FieldPath) -> Result<u16, Gap> {
+        if let Some(gap) = self.incomplete(value, path) {
+            return Err(gap);
+        }
         let number = value.as_u64().and_then(|number| u16::try_from(number).ok());
         let Some(number) = number.filter(|number| *number > 0) else {
             self.defect(path, "is no port between 1 and 65535");
-            return Err(Malformed);
+            return Err(Gap::Unreadable);
         };
         Ok(number)
     }
@@ -106,21 +153,60 @@ impl<'a> Reader<'a> {
         &mut self,
         value: Option<&Value>,
         path: &FieldPath,
-    ) -> Result<AddressRange, Malformed> {
-        let text = value.and_then(Value::as_str);
-        let Some(block) = text.and_then(AddressRange::block) else {
+    ) -> Result<AddressRange, Gap> {
+        let value = value.unwrap_or(&Value::Null);
+        if let Some(gap) = self.incomplete(value, path) {
+            return Err(gap);
+        }
+        let Some(block) = value.as_str().and_then(AddressRange::block) else {
             self.defect(
                 path,
                 "is no block of addresses such as 10.0.0.0/8 or fd00::/8",
             );
-            return Err(Malformed);
+            return Err(Gap::Unreadable);
         };
         Ok(block)
     }
 }
 
-/// A field that is there and cannot be understood; the defect has been told.
-pub(crate) struct Malformed;
+/// What a selector asks for as far as it is known: labels of unknown values must be there all the
+/// same, and expressions of which a part is unknown may ask for anything.
+fn without_unknown(selector: &Value) -> Value {
+    let Some(fields) = selector.as_object() else {
+        return selector.clone();
+    };
+    let mut fields = fields.clone();
+    let mut keys = Vec::new();
+    if let Some(Value::Object(labels)) = fields.get_mut("matchLabels") {
+        keys.extend(
+            labels
+                .iter()
+                .filter(|(_, value)| value.is_null())
+                .map(|(key, _)| key.clone()),
+        );
+        labels.retain(|_, value| !value.is_null());
+    }
+    let has_null = |expression: &Value| match expression {
+        Value::Object(fields) => fields.values().any(|value| match value {
+            Value::Array(items) => items.iter().any(Value::is_null),
+            value => value.is_null(),
+        }),
+        value => value.is_null(),
+    };
+    if let Some(Value::Array(expressions)) = fields.get_mut("matchExpressions") {
+        expressions.retain(|expression| !has_null(expression));
+    }
+    let exists = |key| serde_json::json!({"key": key, "operator": "Exists"});
+    let exists: Vec<Value> = keys.into_iter().map(exists).collect();
+    match fields.get_mut("matchExpressions") {
+        Some(Value::Array(expressions)) => expressions.extend(exists),
+        Some(value) if !value.is_null() => {}
+        _ => {
+            fields.insert("matchExpressions".to_owned(), Value::Array(exists));
+        }
+    }
+    Value::Object(fields)
+}
 
 /// A field that is there and not null.
 pub(crate) fn field<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {

@@ -1,10 +1,11 @@
 //! Services and what stands behind them: EndpointSlices and Endpoints.
 
 use serde_json::Value;
-use underpin_model::{LabelSelector, Object, Protocol};
+use underpin_model::{FieldPath, LabelSelector, Object, Protocol, Requirement};
+use underpin_refs::OperatorService;
 
 use super::reader::field;
-use crate::labels::Selector;
+use crate::{gap::Gap, labels::Selector};
 
 /// A Service.
 #[derive(Debug)]
@@ -13,8 +14,21 @@ pub(crate) struct ServiceFields {
     /// The pods behind it; `None` when it has no selector.
     pub(crate) selector: Option<Selector>,
     pub(crate) headless: bool,
+    /// How it can be reached from outside of the cluster, if it can.
+    pub(crate) published: Option<Published>,
     /// The name that it stands for, when it is of type ExternalName.
     pub(crate) external_name: Option<String>,
+}
+
+/// How connections from outside of the cluster reach a Service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// By any node, which may put its own address in place of the client's.
+    AnyNode,
+    /// By a node with a pod of it, which keeps the client's address.
+    ItsNode,
+    /// By a load balancer and a node that keeps the address it sees, which may be the balancer's.
+    Balancer,
 }
 
 /// One port of a Service.
@@ -36,18 +50,11 @@ pub(crate) enum TargetPort {
 /// What a Service says.
 pub(crate) fn service(object: &Object) -> ServiceFields {
     let ports = object.at("/spec/ports").and_then(Value::as_array);
-    let selector = object.at("/spec/selector").and_then(|value| match value {
-        Value::Null => None,
-        Value::Object(entries) if entries.is_empty() => None,
-        value => Some(match LabelSelector::from_map(value) {
-            Some(selector) => Selector::Readable(selector),
-            None => Selector::Unreadable,
-        }),
-    });
     let is_external = object.text("/spec/type") == Some("ExternalName");
     ServiceFields {
         ports: ports.into_iter().flatten().filter_map(port).collect(),
-        selector: selector.filter(|_| !is_external),
+        selector: selector(object).filter(|_| !is_external),
+        published: published(object),
         headless: object.text("/spec/clusterIP") == Some("None"),
         external_name: is_external.then(|| {
             object
@@ -55,6 +62,65 @@ pub(crate) fn service(object: &Object) -> ServiceFields {
                 .unwrap_or_default()
                 .to_owned()
         }),
+    }
+}
+
+/// A Service that an operator makes.
+pub(crate) fn operators(made: &OperatorService) -> ServiceFields {
+    let labels = made.pod_labels.iter();
+    let labels = labels.map(|(key, value)| Requirement::In(key.clone(), vec![value.clone()]));
+    let ports = made.ports.iter();
+    ServiceFields {
+        ports: ports
+            .map(|(port, target)| ServicePort {
+                name: None,
+                protocol: Protocol::Tcp,
+                port: *port,
+                target: TargetPort::Number(*target),
+            })
+            .collect(),
+        selector: Some(LabelSelector(labels.collect()).into()),
+        published: None,
+        headless: made.headless,
+        external_name: None,
+    }
+}
+
+fn published(object: &Object) -> Option<Published> {
+    let has_addresses = object
+        .at("/spec/externalIPs")
+        .and_then(Value::as_array)
+        .is_some_and(|addresses| !addresses.is_empty());
+    let is_local = object.text("/spec/externalTrafficPolicy") == Some("Local");
+    match (object.text("/spec/type"), is_local) {
+        (Some("NodePort"), true) => Some(Published::ItsNode),
+        (Some("LoadBalancer"), true) => Some(Published::Balancer),
+        (Some("NodePort" | "LoadBalancer"), false) => Some(Published::AnyNode),
+        _ => has_addresses.then_some(Published::AnyNode),
+    }
+}
+
+fn selector(object: &Object) -> Option<Selector> {
+    let value = object.at("/spec/selector").unwrap_or(&Value::Null);
+    let path = FieldPath::new("spec.selector");
+    let unknown = object.unknown.inside(&path);
+    let unknown = unknown.or_else(|| object.unknown.around(&path).filter(|_| value.is_null()));
+    let known = match value {
+        Value::Null => LabelSelector::default(),
+        Value::Object(entries) if entries.is_empty() && unknown.is_none() => return None,
+        Value::Object(entries) if unknown.is_some() => {
+            let known = entries.iter().filter(|(_, value)| !value.is_null());
+            let known = known.map(|(key, value)| (key.clone(), value.clone()));
+            LabelSelector::from_map(&Value::Object(known.collect())).unwrap_or_default()
+        }
+        value => match LabelSelector::from_map(value) {
+            Some(selector) => selector,
+            None => return Some(Selector::unknown(Gap::Unreadable)),
+        },
+    };
+    match unknown {
+        Some(part) => Some(Selector::partial(known, Gap::later(part))),
+        None => (!value.is_null()).then(|| known.into()),
     }
 }
 

@@ -91,13 +91,17 @@ fn labels_of(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The workload that `ns/name` means, which must be one.
+/// The workload that `ns/name` means, which must be one; `name` alone is one called
+/// `resource.name` of which the namespace is not known.
 #[track_caller]
 pub(crate) fn workload(engine: &Engine, text: &str) -> ObjectKey {
-    let (namespace, name) = text.split_once('/').expect("ns/name");
+    let (namespace, name) = match text.split_once('/') {
+        Some((namespace, name)) => (Some(namespace), name.to_owned()),
+        None => (None, format!("resource.{text}")),
+    };
     let found: Vec<&ObjectKey> = engine
         .workloads()
-        .filter(|key| key.namespace.as_deref() == Some(namespace) && key.name == name)
+        .filter(|key| key.namespace.as_deref() == namespace && key.name == name)
         .collect();
     assert_eq!(found.len(), 1, "{text}: {found:?}");
     found[0].clone()

@@ -2,7 +2,7 @@
 
 use underpin_model::{Code, Finding};
 
-use crate::context::Context;
+use crate::{context::Context, survey::Survey};
 
 pub mod up101;
 pub mod up102;
@@ -17,9 +17,15 @@ pub mod up110;
 pub mod up111;
 pub mod up112;
 pub mod up113;
+pub mod up401;
+pub mod up402;
+pub mod up403;
+pub mod up405;
+pub mod up406;
 pub mod up601;
 pub mod up602;
 pub mod up603;
+pub mod up604;
 pub mod up605;
 
 /// One rule.
@@ -32,8 +38,10 @@ pub struct Rule {
     pub summary: &'static str,
     /// Its page: what it finds, why it matters, an example, the way out. Markdown.
     pub documentation: &'static str,
-    /// Finds it in a plan.
-    pub check: fn(&Context<'_>) -> Vec<Finding>,
+    /// Finds it in a plan, if it can be told of one.
+    pub check: Option<fn(&Context<'_>) -> Vec<Finding>>,
+    /// Finds it in declared files that nobody has planned to apply, if it can be told of them.
+    pub survey: Option<fn(&Survey<'_>) -> Vec<Finding>>,
 }
 
 /// Every rule, by code.
@@ -51,9 +59,15 @@ pub const RULES: &[Rule] = &[
     up111::RULE,
     up112::RULE,
     up113::RULE,
+    up401::RULE,
+    up402::RULE,
+    up403::RULE,
+    up405::RULE,
+    up406::RULE,
     up601::RULE,
     up602::RULE,
     up603::RULE,
+    up604::RULE,
     up605::RULE,
 ];
 

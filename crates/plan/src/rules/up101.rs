@@ -22,7 +22,8 @@ pub const RULE: Rule = Rule {
     summary: "a step deletes or replaces a namespace in which something is that the plan does not \
               delete by itself",
     documentation: include_str!("docs/UP101.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

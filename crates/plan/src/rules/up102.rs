@@ -22,7 +22,8 @@ pub const RULE: Rule = Rule {
     summary: "two environments derive one namespace in one cluster, neither recorded there nor \
               sharing on purpose",
     documentation: include_str!("docs/UP102.md"),
-    check,
+    check: Some(check),
+    survey: Some(|survey| collisions(survey.environments)),
 };
 
 /// Somebody who would live in the same namespace.

@@ -18,7 +18,8 @@ pub const RULE: Rule = Rule {
     summary: "a PersistentVolumeClaim or PersistentVolume dies, directly or by a cascade, and its \
               data with it",
     documentation: include_str!("docs/UP103.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// What becomes of the data.

@@ -19,7 +19,8 @@ pub const RULE: Rule = Rule {
     summary: "a protection stands on the object or in the manifest, but not in the state that the \
               tool reads when it deletes",
     documentation: include_str!("docs/UP104.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

@@ -22,7 +22,8 @@ pub const RULE: Rule = Rule {
     summary: "a CustomResourceDefinition with instances, or an owner of objects outside the plan, \
               is deleted or replaced",
     documentation: include_str!("docs/UP105.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

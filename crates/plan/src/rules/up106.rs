@@ -24,7 +24,8 @@ pub const RULE: Rule = Rule {
     summary: "a step deletes or replaces an object that carries a known protection key, live, \
               declared or recorded",
     documentation: include_str!("docs/UP106.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// A protection and the place that says so.

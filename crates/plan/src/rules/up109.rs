@@ -19,7 +19,8 @@ pub const RULE: Rule = Rule {
     name: "foreign-owner",
     summary: "an object of the plan exists and belongs to another stack, environment or tool",
     documentation: include_str!("docs/UP109.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

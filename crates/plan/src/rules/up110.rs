@@ -13,7 +13,8 @@ pub const RULE: Rule = Rule {
     name: "mass-removal",
     summary: "an `up` removes more than a set share of what the environment owns",
     documentation: include_str!("docs/UP110.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// Fewer removals are an everyday change, whatever share of a small stack they are.

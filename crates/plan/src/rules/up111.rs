@@ -25,7 +25,8 @@ pub const RULE: Rule = Rule {
     name: "unclaimed-duplicate",
     summary: "nothing is recorded for this environment, and objects of it exist elsewhere",
     documentation: include_str!("docs/UP111.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// Objects shown as evidence.

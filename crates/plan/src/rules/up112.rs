@@ -17,7 +17,8 @@ pub const RULE: Rule = Rule {
     name: "shared-namespace",
     summary: "several stacks, environments or tools live in the namespace of this environment",
     documentation: include_str!("docs/UP112.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// Objects shown as evidence; the groups list them all.

@@ -27,7 +27,8 @@ pub const RULE: Rule = Rule {
     summary: "in a shared namespace, a selector of this environment also matches pods of others, or \
               one of theirs its pods",
     documentation: include_str!("docs/UP113.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// Objects on the far side that are shown.

@@ -22,7 +22,8 @@ pub const RULE: Rule = Rule {
     name: "field-conflict",
     summary: "another field manager owns a field that the plan would set to another value",
     documentation: include_str!("docs/UP601.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

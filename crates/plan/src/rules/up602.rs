@@ -21,7 +21,8 @@ pub const RULE: Rule = Rule {
     name: "half-done",
     summary: "there are traces of an interrupted run; says what continues it",
     documentation: include_str!("docs/UP602.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

@@ -21,7 +21,8 @@ pub const RULE: Rule = Rule {
     name: "drift",
     summary: "an object differs from what was last applied; says who changed it, and when",
     documentation: include_str!("docs/UP603.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 /// Somebody who has written to an object.

@@ -14,7 +14,8 @@ pub const RULE: Rule = Rule {
     name: "autoscaled-replicas",
     summary: "a manifest's number of replicas is not applied, since an autoscaler sets another",
     documentation: include_str!("docs/UP605.md"),
-    check,
+    check: Some(check),
+    survey: None,
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

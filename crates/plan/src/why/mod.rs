@@ -22,7 +22,7 @@ pub use assemble::{kinds_not_held, place_in, with_namespace, world_of};
 pub use consumers::{Consumer, Consumers, consumers};
 pub use graph::{Edge, Graph};
 pub use removal::{Broken, Removal, removal};
-pub use thing::{Thing, ThingError, plural_of, resolve};
+pub use thing::{Thing, ThingError, is_called, plural_of, resolve};
 pub use underpin_refs::Effect;
 
 use underpin_model::{Object, ObjectKey, Owner, World};

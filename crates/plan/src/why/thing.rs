@@ -293,8 +293,8 @@ fn known_kinds(world: &World, graph: &Graph) -> BTreeSet<GroupKind> {
 }
 
 /// Whether people call the kind so: `deployment`, `Deployments`, `deploy`, `deployments.apps`,
-/// `deployments.v1.apps`.
-fn is_called(kind: &GroupKind, served: Option<&ResourceKind>, word: &str) -> bool {
+/// `deployments.v1.apps`. `served` is how a cluster serves it, where that is known.
+pub fn is_called(kind: &GroupKind, served: Option<&ResourceKind>, word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     let (resource, group) = match word.split_once('.') {
         Some((resource, group)) => (resource, Some(group)),

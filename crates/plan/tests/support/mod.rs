@@ -12,14 +12,20 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use underpin_model::{
-    BUILTIN_KINDS, Claim, ClaimId, Depth, Entry, EntryState, GroupKind, Lock, LogicalKey,
-    NamespaceProvenance, Object, ObjectKey, Origin, Place, Placement, ResourceKind, Unread, World,
+    BUILTIN_KINDS, Claim, ClaimId, Confidence, Consumer, Depth, Entry, EntryState, Evidence,
+    FieldPath, Finding, GroupKind, Lock, LogicalKey, NamespaceProvenance, Need, Object, ObjectKey,
+    Origin, Place, Placement, PortRef, Protocol, ResourceKind, Supplier, Unread, World,
 };
 use underpin_plan::{
     Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
-    MergeOutcome, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject, UnreadRecord,
-    UpInput, Verdict, judge, plan_down, plan_up, prepare,
+    MergeOutcome, Network, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject,
+    Survey, UnreadRecord, UpInput, Verdict, applied, judge, plan_down, plan_up, prepare,
+    rules::rule,
+    suppression::{Remark, Texts, sort_out, suppressions},
+    survey,
+    why::world_of,
 };
+use underpin_refs::NeedOptions;
 
 /// Of the key beside the scene's claims.
 static FINGERPRINTS: LazyLock<Fingerprints> = LazyLock::new(|| Fingerprints::new(Some([7; 32])));
@@ -491,5 +497,127 @@ impl Scene {
             acceptances: &self.acceptances,
             recorded: &self.recorded,
         })
+    }
+}
+
+/// What the rules say of declared files that nobody plans to apply, comments heeded: `files` are
+/// what is declared, `before` what was before a change, `live` the live world. Objects begin ten
+/// lines apart, as in scenes; `comments` stand on lines of their own.
+pub(crate) fn survey_findings(compact: &Value) -> Vec<Finding> {
+    let files = files_world(compact, "files", "stack.yaml");
+    let before = compact
+        .get("before")
+        .map(|_| files_world(compact, "before", "before.yaml"));
+    let live = compact.get("live").map(|_| live_world(compact));
+    let over = |files: &World| match &live {
+        Some(live) => applied(live, files, before.as_ref()),
+        None => files.clone(),
+    };
+    let (after, former) = (over(&files), before.as_ref().map(over));
+    let needs: Vec<Need> = list(compact, "needs").map(need).collect();
+    let options = NeedOptions::default();
+    let network = |world| Network::new(world, &needs, &options);
+    let environments = declared_environments(&compact["environments"]);
+    let mut asked = Survey::new(&files, network(&after));
+    asked.before = former.as_ref().map(network);
+    asked.live = live.as_ref().map(network);
+    asked.environments = &environments;
+    asked.is_opaque = compact["opaque"] == true;
+    let findings = survey(&asked);
+    let comments: Vec<(Place, String)> = list(compact, "comments")
+        .map(|one| {
+            let line = u32::try_from(one["line"].as_u64().unwrap()).unwrap();
+            (
+                place("stack.yaml", line),
+                text(one, "text").unwrap().to_owned(),
+            )
+        })
+        .collect();
+    let remarks = comments.iter().map(|(place, text)| Remark { place, text });
+    let (allowed, malformed) = suppressions(remarks);
+    assert!(malformed.is_empty(), "{malformed:?}");
+    let texts = Texts::from([(Arc::from("stack.yaml"), text_of(&files, &comments))]);
+    let ran = |code| rule(code).is_some_and(|rule| rule.survey.is_some());
+    sort_out(findings, &allowed, &texts, files.objects(), ran).findings
+}
+
+fn place(file: &str, line: u32) -> Place {
+    Place {
+        file: Arc::from(file),
+        line,
+        column: 1,
+    }
+}
+
+/// A text in which the objects begin where they do, and comments stand above.
+fn text_of(files: &World, comments: &[(Place, String)]) -> String {
+    let mut lines = vec!["  field: value".to_owned(); files.objects().count() * 10 + 10];
+    for (place, comment) in comments {
+        let line = usize::try_from(place.line).unwrap();
+        lines[line - 1] = format!("# {comment}");
+    }
+    lines.join("\n")
+}
+
+fn files_world(compact: &Value, field: &str, file: &str) -> World {
+    let objects = list(compact, field).enumerate().map(|(index, compact)| {
+        let line = u32::try_from(index * 10 + 1).unwrap();
+        let origin = Origin::Declared {
+            place: place(file, line),
+            spans: Arc::default(),
+        };
+        object(compact, origin)
+    });
+    let mut world = world_of(objects);
+    let field = if field == "before" {
+        "before_unread"
+    } else {
+        "unread"
+    };
+    world.unread = list(compact, field).map(unread).collect();
+    world
+}
+
+fn live_world(compact: &Value) -> World {
+    let mut world = empty_world();
+    for compact in list(compact, "live") {
+        let object = live(compact);
+        serve_of(&mut world, &object);
+        world.insert(object);
+    }
+    world.unread = list(compact, "live_unread").map(unread).collect();
+    world
+}
+
+/// A need from `{"from": "namespace/docs", "to": "service/db/postgres", "port": 5432}`.
+fn need(compact: &Value) -> Need {
+    let from = text(compact, "from").unwrap();
+    let from = match from.strip_prefix("namespace/") {
+        Some(namespace) => Consumer::Namespace(namespace.to_owned()),
+        None => Consumer::Workload(identity(from).1),
+    };
+    let to: Vec<&str> = text(compact, "to").unwrap().split('/').collect();
+    let confidence = match text(compact, "confidence") {
+        Some("guessed") => Confidence::Guessed,
+        _ => Confidence::Certain,
+    };
+    Need {
+        evidence: vec![Evidence {
+            object: ObjectKey::of_namespace("x"),
+            path: FieldPath::root(),
+            place: Some(place("needs.yaml", 2)),
+            note: "is declared to need it".to_owned(),
+        }],
+        from,
+        to: Supplier::Service {
+            namespace: to[1].to_owned(),
+            name: to[2].to_owned(),
+        },
+        protocol: Protocol::Tcp,
+        port: compact["port"]
+            .as_u64()
+            .map(|port| PortRef::Number(u16::try_from(port).unwrap())),
+        confidence,
+        reason: None,
     }
 }

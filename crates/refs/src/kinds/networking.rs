@@ -19,7 +19,7 @@ const NGINX_SECRETS: &[&str] = &[
 ];
 
 /// Annotations of ingress-nginx that hold the address of a service asked on every request.
-const NGINX_ADDRESSES: &[&str] = &[
+pub(crate) const NGINX_ADDRESSES: &[&str] = &[
     "nginx.ingress.kubernetes.io/auth-url",
     "nginx.ingress.kubernetes.io/mirror-target",
 ];

@@ -237,7 +237,7 @@ pub(crate) fn read_text(path: &Utf8Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "not UTF-8 text".to_owned())
 }
 
-/// The first place of a file.
+/// Where a file begins.
 pub(crate) fn start_of(path: &Utf8Path) -> Place {
     Place {
         file: Arc::from(path.as_str()),

@@ -6,10 +6,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use underpin_model::{FieldPath, Place, SpanIndex, listed};
 
-use super::{RESERVED_VARIABLES, StackFile, schema};
+use super::{RESERVED_VARIABLES, StackFile, json_schema};
 use crate::{
-    Diagnostic, substitute,
-    yaml::{self, Content, Node, NodeDocument},
+    Diagnostic, schema, substitute,
+    yaml::{self, Content, Node, NodeDocument, place_of},
 };
 
 /// Largest stack file.
@@ -130,11 +130,15 @@ fn check(
     normalise(&mut root);
     let (value, spans) = yaml::to_value_and_spans(root);
     let before = diagnostics.len();
-    diagnostics.extend(schema::check(&value).into_iter().map(|problem| Diagnostic {
-        place: place_of(&place, &spans, &problem.path),
-        message: problem.message,
-        help: problem.help,
-    }));
+    diagnostics.extend(
+        schema::check(&json_schema(), "the stack file", &value)
+            .into_iter()
+            .map(|problem| Diagnostic {
+                place: place_of(&place, &spans, &problem.path),
+                message: problem.message,
+                help: problem.help,
+            }),
+    );
     if diagnostics.len() > before {
         return None;
     }
@@ -154,21 +158,6 @@ fn check(
     };
     diagnostics.extend(check_meaning(&stack));
     Some(stack)
-}
-
-fn place_of(place: &Place, spans: &SpanIndex, path: &FieldPath) -> Place {
-    let mut at = Some(path.clone());
-    while let Some(path) = at {
-        if let Some(&(line, column)) = spans.get(&path) {
-            return Place {
-                file: place.file.clone(),
-                line,
-                column,
-            };
-        }
-        at = path.parent();
-    }
-    place.clone()
 }
 
 /// An environment with nothing to say (`production:`) is an empty one, and variables are kept as

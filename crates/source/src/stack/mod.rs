@@ -5,14 +5,12 @@
 
 mod find;
 mod load;
-mod schema;
 mod types;
 mod variables;
 
 pub use find::{FILE_NAME, FindError, find};
 pub use load::{LoadError, Stack, load, parse};
-pub use schema::json_schema;
 pub use types::{
     ApiVersion, Environment, IgnoreFields, Limits, Metadata, RESERVED_VARIABLES, SecretSource,
-    Source, StackFile, StackKind, StackSpec,
+    Source, StackFile, StackKind, StackSpec, json_schema,
 };

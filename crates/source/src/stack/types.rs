@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::schema::published;
 
 /// Variables that every environment has by itself; `vars` and `secrets` cannot redefine them.
 pub const RESERVED_VARIABLES: &[&str] = &["environment", "namespace", "parent", "stack"];
@@ -20,6 +23,11 @@ pub struct StackFile {
     pub metadata: Metadata,
     /// What is deployed, and where.
     pub spec: StackSpec,
+}
+
+/// The JSON Schema of the stack file, for editors.
+pub fn json_schema() -> Value {
+    published::<StackFile>("stack.v1.json", "Underpin stack file")
 }
 
 /// Versions of the file format.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use underpin_model::{Place, SpanIndex};
+use underpin_model::{FieldPath, Place, SpanIndex};
 
 use super::{Content, Node, builder, node::to_value_and_spans, split::split, stand_in};
 use crate::Diagnostic;
@@ -118,6 +118,22 @@ fn parse_chunks(file: &str, text: &str) -> (Vec<NodeDocument>, Vec<Diagnostic>) 
         last.comments.extend(pending);
     }
     (documents, diagnostics)
+}
+
+/// The place of a field of a document: its own, or that of the nearest enclosing field.
+pub(crate) fn place_of(place: &Place, spans: &SpanIndex, path: &FieldPath) -> Place {
+    let mut at = Some(path.clone());
+    while let Some(path) = at {
+        if let Some(&(line, column)) = spans.get(&path) {
+            return Place {
+                file: place.file.clone(),
+                line,
+                column,
+            };
+        }
+        at = path.parent();
+    }
+    place.clone()
 }
 
 fn is_null(node: &Node) -> bool {

@@ -21,7 +21,7 @@ mod split;
 mod stand_in;
 
 pub use document::{Comment, Document, parse};
-pub(crate) use document::{NodeDocument, parse_nodes};
+pub(crate) use document::{NodeDocument, parse_nodes, place_of};
 pub(crate) use node::{Content, Field, Node, Position, Scalar, describe, to_value_and_spans};
 
 /// Deepest nesting of lists and mappings, aliases expanded. Kubernetes' deepest schemas nest about

@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod rbac;
+pub(crate) mod reach;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod up;

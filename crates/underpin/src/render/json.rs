@@ -2,16 +2,14 @@
 //! `documents`.
 
 use underpin_deploy::{History, Imported, RevisionComparison, Status};
-use underpin_model::Finding;
 use underpin_plan::{Environment, Purpose, rules::Rule};
-use underpin_source::Diagnostic;
 
 use super::{
     Ended, Judged,
     documents::{
-        CheckDocument, DiffDocument, DownDocument, ErrorDocument, FrozenDocument, HistoryDocument,
-        ImportDocument, NothingRecordedDocument, ResultDocument, RulesDocument, RunDocument,
-        SandboxDocument, ShownPlanDocument, StatusDocument, text,
+        DiffDocument, DownDocument, ErrorDocument, FrozenDocument, HistoryDocument, ImportDocument,
+        NothingRecordedDocument, ResultDocument, RulesDocument, RunDocument, SandboxDocument,
+        ShownPlanDocument, StatusDocument, text,
     },
 };
 use crate::{Exit, commands::sandbox::Running, error::CommandError};
@@ -19,17 +17,6 @@ use crate::{Exit, commands::sandbox::Running, error::CommandError};
 /// A command that failed.
 pub(crate) fn error(command: &str, error: &CommandError) -> String {
     text(command, error.exit(), ErrorDocument::from(error))
-}
-
-/// What `check` found.
-pub(crate) fn check(
-    exit: Exit,
-    files: usize,
-    diagnostics: &[Diagnostic],
-    findings: &[Finding],
-) -> String {
-    let document = CheckDocument::of(files, diagnostics, findings);
-    text("check", exit, document)
 }
 
 /// A plan.

@@ -1,9 +1,11 @@
 //! Renderers are leaves: they turn results into text or JSON and decide nothing.
 
+pub(crate) mod check;
 mod documents;
 pub(crate) mod json;
 mod judged;
 pub(crate) mod rbac;
+pub(crate) mod reach;
 pub(crate) mod style;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Colours, sparingly: actions, severities and headings. `anstream` drops them in a pipe.
 
 use anstyle::{AnsiColor, Style};
+use underpin_connect::Verdict;
 use underpin_model::{Action, Severity};
 
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -16,6 +17,10 @@ pub(crate) fn paint(style: Style, text: &str) -> String {
 
 pub(crate) fn error(text: &str) -> String {
     paint(RED, text)
+}
+
+pub(crate) fn note(text: &str) -> String {
+    paint(CYAN, text)
 }
 
 /// The mark of what is new.
@@ -43,6 +48,16 @@ pub(crate) fn mark(action: &Action) -> String {
         Action::Adopt => paint(CYAN, "@"),
         Action::Keep(_) => paint(DIM, "="),
     }
+}
+
+/// Whether a connection is allowed.
+pub(crate) fn verdict(verdict: Verdict) -> String {
+    let style = match verdict {
+        Verdict::Allowed => GREEN,
+        Verdict::Refused => RED,
+        Verdict::Unknown => YELLOW,
+    };
+    paint(style, &verdict.to_string())
 }
 
 pub(crate) fn severity(severity: Severity, accepted: bool) -> String {

@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod check_tree;
 mod completions;
 mod documents;
 mod examples;
@@ -18,6 +19,7 @@ mod frozen;
 mod harness;
 mod help;
 mod rbac;
+mod reach;
 mod streams;
 mod target;
 mod usage;

@@ -5,11 +5,14 @@
 mod contenders;
 mod floors;
 mod meters;
+mod reach;
+mod reach_world;
 mod report;
 mod workload;
 mod yaml;
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -33,6 +36,8 @@ pub(crate) enum Task {
     /// API calls, seconds and memory of `plan` and `up`, of kubectl's `diff` and `apply`, and of
     /// bare requests.
     Plan(PlanArgs),
+    /// Seconds and memory of asking who may connect to whom, in worlds of growing size.
+    Reach(reach::Args),
 }
 
 #[derive(clap::Args)]
@@ -58,16 +63,34 @@ enum Output {
 }
 
 pub(crate) fn run(task: &Task) -> Result<ExitCode> {
-    let Task::Plan(args) = task;
+    match task {
+        Task::Plan(args) => plan(args),
+        Task::Reach(_) if cfg!(debug_assertions) => {
+            let [xtask] = built(["xtask"])?;
+            run_instead(xtask, &[])
+        }
+        Task::Reach(args) => reach::run(args),
+    }
+}
+
+/// Goes on in the release build of this program, with the same arguments and more.
+fn run_instead(xtask: PathBuf, more: &[&OsStr]) -> Result<ExitCode> {
+    let mut command = Command::new(xtask);
+    command.args(env::args_os().skip(1)).args(more);
+    Err(command.exec()).context("run the release build of xtask")
+}
+
+fn plan(args: &PlanArgs) -> Result<ExitCode> {
     // The bare requests are sent by this program: unoptimised, they would be no floor.
     if cfg!(debug_assertions) {
         let [xtask, underpin] = built(["xtask", "underpin"])?;
-        let mut command = Command::new(xtask);
-        command.args(env::args_os().skip(1));
-        if args.program.is_none() {
-            command.arg("--program").arg(underpin);
-        }
-        return Err(command.exec()).context("run the release build of xtask");
+        let program = [OsStr::new("--program"), underpin.as_os_str()];
+        let more = if args.program.is_none() {
+            &program[..]
+        } else {
+            &[]
+        };
+        return run_instead(xtask, more);
     }
     let components = build::ensure()?;
     let underpin = if let Some(program) = &args.program {

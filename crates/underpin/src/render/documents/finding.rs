@@ -73,7 +73,7 @@ impl From<Severity> for SeverityDocument {
 
 /// A fact that can be checked.
 #[derive(Serialize, JsonSchema)]
-struct EvidenceDocument {
+pub(crate) struct EvidenceDocument {
     /// The object.
     object: String,
     /// The field; empty for the object as a whole.

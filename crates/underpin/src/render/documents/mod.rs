@@ -1,7 +1,6 @@
 //! The JSON documents of `--output json`: types that are written and that the schemas are made
 //! from. A field is never renamed, and none goes, within a version.
 
-mod check;
 mod error;
 mod explain;
 mod failure;
@@ -17,10 +16,9 @@ mod schemas;
 mod status;
 mod step;
 
-pub(crate) use check::CheckDocument;
 pub(crate) use error::ErrorDocument;
 pub(crate) use explain::RulesDocument;
-pub(crate) use finding::GroupDocument;
+pub(crate) use finding::{EvidenceDocument, FindingDocument, GroupDocument};
 pub(crate) use history::{DiffDocument, HistoryDocument};
 pub(crate) use import::ImportDocument;
 pub(crate) use place::{PlaceDocument, ProblemDocument};
@@ -28,8 +26,8 @@ pub(crate) use plan::{DownDocument, FrozenDocument, RunDocument, ShownPlanDocume
 pub(crate) use rbac::RbacDocument;
 pub(crate) use result::{NothingRecordedDocument, ResultDocument};
 pub(crate) use sandbox::SandboxDocument;
-pub(crate) use schemas::text;
 pub use schemas::{CommandSchema, command_schemas};
+pub(crate) use schemas::{stream, text};
 pub(crate) use status::StatusDocument;
 
 /// Things by the names in which findings and options call them.

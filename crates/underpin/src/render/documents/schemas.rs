@@ -1,12 +1,17 @@
+use std::io;
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CheckDocument, DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument,
-    RbacDocument, RulesDocument, RunDocument, SandboxDocument, ShownPlanDocument, StatusDocument,
+    DiffDocument, DownDocument, ErrorDocument, HistoryDocument, ImportDocument, RbacDocument,
+    RulesDocument, RunDocument, SandboxDocument, ShownPlanDocument, StatusDocument,
 };
-use crate::{Exit, render::why::WhyDocument};
+use crate::{
+    Exit,
+    render::{check::CheckDocument, reach::document::ReachDocument, why::WhyDocument},
+};
 
 /// The schema of the document of one command.
 #[derive(Debug)]
@@ -31,6 +36,7 @@ const COMMANDS: &[CommandSchema] = &[
     CommandSchema::new("history", document::<HistoryDocument<'static>>),
     CommandSchema::new("diff", document::<DiffDocument<'static>>),
     CommandSchema::new("why", document::<WhyDocument>),
+    CommandSchema::new("reach", document::<ReachDocument<'static>>),
     CommandSchema::new("rbac", document::<RbacDocument<'static>>),
     CommandSchema::new("sandbox", document::<SandboxDocument<'static>>),
     CommandSchema::new("explain", document::<RulesDocument>),
@@ -108,6 +114,22 @@ fn document<T: JsonSchema>(command: &str) -> Value {
         schema.remove("description");
     }
     schema
+}
+
+/// Writes a document as it comes, without holding it: it may be large.
+pub(crate) fn stream(
+    out: &mut dyn io::Write,
+    command: &str,
+    exit: Exit,
+    rest: impl Serialize,
+) -> io::Result<()> {
+    let document = Document {
+        schema: name(command),
+        exit: exit.code(),
+        rest,
+    };
+    serde_json::to_writer_pretty(&mut *out, &document)?;
+    out.write_all(b"\n")
 }
 
 /// A document as it is written.

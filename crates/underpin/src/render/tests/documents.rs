@@ -18,15 +18,15 @@ const SILENT: [&str; 8] = [
     "$schema",
     "$id",
     "$defs",
+    "definitions",
+    "default",
     "title",
     "description",
     "format",
-    "minimum",
-    "maximum",
 ];
 
 /// The fields of `value` that the schema speaks of, if it fits: as much of JSON Schema as the
-/// documents' types generate, and no more.
+/// documents' types generate and SARIF's own schema is written in, and no more.
 fn fits(root: &Value, schema: &Value, value: &Value) -> Result<BTreeSet<String>, String> {
     let mut known = BTreeSet::new();
     let keywords = schema.as_object().filter(|keywords| {
@@ -98,6 +98,29 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<BTreeSet<String>,
                 }
                 true
             }
+            "minimum" => value
+                .as_f64()
+                .is_none_or(|number| Some(number) >= says.as_f64()),
+            "maximum" => value
+                .as_f64()
+                .is_none_or(|number| Some(number) <= says.as_f64()),
+            "minItems" => {
+                let items = value.as_array().map(|items| items.len() as u64);
+                items.is_none_or(|items| Some(items) >= says.as_u64())
+            }
+            "uniqueItems" => {
+                let items = value.as_array().into_iter().flatten();
+                let mut seen = Vec::new();
+                items.into_iter().all(|item| {
+                    let is_new = !seen.contains(&item);
+                    seen.push(item);
+                    is_new
+                })
+            }
+            "pattern" => {
+                let pattern = regex::Regex::new(says.as_str().unwrap()).unwrap();
+                value.as_str().is_none_or(|text| pattern.is_match(text))
+            }
             other => SILENT.contains(&other),
         };
         if !right {
@@ -108,7 +131,7 @@ fn fits(root: &Value, schema: &Value, value: &Value) -> Result<BTreeSet<String>,
 }
 
 /// It fits, and there is no field of which the schema does not speak.
-fn whole(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+pub(super) fn whole(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let known = fits(root, schema, value)?;
     let mut keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
     match keys.find(|key| !known.contains(*key)) {
@@ -123,6 +146,7 @@ fn is_of(name: &Value, value: &Value) -> bool {
         "boolean" => value.is_boolean(),
         "string" => value.is_string(),
         "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
         "array" => value.is_array(),
         "object" => value.is_object(),
         other => panic!("{other}"),

@@ -5,6 +5,7 @@ mod outcomes;
 mod plans;
 mod records;
 mod samples;
+mod sarif;
 
 /// Text as it looks in a pipe, where nothing is coloured.
 fn plain(text: &str) -> String {

@@ -9,7 +9,7 @@ const EVIDENCE_SHOWN: usize = 12;
 /// Objects shown of one owner in a cascade; JSON has all of them.
 const CASCADE_SHOWN: usize = 40;
 
-pub(super) fn findings(findings: &[Finding]) -> String {
+pub(crate) fn findings(findings: &[Finding]) -> String {
     findings.iter().map(finding).collect()
 }
 

@@ -1,7 +1,7 @@
 //! Text for people.
 
 mod failure;
-mod findings;
+pub(crate) mod findings;
 mod history;
 mod import;
 mod plan;
@@ -18,7 +18,6 @@ pub(crate) use sandbox::sandbox;
 pub(crate) use status::status;
 pub(crate) use why::why;
 
-use underpin_model::{Finding, wording};
 use underpin_plan::Environment;
 use underpin_source::Diagnostic;
 
@@ -49,28 +48,8 @@ pub(crate) fn nothing_recorded(environment: &Environment) -> String {
     )
 }
 
-/// What `check` found.
-pub(crate) fn check(files: usize, diagnostics: &[Diagnostic], findings: &[Finding]) -> String {
-    let mut text: String = diagnostics.iter().map(one_diagnostic).collect();
-    text.push_str(&findings::findings(findings));
-    let found: Vec<String> = [(diagnostics.len(), "error"), (findings.len(), "finding")]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| wording::count(count, noun))
-        .collect();
-    let found = if found.is_empty() {
-        "nothing found".to_owned()
-    } else {
-        found.join(", ")
-    };
-    text.push_str(&format!(
-        "{} checked: {found}\n",
-        wording::count(files, "stack file")
-    ));
-    text
-}
-
-pub(super) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
+/// A problem in a file, with the way out.
+pub(crate) fn one_diagnostic(diagnostic: &Diagnostic) -> String {
     let mut text = format!(
         "{}: {} {}\n",
         diagnostic.place,

@@ -1,0 +1,693 @@
+//! The JSON document: the types are the schema. Pairs are written as they are found out.
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+};
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer, ser::SerializeSeq as _};
+use underpin_connect::{
+    Answer, Change, Connections, Difference, Effect, Engine, Exposed, Exposure, Flow, Line,
+    Outcome, Reason, Tier, Trace, Verdict,
+};
+use underpin_model::ObjectKey;
+use underpin_plan::{NeedFate, connectivity::JudgedNeed};
+use underpin_refs::SuppressedNeed;
+
+use super::{Listing, listing::name};
+use crate::{
+    Exit,
+    commands::reach::{Comparison, Needs, Reply, Side, SideKind, Told},
+    render::documents::{EvidenceDocument, FindingDocument, ProblemDocument, stream, text},
+};
+
+/// The pairs of a world, or those of some ends.
+pub(crate) fn listing(listing: Listing<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut document = ReachDocument::of(listing.side);
+    let defects = listing.engine.defects().iter();
+    document.not_understood = defects.map(|defect| (&defect.evidence).into()).collect();
+    document.exposure = listing
+        .exposure
+        .as_ref()
+        .map(|all| all.iter().map(Into::into).collect());
+    document.pairs = Some(Pairs(RefCell::new(listing)));
+    stream(out, "reach", Exit::Done, document)
+}
+
+/// What was asked, pair by pair.
+pub(crate) fn answers(side: &Side, engine: &Engine, exit: Exit, told: &[Told]) -> String {
+    let mut document = ReachDocument::of(side);
+    let defects = engine.defects().iter();
+    document.not_understood = defects.map(|defect| (&defect.evidence).into()).collect();
+    document.answers = Some(told.iter().map(Into::into).collect());
+    text("reach", exit, document)
+}
+
+/// The needs of a world, and what rules say of them.
+pub(crate) fn needs(side: &Side, exit: Exit, needs: &Needs) -> String {
+    let mut document = ReachDocument::of(side);
+    document.needs = Some(needs.judged.iter().map(Into::into).collect());
+    document.findings = needs.findings.iter().map(Into::into).collect();
+    let problems = needs.problems.iter();
+    document.needs_unknown = problems.map(|problem| (&problem.evidence).into()).collect();
+    let suppressed = needs.suppressed.iter();
+    document.suppressed = suppressed.map(Into::into).collect();
+    text("reach", exit, document)
+}
+
+/// What a change does.
+pub(crate) fn change(comparison: &Comparison<'_>, exit: Exit) -> String {
+    let mut document = ReachDocument::of(comparison.after);
+    document.findings = comparison.findings.iter().map(Into::into).collect();
+    document.change = Some(comparison.into());
+    text("reach", exit, document)
+}
+
+/// Who may open a connection to whom.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReachDocument<'a> {
+    /// The world that was asked; of a change, the one after it.
+    world: WorldDocument,
+    /// What was asked, where it was one question or a few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<Vec<AnswerDocument>>,
+    /// Every pair between which something is or may be allowed, where a list was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<PairDocument>>")]
+    pairs: Option<Pairs<'a>>,
+    /// With `--exposure`: how far workloads are open to what is not there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposure: Option<Vec<ExposureDocument>>,
+    /// With `--show-needs`: what needs a connection to what, refused needs first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needs: Option<Vec<NeedDocument>>,
+    /// Where two worlds are compared: what is different.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<ChangeDocument>,
+    /// With `--show-needs`: why there may be more needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    needs_unknown: Vec<EvidenceDocument>,
+    /// With `--show-needs`: what somebody says is no need.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressed: Vec<SuppressedDocument>,
+    /// What rules say of needs: UP406 of those that are lost, UP401 of those that are refused.
+    findings: Vec<FindingDocument>,
+    /// What in policies cannot be understood.
+    not_understood: Vec<EvidenceDocument>,
+}
+
+/// A world.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WorldDocument {
+    /// Where it comes from, in a few words.
+    name: String,
+    /// What sort of place that is.
+    kind: WorldKindDocument,
+    /// Whether everything was read and understood.
+    complete: bool,
+    /// Lists that could not be read.
+    unread: Vec<String>,
+    /// What may hold more and was not looked into.
+    not_looked_into: Vec<String>,
+    /// What in files could not be understood.
+    problems: Vec<ProblemDocument>,
+}
+
+/// Where a world comes from.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum WorldKindDocument {
+    /// A live cluster.
+    Cluster,
+    /// Files: manifests, Terraform files, or a dump.
+    Files,
+    /// The manifests of a stack.
+    Stack,
+    /// Files of a revision.
+    Revision,
+}
+
+/// A pair between which something is or may be allowed.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PairDocument {
+    /// Who connects: a workload, or addresses outside of the cluster.
+    from: String,
+    /// To whom.
+    to: String,
+    /// The ports that are allowed: `all`, `none`, or such as `TCP 80,443-445,UDP 53`.
+    allowed: String,
+    /// The ports of which it is not known, likewise.
+    unknown: String,
+}
+
+/// The pairs of a listing, written as they are computed.
+pub(crate) struct Pairs<'a>(RefCell<Listing<'a>>);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut listing = self.0.borrow_mut();
+        let mut pairs = serializer.serialize_seq(None)?;
+        for beyond in listing.beyond() {
+            for (other, outcome) in &beyond.to {
+                pairs.serialize_element(&pair(&beyond.name, other, outcome))?;
+            }
+            for (other, outcome) in &beyond.from {
+                pairs.serialize_element(&pair(other, &beyond.name, outcome))?;
+            }
+        }
+        let names = listing.names();
+        listing.each(|from, to, outcome| {
+            pairs.serialize_element(&pair(&names[from], &names[to], outcome))
+        })?;
+        pairs.end()
+    }
+}
+
+fn pair(from: &str, to: &str, outcome: &Outcome) -> PairDocument {
+    PairDocument {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        allowed: outcome.allowed.to_string(),
+        unknown: outcome.unknown.to_string(),
+    }
+}
+
+/// The answer for one pair of ends.
+#[derive(Serialize, JsonSchema)]
+struct AnswerDocument {
+    /// Who connects.
+    from: String,
+    /// To what.
+    to: String,
+    /// The protocol that was asked about; null for all.
+    protocol: Option<String>,
+    /// The port that was asked about; null for all.
+    port: Option<String>,
+    /// All in all; of all ports, what holds for each of them.
+    verdict: VerdictDocument,
+    /// The ports that are allowed, where all were asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<String>,
+    /// The ports of which it is not known, where all were asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+    /// Why it is unknown.
+    reasons: Vec<String>,
+    /// Connections from pod to pod: several behind a Service, and where pods of a workload differ.
+    flows: Vec<FlowDocument>,
+}
+
+/// A connection that is needed.
+#[derive(Serialize, JsonSchema)]
+struct NeedDocument {
+    /// Who connects.
+    from: String,
+    /// To what.
+    to: String,
+    /// Over which protocol.
+    protocol: String,
+    /// To which port, by number or name; null where any may be meant.
+    port: Option<String>,
+    /// How sure it is that it is needed: `certain`, `likely` or `guessed`.
+    confidence: &'static str,
+    /// Why, in the words of whoever declared it.
+    reason: Option<String>,
+    /// What says so.
+    evidence: Vec<EvidenceDocument>,
+    /// Whether a new connection is allowed.
+    verdict: VerdictDocument,
+    /// Why that is unknown.
+    reasons: Vec<String>,
+    /// Connections from pod to pod that bear it out.
+    flows: Vec<FlowDocument>,
+}
+
+/// What would be a need, and is none as somebody says.
+#[derive(Serialize, JsonSchema)]
+struct SuppressedDocument {
+    /// What would be a need.
+    need: String,
+    /// Why it is none.
+    reason: String,
+    /// Where that is said.
+    evidence: EvidenceDocument,
+}
+
+impl From<&SuppressedNeed> for SuppressedDocument {
+    fn from(suppressed: &SuppressedNeed) -> Self {
+        Self {
+            need: suppressed.need.to_string(),
+            reason: suppressed.reason.clone(),
+            evidence: (&suppressed.evidence).into(),
+        }
+    }
+}
+
+/// What is different between two worlds.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ChangeDocument {
+    /// The world before.
+    before: WorldDocument,
+    /// Namespaces that have another name.
+    renamed: Vec<RenameDocument>,
+    /// Needs that were allowed and are refused, or of which it cannot be told any more.
+    lost_needs: Vec<LostNeedDocument>,
+    /// Pairs between which something else is allowed.
+    pairs: Vec<ChangedPairDocument>,
+    /// Workloads that are new.
+    new: Vec<String>,
+    /// Workloads that are gone.
+    gone: Vec<String>,
+}
+
+/// A namespace that has another name.
+#[derive(Serialize, JsonSchema)]
+struct RenameDocument {
+    /// Its name before.
+    before: String,
+    /// Its name now.
+    after: String,
+}
+
+/// A need that is lost.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct LostNeedDocument {
+    /// The need as it is now.
+    need: NeedDocument,
+    /// What allowed it before: the peers and rules with their places.
+    allowed_by: Vec<EvidenceDocument>,
+}
+
+/// A pair between which something else is allowed.
+#[derive(Serialize, JsonSchema)]
+struct ChangedPairDocument {
+    /// Who connects, by the name after the change.
+    from: String,
+    /// To whom, by the name after the change.
+    to: String,
+    /// Ports that were allowed and are refused.
+    lost: String,
+    /// Ports that were refused and are allowed.
+    gained: String,
+    /// What was allowed and unknown before.
+    before: PortsDocument,
+    /// What is allowed and unknown now.
+    after: PortsDocument,
+}
+
+/// Ports by what is known of them.
+#[derive(Serialize, JsonSchema)]
+struct PortsDocument {
+    /// The ports that are allowed.
+    allowed: String,
+    /// The ports of which it is not known.
+    unknown: String,
+}
+
+/// Whether a connection is allowed.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum VerdictDocument {
+    /// It is.
+    Allowed,
+    /// It is not.
+    Refused,
+    /// That cannot be told, or depends on what was left open.
+    Unknown,
+}
+
+/// A connection from pod to pod, or to an address.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct FlowDocument {
+    /// Who connects.
+    from: String,
+    /// To whom.
+    to: String,
+    /// Over which protocol.
+    protocol: String,
+    /// To which port, as the pod sees it; null where that is not known, and all were asked about.
+    port: Option<u16>,
+    /// What both directions come to.
+    verdict: VerdictDocument,
+    /// What the policies about the source say.
+    egress: TraceDocument,
+    /// What the policies about the destination say.
+    ingress: TraceDocument,
+}
+
+/// What the policies about one end say.
+#[derive(Serialize, JsonSchema)]
+struct TraceDocument {
+    /// What they come to.
+    verdict: VerdictDocument,
+    /// Why it is unknown.
+    reasons: Vec<String>,
+    /// What each of them says, in the order in which they are asked.
+    lines: Vec<LineDocument>,
+}
+
+/// What a policy, or one of its rules, says.
+#[derive(Serialize, JsonSchema)]
+struct LineDocument {
+    /// The policy, its field, and where that is written.
+    #[serde(flatten)]
+    evidence: EvidenceDocument,
+    /// The tier of the policy.
+    tier: TierDocument,
+    /// What it does.
+    effect: EffectDocument,
+    /// Which rule, from 0; null where the policy as a whole speaks.
+    rule: Option<usize>,
+    /// Which of the rule's peers, from 0.
+    peer: Option<usize>,
+    /// Which of the rule's ports, from 0.
+    port: Option<usize>,
+    /// Of a rule that is about others, what it is about.
+    miss: Option<MissDocument>,
+}
+
+/// What a rule is about instead.
+#[derive(Serialize, JsonSchema)]
+struct MissDocument {
+    /// The field that differs, and in its note how.
+    #[serde(flatten)]
+    evidence: EvidenceDocument,
+    /// How much differs: the least comes nearest.
+    unmet: usize,
+}
+
+/// A tier of policies.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum TierDocument {
+    /// AdminNetworkPolicy, and ClusterNetworkPolicy of tier Admin.
+    Admin,
+    /// NetworkPolicy.
+    Network,
+    /// BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of tier Baseline.
+    Baseline,
+}
+
+/// What a policy or a rule does with a connection.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum EffectDocument {
+    /// The policy is about the pod.
+    Selects,
+    /// The policy is perhaps about the pod.
+    MaySelect,
+    /// The rule allows it.
+    Allows,
+    /// The rule allows it, if it is about it.
+    MayAllow,
+    /// The rule denies it.
+    Denies,
+    /// The rule denies it, if it is about it.
+    MayDeny,
+    /// The rule leaves it to the next tier.
+    Passes,
+    /// The rule leaves it to the next tier, if it is about it.
+    MayPass,
+    /// The rule is about others.
+    PeerDiffers,
+    /// The rule is about other ports.
+    PortDiffers,
+}
+
+/// How far a workload is open to what is not there yet.
+#[derive(Serialize, JsonSchema)]
+struct ExposureDocument {
+    /// The workload.
+    workload: String,
+    /// Who may connect to it.
+    ingress: Vec<ExposedDocument>,
+    /// To whom it may connect.
+    egress: Vec<ExposedDocument>,
+}
+
+/// One opening.
+#[derive(Serialize, JsonSchema)]
+struct ExposedDocument {
+    /// To whom, in words.
+    to: String,
+    /// The ports that are allowed.
+    allowed: String,
+    /// The ports of which it is not known.
+    unknown: String,
+    /// Whether a pod that is there is among them.
+    present: bool,
+}
+
+impl ReachDocument<'_> {
+    fn of(side: &Side) -> Self {
+        Self {
+            world: side.into(),
+            answers: None,
+            pairs: None,
+            exposure: None,
+            needs: None,
+            change: None,
+            needs_unknown: Vec::new(),
+            suppressed: Vec::new(),
+            findings: Vec::new(),
+            not_understood: Vec::new(),
+        }
+    }
+}
+
+impl From<&Side> for WorldDocument {
+    fn from(side: &Side) -> Self {
+        Self {
+            name: side.name.clone(),
+            kind: match side.kind {
+                SideKind::Cluster => WorldKindDocument::Cluster,
+                SideKind::Files => WorldKindDocument::Files,
+                SideKind::Stack => WorldKindDocument::Stack,
+                SideKind::Revision => WorldKindDocument::Revision,
+            },
+            complete: side.problems.is_empty()
+                && side.notes.is_empty()
+                && side.world.unread.is_empty(),
+            unread: side.world.unread.iter().map(ToString::to_string).collect(),
+            not_looked_into: side.notes.clone(),
+            problems: side.problems.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Told> for AnswerDocument {
+    fn from(told: &Told) -> Self {
+        let mut document = Self {
+            from: told.from.to_string(),
+            to: told.to.to_string(),
+            protocol: None,
+            port: None,
+            verdict: told.verdict().into(),
+            allowed: None,
+            unknown: None,
+            reasons: Vec::new(),
+            flows: Vec::new(),
+        };
+        match &told.reply {
+            Reply::Port(question, answer) => {
+                document.protocol = Some(question.protocol.to_string());
+                document.port = Some(question.port.to_string());
+                document.reasons = reasons(&answer.reasons);
+                document.flows = flows(answer);
+            }
+            Reply::AllPorts(outcome, of_all) => {
+                document.allowed = Some(outcome.allowed.to_string());
+                document.unknown = Some(outcome.unknown.to_string());
+                document.flows = of_all.iter().map(Into::into).collect();
+            }
+            Reply::Nothing(reason) => document.reasons = vec![reason.to_string()],
+        }
+        document
+    }
+}
+
+pub(super) fn flows(answer: &Answer) -> Vec<FlowDocument> {
+    answer.flows.iter().map(Into::into).collect()
+}
+
+pub(super) fn reasons(reasons: &[Reason]) -> Vec<String> {
+    reasons.iter().map(ToString::to_string).collect()
+}
+
+impl From<Verdict> for VerdictDocument {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Allowed => Self::Allowed,
+            Verdict::Refused => Self::Refused,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<&Flow> for FlowDocument {
+    fn from(flow: &Flow) -> Self {
+        Self {
+            from: flow.from.clone(),
+            to: flow.to.clone(),
+            protocol: flow.protocol.to_string(),
+            port: flow.port,
+            verdict: flow.verdict.into(),
+            egress: (&flow.egress).into(),
+            ingress: (&flow.ingress).into(),
+        }
+    }
+}
+
+impl From<&Trace> for TraceDocument {
+    fn from(trace: &Trace) -> Self {
+        Self {
+            verdict: trace.verdict.into(),
+            reasons: reasons(&trace.reasons),
+            lines: trace.lines.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Line> for LineDocument {
+    fn from(line: &Line) -> Self {
+        Self {
+            evidence: (&line.evidence).into(),
+            tier: match line.tier {
+                Tier::Admin => TierDocument::Admin,
+                Tier::Network => TierDocument::Network,
+                Tier::Baseline => TierDocument::Baseline,
+            },
+            effect: line.effect.into(),
+            rule: line.rule,
+            peer: line.peer,
+            port: line.port,
+            miss: line.difference.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<&Difference> for MissDocument {
+    fn from(difference: &Difference) -> Self {
+        Self {
+            evidence: (&difference.evidence).into(),
+            unmet: difference.unmet,
+        }
+    }
+}
+
+impl From<Effect> for EffectDocument {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Selects => Self::Selects,
+            Effect::MaySelect => Self::MaySelect,
+            Effect::Allows => Self::Allows,
+            Effect::MayAllow => Self::MayAllow,
+            Effect::Denies => Self::Denies,
+            Effect::MayDeny => Self::MayDeny,
+            Effect::Passes => Self::Passes,
+            Effect::MayPass => Self::MayPass,
+            Effect::PeerDiffers => Self::PeerDiffers,
+            Effect::PortDiffers => Self::PortDiffers,
+        }
+    }
+}
+
+impl From<&Exposure> for ExposureDocument {
+    fn from(exposure: &Exposure) -> Self {
+        Self {
+            workload: exposure.workload.to_string(),
+            ingress: exposure.ingress.iter().map(Into::into).collect(),
+            egress: exposure.egress.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Exposed> for ExposedDocument {
+    fn from(exposed: &Exposed) -> Self {
+        let text = |connections: &Connections| connections.to_string();
+        Self {
+            to: exposed.to.to_string(),
+            allowed: text(&exposed.outcome.allowed),
+            unknown: text(&exposed.outcome.unknown),
+            present: exposed.to.is_present(),
+        }
+    }
+}
+
+impl From<&JudgedNeed> for NeedDocument {
+    fn from(judged: &JudgedNeed) -> Self {
+        let need = &judged.need;
+        let answers = judged.judgements.iter().map(|one| &one.answer);
+        Self {
+            from: need.from.to_string(),
+            to: need.to.to_string(),
+            protocol: need.protocol.to_string(),
+            port: need.port.as_ref().map(ToString::to_string),
+            confidence: need.confidence.name(),
+            reason: need.reason.clone(),
+            evidence: need.evidence.iter().map(Into::into).collect(),
+            verdict: judged.verdict.into(),
+            reasons: reasons(&judged.reasons),
+            flows: answers.flat_map(|answer| flows(answer)).collect(),
+        }
+    }
+}
+
+impl From<&Comparison<'_>> for ChangeDocument {
+    fn from(comparison: &Comparison<'_>) -> Self {
+        let changes = &comparison.changes;
+        let names = |keys: &[ObjectKey]| keys.iter().map(ToString::to_string).collect();
+        Self {
+            before: comparison.before.into(),
+            renamed: changes
+                .renames
+                .iter()
+                .map(|(before, after)| RenameDocument {
+                    before: before.to_owned(),
+                    after: after.to_owned(),
+                })
+                .collect(),
+            lost_needs: comparison.lost.iter().map(Into::into).collect(),
+            pairs: changes.pairs.iter().map(Into::into).collect(),
+            new: names(&changes.new),
+            gone: names(&changes.gone),
+        }
+    }
+}
+
+impl From<&NeedFate> for LostNeedDocument {
+    fn from(fate: &NeedFate) -> Self {
+        let lines = fate.formerly_allowing().into_iter();
+        Self {
+            need: (&fate.now).into(),
+            allowed_by: lines.map(|line| (&line.evidence).into()).collect(),
+        }
+    }
+}
+
+impl From<&Change> for ChangedPairDocument {
+    fn from(change: &Change) -> Self {
+        Self {
+            from: name(&change.from),
+            to: name(&change.to),
+            lost: change.lost().to_string(),
+            gained: change.gained().to_string(),
+            before: (&change.before).into(),
+            after: (&change.after).into(),
+        }
+    }
+}
+
+impl From<&Outcome> for PortsDocument {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            allowed: outcome.allowed.to_string(),
+            unknown: outcome.unknown.to_string(),
+        }
+    }
+}

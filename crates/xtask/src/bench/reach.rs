@@ -1,0 +1,340 @@
+//! `cargo xtask bench reach`: what it costs to ask who may connect to whom.
+//!
+//! Every size is measured by a process of its own, so that its peak memory is its own; the world
+//! that it is asked about is part of that memory, and making it is no part of the time.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use underpin_connect::{Endpoint, Engine, Options, Question, Target};
+use underpin_model::{PortRef, Protocol, World};
+
+use super::meters;
+use super::reach_world::{PORT, Shape, world};
+
+const KIB_PER_MB: f64 = 1e6 / 1024.0;
+const NANOSECONDS: f64 = 1e9;
+
+/// What another tool takes for all pairs of worlds of this shape: workloads, policies, seconds of
+/// CPU, peak memory in MB. It is np-guard's netpol-analyzer at commit e54a334, measured once on two
+/// cores; it is not installed here, so that it is not measured along.
+const ANOTHER_TOOL: [(u32, u32, &str, &str); 4] = [
+    (100, 105, "1.1", "-"),
+    (300, 315, "7.5 to 14", "-"),
+    (500, 525, "57", "900"),
+    (1_000, 1_050, "315", "3000"),
+];
+
+/// What is asked of a world.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Work {
+    /// What is allowed between every two.
+    Pairs,
+    /// One connection per workload, with every line that says something of it.
+    Questions,
+}
+
+/// A size, with what it may cost: seconds and MB.
+struct Size {
+    work: Work,
+    shape: Shape,
+    target: Option<(f64, f64)>,
+}
+
+const fn pairs(workloads: u32, target: Option<(f64, f64)>) -> Size {
+    Size {
+        work: Work::Pairs,
+        shape: Shape {
+            workloads,
+            namespaces: workloads / 20,
+            allowing: workloads,
+        },
+        target,
+    }
+}
+
+/// Doublings, the sizes that have a limit, and a large cluster.
+const SIZES: [Size; 7] = [
+    pairs(1_000, Some((0.1, 100.0))),
+    pairs(2_000, None),
+    pairs(4_000, None),
+    pairs(8_000, None),
+    pairs(10_000, Some((3.0, f64::INFINITY))),
+    Size {
+        work: Work::Questions,
+        shape: Shape {
+            workloads: 50_000,
+            namespaces: 2_500,
+            allowing: 35_000,
+        },
+        target: None,
+    },
+    Size {
+        work: Work::Questions,
+        shape: Shape {
+            workloads: 100_000,
+            namespaces: 5_000,
+            allowing: 70_000,
+        },
+        target: Some((10.0, 2_000.0)),
+    },
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Measure one size in this process: workloads, namespaces, workloads that a policy allows.
+    #[arg(long, hide = true, num_args = 3, requires = "work")]
+    alone: Vec<u32>,
+    #[arg(long, hide = true, value_enum)]
+    work: Option<Work>,
+    /// Output for people (text) or for programs (json).
+    #[arg(short, long, value_enum, default_value_t = super::Output::Text)]
+    output: super::Output,
+}
+
+/// What one size took.
+struct Measured {
+    /// Reading the world, and answering.
+    engine: f64,
+    answers: f64,
+    /// The same in seconds of CPU, which others that run beside it do not change.
+    cpu: f64,
+    /// Pairs that are allowed, or questions.
+    count: u64,
+    /// Peak memory in MB.
+    memory: f64,
+}
+
+impl Measured {
+    fn seconds(&self) -> f64 {
+        self.engine + self.answers
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    if let (&[workloads, namespaces, allowing], Some(work)) = (&args.alone[..], args.work) {
+        let shape = Shape {
+            workloads,
+            namespaces,
+            allowing,
+        };
+        return print(&format!("{}\n", alone(work, shape)));
+    }
+    let mut rows = Vec::new();
+    for size in &SIZES {
+        rows.push((size, measure(size)?));
+    }
+    match args.output {
+        super::Output::Text => print(&text(&rows)),
+        super::Output::Json => print(&format!("{:#}\n", json_of(&rows))),
+    }
+}
+
+fn print(text: &str) -> Result<ExitCode> {
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures in this process.
+fn alone(work: Work, shape: Shape) -> Value {
+    let world = world(shape);
+    let (begin, cpu) = (Instant::now(), cpu_seconds());
+    let engine = Engine::new(&world, &Options::default());
+    let built = begin.elapsed();
+    let begin = Instant::now();
+    let count = match work {
+        Work::Pairs => {
+            let mut pairs = 0_u64;
+            engine.matrix(&[]).visit(|_, _, _| pairs += 1);
+            pairs
+        }
+        Work::Questions => questions(&engine, &world),
+    };
+    let answered = begin.elapsed();
+    json!({
+        "engine": built.as_secs_f64(), "answers": answered.as_secs_f64(), "count": count,
+        "cpu": cpu_seconds() - cpu,
+    })
+}
+
+/// What this process has used of the CPU, in seconds; it has but one thread. Zero where the kernel
+/// does not tell.
+fn cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds: Option<f64> = text.split(' ').next().and_then(|field| field.parse().ok());
+    nanoseconds.unwrap_or_default() / NANOSECONDS
+}
+
+/// Every workload to the one after it.
+fn questions(engine: &Engine, world: &World) -> u64 {
+    let mut asked = 0;
+    let pairs = engine.workloads().zip(engine.workloads().skip(1));
+    for (from, to) in pairs.filter(|(from, _)| world.get(from).is_some()) {
+        let answer = engine.answer(&Question {
+            from: Endpoint::Workload(from.clone()),
+            to: Target::Endpoint(Endpoint::Workload(to.clone())),
+            protocol: Protocol::Tcp,
+            port: PortRef::Number(PORT),
+        });
+        asked += u64::from(!answer.flows.is_empty());
+    }
+    asked
+}
+
+/// Measures in a process of its own.
+fn measure(size: &Size) -> Result<Measured> {
+    let dir = tempfile::tempdir().context("make a folder")?;
+    let Shape {
+        workloads,
+        namespaces,
+        allowing,
+    } = size.shape;
+    let mut command = Command::new(env::current_exe().context("find this program")?);
+    command.args(["bench", "reach", "--work"]);
+    command.arg(match size.work {
+        Work::Pairs => "pairs",
+        Work::Questions => "questions",
+    });
+    let numbers = [workloads, namespaces, allowing].map(|number| number.to_string());
+    command.arg("--alone").args(numbers);
+    let ran = meters::run(&mut command, dir.path(), 0)?;
+    let text = fs::read_to_string(dir.path().join("output")).context("read what was measured")?;
+    let found: Value = serde_json::from_str(&text).context("read what was measured")?;
+    let seconds = |field: &str| found[field].as_f64().context("no seconds");
+    #[allow(clippy::cast_precision_loss, reason = "no memory is that large")]
+    let memory = ran.memory as f64 / KIB_PER_MB;
+    Ok(Measured {
+        engine: seconds("engine")?,
+        answers: seconds("answers")?,
+        cpu: seconds("cpu")?,
+        count: found["count"].as_u64().context("no count")?,
+        memory,
+    })
+}
+
+fn text(rows: &[(&Size, Measured)]) -> String {
+    let mut lines = vec![format!(
+        "{:<10}{:>10}{:>10}{:>10}{:>9}{:>9}{:>9}{:>9}{:>8}  {:<16}{}",
+        "asked",
+        "workloads",
+        "policies",
+        "count",
+        "engine",
+        "answers",
+        "seconds",
+        "CPU",
+        "MB",
+        "at most",
+        "per doubling"
+    )];
+    let mut previous: Option<&(&Size, Measured)> = None;
+    for row in rows {
+        let (size, measured) = row;
+        let asked = match size.work {
+            Work::Pairs => "all pairs",
+            Work::Questions => "questions",
+        };
+        let target = size.target.map(|(seconds, memory)| {
+            let memory = memory.is_finite().then(|| format!(", {memory} MB"));
+            format!("{seconds} s{}", memory.unwrap_or_default())
+        });
+        let growth = previous
+            .filter(|(before, _)| before.work == size.work)
+            .map(|(before, was)| growth(before, was, size, measured));
+        lines.push(format!(
+            "{asked:<10}{:>10}{:>10}{:>10}{:>9.3}{:>9.3}{:>9.3}{:>9.3}{:>8.0}  {:<16}{}",
+            size.shape.workloads,
+            size.shape.policies(),
+            measured.count,
+            measured.engine,
+            measured.answers,
+            measured.seconds(),
+            measured.cpu,
+            measured.memory,
+            target.unwrap_or_default(),
+            growth
+                .map(|times| format!("x {times:.1}"))
+                .unwrap_or_default(),
+        ));
+        previous = Some(row);
+    }
+    lines.push("\nnetpol-analyzer at e54a334, seconds of CPU, measured elsewhere:".to_owned());
+    for (workloads, policies, seconds, memory) in ANOTHER_TOOL {
+        lines.push(format!(
+            "{:<10}{workloads:>10}{policies:>10}{:>10}{:>36}{memory:>8}",
+            "all pairs", "", seconds
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// How many times the time it takes to do twice as much.
+fn growth(before: &Size, was: &Measured, size: &Size, measured: &Measured) -> f64 {
+    let doublings = (f64::from(size.shape.workloads) / f64::from(before.shape.workloads)).log2();
+    (measured.cpu / was.cpu).powf(doublings.recip())
+}
+
+fn json_of(rows: &[(&Size, Measured)]) -> Value {
+    let sizes = rows.iter().map(|(size, measured)| {
+        json!({
+            "work": match size.work { Work::Pairs => "pairs", Work::Questions => "questions" },
+            "workloads": size.shape.workloads,
+            "policies": size.shape.policies(),
+            "count": measured.count,
+            "engineSeconds": measured.engine,
+            "answerSeconds": measured.answers,
+            "cpuSeconds": measured.cpu,
+            "peakMegabytes": measured.memory,
+            "secondsAtMost": size.target.map(|(seconds, _)| seconds),
+            "megabytesAtMost": size.target.map(|(_, memory)| memory).filter(|most| most.is_finite()),
+        })
+    });
+    json!({"reach": sizes.collect::<Vec<_>>()})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: Shape = Shape {
+        workloads: 40,
+        namespaces: 4,
+        allowing: 30,
+    };
+
+    #[test]
+    fn a_size_is_measured() {
+        for (work, most) in [(Work::Pairs, 40 * 42), (Work::Questions, 39)] {
+            let found = alone(work, SMALL);
+            let count = found["count"].as_u64().unwrap();
+            assert!(count > 0 && count <= most + 40, "{found}");
+            assert!(found["engine"].as_f64().unwrap() > 0.0, "{found}");
+        }
+        assert_eq!(SMALL.policies(), 34);
+    }
+
+    #[test]
+    fn growth_is_told_per_doubling() {
+        let measured = |cpu| Measured {
+            engine: cpu,
+            answers: 0.0,
+            cpu,
+            count: 1,
+            memory: 20.0,
+        };
+        let rows = [(&SIZES[0], measured(0.5)), (&SIZES[2], measured(2.0))];
+        let text = text(&rows);
+        assert!(
+            text.contains("0.1 s, 100 MB") && text.contains("x 2.0"),
+            "{text}"
+        );
+        assert_eq!(json_of(&rows)["reach"][1]["cpuSeconds"], 2.0);
+    }
+}
