@@ -72,6 +72,9 @@ pub mod names {
     pub const WAIT_ANNOTATION: &str = "underpin.dev/wait";
     /// On an object: how long to wait for it, such as `10m`, instead of what the run says.
     pub const WAIT_TIMEOUT_ANNOTATION: &str = "underpin.dev/wait-timeout";
+    /// On a Service with an entry for the edge: `follow` to have upstreams that name the Service in
+    /// another namespace sent to where it lives.
+    pub const ROUTE_UPSTREAMS_ANNOTATION: &str = "underpin.dev/route-upstreams";
     /// On a workload, its pods or their Service: what they connect to that nothing else tells, as
     /// `namespace/service:port`, between commas or on lines of their own.
     pub const NEEDS_ANNOTATION: &str = "underpin.dev/needs";

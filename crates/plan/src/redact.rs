@@ -3,16 +3,13 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use underpin_model::Object;
+use underpin_refs::ENTRY_ANNOTATIONS;
 
 use crate::{Fingerprints, fingerprint::HIDDEN};
 
-/// Annotations whose text may hold credentials: client-side apply keeps the whole manifest there,
-/// Secret data included; proxy entries may hold passwords (R3.6).
-const SENSITIVE_ANNOTATIONS: [&str; 3] = [
-    "kubectl.kubernetes.io/last-applied-configuration",
-    "simple-container.com/caddyfile-entry",
-    "underpin.dev/route",
-];
+/// An annotation whose text may hold credentials, beside those of [`ENTRY_ANNOTATIONS`] (R3.6):
+/// client-side apply keeps the whole manifest there, Secret data included.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The type of Secrets that hold a ServiceAccount's token; beside it they name its namespace and the
 /// cluster's authority, which everybody knows.
@@ -155,7 +152,7 @@ fn visit_nested(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
                 visit(literal);
             }
             for (key, child) in map.iter_mut() {
-                if SENSITIVE_ANNOTATIONS.contains(&key.as_str()) {
+                if key == LAST_APPLIED || ENTRY_ANNOTATIONS.contains(&key.as_str()) {
                     visit_leaves(child, visit);
                 } else {
                     visit_nested(child, visit);

@@ -3,7 +3,7 @@
 
 use underpin_model::{FieldPath, Object, PortRef, Protocol, canonical_group};
 
-use crate::{field::Field, pods::namespace_of};
+use crate::{field::Field, ingress, pods::namespace_of};
 
 /// A Service that connections from outside are forwarded to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,19 +146,12 @@ impl Found<'_> {
 }
 
 fn ingress_backend(field: &Field<'_>, own: &str) -> Option<Backend> {
-    let (service, port) = match field.get("service") {
-        Some(service) => {
-            let port = service.get("port")?;
-            let port = port.get("number").or_else(|| port.get("name"));
-            (service.text_at("name"), port)
-        }
-        None => (field.text_at("serviceName"), field.get("servicePort")),
-    };
+    let backend = ingress::backend(field).ok()?;
     Some(Backend {
-        path: field.path.clone(),
+        path: backend.at,
         protocol: Protocol::Tcp,
         namespace: own.to_owned(),
-        service: service?.to_owned(),
-        port: BackendPort::Of(port?.port()?),
+        service: backend.service,
+        port: BackendPort::Of(backend.port),
     })
 }

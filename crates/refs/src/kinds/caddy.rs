@@ -9,13 +9,7 @@ use underpin_model::{
 };
 
 use super::hosts::{self, Trust};
-use crate::{
-    collector::Collector,
-    host::{HostForm, service_hosts},
-};
-
-/// Annotations on Services and Ingresses that hold an entry.
-const ENTRY_ANNOTATIONS: &[&str] = &["simple-container.com/caddyfile-entry", "underpin.dev/route"];
+use crate::{collector::Collector, entry::ENTRY_ANNOTATIONS, entry_upstreams};
 
 /// An upstream of an entry.
 pub(crate) struct Upstream {
@@ -68,17 +62,12 @@ pub(crate) fn upstreams(object: &Object) -> Vec<Upstream> {
             continue;
         };
         let path = FieldPath::new("metadata.annotations").key(annotation);
-        let text = without_comments(entry);
-        for host in service_hosts(&text) {
+        for host in entry_upstreams(entry) {
             // The proxy lives in another namespace: a bare name would be looked up there.
             let Some(namespace) = host.namespace else {
                 continue;
             };
-            // A two-label name is an upstream only where no site can stand.
-            if host.form != HostForm::Full && !is_upstream_position(&text, host.offset) {
-                continue;
-            }
-            let is_tls = text[..host.offset].ends_with("https://");
+            let is_tls = entry[..host.offset].ends_with("https://");
             found.push(Upstream {
                 path: path.clone(),
                 namespace: namespace.to_ascii_lowercase(),
@@ -90,33 +79,4 @@ pub(crate) fn upstreams(object: &Object) -> Vec<Upstream> {
         }
     }
     found
-}
-
-/// The entry with comments blanked, offsets unchanged. A comment begins with `#` at the start of
-/// a word.
-fn without_comments(entry: &str) -> String {
-    let mut at_word_start = true;
-    let mut in_comment = false;
-    entry
-        .chars()
-        .map(|c| {
-            if c == '\n' {
-                in_comment = false;
-            } else if c == '#' && at_word_start {
-                in_comment = true;
-            }
-            at_word_start = c.is_whitespace();
-            if in_comment && c.is_ascii() { ' ' } else { c }
-        })
-        .collect()
-}
-
-/// Directives whose arguments are addresses of upstreams.
-const UPSTREAM_DIRECTIVES: &[&str] = &["forward_auth", "php_fastcgi", "reverse_proxy", "to"];
-
-fn is_upstream_position(entry: &str, offset: usize) -> bool {
-    let before = entry.get(..offset).unwrap_or_default();
-    let line = before.rsplit(['\n', '{']).next().unwrap_or_default();
-    let directive = line.split_whitespace().next().unwrap_or_default();
-    UPSTREAM_DIRECTIVES.contains(&directive)
 }

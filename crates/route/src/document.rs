@@ -1,0 +1,313 @@
+//! The document that tells Caddy everything: admin endpoint, sites, and the answer to all others.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde_json::{Map, Value, json};
+use underpin_model::ObjectKey;
+
+use crate::{
+    adapted::Adapted,
+    address::{Scheme, SiteAddress},
+    page,
+    path::PathMatch,
+    table::{Proxy, RouteKey},
+};
+
+/// The header of a probe.
+pub const PROBE_HEADER: &str = "X-Underpin-Probe";
+/// The header of the answer that names the object that the route is from.
+pub const PROBE_ROUTE_HEADER: &str = "X-Underpin-Route";
+/// The header of the answer that tells the generation.
+pub const PROBE_GENERATION_HEADER: &str = "X-Underpin-Generation";
+
+/// A route ready to be run.
+#[derive(Clone, Debug)]
+pub struct ServedRoute {
+    /// The object that it is from.
+    pub object: ObjectKey,
+    /// What Caddy made of its entry.
+    pub routes: Adapted,
+}
+
+/// What of the document is the same whatever is served.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EdgeSettings {
+    /// The admin endpoint, as Caddy's `admin` has it. It must be the same in every document: one
+    /// without it moves the endpoint elsewhere, even if the document is refused.
+    pub admin: Value,
+    /// The port of `http` sites.
+    pub http_port: u16,
+    /// The port of `https` sites; `None` when TLS ends before the edge.
+    pub https_port: Option<u16>,
+    /// The app `tls` of Caddy, such as certificates to be loaded.
+    pub tls: Option<Value>,
+    /// The page for hosts that nothing is configured for.
+    pub page: String,
+    /// What a probe must carry; it never reaches an upstream.
+    pub nonce: String,
+    /// Counts publications.
+    pub generation: u64,
+}
+
+/// Without the nonce, which lets its bearer ask for routes' origins.
+impl fmt::Debug for EdgeSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EdgeSettings")
+            .field("http_port", &self.http_port)
+            .field("https_port", &self.https_port)
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why no document can be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DocumentError {
+    /// The admin endpoint says not where it listens.
+    Admin,
+    /// The nonce of probes is not a word of letters and digits that cannot be guessed.
+    Nonce,
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admin => f.write_str(
+                "the admin endpoint names no address to listen at; Caddy would move it elsewhere",
+            ),
+            Self::Nonce => {
+                f.write_str("the nonce of probes is no word of 16 or more letters and digits")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+/// The route of a Service that an Ingress sends to; `None` where the port's number is not known.
+pub fn proxy_routes(proxy: &Proxy) -> Option<Adapted> {
+    let Proxy {
+        namespace, service, ..
+    } = proxy;
+    let dial = format!("{service}.{namespace}.svc.cluster.local:{}", proxy.port?);
+    let handler = json!({"handler": "reverse_proxy", "upstreams": [{"dial": dial}]});
+    Some(Adapted::made(vec![json!({"handle": [handler]})]))
+}
+
+/// Of the routes in a group, Caddy runs the first that matches: one site, and one path of it. What
+/// that does not answer goes on to the page, which so is in the document once and not per site.
+const SITES: &str = "underpin-sites";
+/// The paths of a site.
+const PATHS: &str = "underpin-paths";
+
+/// Shortest nonce that nobody guesses.
+const MINIMUM_NONCE: usize = 16;
+
+/// A document, and what is not in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// What Caddy is given. It holds what the entries hold.
+    pub value: Value,
+    /// Sites over TLS where the edge has no port for that. They take nothing from the others.
+    pub unserved: Vec<RouteKey>,
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("unserved", &self.unserved)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The whole document.
+pub fn document(
+    routes: &BTreeMap<RouteKey, ServedRoute>,
+    settings: &EdgeSettings,
+) -> Result<Document, DocumentError> {
+    let listens = settings.admin.get("listen").and_then(Value::as_str);
+    if listens.is_none_or(str::is_empty) {
+        return Err(DocumentError::Admin);
+    }
+    let nonce = &settings.nonce;
+    if nonce.len() < MINIMUM_NONCE || !nonce.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err(DocumentError::Nonce);
+    }
+    let writer = Writer { routes, settings };
+    let mut servers = Map::new();
+    servers.insert(
+        "http".to_owned(),
+        writer.server(Scheme::Http, settings.http_port),
+    );
+    let mut http = json!({"http_port": settings.http_port});
+    let mut unserved = Vec::new();
+    if let Some(port) = settings.https_port {
+        http["https_port"] = json!(port);
+        servers.insert("https".to_owned(), writer.server(Scheme::Https, port));
+    } else {
+        let secure = |key: &&RouteKey| {
+            let site = key.site.as_ref();
+            site.is_some_and(|site| site.scheme() == Scheme::Https)
+        };
+        unserved.extend(routes.keys().filter(secure).cloned());
+    }
+    http["servers"] = Value::Object(servers);
+    let mut apps = object([("http", http)]);
+    if let Some(tls) = &settings.tls {
+        apps["tls"] = tls.clone();
+    }
+    let value = object([("admin", settings.admin.clone()), ("apps", apps)]);
+    Ok(Document { value, unserved })
+}
+
+struct Writer<'a> {
+    routes: &'a BTreeMap<RouteKey, ServedRoute>,
+    settings: &'a EdgeSettings,
+}
+
+type Paths<'a> = Vec<(&'a PathMatch, &'a ServedRoute)>;
+
+impl<'a> Writer<'a> {
+    /// A listener: its sites, then paths of every host, then the page. Entries number groups of their
+    /// own, and no request meets those of two entries, for it meets one path of one site.
+    fn server(&self, scheme: Scheme, port: u16) -> Value {
+        let mut routes = Vec::new();
+        let mut errors = Vec::new();
+        for (site, paths) in self.sites(scheme) {
+            let matcher = json!([{"host": [site.host()]}]);
+            let own = paths
+                .iter()
+                .map(|(path, served)| self.path(PATHS, path, served));
+            routes.push(grouped(SITES, Some(&matcher), own.collect()));
+            let failed = Self::errors(&paths);
+            if !failed.is_empty() {
+                errors.push(terminal(Some(&matcher), failed));
+            }
+        }
+        let everywhere = self.paths(None);
+        let own = everywhere
+            .iter()
+            .map(|(path, served)| self.path(SITES, path, served));
+        routes.extend(own);
+        errors.extend(Self::errors(&everywhere));
+        routes.push(self.page());
+        let listen = json!([format!(":{port}")]);
+        let mut server = object([("listen", listen), ("routes", routes.into())]);
+        if !errors.is_empty() {
+            server["errors"] = object([("routes", errors.into())]);
+        }
+        server
+    }
+
+    /// Sites with their paths: hosts, then wildcards, those of more labels first.
+    fn sites(&self, scheme: Scheme) -> Vec<(&'a SiteAddress, Paths<'a>)> {
+        let sites: BTreeSet<&SiteAddress> = self
+            .routes
+            .keys()
+            .filter_map(|key| key.site.as_ref())
+            .filter(|site| site.scheme() == scheme)
+            .collect();
+        let mut sites: Vec<(&SiteAddress, Paths<'_>)> = sites
+            .into_iter()
+            .map(|site| (site, self.paths(Some(site))))
+            .collect();
+        sites.sort_by_key(|(site, _)| {
+            let labels = site.host().matches('.').count();
+            (
+                site.is_wildcard(),
+                if site.is_wildcard() {
+                    usize::MAX - labels
+                } else {
+                    0
+                },
+            )
+        });
+        sites
+    }
+
+    /// The paths of a site, in the order in which they are tried.
+    fn paths(&self, site: Option<&SiteAddress>) -> Paths<'a> {
+        let first = RouteKey {
+            site: site.cloned(),
+            path: PathMatch::All,
+        };
+        let own = self
+            .routes
+            .range(first..)
+            .take_while(|(key, _)| key.site.as_ref() == site);
+        let mut paths: Paths<'_> = own.map(|(key, served)| (&key.path, served)).collect();
+        paths.sort_by(|(left, _), (right, _)| left.order().cmp(&right.order()));
+        paths
+    }
+
+    /// One path of a site, or the whole of it.
+    fn path(&self, group: &str, path: &PathMatch, served: &ServedRoute) -> Value {
+        let mut routes = vec![self.probe(&served.object)];
+        routes.extend(served.routes.routes.iter().cloned());
+        grouped(group, matcher(path).as_ref(), routes)
+    }
+
+    /// What answers where paths failed, as their entries say.
+    fn errors(paths: &Paths<'_>) -> Vec<Value> {
+        let failed = paths
+            .iter()
+            .filter(|(_, served)| !served.routes.errors.is_empty());
+        failed
+            .map(|(path, served)| terminal(matcher(path).as_ref(), served.routes.errors.clone()))
+            .collect()
+    }
+
+    /// Answers who carries the nonce, before authentication and without the upstream.
+    fn probe(&self, object: &ObjectKey) -> Value {
+        let settings = self.settings;
+        json!({
+            "match": [{"header": {PROBE_HEADER: [settings.nonce]}}],
+            "handle": [{
+                "handler": "static_response",
+                "status_code": 204,
+                "headers": {
+                    PROBE_ROUTE_HEADER: [object.to_string()],
+                    PROBE_GENERATION_HEADER: [settings.generation.to_string()],
+                },
+            }],
+            "terminal": true,
+        })
+    }
+
+    fn page(&self) -> Value {
+        json!({"handle": [page::handler(&self.settings.page)]})
+    }
+}
+
+fn matcher(path: &PathMatch) -> Option<Value> {
+    let patterns = path.patterns();
+    (!patterns.is_empty()).then(|| json!([{"path": patterns}]))
+}
+
+/// Routes below a matcher, of which no other of the group is tried.
+fn grouped(group: &str, matcher: Option<&Value>, routes: Vec<Value>) -> Value {
+    below(matcher, routes, "group", group.into())
+}
+
+/// Routes below a matcher, behind which nothing is tried.
+fn terminal(matcher: Option<&Value>, routes: Vec<Value>) -> Value {
+    below(matcher, routes, "terminal", true.into())
+}
+
+fn below(matcher: Option<&Value>, routes: Vec<Value>, key: &str, value: Value) -> Value {
+    let subroute = object([("handler", "subroute".into()), ("routes", routes.into())]);
+    let mut route = object([("handle", vec![subroute].into()), (key, value)]);
+    if let Some(matcher) = matcher {
+        route["match"] = matcher.clone();
+    }
+    route
+}
+
+/// An object of values that are moved: `json!` would copy whole sites at every level.
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let fields = fields.into_iter();
+    Value::Object(fields.map(|(key, value)| (key.to_owned(), value)).collect())
+}

@@ -1,0 +1,53 @@
+//! Which address the edge serves from where, and the document that says so to Caddy.
+//!
+//! ```text
+//! World ──▶ candidates ──▶ resolve ──▶ RoutingTable ──▶ guard ──▶ what may be published
+//!            entries,       one winner                                 │
+//!            Ingresses      per key                                    ▼
+//!            block ──▶ adaptable ──▶ (Caddy) ──▶ Adapted ──▶ allow ──▶ document
+//! ```
+//!
+//! An entry is a piece of Caddyfile in an annotation, and may hold credentials. Its text goes to
+//! Caddy and nowhere else: errors tell places, and debug forms how long it is (R3.6).
+//!
+//! Invariants: pure, without I/O, clock or randomness; what could not be read makes a table
+//! incomplete, and an incomplete table is never published (R3.2); addresses are compared in one
+//! form each; what an entry does is judged on what Caddy made of it, by a list of what is allowed.
+
+mod adapted;
+mod address;
+mod allow;
+mod caddyfile;
+mod candidates;
+mod document;
+mod guard;
+mod ingress;
+mod page;
+mod path;
+mod published;
+mod resolve;
+mod services;
+mod snippets;
+mod table;
+
+pub use adapted::{Adapted, AdaptedError, adaptable};
+pub use address::{AddressError, Scheme, SiteAddress};
+pub use allow::{Forbidden, ForbiddenWhat, Limits, UpstreamError, forbidden};
+pub use caddyfile::{
+    Block, BlockKind, Body, Defect, DefectKind, Import, Item, PathDirective, Position, parse_entry,
+};
+pub use candidates::Settings;
+pub use document::{
+    Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
+    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes,
+};
+pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
+pub use page::{BUILT_IN_PAGE, page_or_built_in};
+pub use path::PathMatch;
+pub use published::{Holder, Published};
+pub use resolve::resolve;
+pub use snippets::{SNIPPETS, Snippet};
+pub use table::{
+    Backend, BackendState, Conflict, Content, Incomplete, LossReason, Proxy, Refusal,
+    RefusalReason, Route, RouteKey, RoutingTable, Source, StaleUpstream,
+};

@@ -1,0 +1,237 @@
+//! One winner per key (R3.1).
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use jiff::Timestamp;
+use underpin_model::{GroupKind, ObjectKey, Unread, World};
+
+use crate::{
+    candidates::{Candidate, Settings, find, is_ingress, same_object},
+    published::{Holder, Published},
+    services::endpoint_slices,
+    table::{Conflict, Incomplete, LossReason, RouteKey, RoutingTable},
+};
+
+/// What the edge is to serve in this world. `last` is what it serves now: it says who holds a key
+/// against other owners, and which keys may be missing where something could not be read.
+pub fn resolve(world: &World, settings: &Settings, last: &Published) -> RoutingTable {
+    let found = find(world, settings);
+    let mut table = RoutingTable {
+        refused: found.refused,
+        stale: found.stale,
+        ..RoutingTable::default()
+    };
+    let mut asked: BTreeMap<RouteKey, Vec<Candidate>> = BTreeMap::new();
+    for candidate in found.candidates {
+        asked
+            .entry(candidate.key.clone())
+            .or_default()
+            .push(candidate);
+    }
+    for (key, candidates) in asked {
+        choose(&key, candidates, settings, last, &mut table);
+    }
+    table.incomplete = incomplete(world, settings, last, &table);
+    table
+        .incomplete
+        .extend(found.unknown.into_iter().map(|what| Incomplete {
+            what,
+            missing: Vec::new(),
+        }));
+    table
+}
+
+/// What decides between objects: the time of creation, and the names in reverse.
+type Rank<'a> = (
+    Option<i64>,
+    Reverse<(Option<&'a str>, &'a str, &'a GroupKind)>,
+);
+
+/// Later is greater; equal times are decided by name. What has no time, as nothing that is only
+/// declared, is older than what has one.
+fn rank(candidate: &Candidate) -> Rank<'_> {
+    let object = &candidate.route.source.object;
+    let name = (
+        object.namespace.as_deref(),
+        object.name.as_str(),
+        &object.kind,
+    );
+    (created(candidate), Reverse(name))
+}
+
+/// Kubernetes tells whole seconds.
+fn created(candidate: &Candidate) -> Option<i64> {
+    let text = candidate.route.source.created.as_deref()?;
+    text.parse().ok().map(Timestamp::as_second)
+}
+
+fn choose(
+    key: &RouteKey,
+    candidates: Vec<Candidate>,
+    settings: &Settings,
+    last: &Published,
+    table: &mut RoutingTable,
+) {
+    let mut seen = BTreeSet::new();
+    let mut reasons: Vec<Option<LossReason>> = candidates
+        .iter()
+        .map(|candidate| {
+            let first = seen.insert(&candidate.route.source.object);
+            let twice = (!first).then_some(LossReason::WrittenTwice);
+            candidate.out.clone().or(twice)
+        })
+        .collect();
+    leave_to_holder(&candidates, &mut reasons, last.holders.get(key));
+    if settings.endpoints {
+        leave_to_ready(&candidates, &mut reasons);
+    }
+    let left = || (0..candidates.len()).filter(|at| reasons[*at].is_none());
+    let winner =
+        left().max_by(|left, right| rank(&candidates[*left]).cmp(&rank(&candidates[*right])));
+    let winning = winner.map(|at| candidates[at].route.source.object.clone());
+    let latest = winner.and_then(|at| created(&candidates[at]));
+    for (at, (candidate, reason)) in candidates.into_iter().zip(reasons).enumerate() {
+        if Some(at) == winner {
+            table.routes.insert(key.clone(), candidate.route);
+            continue;
+        }
+        let reason = reason.unwrap_or(if created(&candidate) < latest {
+            LossReason::Older
+        } else {
+            LossReason::NameComesLater
+        });
+        table.conflicts.push(Conflict {
+            key: key.clone(),
+            loser: candidate.route.source.object,
+            winner: winning.clone(),
+            reason,
+        });
+    }
+}
+
+/// A key that is held by a claim's object goes to objects of that claim alone. Who serves it now
+/// holds it; if that is not known, the oldest object that any claim records.
+fn leave_to_holder(
+    candidates: &[Candidate],
+    reasons: &mut [Option<LossReason>],
+    holder: Option<&Holder>,
+) {
+    let left: Vec<usize> = (0..candidates.len())
+        .filter(|at| reasons[*at].is_none())
+        .collect();
+    let holding = left
+        .iter()
+        .find(|at| holder.is_some_and(|holder| holds(holder, &candidates[**at])));
+    let oldest = || {
+        let claimed = left
+            .iter()
+            .filter(|at| candidates[**at].route.source.owner.is_some());
+        claimed.min_by(|left, right| oldest_first(&candidates[**left], &candidates[**right]))
+    };
+    let owner = holding
+        .or_else(oldest)
+        .and_then(|at| candidates[*at].route.source.owner.clone());
+    let Some(owner) = owner else { return };
+    for at in left {
+        if candidates[at].route.source.owner.as_ref() != Some(&owner) {
+            reasons[at] = Some(LossReason::Held(owner.clone()));
+        }
+    }
+}
+
+fn oldest_first(left: &Candidate, right: &Candidate) -> std::cmp::Ordering {
+    let (left_created, left_name) = rank(left);
+    let (right_created, right_name) = rank(right);
+    left_created
+        .cmp(&right_created)
+        .then(right_name.cmp(&left_name))
+}
+
+fn holds(holder: &Holder, candidate: &Candidate) -> bool {
+    let source = &candidate.route.source;
+    match (&holder.uid, &source.uid) {
+        (Some(held), Some(uid)) => held == uid,
+        _ => same_object(&holder.object, &source.object),
+    }
+}
+
+/// Where something may answer behind one, those behind which nothing can do not win.
+fn leave_to_ready(candidates: &[Candidate], reasons: &mut [Option<LossReason>]) {
+    let is_dead = |candidate: &Candidate| {
+        let backends = &candidate.route.backends;
+        !backends.is_empty()
+            && backends
+                .iter()
+                .all(|backend| backend.state.is_dead() == Some(true))
+    };
+    let alive = candidates
+        .iter()
+        .zip(&*reasons)
+        .any(|(candidate, reason)| reason.is_none() && !is_dead(candidate));
+    if !alive {
+        return;
+    }
+    for (candidate, reason) in candidates.iter().zip(reasons) {
+        if reason.is_none() && is_dead(candidate) {
+            *reason = Some(LossReason::NotReady);
+        }
+    }
+}
+
+/// The sources that could not be read completely.
+fn incomplete(
+    world: &World,
+    settings: &Settings,
+    last: &Published,
+    table: &RoutingTable,
+) -> Vec<Incomplete> {
+    let mut sources = vec![
+        GroupKind::core("Namespace"),
+        GroupKind::core("Service"),
+        GroupKind::new("networking.k8s.io", "Ingress"),
+    ];
+    if settings.endpoints {
+        sources.push(endpoint_slices());
+    }
+    let mut found: Vec<Incomplete> = world
+        .unread
+        .iter()
+        .filter(|unread| sources.iter().any(|kind| unread.covers(kind, None)))
+        .map(|unread| {
+            let lost = last
+                .holders
+                .iter()
+                .filter(|(key, holder)| {
+                    !table.routes.contains_key(key) && may_hide(world, unread, &holder.object)
+                })
+                .map(|(key, _)| key.clone());
+            Incomplete {
+                what: unread.to_string(),
+                missing: lost.collect(),
+            }
+        })
+        .collect();
+    found.sort_by(|left, right| left.what.cmp(&right.what));
+    found
+}
+
+/// Whether an object may be there, unseen for this reason.
+fn may_hide(world: &World, unread: &Unread, object: &ObjectKey) -> bool {
+    let kind = if is_ingress(&object.kind) {
+        GroupKind::new("networking.k8s.io", "Ingress")
+    } else {
+        object.kind.clone()
+    };
+    let namespace = object.namespace.as_deref();
+    let read_all_the_same = unread.namespace.is_none()
+        && namespace.is_some_and(|namespace| {
+            world
+                .partly_read
+                .get(&kind)
+                .is_some_and(|read| read.contains(namespace))
+        });
+    unread.covers(&kind, namespace) && !read_all_the_same
+}
