@@ -61,4 +61,4 @@ pub use profile::{Options, Profile};
 pub use question::{Endpoint, Question, Target};
 pub use read::{holds_policies, takes_part};
 pub use reason::Reason;
-pub use selections::{AllowLists, Gap, Missing};
+pub use selections::{AllowLists, Missing, UnmatchedSelector};

@@ -14,7 +14,7 @@ use crate::{
 
 /// A selector of a policy that nothing in the world matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gap {
+pub struct UnmatchedSelector {
     /// The policy.
     pub policy: ObjectKey,
     /// The selector, and where it is written.
@@ -112,13 +112,13 @@ impl Engine {
     /// The selectors that nothing in the world matches, in the order of policies and fields. Pods
     /// are looked for only where there are any: without a workload, a namespace's pods are made
     /// elsewhere.
-    pub fn gaps(&self) -> Vec<Gap> {
+    pub fn unmatched_selectors(&self) -> Vec<UnmatchedSelector> {
         let mut search = Search {
             engine: self,
             pods: BTreeMap::new(),
             namespaces: BTreeMap::new(),
         };
-        let mut gaps: Vec<Gap> = Vec::new();
+        let mut gaps: Vec<UnmatchedSelector> = Vec::new();
         let mut policies: Vec<&Policy> = self.policies.iter().collect();
         policies.sort_by(|a, b| a.object.key.cmp(&b.object.key));
         for policy in policies {
@@ -157,7 +157,7 @@ struct Search<'e> {
 }
 
 impl<'e> Search<'e> {
-    fn of_subject(&mut self, policy: &'e Policy) -> Option<Gap> {
+    fn of_subject(&mut self, policy: &'e Policy) -> Option<UnmatchedSelector> {
         if policy.subject.uncertain.iter().any(Option::is_some) {
             return None;
         }
@@ -170,7 +170,7 @@ impl<'e> Search<'e> {
         Some(gap(policy, path, None, missing))
     }
 
-    fn of_rules(&mut self, policy: &'e Policy, direction: Direction) -> Vec<Gap> {
+    fn of_rules(&mut self, policy: &'e Policy, direction: Direction) -> Vec<UnmatchedSelector> {
         let mut gaps = Vec::new();
         for rule in policy.rules(direction).unwrap_or_default() {
             for (at, id) in rule.peers.iter().flatten().enumerate() {
@@ -200,7 +200,7 @@ impl<'e> Search<'e> {
         namespaces: &Namespaces,
         peer: &FieldPath,
         direction: Direction,
-    ) -> Vec<Gap> {
+    ) -> Vec<UnmatchedSelector> {
         let Namespaces::Selected(selector) = namespaces else {
             return Vec::new();
         };
@@ -280,13 +280,18 @@ impl<'e> Search<'e> {
     }
 }
 
-fn gap(policy: &Policy, path: FieldPath, direction: Option<Direction>, missing: Missing) -> Gap {
+fn gap(
+    policy: &Policy,
+    path: FieldPath,
+    direction: Option<Direction>,
+    missing: Missing,
+) -> UnmatchedSelector {
     let note = match &missing {
         Missing::Namespace(name) => format!("names namespace {name}"),
         Missing::NamespaceLabels(selector) => format!("selects namespaces with {selector}"),
         Missing::Pods { selector, .. } => format!("selects pods with {selector}"),
     };
-    Gap {
+    UnmatchedSelector {
         policy: policy.object.key.clone(),
         evidence: policy.object.evidence(path, note),
         direction,

@@ -286,7 +286,7 @@ mod tests {
 
     use super::*;
 
-    fn object(kind: &str, name: &str, controller: Option<(&str, &str)>, status: Value) -> Object {
+    fn object(kind: &str, name: &str, controller: Option<(&str, &str)>, status: &Value) -> Object {
         let owners = controller.map(|(kind, uid)| {
             json!([{"apiVersion": "apps/v1", "kind": kind, "name": uid, "uid": uid, "controller": true}])
         });
@@ -312,29 +312,29 @@ mod tests {
     #[test]
     fn the_cause_is_looked_for_among_an_object_s_own_pods() {
         let mut world = World::default();
-        let web = object("Deployment", "web", None, json!({}));
-        let agent = object("DaemonSet", "agent", None, json!({}));
-        let idle = object("StatefulSet", "idle", None, json!({}));
+        let web = object("Deployment", "web", None, &json!({}));
+        let agent = object("DaemonSet", "agent", None, &json!({}));
+        let idle = object("StatefulSet", "idle", None, &json!({}));
         for one in [
             object(
                 "ReplicaSet",
                 "web-1",
                 Some(("Deployment", "web")),
-                json!({}),
+                &json!({}),
             ),
             object(
                 "Pod",
                 "web-1-a",
                 Some(("ReplicaSet", "web-1")),
-                waiting("ImagePullBackOff"),
+                &waiting("ImagePullBackOff"),
             ),
             object(
                 "Pod",
                 "agent-a",
                 Some(("DaemonSet", "agent")),
-                waiting("CreateContainerError"),
+                &waiting("CreateContainerError"),
             ),
-            object("Pod", "stray", None, waiting("ErrImagePull")),
+            object("Pod", "stray", None, &waiting("ErrImagePull")),
         ] {
             world.insert(one);
         }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use underpin_connect::{Gap, Renames, holds_policies, takes_part};
+use underpin_connect::{Renames, UnmatchedSelector, holds_policies, takes_part};
 use underpin_model::{
     Action, Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Step, World, builtin_kind,
 };
@@ -51,7 +51,7 @@ pub(crate) struct Connectivity {
     /// Needs that are not met after the plan.
     pub(crate) fates: Vec<NeedFate>,
     /// Selectors of policies that match nothing after the plan.
-    pub(crate) gaps: Vec<Gap>,
+    pub(crate) unmatched: Vec<UnmatchedSelector>,
 }
 
 impl<'a> Context<'a> {
@@ -98,7 +98,7 @@ impl<'a> Context<'a> {
             let after = Network::new(after, &[], &options);
             Connectivity {
                 fates: need_fates(Some(&before), &after, &Renames::default()),
-                gaps: after.engine().gaps(),
+                unmatched: after.engine().unmatched_selectors(),
             }
         })
     }

@@ -16,8 +16,11 @@ fn at(line: u32, column: u32) -> Place {
 }
 
 /// What a comment allows, or what is wrong with it.
+/// Code, subject and reason of each suppression, or what is wrong.
+type Expected<'e> = Result<&'e [(u16, Option<&'e str>, &'e str)], &'e str>;
+
 #[track_caller]
-fn check(text: &str, expect: Result<&[(u16, Option<&str>, &str)], &str>) {
+fn check(text: &str, expect: Expected<'_>) {
     let place = at(1, 1);
     let (found, malformed) = suppressions([Remark {
         place: &place,

@@ -349,7 +349,7 @@ impl Examined {
     }
 
     /// The texts of the files that places name, as far as they can be read.
-    pub(crate) fn texts<'p>(&self, places: impl Iterator<Item = &'p Place>) -> Texts {
+    pub(crate) fn texts<'p>(places: impl Iterator<Item = &'p Place>) -> Texts {
         let files: BTreeSet<&Arc<str>> = places.map(|place| &place.file).collect();
         let read = files.into_iter().filter_map(|file| {
             let text = fs::read_to_string(&**file).ok()?;

@@ -3,13 +3,10 @@
 //! Stack files say for themselves which manifests are theirs and where each environment lives. What
 //! lies beside them, manifests and Terraform files, is taken as it is.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{FieldPath, ObjectKey, Owner, Place, Unread, World};
+use underpin_model::{FieldPath, Place, Unread, World};
 use underpin_plan::{
     DeclaredEnvironment,
     why::{with_namespace, world_of},
@@ -48,8 +45,6 @@ pub(crate) struct DeclaredTree {
 pub(crate) struct DeclaredWorld {
     /// The objects. Of one that is declared several times, the first.
     pub(crate) world: World,
-    /// Whose those of environments are.
-    pub(crate) owners: BTreeMap<ObjectKey, Owner>,
     /// What was found when the manifests were rendered for an environment.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -144,7 +139,7 @@ impl DeclaredTree {
     /// What one cluster should hold: the environments that name it, those that name none, and what
     /// no stack file names.
     pub(crate) fn world(&self, cluster: Option<&str>) -> Result<DeclaredWorld, CommandError> {
-        let (mut objects, mut owners) = (Vec::new(), BTreeMap::new());
+        let mut objects = Vec::new();
         let mut diagnostics = Vec::new();
         for (stack, documents) in &self.stacks {
             for environment in declared_environments(stack) {
@@ -154,13 +149,6 @@ impl DeclaredTree {
                 }
                 let (found, problems) = declared_by(stack, &environment, documents, &[])?;
                 diagnostics.extend(problems);
-                for object in &found {
-                    let owner = Owner::Claim {
-                        stack: environment.stack.clone(),
-                        environment: environment.name.clone(),
-                    };
-                    owners.entry(object.key.clone()).or_insert(owner);
-                }
                 objects.extend(found);
             }
         }
@@ -173,11 +161,7 @@ impl DeclaredTree {
             .unread
             .extend(self.files.unknown.iter().filter_map(unread));
         in_order(&mut diagnostics);
-        Ok(DeclaredWorld {
-            world,
-            owners,
-            diagnostics,
-        })
+        Ok(DeclaredWorld { world, diagnostics })
     }
 }
 

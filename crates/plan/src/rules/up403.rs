@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use underpin_connect::{Gap, Missing};
+use underpin_connect::{Missing, UnmatchedSelector};
 use underpin_model::{
     Code, Evidence, Finding, GroupKind, Reference, Relation, Severity, builtin_kind, nearest,
 };
@@ -35,10 +35,10 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         let key = underpin_model::ObjectKey::of_namespace(namespace);
         context.simulation.will_exist(&key) || context.before.get(&key).is_some()
     };
-    let gaps = context.connectivity().gaps.iter();
+    let gaps = context.connectivity().unmatched.iter();
     gaps.filter(|gap| is_declared(context, &gap.policy) && !is_unread(after, &gap.missing))
         .filter(|gap| !matches!(&gap.missing, Missing::Namespace(name) if there(name)))
-        .map(|gap| with_places(context, told(gap, nobody(&gap.missing))))
+        .map(|gap| with_places(context, told(gap, &nobody(&gap.missing))))
         .collect()
 }
 
@@ -47,13 +47,15 @@ fn survey(survey: &Survey<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     let there = survey.after.namespaces();
     let newly = former_gaps(survey);
-    for gap in survey.after.engine().gaps() {
+    for gap in survey.after.engine().unmatched_selectors() {
         if !survey.declares(&gap.policy) {
             continue;
         }
         findings.extend(match &gap.missing {
             Missing::Namespace(name) => named(survey, &gap, name, &gone, there),
-            Missing::NamespaceLabels(_) | Missing::Pods { .. } => labelled(survey, &gap, &newly),
+            Missing::NamespaceLabels(_) | Missing::Pods { .. } => {
+                labelled(survey, &gap, newly.as_ref())
+            }
         });
     }
     findings.extend(left_behind(survey, &gone, &findings));
@@ -73,15 +75,15 @@ fn gone(survey: &Survey<'_>) -> BTreeSet<String> {
 }
 
 /// What was missing before the change already; nothing is known of that without one.
-fn former_gaps(survey: &Survey<'_>) -> Option<Vec<Gap>> {
+fn former_gaps(survey: &Survey<'_>) -> Option<Vec<UnmatchedSelector>> {
     let before = survey.before.as_ref()?;
-    Some(before.engine().gaps())
+    Some(before.engine().unmatched_selectors())
 }
 
 /// A namespace by name.
 fn named(
     survey: &Survey<'_>,
-    gap: &Gap,
+    gap: &UnmatchedSelector,
     name: &str,
     gone: &BTreeSet<String>,
     there: &BTreeSet<&str>,
@@ -90,13 +92,13 @@ fn named(
         return None;
     }
     if gone.contains(name) {
-        let finding = told(gap, taken_away(survey, name));
+        let finding = told(gap, &taken_away(survey, name));
         return Some(with_new_name(survey, finding, name));
     }
     let kind = GroupKind::core("Namespace");
     let unread = survey.after.world.unread(&kind, None);
     if survey.is_whole() && unread.is_none() {
-        return Some(told(gap, nobody(&gap.missing)));
+        return Some(told(gap, &nobody(&gap.missing)));
     }
     // Files that declare no namespace at all leave that to others.
     let declared: Vec<&str> = survey
@@ -111,7 +113,7 @@ fn named(
         "names namespace {name}, which these files do not declare: it may be declared elsewhere, \
          or is called otherwise by now"
     );
-    let mut finding = told(gap, what);
+    let mut finding = told(gap, &what);
     finding.unknown = true;
     if let Some(near) = nearest(name, declared) {
         finding
@@ -125,9 +127,14 @@ fn named(
 }
 
 /// Labels of namespaces or of pods.
-fn labelled(survey: &Survey<'_>, gap: &Gap, former: &Option<Vec<Gap>>) -> Option<Finding> {
-    let is_former = |former: &Vec<Gap>| {
-        let alike = |one: &Gap| one.policy == gap.policy && one.missing == gap.missing;
+fn labelled(
+    survey: &Survey<'_>,
+    gap: &UnmatchedSelector,
+    former: Option<&Vec<UnmatchedSelector>>,
+) -> Option<Finding> {
+    let is_former = |former: &Vec<UnmatchedSelector>| {
+        let alike =
+            |one: &UnmatchedSelector| one.policy == gap.policy && one.missing == gap.missing;
         former.iter().any(alike)
     };
     let is_new = former.as_ref().is_some_and(|former| !is_former(former));
@@ -143,7 +150,7 @@ fn labelled(survey: &Survey<'_>, gap: &Gap, former: &Option<Vec<Gap>>) -> Option
     if !certain || is_unread(survey.after.world, &gap.missing) {
         return None;
     }
-    Some(told(gap, nobody(&gap.missing)))
+    Some(told(gap, &nobody(&gap.missing)))
 }
 
 /// Whether the namespaces may hold pods that the files do not show: those of custom resources, and
@@ -216,7 +223,7 @@ fn left_behind(survey: &Survey<'_>, gone: &BTreeSet<String>, told: &[Finding]) -
                 )
             }
         );
-        let finding = finding_at(reference.from.subject(), &reference.from, evidence, what);
+        let finding = finding_at(reference.from.subject(), &reference.from, evidence, &what);
         findings.push(with_new_name(survey, finding, name));
     }
     findings
@@ -279,7 +286,7 @@ fn nobody(missing: &Missing) -> String {
     }
 }
 
-fn told(gap: &Gap, what: String) -> Finding {
+fn told(gap: &UnmatchedSelector, what: &str) -> Finding {
     let mut finding = finding_at(gap.policy.subject(), &gap.policy, &gap.evidence, what);
     finding.help = vec![match gap.direction {
         None => "correct the labels at the place shown: as it is, the policy protects nothing"
@@ -293,7 +300,7 @@ fn finding_at(
     subject: String,
     object: &underpin_model::ObjectKey,
     evidence: &Evidence,
-    what: String,
+    what: &str,
 ) -> Finding {
     let message = format!("{object} {what}");
     let mut finding = Finding::new(CODE, Severity::Warn, subject, message);

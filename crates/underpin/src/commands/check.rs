@@ -167,7 +167,7 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
         .map(|one| Diagnostic::new(one.place, one.message).with_help(one.help));
     examined.diagnostics.extend(malformed);
     let findings = std::mem::take(&mut examined.findings);
-    let texts = examined.texts(places(&examined.diagnostics, &findings, &allowed));
+    let texts = Examined::texts(places(&examined.diagnostics, &findings, &allowed));
     let is_complete = examined.diagnostics.is_empty();
     let has_live = args.against.is_some();
     // Where files are broken, or a rule was not asked, nobody knows that a comment is of no use.

@@ -45,9 +45,9 @@ pub(super) fn survey(survey: &Survey<'_>) -> Vec<Finding> {
         .live
         .as_ref()
         .map(|live| ReferenceIndex::build(live.world));
-    let judged = missing
-        .iter()
-        .filter_map(|(target, references)| judge(survey, target, references, &beside, &former));
+    let judged = missing.iter().filter_map(|(target, references)| {
+        judge(survey, target, references, &beside, former.as_ref())
+    });
     judged.collect()
 }
 
@@ -72,7 +72,7 @@ fn judge(
     target: &ObjectKey,
     references: &[&Reference],
     beside: &Beside<'_>,
-    former: &Option<ReferenceIndex>,
+    former: Option<&ReferenceIndex>,
 ) -> Option<Finding> {
     let before = survey.before.as_ref();
     let was_there = before.is_some_and(|before| before.world.get(target).is_some());
