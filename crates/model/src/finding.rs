@@ -125,6 +125,12 @@ impl Finding {
         }
     }
 
+    /// Takes the ways out away that accept it by name: it is accepted already, or there is no run
+    /// that could accept anything.
+    pub fn offer_no_acceptance(&mut self) {
+        self.help.retain(|way| !way.contains("--accept "));
+    }
+
     /// Whether it stops the plan.
     pub fn blocks(&self) -> bool {
         self.severity == Severity::Block && self.accepted.is_none()

@@ -88,7 +88,7 @@ impl Acceptances {
             for finding in findings.iter_mut() {
                 if finding.code == acceptance.code && finding.subject == acceptance.subject {
                     finding.accepted = Some(reason.clone());
-                    finding.help.retain(|line| !line.contains("--accept "));
+                    finding.offer_no_acceptance();
                     used = true;
                 }
             }

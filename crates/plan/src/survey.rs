@@ -139,9 +139,7 @@ pub fn survey(survey: &Survey<'_>) -> Vec<Finding> {
         .filter_map(|rule| rule.survey)
         .flat_map(|find| find(survey))
         .collect();
-    for finding in &mut findings {
-        finding.help.retain(|help| !help.contains("--accept"));
-    }
+    findings.iter_mut().for_each(Finding::offer_no_acceptance);
     sort_findings(&mut findings);
     findings
 }

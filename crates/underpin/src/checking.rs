@@ -7,9 +7,7 @@ use std::{
 };
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{
-    Evidence, FieldPath, Finding, GroupKind, Mask, Object, Origin, Place, Unread, World,
-};
+use underpin_model::{Evidence, FieldPath, Finding, GroupKind, Mask, Object, Place, Unread, World};
 use underpin_plan::{
     Network, Survey, WaitingError, applied, rules::up604, secret_values, sort_findings,
     suppression::Texts, survey, waiting,
@@ -22,7 +20,7 @@ use crate::{
     given::Given,
     lines,
     render::check::Excerpts,
-    trees::{DeclaredTree, DeclaredWorld},
+    trees::{DeclaredTree, DeclaredWorld, call_files},
     worlds::{Source, WorldOrigin},
 };
 
@@ -259,15 +257,11 @@ impl Former {
     /// What the files declared, by the names that they have in the revision.
     fn world(&self, cluster: Option<&str>) -> Result<World, CommandError> {
         let mut world = self.tree.world(cluster)?.world;
-        let objects: Vec<Object> = world.objects().cloned().collect();
-        for mut object in objects {
-            if let Origin::Declared { place, .. } = &mut object.origin {
-                let file = Utf8Path::new(&*place.file);
-                let name = file.strip_prefix(&self.root).unwrap_or(file);
-                place.file = format!("{}:{name}", self.revision).into();
-            }
-            world.insert(object);
-        }
+        call_files(&mut world, |file| {
+            let file = Utf8Path::new(file);
+            let name = file.strip_prefix(&self.root).unwrap_or(file);
+            format!("{}:{name}", self.revision)
+        });
         Ok(world)
     }
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{FieldPath, Place, Unread, World};
+use underpin_model::{FieldPath, Object, Origin, Place, Unread, World};
 use underpin_plan::{
     DeclaredEnvironment,
     why::{with_namespace, world_of},
@@ -14,7 +14,7 @@ use underpin_plan::{
 use underpin_source::{
     Diagnostic,
     manifests::{Documents, files_of, read as read_manifests},
-    stack::{Stack, find},
+    stack::{Stack, find, is_stack_file},
     terraform::{self, UnknownObject},
     tree,
     yaml::Comment,
@@ -22,7 +22,7 @@ use underpin_source::{
 
 use crate::{
     error::CommandError,
-    setup::{STACK_FILE, declared_environments, load_stack},
+    setup::{declared_environments, load_stack},
     worlds::declared_by,
 };
 
@@ -209,13 +209,24 @@ fn unusable(file: &Utf8Path, error: &CommandError) -> Diagnostic {
     }
 }
 
+/// Has the files of declared objects called otherwise, as those of a revision are.
+pub(crate) fn call_files(world: &mut World, name: impl Fn(&str) -> String) {
+    let objects: Vec<Object> = world.objects().cloned().collect();
+    for mut object in objects {
+        if let Origin::Declared { place, .. } = &mut object.origin {
+            place.file = name(&place.file).into();
+            world.insert(object);
+        }
+    }
+}
+
 /// The stack files that paths name, and those in folders, each once.
 pub(crate) fn stack_files(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, CommandError> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
             files.extend(find(path)?);
-        } else if path.file_name() == Some(STACK_FILE) {
+        } else if is_stack_file(path) {
             files.push(path.clone());
         }
     }

@@ -243,7 +243,7 @@ fn between(namespace: &str, members: &[&DeclaredEnvironment], certain: bool) -> 
     let mut finding = claimed_twice(namespace, &display(first), rivals.collect())?;
     finding.evidence.insert(0, declared(first, namespace));
     // `check` knows no acceptances: they are given to the run that they are about.
-    finding.help.retain(|help| !help.contains("--accept"));
+    finding.offer_no_acceptance();
     finding.place = Some(first.place.clone());
     Some(finding)
 }

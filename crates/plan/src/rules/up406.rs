@@ -25,9 +25,7 @@ pub const RULE: Rule = Rule {
 pub fn lost_needs(before: &Network<'_>, after: &Network<'_>, renames: &Renames) -> Vec<Finding> {
     let fates = need_fates(Some(before), after, renames);
     let mut findings: Vec<Finding> = fates.iter().filter_map(NeedFate::lost).collect();
-    for finding in &mut findings {
-        finding.help.retain(|help| !help.contains("--accept"));
-    }
+    findings.iter_mut().for_each(Finding::offer_no_acceptance);
     findings
 }
 

@@ -12,5 +12,5 @@ pub use crate::substitute::{Variable, Variables};
 pub use read::{Documents, STANDARD_INPUT, files_of, read, read_paths, read_text_as};
 pub(crate) use read::{read_files, read_text, start_of, tidy};
 pub use render::{Repeated, render, uses_variable};
-pub(crate) use render::{dumped, found, objects_of_text};
+pub(crate) use render::{dumped, found, is_stack_document, objects_of_text};
 pub(crate) use walk::{Walk, is_manifest, walk};

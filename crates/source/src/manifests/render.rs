@@ -179,7 +179,7 @@ impl Renderer {
     }
 
     fn object(&mut self, node: Node, document: &NodeDocument) {
-        if is_stack_file(&node) {
+        if is_stack_document(&node) {
             return;
         }
         let problems = identity::check(&node, document);
@@ -274,7 +274,8 @@ fn complete(
     fields.extend(api_version.cloned());
 }
 
-fn is_stack_file(node: &Node) -> bool {
+/// Whether a document is what a stack file holds.
+pub(crate) fn is_stack_document(node: &Node) -> bool {
     let ours = node
         .text_at("apiVersion")
         .is_some_and(|version| version.starts_with("underpin.dev/"));

@@ -4,6 +4,11 @@ use std::{fs, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::{
+    manifests::{is_stack_document, read_text},
+    yaml::parse_nodes,
+};
+
 /// Name of stack files.
 pub const FILE_NAME: &str = "underpin.yaml";
 /// Deepest folder that is searched.
@@ -24,6 +29,21 @@ pub fn find(folder: &Utf8Path) -> Result<Vec<Utf8PathBuf>, FindError> {
     let mut found = Vec::new();
     search(folder, MAX_FOLDER_DEPTH, &mut found)?;
     Ok(found)
+}
+
+/// Whether a file is a stack file: by its name, or by what its first document says that it is.
+pub fn is_stack_file(file: &Utf8Path) -> bool {
+    if file.file_name() == Some(FILE_NAME) {
+        return true;
+    }
+    let is_yaml = matches!(file.extension(), Some("yaml" | "yml" | "json"));
+    let text = if is_yaml { read_text(file).ok() } else { None };
+    // What cannot be read or understood is told by whoever reads it as something else.
+    text.is_some_and(|text| {
+        let (documents, _) = parse_nodes(file.as_str(), &text);
+        let first = documents.first();
+        first.is_some_and(|document| is_stack_document(&document.root))
+    })
 }
 
 fn search(folder: &Utf8Path, depth: usize, found: &mut Vec<Utf8PathBuf>) -> Result<(), FindError> {

@@ -8,7 +8,7 @@ mod load;
 mod types;
 mod variables;
 
-pub use find::{FILE_NAME, FindError, find};
+pub use find::{FILE_NAME, FindError, find, is_stack_file};
 pub use load::{LoadError, Stack, load, parse};
 pub use types::{
     ApiVersion, Environment, IgnoreFields, Limits, Metadata, RESERVED_VARIABLES, SecretSource,

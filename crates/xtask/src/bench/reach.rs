@@ -11,11 +11,13 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use underpin_connect::{Endpoint, Engine, Options, Question, Target};
-use underpin_model::{PortRef, Protocol, World};
+use underpin_connect::{Engine, Options};
+use underpin_model::World;
+use underpin_plan::connectivity::judge_needs;
+use underpin_refs::{NeedOptions, needs};
 
 use super::meters;
-use super::reach_world::{PORT, Shape, world};
+use super::reach_world::{Shape, world};
 
 const KIB_PER_MB: f64 = 1e6 / 1024.0;
 const NANOSECONDS: f64 = 1e9;
@@ -35,8 +37,8 @@ const ANOTHER_TOOL: [(u32, u32, &str, &str); 4] = [
 pub(super) enum Work {
     /// What is allowed between every two.
     Pairs,
-    /// One connection per workload, with every line that says something of it.
-    Questions,
+    /// The connections that something needs: found, and judged.
+    Needs,
 }
 
 /// A size, with what it may cost: seconds and MB.
@@ -53,6 +55,21 @@ const fn pairs(workloads: u32, target: Option<(f64, f64)>) -> Size {
             workloads,
             namespaces: workloads / 20,
             allowing: workloads,
+            pods: 0,
+        },
+        target,
+    }
+}
+
+/// Clusters as they are read live: every workload has five pods and a Service, and needs another.
+const fn needs_of(workloads: u32, namespaces: u32, target: Option<(f64, f64)>) -> Size {
+    Size {
+        work: Work::Needs,
+        shape: Shape {
+            workloads,
+            namespaces,
+            allowing: namespaces * 14,
+            pods: 5,
         },
         target,
     }
@@ -65,30 +82,14 @@ const SIZES: [Size; 7] = [
     pairs(4_000, None),
     pairs(8_000, None),
     pairs(10_000, Some((3.0, f64::INFINITY))),
-    Size {
-        work: Work::Questions,
-        shape: Shape {
-            workloads: 50_000,
-            namespaces: 2_500,
-            allowing: 35_000,
-        },
-        target: None,
-    },
-    Size {
-        work: Work::Questions,
-        shape: Shape {
-            workloads: 100_000,
-            namespaces: 5_000,
-            allowing: 70_000,
-        },
-        target: Some((10.0, 2_000.0)),
-    },
+    needs_of(10_000, 2_500, None),
+    needs_of(20_000, 5_000, Some((10.0, 2_000.0))),
 ];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Measure one size in this process: workloads, namespaces, workloads that a policy allows.
-    #[arg(long, hide = true, num_args = 3, requires = "work")]
+    /// Measure one size in this process: workloads, namespaces, policies that allow, pods of each.
+    #[arg(long, hide = true, num_args = 4, requires = "work")]
     alone: Vec<u32>,
     #[arg(long, hide = true, value_enum)]
     work: Option<Work>,
@@ -104,7 +105,7 @@ struct Measured {
     answers: f64,
     /// The same in seconds of CPU, which others that run beside it do not change.
     cpu: f64,
-    /// Pairs that are allowed, or questions.
+    /// Pairs that are allowed, or needs.
     count: u64,
     /// Peak memory in MB.
     memory: f64,
@@ -117,11 +118,12 @@ impl Measured {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    if let (&[workloads, namespaces, allowing], Some(work)) = (&args.alone[..], args.work) {
+    if let (&[workloads, namespaces, allowing, pods], Some(work)) = (&args.alone[..], args.work) {
         let shape = Shape {
             workloads,
             namespaces,
             allowing,
+            pods,
         };
         return print(&format!("{}\n", alone(work, shape)));
     }
@@ -155,7 +157,7 @@ fn alone(work: Work, shape: Shape) -> Value {
             engine.matrix(&[]).visit(|_, _, _| pairs += 1);
             pairs
         }
-        Work::Questions => questions(&engine, &world),
+        Work::Needs => judged(&engine, &world),
     };
     let answered = begin.elapsed();
     json!({
@@ -172,20 +174,10 @@ fn cpu_seconds() -> f64 {
     nanoseconds.unwrap_or_default() / NANOSECONDS
 }
 
-/// Every workload to the one after it.
-fn questions(engine: &Engine, world: &World) -> u64 {
-    let mut asked = 0;
-    let pairs = engine.workloads().zip(engine.workloads().skip(1));
-    for (from, to) in pairs.filter(|(from, _)| world.get(from).is_some()) {
-        let answer = engine.answer(&Question {
-            from: Endpoint::Workload(from.clone()),
-            to: Target::Endpoint(Endpoint::Workload(to.clone())),
-            protocol: Protocol::Tcp,
-            port: PortRef::Number(PORT),
-        });
-        asked += u64::from(!answer.flows.is_empty());
-    }
-    asked
+/// Finds what every workload needs, and whether it may.
+fn judged(engine: &Engine, world: &World) -> u64 {
+    let needs = needs(world, &NeedOptions::default());
+    judge_needs(engine, &needs).iter().map(|_| 1).sum()
 }
 
 /// Measures in a process of its own.
@@ -195,14 +187,15 @@ fn measure(size: &Size) -> Result<Measured> {
         workloads,
         namespaces,
         allowing,
+        pods,
     } = size.shape;
     let mut command = Command::new(env::current_exe().context("find this program")?);
     command.args(["bench", "reach", "--work"]);
     command.arg(match size.work {
         Work::Pairs => "pairs",
-        Work::Questions => "questions",
+        Work::Needs => "needs",
     });
-    let numbers = [workloads, namespaces, allowing].map(|number| number.to_string());
+    let numbers = [workloads, namespaces, allowing, pods].map(|number| number.to_string());
     command.arg("--alone").args(numbers);
     let ran = meters::run(&mut command, dir.path(), 0)?;
     let text = fs::read_to_string(dir.path().join("output")).context("read what was measured")?;
@@ -239,7 +232,7 @@ fn text(rows: &[(&Size, Measured)]) -> String {
         let (size, measured) = row;
         let asked = match size.work {
             Work::Pairs => "all pairs",
-            Work::Questions => "questions",
+            Work::Needs => "needs",
         };
         let target = size.target.map(|(seconds, memory)| {
             let memory = memory.is_finite().then(|| format!(", {memory} MB"));
@@ -284,7 +277,7 @@ fn growth(before: &Size, was: &Measured, size: &Size, measured: &Measured) -> f6
 fn json_of(rows: &[(&Size, Measured)]) -> Value {
     let sizes = rows.iter().map(|(size, measured)| {
         json!({
-            "work": match size.work { Work::Pairs => "pairs", Work::Questions => "questions" },
+            "work": match size.work { Work::Pairs => "pairs", Work::Needs => "needs" },
             "workloads": size.shape.workloads,
             "policies": size.shape.policies(),
             "count": measured.count,
@@ -307,14 +300,15 @@ mod tests {
         workloads: 40,
         namespaces: 4,
         allowing: 30,
+        pods: 2,
     };
 
     #[test]
     fn a_size_is_measured() {
-        for (work, most) in [(Work::Pairs, 40 * 42), (Work::Questions, 39)] {
+        for (work, most) in [(Work::Pairs, 40 * 42), (Work::Needs, 40)] {
             let found = alone(work, SMALL);
             let count = found["count"].as_u64().unwrap();
-            assert!(count > 0 && count <= most + 40, "{found}");
+            assert!(count > 0 && count <= most, "{found}");
             assert!(found["engine"].as_f64().unwrap() > 0.0, "{found}");
         }
         assert_eq!(SMALL.policies(), 34);

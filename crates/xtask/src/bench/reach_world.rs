@@ -5,15 +5,17 @@ use serde_json::{Value, json};
 use underpin_model::{Depth, Object, Origin, World};
 
 /// The first of the ports on which workloads listen.
-pub(super) const PORT: u16 = 8_000;
+const PORT: u32 = 8_000;
 
 /// How large a world is.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     pub(super) workloads: u32,
     pub(super) namespaces: u32,
-    /// Workloads that have a policy of their own.
+    /// Policies that allow something to one workload.
     pub(super) allowing: u32,
+    /// The pods of each workload; with any, it has a Service, too, and needs that of another.
+    pub(super) pods: u32,
 }
 
 impl Shape {
@@ -43,38 +45,110 @@ pub(super) fn world(shape: Shape) -> World {
         }));
     }
     for at in 0..shape.workloads {
-        let (name, namespace) = (format!("w{at}"), format!("ns{}", at % shape.namespaces));
-        let port = u32::from(PORT) + at % 50;
-        insert(deployment(&name, &namespace, at, port));
-        if at < shape.allowing {
-            insert(allowing(&name, &namespace, port, shape, &mut random));
+        let workload = Workload::numbered(at, shape);
+        insert(workload.deployment(shape));
+        if shape.pods > 0 {
+            insert(workload.service());
         }
+        for pod in 0..shape.pods {
+            insert(workload.pod(pod, shape));
+        }
+    }
+    for at in 0..shape.allowing {
+        insert(allowing(at, shape, &mut random));
     }
     world
 }
 
-fn deployment(name: &str, namespace: &str, at: u32, port: u32) -> Value {
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {"template": {
-            "metadata": {"labels": {
-                "app": name, "tier": format!("tier{}", at % 5), "role": format!("r{}", at % 11),
-            }},
-            "spec": {"containers": [
-                {"name": "c", "image": "x", "ports": [{"containerPort": port, "name": "http"}]},
-            ]},
-        }},
-    })
+/// A workload and what it is called.
+struct Workload {
+    at: u32,
+    name: String,
+    namespace: String,
+    port: u32,
 }
 
-fn allowing(name: &str, namespace: &str, port: u32, shape: Shape, random: &mut Random) -> Value {
+impl Workload {
+    fn numbered(at: u32, shape: Shape) -> Self {
+        let at = at % shape.workloads;
+        Self {
+            at,
+            name: format!("w{at}"),
+            namespace: format!("ns{}", at % shape.namespaces),
+            port: PORT + at % 50,
+        }
+    }
+
+    fn labels(&self) -> Value {
+        json!({
+            "app": self.name, "tier": format!("tier{}", self.at % 5), "role": format!("r{}", self.at % 11),
+        })
+    }
+
+    fn spec(&self, shape: Shape) -> Value {
+        let mut container = json!({
+            "name": "c", "image": "x", "ports": [{"containerPort": self.port, "name": "http"}],
+        });
+        if shape.pods > 0 {
+            let other = Self::numbered(self.at.wrapping_mul(31) + 7, shape);
+            let url = format!(
+                "http://{}.{}.svc.cluster.local/v1",
+                other.name, other.namespace
+            );
+            container["env"] = json!([{"name": "API_URL", "value": url}]);
+        }
+        json!({"containers": [container]})
+    }
+
+    fn deployment(&self, shape: Shape) -> Value {
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {"template": {"metadata": {"labels": self.labels()}, "spec": self.spec(shape)}},
+        })
+    }
+
+    fn service(&self) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {"selector": {"app": self.name}, "ports": [{"port": 80, "targetPort": self.port}]},
+        })
+    }
+
+    fn pod(&self, number: u32, shape: Shape) -> Value {
+        let address = self.at * shape.pods + number;
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {
+                "name": format!("{}-{number}", self.name), "namespace": self.namespace,
+                "labels": self.labels(),
+                "ownerReferences": [{
+                    "apiVersion": "apps/v1", "kind": "Deployment", "name": self.name,
+                    "uid": self.name, "controller": true,
+                }],
+            },
+            "spec": self.spec(shape),
+            "status": {"podIP": format!(
+                "10.{}.{}.{}", address >> 16, (address >> 8) & 255, address & 255,
+            )},
+        })
+    }
+}
+
+fn allowing(at: u32, shape: Shape, random: &mut Random) -> Value {
+    let Workload {
+        name,
+        namespace,
+        port,
+        ..
+    } = Workload::numbered(at, shape);
     let other = format!("ns{}", random.below(shape.namespaces));
     let tier = format!("tier{}", random.below(5));
     let team = format!("t{}", random.below(7));
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-        "metadata": {"name": format!("allow-{name}"), "namespace": namespace},
+        "metadata": {"name": format!("allow-{name}-{at}"), "namespace": namespace},
         "spec": {
             "podSelector": {"matchLabels": {"app": name}},
             "policyTypes": ["Ingress"],

@@ -7,10 +7,7 @@ use underpin_model::{Consumer, Finding, Need, World};
 use underpin_plan::{NeedFate, Network, by_new_names, by_old_names, need_fates, sort_findings};
 use underpin_refs::NeedOptions;
 
-use super::{
-    needs::without_acceptance,
-    sides::{Side, SideKind},
-};
+use super::sides::{Side, SideKind};
 
 /// Two worlds, and what is different in the second.
 pub(crate) struct Comparison<'a> {
@@ -61,7 +58,7 @@ impl<'a> Comparison<'a> {
             .iter()
             .filter_map(|fate| fate.lost().or_else(|| fate.refused()))
             .collect();
-        without_acceptance(&mut findings);
+        findings.iter_mut().for_each(Finding::offer_no_acceptance);
         sort_findings(&mut findings);
         let (mut lost, mut refused) = (Vec::new(), Vec::new());
         for fate in fates {

@@ -77,6 +77,9 @@ pub(crate) struct ReachArgs {
     /// Of revisions and of the current folder, these files and folders alone; may be repeated.
     #[arg(long = "path", value_name = "PATH")]
     paths: Vec<Utf8PathBuf>,
+    /// A file of values for Terraform's variables, in every world of files; later ones win.
+    #[arg(long, value_name = "FILE")]
+    var_file: Vec<Utf8PathBuf>,
     /// List what needs a connection to what, refused needs first; exit with 3 if one is refused that
     /// is no guess.
     #[arg(long, conflicts_with_all = ["to", "exposure", "before", "changed"])]

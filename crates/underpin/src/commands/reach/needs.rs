@@ -34,7 +34,7 @@ impl Needs {
         let fates = need_fates(None, network, &Renames::default());
         let asked = fates.iter().filter(|fate| is_asked(&fate.now));
         let mut findings: Vec<Finding> = asked.filter_map(NeedFate::refused).collect();
-        without_acceptance(&mut findings);
+        findings.iter_mut().for_each(Finding::offer_no_acceptance);
         sort_findings(&mut findings);
         let found = read_needs(network.world, options);
         Self {
@@ -56,11 +56,4 @@ fn weight(verdict: Verdict) -> u8 {
 
 fn reversed(confidence: Confidence) -> std::cmp::Reverse<Confidence> {
     std::cmp::Reverse(confidence)
-}
-
-/// There is no run here that could accept anything.
-pub(super) fn without_acceptance(findings: &mut [Finding]) {
-    for finding in findings {
-        finding.help.retain(|help| !help.contains("--accept"));
-    }
 }

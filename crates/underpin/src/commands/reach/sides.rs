@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, env, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_cluster::ConnectOptions;
-use underpin_model::{GroupKind, Object, Origin, Place, World, wording};
+use underpin_model::{GroupKind, Place, World, wording};
 use underpin_source::{
     Diagnostic, dump,
     git::{self, GitError},
@@ -15,7 +15,7 @@ use super::ReachArgs;
 use crate::{
     error::CommandError,
     setup::{self, STACK_FILE, load_stack},
-    trees::DeclaredTree,
+    trees::{DeclaredTree, call_files},
     worlds::{self, WorldOrigin},
 };
 
@@ -167,7 +167,11 @@ fn read_tree(
     name: String,
     kind: SideKind,
 ) -> Result<Side, CommandError> {
-    let tree = DeclaredTree::read(paths, &terraform::Options::default())?;
+    let terraform = terraform::Options {
+        variable_files: args.var_file.clone(),
+        ..terraform::Options::default()
+    };
+    let tree = DeclaredTree::read(paths, &terraform)?;
     let cluster = cluster(&tree, args)?;
     let declared = tree.world(cluster.as_deref())?;
     let mut problems = tree.diagnostics;
@@ -267,13 +271,7 @@ fn relabel(side: &mut Side, top: &Utf8Path, revision: &str) {
         file: Arc::from(text(&place.file)),
         ..place.clone()
     };
-    let objects: Vec<Object> = side.world.objects().cloned().collect();
-    for mut object in objects {
-        if let Origin::Declared { place: at, .. } = &mut object.origin {
-            *at = place(at);
-        }
-        side.world.insert(object);
-    }
+    call_files(&mut side.world, text);
     for unread in &mut side.world.unread {
         unread.reason = text(&unread.reason);
     }
