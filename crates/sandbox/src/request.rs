@@ -1,6 +1,8 @@
 //! A request, free of any HTTP library's types.
 
 use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ impl User {
 #[derive(Clone, Debug)]
 pub struct Request {
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
-    pub method: http::Method,
+    pub method: Method,
     /// Percent-encoded, without the query.
     pub path: String,
     /// Decoded, in order.
@@ -52,8 +54,14 @@ impl Request {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Whether nothing is to be persisted (`dryRun=All`).
+    /// Whether nothing is to be persisted: `dryRun=All`, or for a deletion that has a body, what that
+    /// says.
     pub(crate) fn is_dry_run(&self) -> bool {
+        if self.method == Method::DELETE && !self.body.is_empty() {
+            let options: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+            let asked = options.get("dryRun").and_then(Value::as_array);
+            return asked.is_some_and(|asked| asked.iter().any(|one| one == "All"));
+        }
         self.query
             .iter()
             .any(|(key, value)| key == "dryRun" && value == "All")

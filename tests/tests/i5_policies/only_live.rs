@@ -11,10 +11,10 @@ use crate::database::{consumer, database, policy};
 fn r5_7_a_fix_by_hand_is_found_before_it_is_undone() -> Result<()> {
     let cluster = shared()?;
     let (stack, docs, app) = ("i5-fixed", "i5-fixed-docs", "i5-fixed-app");
-    consumer(cluster, docs, stack)?;
     consumer(cluster, app, stack)?;
     let project = database(cluster, stack, &[app])?;
     project.expect(0, "up --yes --wait=false")?;
+    consumer(cluster, docs, stack)?;
     let fix = policy(&[app, docs]).replace(
         "name: default-deny-ingress",
         &format!("name: default-deny-ingress, namespace: {stack}"),

@@ -39,7 +39,8 @@ fn a_new_service_is_owned_as_one_that_was_applied() -> Result<()> {
     let kubectl = Kubectl::new(cluster);
     let project = Stack::single("owned", &cluster.kubeconfig(), &service("web", PORTS))?;
     project.expect(0, "up --yes")?;
-    let applied = service("other", PORTS).replace("{ name", "{ namespace: owned, name");
+    let applied =
+        service("other", PORTS).replace("{ name: other", "{ namespace: owned, name: other");
     kubectl.apply("somebody", &applied)?;
     // As the server tells it: kubectl leaves the managed fields out.
     let whole = |name: &str| -> Result<Value> {

@@ -180,11 +180,12 @@ fn roles_are_made_from_the_record_of_a_cluster() -> Result<()> {
         "app.yaml",
         &without(&manifest("recorded"), &["Deployment", "PriorityClass"]),
     )?;
-    // Without the record, what is to go may not be touched, and stays.
+    // Without the record, what is to go may not be touched, and nothing is begun.
     let deployer = scene.bearer("up", "")?;
     let up = deployer.expect(1, "up --yes")?;
     assert!(
-        up.transcript().contains("cannot get deployments.apps"),
+        up.transcript()
+            .contains("no right to delete deployments.apps"),
         "{}",
         up.transcript()
     );
