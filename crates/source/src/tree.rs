@@ -41,13 +41,11 @@ pub struct Options {
 /// What a folder declares.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// Objects that are wholly known, in the order of reading. Of one that is declared several times,
-    /// the first.
+    /// Objects in the order of reading; each says what of it is not known. Of one that is declared
+    /// several times, the first.
     pub objects: Vec<Object>,
     /// Where objects are declared again.
     pub repeated: Vec<Repeated>,
-    /// Objects of which something is unknown, or whether there are any.
-    pub unknown: Vec<terraform::UnknownObject>,
     /// What may declare objects and is not looked into.
     pub opaque: Vec<Opaque>,
     /// Every comment.
@@ -65,6 +63,8 @@ pub struct Opaque {
     pub place: Place,
     /// What it is, and why it is not looked into.
     pub what: String,
+    /// Whether it is a resource of Terraform, whose lines may hold what a Secret holds.
+    pub is_resource: bool,
 }
 
 /// Reads files, and folders with all below them. Problems are returned with what could be understood.
@@ -152,6 +152,7 @@ impl Tree {
             self.opaque.push(Opaque {
                 place: start_of(file),
                 what: what.to_owned(),
+                is_resource: false,
             });
         }
         charts
@@ -161,17 +162,28 @@ impl Tree {
         let configuration = terraform::read(path, options);
         let objects = configuration.objects.into_iter();
         self.objects.extend(objects.map(|declared| declared.object));
-        self.unknown.extend(configuration.unknown);
+        for unknown in configuration.unknown {
+            match unknown.known {
+                Some(object) => self.objects.push(object),
+                None => self.opaque.push(Opaque {
+                    what: format!("{}, of which not even the kind is known", unknown.address),
+                    place: unknown.place,
+                    is_resource: true,
+                }),
+            }
+        }
         let releases = configuration.releases.into_iter().map(|release| Opaque {
             what: format!(
                 "{}, a Helm release whose chart is not rendered",
                 release.address
             ),
             place: release.place,
+            is_resource: true,
         });
         let unread = configuration.unread.into_iter().map(|unread| Opaque {
             place: unread.place,
             what: unread.reason,
+            is_resource: false,
         });
         self.opaque.extend(releases.chain(unread));
         self.comments.extend(configuration.comments);

@@ -115,7 +115,7 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
 struct Asked {
     now: Vec<Finding>,
     then: Vec<Finding>,
-    /// Annotations of ours that cannot be understood.
+    /// Annotations of ours and policies that cannot be understood.
     problems: Vec<Diagnostic>,
 }
 
@@ -145,10 +145,31 @@ fn ask(
         survey(&then)
     });
     Asked {
-        problems: now.after.problems().iter().filter_map(malformed).collect(),
+        problems: problems(&now.after),
         now: survey(&now),
         then: then.unwrap_or_default(),
     }
+}
+
+/// What is written in files about needs and in policies that cannot be understood.
+fn problems(network: &Network<'_>) -> Vec<Diagnostic> {
+    let annotations = network.problems().iter().filter_map(malformed);
+    let defects = network.engine().defects().iter().map(|one| &one.evidence);
+    let policies = defects.filter_map(
+        |Evidence {
+             object,
+             path,
+             place,
+             note,
+         }| {
+            // The server has accepted what is live.
+            Some(Diagnostic::new(
+                place.clone()?,
+                format!("{object} {path}: {note}"),
+            ))
+        },
+    );
+    annotations.chain(policies).collect()
 }
 
 /// An annotation of ours in the files that cannot be understood.
@@ -324,12 +345,9 @@ impl Examined {
         self.tree.comments()
     }
 
-    /// What may declare objects and was not looked into.
-    pub(crate) fn opaque(&self) -> Vec<(Place, String)> {
-        let opaque = self.tree.files.opaque.iter();
-        opaque
-            .map(|one| (one.place.clone(), one.what.clone()))
-            .collect()
+    /// What of the files is not known, or was not looked into.
+    pub(crate) fn not_known(&self) -> Vec<(Place, String)> {
+        self.tree.not_known()
     }
 
     /// Hides in a finding what must not be shown.
@@ -370,13 +388,11 @@ impl Examined {
                 *at.entry(place.line).or_default() |= is_secret;
             }
         }
-        for unknown in &self.tree.files.unknown {
-            let at = begins.entry(unknown.place.file.clone()).or_default();
-            let secret = unknown
-                .kind
-                .as_ref()
-                .is_none_or(|kind| kind.is("", "Secret"));
-            *at.entry(unknown.place.line).or_default() |= secret;
+        // A resource that is not looked into may be one.
+        let opaque = self.tree.files.opaque.iter();
+        for opaque in opaque.filter(|opaque| opaque.is_resource) {
+            let at = begins.entry(opaque.place.file.clone()).or_default();
+            at.insert(opaque.place.line, true);
         }
         for (file, lines) in begins {
             let ends = lines.keys().skip(1).map(|line| line - 1);

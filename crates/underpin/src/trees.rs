@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{FieldPath, Object, Origin, Place, Unread, World};
+use underpin_model::{FieldPath, Object, Origin, Place, World};
 use underpin_plan::{
     DeclaredEnvironment,
     why::{with_namespace, world_of},
@@ -15,8 +15,7 @@ use underpin_source::{
     Diagnostic,
     manifests::{Documents, files_of, read as read_manifests},
     stack::{Stack, find, is_stack_file},
-    terraform::{self, UnknownObject},
-    tree,
+    terraform, tree,
     yaml::Comment,
 };
 
@@ -106,20 +105,38 @@ impl DeclaredTree {
         let files = &self.files;
         let objects = files.objects.iter();
         let declared = objects.filter_map(|object| object.origin.place_of(&FieldPath::root()));
-        let unknown = files.unknown.iter().map(|one| one.place.clone());
         let opaque = files.opaque.iter().map(|one| one.place.clone());
         let problems = self.diagnostics.iter().map(|one| one.place.clone());
         let repeated = files.repeated.iter().map(|one| one.place.clone());
-        let mut places = declared
-            .chain(unknown)
-            .chain(opaque)
-            .chain(problems)
-            .chain(repeated);
+        let mut places = declared.chain(opaque).chain(problems).chain(repeated);
         let plain = plain(path);
         let real = path.canonicalize().unwrap_or_default();
         places.any(|place| Utf8Path::new(&*place.file).starts_with(&plain))
             || self.of_stacks.iter().any(|file| file.starts_with(&real))
             || tree::holds_terraform(path)
+    }
+
+    /// What of the files is not known, or not looked into: where, and what.
+    pub(crate) fn not_known(&self) -> Vec<(Place, String)> {
+        let opaque = self.files.opaque.iter();
+        let mut found: Vec<(Place, String)> = opaque
+            .map(|opaque| (opaque.place.clone(), opaque.what.clone()))
+            .collect();
+        for object in &self.files.objects {
+            let parts = object.unknown.iter().filter_map(|part| {
+                let what = format!("{} {} is not known: {}", object.key, part.path, part.reason);
+                Some((object.origin.place_of(&part.path)?, what))
+            });
+            found.extend(parts);
+            let place = object.origin.place_of(&FieldPath::root());
+            found.extend(
+                place
+                    .zip(object.unknown.existence())
+                    .map(|(place, why)| (place, format!("{} may not exist: {why}", object.key))),
+            );
+        }
+        found.sort();
+        found
     }
 
     /// The clusters that the environments name; one without a name where none does.
@@ -156,30 +173,12 @@ impl DeclaredTree {
             self.files.objects.clone(),
             DEFAULT_NAMESPACE,
         ));
-        let mut world = world_of(objects);
-        world
-            .unread
-            .extend(self.files.unknown.iter().filter_map(unread));
         in_order(&mut diagnostics);
-        Ok(DeclaredWorld { world, diagnostics })
+        Ok(DeclaredWorld {
+            world: world_of(objects),
+            diagnostics,
+        })
     }
-}
-
-/// What may be missing because something of an object is unknown.
-fn unread(unknown: &UnknownObject) -> Option<Unread> {
-    let why = unknown.doubt.as_ref();
-    let why = why.or_else(|| unknown.parts.first().map(|part| &part.reason));
-    Some(Unread {
-        kind: Some(unknown.kind.clone()?),
-        group: String::new(),
-        namespace: unknown.namespace.clone(),
-        reason: format!(
-            "{}: {}: {}",
-            unknown.place,
-            unknown.address,
-            why.map_or("something of it is unknown", String::as_str)
-        ),
-    })
 }
 
 fn in_order(diagnostics: &mut Vec<Diagnostic>) {

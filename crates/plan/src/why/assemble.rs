@@ -7,7 +7,8 @@ use std::{
 
 use serde_json::json;
 use underpin_model::{
-    Depth, GroupKind, Object, ObjectKey, Origin, Place, ResourceKind, World, builtin_kind,
+    Depth, FieldPath, GroupKind, Object, ObjectKey, Origin, Place, ResourceKind, World,
+    builtin_kind,
 };
 use underpin_refs::{bears_pods, defined, referring_kinds};
 
@@ -94,11 +95,14 @@ pub fn with_namespace(mut objects: Vec<Object>, home: &str) -> Vec<Object> {
         .filter_map(defined)
         .map(|defined| (defined.kind, defined.namespaced))
         .collect();
+    let namespace = FieldPath::new("metadata.namespace");
     for object in &mut objects {
         let kind = &object.key.kind;
         let builtin = builtin_kind(&kind.group, &kind.kind).map(|row| row.namespaced);
         let known = builtin.or_else(|| defined.get(kind).copied());
-        if known.unwrap_or_else(|| is_namespaced_by_convention(&kind.kind)) {
+        if object.unknown.around(&namespace).is_some() {
+            // It lies wherever that turns out to be.
+        } else if known.unwrap_or_else(|| is_namespaced_by_convention(&kind.kind)) {
             object.key.namespace.get_or_insert_with(|| home.to_owned());
         } else {
             object.key.namespace = None;

@@ -203,7 +203,7 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
         loose: examined.tree.files.objects.len(),
         excerpts: examined.excerpts(texts),
         since: examined.change.as_ref().map(|change| change.commit.clone()),
-        opaque: examined.opaque(),
+        opaque: examined.not_known(),
         diagnostics: examined.diagnostics,
         findings,
         suppressed,

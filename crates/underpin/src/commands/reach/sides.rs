@@ -174,16 +174,16 @@ fn read_tree(
     let tree = DeclaredTree::read(paths, &terraform)?;
     let cluster = cluster(&tree, args)?;
     let declared = tree.world(cluster.as_deref())?;
+    let not_known = tree.not_known().into_iter();
     let mut problems = tree.diagnostics;
     problems.extend(declared.diagnostics);
-    let opaque = tree.files.opaque.iter();
     Ok(Side {
         name,
         kind,
         world: declared.world,
         problems,
-        notes: opaque
-            .map(|opaque| format!("{}: {}", opaque.place, opaque.what))
+        notes: not_known
+            .map(|(place, what)| format!("{place}: {what}"))
             .collect(),
         files: Some(tree.files),
     })

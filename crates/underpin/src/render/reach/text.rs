@@ -214,7 +214,9 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         Reason::Nodes => "ask the live cluster, which knows its nodes",
         Reason::NamedPort(_) => "ask for the port by its number",
         Reason::Unreadable(_) => "mend the policy: what it says is told with its place",
-        Reason::Unread(_) => "`underpin rbac --for review` prints the rights that reading takes",
+        Reason::Unread(_) => {
+            "read what is missing: of a cluster, `underpin rbac --for review` prints the rights that it takes"
+        }
         Reason::UnknownPart { .. } | Reason::MayNotExist { .. } => {
             "give Terraform's variables a value in a .tfvars file, or ask the live cluster, or a dump of it"
         }
