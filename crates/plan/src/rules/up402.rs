@@ -38,8 +38,11 @@ fn survey(survey: &Survey<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let unread = unread(survey);
+    let name = FieldPath::new("metadata.name");
     declared
         .filter(|object| !is_of_every_cluster(&object.key.name))
+        // Which namespace it is, Terraform finds out.
+        .filter(|object| object.unknown.around(&name).is_none())
         .filter(|object| !engine.is_listed(&object.key.name, &lists))
         .map(|object| finding(object, &lists, unread))
         .collect()

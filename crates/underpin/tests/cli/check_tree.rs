@@ -55,6 +55,22 @@ fn broken_files_are_told_and_the_rest_is_judged() {
     );
 }
 
+/// R5.4: what no server would accept is an error at its place, what Terraform finds out later is told,
+/// and the rest is judged.
+#[test]
+fn policies_that_cannot_be_understood_are_told() {
+    check(
+        "check_malformed_policies",
+        1,
+        underpin("malformed-policies", "check ."),
+    );
+    check(
+        "reach_malformed_policies",
+        0,
+        underpin("malformed-policies", "reach --against . 10.1.2.3 db/a:85"),
+    );
+}
+
 /// R3.6: no value of a Secret, and no password in a URL.
 #[test]
 fn no_form_shows_a_secret() {
