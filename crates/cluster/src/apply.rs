@@ -51,7 +51,7 @@ impl Cluster {
     /// Server-side apply of `object` in the version it is written in, as field manager `underpin`.
     ///
     /// With [`Precondition::CreateOnly`] every refusal because the object exists is
-    /// [`ConflictKind::AlreadyExists`]. The request is repeated when its answer was lost, so the
+    /// [`ConflictKind::AlreadyExists`](crate::ConflictKind::AlreadyExists). The request is repeated when its answer was lost, so the
     /// object that exists may be this call's own: its stamp tells.
     pub async fn apply(
         &self,

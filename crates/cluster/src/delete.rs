@@ -46,7 +46,7 @@ impl Propagation {
 
 impl Cluster {
     /// Deletes an object if it still has this uid and this resourceVersion; otherwise
-    /// [`ConflictKind::Precondition`].
+    /// [`ConflictKind::Precondition`](crate::ConflictKind::Precondition).
     pub async fn delete(
         &self,
         kind: &ResourceKind,
