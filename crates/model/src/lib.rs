@@ -39,7 +39,7 @@ pub use finding::{CascadeGroup, Code, Finding, ParseCodeError, Severity};
 pub use key::{GroupKind, LogicalKey, ObjectKey, ParseKeyError};
 pub use kinds::{BUILTIN_KINDS, BuiltinKind, builtin_kind, canonical_group};
 pub use mask::Mask;
-pub use need::{Confidence, Consumer, Need, Supplier};
+pub use need::{Confidence, Connection, Consumer, Need, Supplier};
 pub use object::{Depth, Object, OwnerReference};
 pub use origin::{Origin, Place, SpanIndex};
 pub use owner::Owner;

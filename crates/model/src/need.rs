@@ -23,6 +23,16 @@ pub struct Need {
     pub reason: Option<String>,
 }
 
+/// Who connects to what, over which protocol and to which port.
+pub type Connection<'n> = (&'n Consumer, &'n Supplier, Protocol, Option<&'n PortRef>);
+
+impl Need {
+    /// The connection that is needed: needs of the same one are the same need.
+    pub fn connection(&self) -> Connection<'_> {
+        (&self.from, &self.to, self.protocol, self.port.as_ref())
+    }
+}
+
 /// Who opens a connection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Consumer {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_connect::{Effect, Flow, Line, Reason, Renames, Trace, Verdict, allowed_by};
 use underpin_model::{
-    Confidence, Consumer, Evidence, Finding, Need, ObjectKey, PortRef, Protocol, Severity, Supplier,
+    Confidence, Connection, Consumer, Evidence, Finding, Need, ObjectKey, Protocol, Severity,
+    Supplier,
 };
 
 use crate::{
@@ -54,13 +55,13 @@ pub fn need_fates(
         .collect();
     let mut former = BTreeMap::new();
     if let Some(before) = before.filter(|_| !open.is_empty()) {
-        let there: BTreeSet<Identity<'_>> = before.needs().iter().map(identity).collect();
+        let there: BTreeSet<Connection<'_>> = before.needs().iter().map(Need::connection).collect();
         let then = open
             .iter()
             .map(|judged| by_old_names(&judged.need, renames));
         let then = then
             .enumerate()
-            .filter(|(_, need)| there.contains(&identity(need)));
+            .filter(|(_, need)| there.contains(&need.connection()));
         let (at, needs): (Vec<usize>, Vec<Need>) = then.unzip();
         former = at
             .into_iter()
@@ -72,13 +73,6 @@ pub fn need_fates(
         before: former.remove(&at),
     });
     fates.collect()
-}
-
-/// What makes two needs the same.
-type Identity<'n> = (&'n Consumer, &'n Supplier, Protocol, &'n Option<PortRef>);
-
-fn identity(need: &Need) -> Identity<'_> {
-    (&need.from, &need.to, need.protocol, &need.port)
 }
 
 /// The need as it was called before namespaces were renamed.

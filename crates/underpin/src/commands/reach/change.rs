@@ -100,6 +100,7 @@ fn of_others(
     if side.kind != SideKind::Cluster {
         return Vec::new();
     }
+    let known: BTreeSet<_> = after.needs().iter().map(Need::connection).collect();
     let needs = before
         .needs()
         .iter()
@@ -107,13 +108,9 @@ fn of_others(
     needs
         .filter(|need| match &need.from {
             Consumer::Workload(key) => !after.engine().knows(key),
-            _ => !after.needs().iter().any(|known| is_same(known, need)),
+            _ => !known.contains(&need.connection()),
         })
         .collect()
-}
-
-fn is_same(a: &Need, b: &Need) -> bool {
-    (&a.from, &a.to, a.protocol, &a.port) == (&b.from, &b.to, b.protocol, &b.port)
 }
 
 /// What else there is: the objects of `base` that neither world of a change declares are in both.

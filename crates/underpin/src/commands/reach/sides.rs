@@ -1,10 +1,11 @@
 //! The worlds that are asked: live, declared, dumped, or of a revision of the repository.
 
-use std::{collections::BTreeSet, env, sync::Arc};
+use std::{env, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_cluster::ConnectOptions;
-use underpin_model::{GroupKind, Place, World, wording};
+use underpin_connect::holds_policies;
+use underpin_model::{Place, World, wording};
 use underpin_source::{
     Diagnostic, dump,
     git::{self, GitError},
@@ -335,12 +336,5 @@ fn here() -> Result<Utf8PathBuf, CommandError> {
 
 /// Whether a world may hold policies that nobody wrote down: files without any say nothing of them.
 pub(crate) fn holds_no_policy(side: &Side) -> bool {
-    let kinds: BTreeSet<&GroupKind> = side.world.objects().map(|one| &one.key.kind).collect();
-    let is_policy = |kind: &&GroupKind| {
-        matches!(
-            kind.group.as_str(),
-            "networking.k8s.io" | "policy.networking.k8s.io"
-        ) && kind.kind.ends_with("NetworkPolicy")
-    };
-    side.kind == SideKind::Files && !kinds.iter().any(is_policy)
+    side.kind == SideKind::Files && !holds_policies(&side.world)
 }
