@@ -143,7 +143,7 @@ impl Case<'_> {
         let policies = self.applicable.policies.iter();
         policies
             .map(|&(index, certainty)| (&self.policies[index as usize], certainty))
-            .filter(move |(policy, _)| policy.tier == tier)
+            .filter(move |(policy, _)| policy.is_asked_in(tier))
     }
 
     /// A tier in which the first rule that matches decides.
@@ -155,7 +155,9 @@ impl Case<'_> {
             state.may_deny.add(&state.open);
             passed.add(&state.open);
         }
-        let policies: Vec<(&Policy, Tri)> = self.of_tier(tier).collect();
+        let mut policies: Vec<(&Policy, Tri)> = self.of_tier(tier).collect();
+        // One whose tier is not known stands among those of another tier.
+        policies.sort_by_key(|(policy, _)| policy.priority);
         for same in policies.chunk_by(|a, b| a.0.priority == b.0.priority) {
             if state.open.is_empty() {
                 break;

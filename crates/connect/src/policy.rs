@@ -53,6 +53,8 @@ pub(crate) enum Action {
 pub(crate) struct Policy {
     pub(crate) object: Object,
     pub(crate) tier: Tier,
+    /// Whether it may be of the tier Baseline as well: of one whose tier is not known.
+    pub(crate) perhaps_baseline: bool,
     /// Smaller is asked first; the same for all NetworkPolicies.
     pub(crate) priority: i64,
     pub(crate) subject: Subject,
@@ -235,6 +237,11 @@ impl PortEntry {
 }
 
 impl Policy {
+    /// Whether it is asked in a tier.
+    pub(crate) fn is_asked_in(&self, tier: Tier) -> bool {
+        self.tier == tier || (self.perhaps_baseline && tier == Tier::Baseline)
+    }
+
     pub(crate) fn rules(&self, direction: Direction) -> Option<&[Rule]> {
         match direction {
             Direction::Egress => self.egress.as_deref(),

@@ -194,6 +194,7 @@ cases! {
     same_priority
     malformed
     unknown_policies
+    unknown_tiers
     unknown_pods
     unknown_namespaces
 }

@@ -22,27 +22,28 @@ const BEHIND_ALL: i64 = i64::MAX;
 /// AdminNetworkPolicy.
 pub(super) fn admin(object: &Object, reader: &mut Reader<'_>) -> Policy {
     let (priority, gap) = priority(object, reader);
-    policy(object, Tier::Admin, priority, gap, reader)
+    policy(object, (Tier::Admin, false), priority, gap, reader)
 }
 
 /// BaselineAdminNetworkPolicy.
 pub(super) fn baseline(object: &Object, reader: &mut Reader<'_>) -> Policy {
-    policy(object, Tier::Baseline, BEHIND_ALL, None, reader)
+    policy(object, (Tier::Baseline, false), BEHIND_ALL, None, reader)
 }
 
 /// ClusterNetworkPolicy.
 pub(super) fn cluster(object: &Object, reader: &mut Reader<'_>) -> Policy {
     let (priority, mut gap) = priority(object, reader);
     let tier = match object.text("/spec/tier") {
-        Some("Admin") => Tier::Admin,
-        Some("Baseline") => Tier::Baseline,
+        Some("Admin") => (Tier::Admin, false),
+        Some("Baseline") => (Tier::Baseline, false),
         tier => {
             let unknown = tier.is_none().then(|| reader.missing(&spec(), "tier"));
             gap = Some(unknown.flatten().unwrap_or_else(|| {
                 reader.defect(&spec().key("tier"), "is neither Admin nor Baseline");
                 Gap::Unreadable
             }));
-            Tier::Admin
+            // A Pass of the one tier leads to the next, and of the other to what is allowed to all.
+            (Tier::Admin, true)
         }
     };
     policy(object, tier, priority, gap, reader)
@@ -67,9 +68,10 @@ fn priority(object: &Object, reader: &mut Reader<'_>) -> (i64, Option<Gap>) {
     (0, Some(gap))
 }
 
+/// A policy of a tier, and whether it may be of the tier Baseline instead.
 fn policy(
     object: &Object,
-    tier: Tier,
+    (tier, perhaps_baseline): (Tier, bool),
     priority: i64,
     gap: Option<Gap>,
     reader: &mut Reader<'_>,
@@ -89,6 +91,7 @@ fn policy(
     Policy {
         object: object.clone(),
         tier,
+        perhaps_baseline,
         priority,
         subject: Subject {
             namespaces: Namespaces::Selected(namespaces),

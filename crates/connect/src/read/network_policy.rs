@@ -30,6 +30,7 @@ pub(super) fn read(object: &Object, reader: &mut Reader<'_>) -> Policy {
     Policy {
         object: object.clone(),
         tier: Tier::Network,
+        perhaps_baseline: false,
         priority: 0,
         subject: Subject {
             namespaces: namespace,
