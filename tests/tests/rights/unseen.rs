@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use underpin_tests::{Action, Proxy, Stack, shared};
+use underpin_tests::{Action, Kubectl, Proxy, Stack, shared};
 
 const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: { name: password }\nstringData: { password: not-to-be-seen }\n";
 
@@ -34,8 +34,12 @@ fn a_secret_that_cannot_be_listed_is_not_taken_for_absent() -> Result<()> {
     assert_eq!(step["object"], "secret/unseen/password");
     assert!(step["unseen"].as_str().unwrap().contains("list secrets"));
     assert_eq!(step["unvalidated"]["why"], "no-answer");
-    // It is ours all the same: the claim and the stamp say so, and it is applied.
-    project.expect(0, "up --yes")?;
+    // It is ours all the same: the claim and the stamp say so, and a change of it is applied.
+    project.declare(&SECRET.replace("not-to-be-seen", "changed-unseen"))?;
+    let up = project.expect(0, "up --yes")?;
+    assert!(!up.transcript().contains("-unseen"), "{}", up.transcript());
+    let secret = Kubectl::new(shared()?).get(&["secret", "password", "--namespace", "unseen"])?;
+    assert_eq!(secret["data"]["password"], "Y2hhbmdlZC11bnNlZW4=");
     // Its removal is not done on a guess, and nothing else waits for it.
     project.declare("apiVersion: v1\nkind: ConfigMap\nmetadata: { name: other }\n")?;
     let up = project.expect(0, "up --yes")?;
