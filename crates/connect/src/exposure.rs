@@ -118,7 +118,7 @@ impl Engine {
                 ingress.sort_by(|a, b| a.to.cmp(&b.to));
                 egress.sort_by(|a, b| a.to.cmp(&b.to));
                 found.push(Exposure {
-                    workload: workload.clone(),
+                    workload: ObjectKey::clone(workload),
                     ingress,
                     egress,
                 });

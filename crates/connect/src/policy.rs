@@ -1,6 +1,6 @@
 //! Network policies of all kinds in one form.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use underpin_model::{Evidence, FieldPath, Object, Protocol};
 
@@ -51,7 +51,8 @@ pub(crate) enum Action {
 /// A policy.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    pub(crate) object: Object,
+    /// As the world holds it.
+    pub(crate) object: Arc<Object>,
     pub(crate) tier: Tier,
     /// Smaller is asked first; the same for all NetworkPolicies.
     pub(crate) priority: i64,
@@ -127,8 +128,8 @@ pub(crate) enum PeerTier {
 /// Every peer once.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    list: Vec<Peer>,
-    ids: BTreeMap<Peer, PeerId>,
+    list: Vec<Arc<Peer>>,
+    ids: BTreeMap<Arc<Peer>, PeerId>,
 }
 
 impl Peers {
@@ -138,6 +139,7 @@ impl Peers {
         }
         // More peers than fit would not fit into memory either.
         let id = PeerId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        let peer = Arc::new(peer);
         self.list.push(peer.clone());
         self.ids.insert(peer, id);
         id
@@ -148,7 +150,7 @@ impl Peers {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.list.iter()
+        self.list.iter().map(|peer| &**peer)
     }
 }
 
