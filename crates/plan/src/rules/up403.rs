@@ -151,12 +151,11 @@ pub fn brought_together(findings: Vec<Finding>) -> Vec<Finding> {
             together.push(finding);
             continue;
         }
-        match of_policies.get(&finding.subject) {
-            Some(at) => join(&mut together[*at], finding),
-            None => {
-                of_policies.insert(finding.subject.clone(), together.len());
-                together.push(finding);
-            }
+        if let Some(at) = of_policies.get(&finding.subject) {
+            join(&mut together[*at], finding);
+        } else {
+            of_policies.insert(finding.subject.clone(), together.len());
+            together.push(finding);
         }
     }
     together
