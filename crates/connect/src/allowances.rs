@@ -141,7 +141,7 @@ impl Engine {
             Namespaces::Selected(_) => {
                 let all = self.inventory.workloads.iter();
                 let all = all.filter(|(_, ids)| ids.iter().any(|id| is_about(*id)));
-                all.map(|(key, _)| key).collect()
+                all.map(|(key, _)| &**key).collect()
             }
         };
         subjects.into_iter().cloned().collect()

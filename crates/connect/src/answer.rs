@@ -92,7 +92,7 @@ pub struct Line {
     /// Which of the rule's ports matched.
     pub port: Option<usize>,
     /// Of a rule that is about others or about other ports, what it is about.
-    pub difference: Option<Difference>,
+    pub difference: Option<Box<Difference>>,
 }
 
 impl fmt::Display for Line {

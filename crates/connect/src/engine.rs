@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use underpin_model::{GroupKind, ObjectKey, World};
+use underpin_model::{ObjectKey, World};
 
 use crate::{
     addresses::{AddressRange, elementary_ranges},
@@ -14,18 +14,15 @@ use crate::{
     index::LabelIndex,
     ingress::{Entry, entries},
     inventory::Inventory,
-    labels::Tri,
+    labels::{Labels, Tri},
     matching::Matcher,
     party::{Party, Pod},
     policy::{Defect, Direction, Namespaces, Peer, Peers, Policy, Tier},
     ports::Connections,
     profile::{Options, Profile},
-    read::{Reader, policy},
+    read::{Reader, policy, unread_of},
     reason::Reason,
 };
-
-/// The API group of the cluster-wide policies.
-const POLICY_GROUP: &str = "policy.networking.k8s.io";
 
 /// The address at which every node answers its own pods' DNS queries, if it has a NodeLocal
 /// DNSCache.
@@ -68,9 +65,10 @@ impl Engine {
         let mut peers = Peers::default();
         let mut defects = Vec::new();
         let mut policies: Vec<Policy> = world
-            .objects()
+            .shared()
             .filter_map(|object| policy(object, &mut Reader::new(object, &mut peers, &mut defects)))
             .collect();
+        policies.shrink_to_fit();
         policies.sort_by_key(|policy| (policy.tier, policy.priority));
         let inventory = Inventory::new(world, options);
         let mut engine = Self {
@@ -104,7 +102,7 @@ impl Engine {
 
     /// The workloads of the world, and pods without one, sorted.
     pub fn workloads(&self) -> impl Iterator<Item = &ObjectKey> {
-        self.inventory.workloads.keys()
+        self.inventory.workloads.keys().map(|key| &**key)
     }
 
     /// The workloads of a namespace, and pods without one, sorted.
@@ -191,13 +189,16 @@ impl Engine {
     }
 
     /// The pods under their namespaces; under an empty name those of which it is not known.
-    pub(crate) fn pods_by_namespace(&self) -> BTreeMap<&str, LabelIndex<'_>> {
-        let mut by_namespace: BTreeMap<&str, LabelIndex<'_>> = BTreeMap::new();
+    pub(crate) fn pods_by_namespace(&self) -> BTreeMap<&str, LabelIndex> {
+        let mut by_namespace: BTreeMap<&str, Vec<(u32, &Labels)>> = BTreeMap::new();
         for (id, pod) in (0_u32..).zip(&self.inventory.pods) {
             let namespace = pod.namespace.as_deref().unwrap_or_default();
-            by_namespace.entry(namespace).or_default().insert(id, pod);
+            let own = by_namespace.entry(namespace).or_default();
+            own.push((id, &pod.labels));
         }
-        by_namespace
+        let indexed =
+            |(namespace, pods): (_, Vec<_>)| (namespace, LabelIndex::new(pods.into_iter()));
+        by_namespace.into_iter().map(indexed).collect()
     }
 
     pub(crate) fn matcher(&self) -> Matcher<'_> {
@@ -316,7 +317,7 @@ impl Engine {
     /// An address as a party: of a pod, of a node, or outside of the cluster.
     pub(crate) fn at_address(&self, address: IpAddr) -> Party {
         if let Some((_, id)) = self.inventory.with_address(address) {
-            return Party::Pod(self.inventory.pods[*id as usize].clone());
+            return Party::Pod(self.pod(id).clone());
         }
         let node = self.inventory.nodes.iter().find(|node| {
             let mut own = node.addresses.iter();
@@ -340,30 +341,25 @@ impl Engine {
 
 impl Unread {
     fn new(world: &World, inventory: &Inventory) -> Self {
-        let network = GroupKind::new("networking.k8s.io", "NetworkPolicy");
-        let reason = |unread: &underpin_model::Unread| unread.to_string();
+        let reason = |tier, namespace: Option<&str>| {
+            unread_of(world, tier, namespace).map(ToString::to_string)
+        };
         let namespaces = inventory
             .pods
             .iter()
             .filter_map(|pod| pod.namespace.clone());
-        let cluster = |kinds: &[&str]| {
-            kinds.iter().find_map(|kind| {
-                let kind = GroupKind::new(POLICY_GROUP, *kind);
-                world.unread(&kind, None).map(reason)
-            })
-        };
         Self {
-            everywhere: world.unread(&network, None).map(reason),
+            everywhere: reason(Tier::Network, None),
             namespaces: namespaces
                 .map(|namespace| {
-                    let unread = world.unread(&network, Some(&namespace)).map(reason);
+                    let unread = reason(Tier::Network, Some(&namespace));
                     (namespace, unread)
                 })
                 .collect(),
             tiers: [
-                cluster(&["AdminNetworkPolicy", "ClusterNetworkPolicy"]),
+                reason(Tier::Admin, None),
                 None,
-                cluster(&["BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"]),
+                reason(Tier::Baseline, None),
             ],
         }
     }

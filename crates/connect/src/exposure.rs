@@ -19,7 +19,7 @@ use crate::{
     labels::{Labels, Selector, Tri},
     matrix::peers,
     party::{Addresses, Party, Pod},
-    policy::{Direction, NamedPorts, Namespaces, Peer},
+    policy::{Direction, NamedPorts, Namespaces, Peer, PeerId},
     ports::Connections,
 };
 
@@ -47,6 +47,10 @@ pub struct Exposed {
     /// On which ports.
     pub outcome: Outcome,
 }
+
+/// A pod made up for each peer, once: many policies name the same, and all pods of the world are asked
+/// whether they are such.
+type Strangers = HashMap<PeerId, Option<(Stranger, Party)>>;
 
 /// Somebody whom the world does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,13 +102,14 @@ impl Engine {
     pub fn exposure(&self) -> Vec<Exposure> {
         let outside = self.outside(&[]);
         let mut known: HashMap<u32, [Vec<Exposed>; 2]> = HashMap::new();
+        let mut strangers = Strangers::new();
         let mut found = Vec::new();
         for (workload, ids) in &self.inventory.workloads {
             let [mut ingress, mut egress] = [Vec::new(), Vec::new()];
             for id in ids {
                 let both = known.entry(*id).or_insert_with(|| {
                     [Direction::Ingress, Direction::Egress]
-                        .map(|direction| self.exposed(*id, direction, &outside))
+                        .map(|direction| self.exposed(*id, direction, &outside, &mut strangers))
                 });
                 for (all, own) in [&mut ingress, &mut egress].into_iter().zip(both.iter()) {
                     for exposed in own {
@@ -118,7 +123,7 @@ impl Engine {
                 ingress.sort_by(|a, b| a.to.cmp(&b.to));
                 egress.sort_by(|a, b| a.to.cmp(&b.to));
                 found.push(Exposure {
-                    workload: workload.clone(),
+                    workload: ObjectKey::clone(workload),
                     ingress,
                     egress,
                 });
@@ -127,7 +132,13 @@ impl Engine {
         found
     }
 
-    fn exposed(&self, id: u32, direction: Direction, outside: &[AddressRange]) -> Vec<Exposed> {
+    fn exposed(
+        &self,
+        id: u32,
+        direction: Direction,
+        outside: &[AddressRange],
+        strangers: &mut Strangers,
+    ) -> Vec<Exposed> {
         let judged = |other: &Party| {
             self.judge(
                 (self.pod(id), self.group(id, direction)),
@@ -157,13 +168,17 @@ impl Engine {
             }
         }
         let named: BTreeSet<_> = peers(self, self.group(id, direction), direction);
-        for peer in named.into_iter().map(|peer| self.peers.get(peer)) {
-            let Some((whom, party)) = self.representative(peer) else {
+        for peer in named {
+            let known = strangers
+                .entry(peer)
+                .or_insert_with(|| self.representative(self.peers.get(peer)));
+            let Some((whom, party)) = known else {
                 continue;
             };
-            let outcome = judged(&party);
+            let outcome = judged(party);
             if is_open(&outcome) && outcome != anybody {
-                found.push(Exposed { to: whom, outcome });
+                let to = whom.clone();
+                found.push(Exposed { to, outcome });
             }
         }
         found.sort_by(|a, b| a.to.cmp(&b.to));

@@ -62,11 +62,6 @@ impl Labels {
             None => Value::Absent,
         }
     }
-
-    /// Whether a selector may turn out otherwise than by `known` alone.
-    pub(crate) fn is_partial(&self) -> bool {
-        self.open || !self.possible.is_empty()
-    }
 }
 
 /// A selector as it was read: one that is not known is unknown, not empty.
@@ -79,7 +74,9 @@ pub(crate) struct Selector {
 }
 
 impl From<LabelSelector> for Selector {
-    fn from(known: LabelSelector) -> Self {
+    fn from(mut known: LabelSelector) -> Self {
+        // Policies and Services keep theirs by the hundred thousand.
+        known.0.shrink_to_fit();
         Self { known, gap: None }
     }
 }

@@ -20,6 +20,7 @@
 mod addresses;
 mod allowances;
 mod answer;
+mod ask;
 mod bits;
 mod change;
 mod difference;
@@ -59,6 +60,6 @@ pub use policy::{Defect, Direction, Tier};
 pub use ports::Connections;
 pub use profile::{Options, Profile};
 pub use question::{Endpoint, Question, Target};
-pub use read::{holds_policies, takes_part};
+pub use read::{holds_policies, is_policy, takes_part, unread_pods, unread_policies};
 pub use reason::Reason;
 pub use selections::{AllowLists, Missing, UnmatchedSelector};

@@ -41,7 +41,7 @@ pub struct Matrix<'e> {
     /// The columns of each member: its pods, or its addresses.
     columns: Vec<Vec<usize>>,
     parties: Vec<Party>,
-    by_namespace: BTreeMap<&'e str, LabelIndex<'e>>,
+    by_namespace: BTreeMap<&'e str, LabelIndex>,
     /// The parties that each peer means, certainly and perhaps.
     peers: HashMap<PeerId, Rc<[Bits; 2]>>,
     partitions: HashMap<PartitionKey, Rc<Partition>>,
@@ -122,7 +122,7 @@ impl Engine {
         parties.extend(self.inventory.pods.iter().cloned().map(Party::Pod));
         let (mut members, mut columns) = (Vec::new(), Vec::new());
         for (key, ids) in &self.inventory.workloads {
-            members.push(Member::Workload(key.clone()));
+            members.push(Member::Workload(ObjectKey::clone(key)));
             columns.push(ids.iter().map(|id| *id as usize).collect());
         }
         for range in self.outside(cuts) {
@@ -316,7 +316,7 @@ impl Matrix<'_> {
 
     /// Pods among which are all that two selectors may mean.
     fn pods_meant(&self, namespaces: &Namespaces, pods: &Selector) -> Vec<usize> {
-        let among = |index: &LabelIndex<'_>| -> Vec<usize> {
+        let among = |index: &LabelIndex| -> Vec<usize> {
             let candidates = index.candidates(pods).into_iter();
             candidates.map(|id| id as usize).collect()
         };

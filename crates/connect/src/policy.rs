@@ -1,6 +1,6 @@
 //! Network policies of all kinds in one form.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use underpin_model::{Evidence, FieldPath, Object, Protocol};
 
@@ -51,7 +51,8 @@ pub(crate) enum Action {
 /// A policy.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    pub(crate) object: Object,
+    /// As the world holds it.
+    pub(crate) object: Arc<Object>,
     pub(crate) tier: Tier,
     /// Whether it may be of the tier Baseline as well: of one whose tier is not known.
     pub(crate) perhaps_baseline: bool,
@@ -129,8 +130,8 @@ pub(crate) enum PeerTier {
 /// Every peer once.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
-    list: Vec<Peer>,
-    ids: BTreeMap<Peer, PeerId>,
+    list: Vec<Arc<Peer>>,
+    ids: BTreeMap<Arc<Peer>, PeerId>,
 }
 
 impl Peers {
@@ -140,6 +141,7 @@ impl Peers {
         }
         // More peers than fit would not fit into memory either.
         let id = PeerId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        let peer = Arc::new(peer);
         self.list.push(peer.clone());
         self.ids.insert(peer, id);
         id
@@ -150,7 +152,7 @@ impl Peers {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Peer> {
-        self.list.iter()
+        self.list.iter().map(|peer| &**peer)
     }
 }
 

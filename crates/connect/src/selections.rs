@@ -46,6 +46,9 @@ pub enum Missing {
 pub struct AllowLists {
     names: BTreeSet<String>,
     selectors: BTreeSet<Selector>,
+    /// Namespaces whose policies let in pods of their own: a peer without a selector of namespaces
+    /// means the policy's own, which it does not write.
+    own: BTreeSet<String>,
 }
 
 impl AllowLists {
@@ -87,6 +90,12 @@ impl Engine {
                         namespaces: Namespaces::Selected(selector),
                         ..
                     } => lists.add(selector),
+                    Peer::Pods {
+                        namespaces: Namespaces::Named(own),
+                        ..
+                    } => {
+                        lists.own.insert(own.clone());
+                    }
                     // It may name any.
                     Peer::Unknown(gap) => {
                         lists.selectors.insert(Selector::unknown(gap.clone()));
@@ -103,6 +112,7 @@ impl Engine {
     pub fn is_listed(&self, namespace: &str, lists: &AllowLists) -> bool {
         let labels = self.inventory.namespace_labels(namespace);
         lists.names.contains(namespace)
+            || lists.own.contains(namespace)
             || lists
                 .selectors
                 .iter()

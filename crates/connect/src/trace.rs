@@ -43,8 +43,12 @@ impl Engine {
             &mut |event| recorder.record(event),
         );
         let Recorder {
-            lines, mut reasons, ..
+            mut lines,
+            mut reasons,
+            ..
         } = recorder;
+        // Answers are kept by the ten thousand.
+        lines.shrink_to_fit();
         let verdict = verdict(&outcome, &traced.scope());
         reasons.sort();
         reasons.dedup();
@@ -200,7 +204,7 @@ impl Recorder<'_> {
     /// Tells of the last line what its rule is about instead.
     fn differs(&mut self, difference: Option<Difference>) {
         if let Some(line) = self.lines.last_mut() {
-            line.difference = difference;
+            line.difference = difference.map(Box::new);
         }
     }
 

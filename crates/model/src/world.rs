@@ -1,8 +1,11 @@
 //! The world as it was read: objects, what could not be read, and the claims.
 
 use std::{
+    borrow::Borrow,
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use crate::{Claim, GroupKind, Object, ObjectKey};
@@ -99,28 +102,66 @@ pub struct World {
     pub gone_owners: BTreeSet<String>,
     /// Every claim in the claims namespace, sorted by stack and environment.
     pub claims: Vec<Claim>,
-    objects: BTreeMap<ObjectKey, Object>,
+    objects: BTreeSet<Held>,
+}
+
+/// An object, found by its key. Worlds that are copies of one another, and what is read out of one,
+/// share it.
+#[derive(Clone, Debug)]
+struct Held(Arc<Object>);
+
+impl Borrow<ObjectKey> for Held {
+    fn borrow(&self) -> &ObjectKey {
+        &self.0.key
+    }
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for Held {}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.key.cmp(&other.0.key)
+    }
 }
 
 impl World {
     /// Adds or replaces an object.
-    pub fn insert(&mut self, object: Object) {
-        self.objects.insert(object.key.clone(), object);
+    pub fn insert(&mut self, object: impl Into<Arc<Object>>) {
+        self.objects.replace(Held(object.into()));
     }
 
     /// Removes an object, returning it.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Object> {
-        self.objects.remove(key)
+        self.objects
+            .take(key)
+            .map(|held| Arc::unwrap_or_clone(held.0))
     }
 
     /// One object.
     pub fn get(&self, key: &ObjectKey) -> Option<&Object> {
-        self.objects.get(key)
+        self.objects.get(key).map(|held| &*held.0)
     }
 
     /// All objects, sorted by key.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
-        self.objects.values()
+        self.shared().map(|object| &**object)
+    }
+
+    /// All objects, sorted by key, for whoever keeps some of them.
+    pub fn shared(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.iter().map(|held| &held.0)
     }
 
     /// All objects of a kind, sorted by namespace and name.
@@ -131,16 +172,15 @@ impl World {
             name: String::new(),
         };
         self.objects
-            .range(first..)
-            .take_while(move |(key, _)| key.kind == *kind)
-            .map(|(_, object)| object)
+            .range::<ObjectKey, _>(first..)
+            .map(|held| &*held.0)
+            .take_while(move |object| object.key.kind == *kind)
     }
 
     /// All objects in a namespace, sorted by key. Linear in the world: group once where many
     /// namespaces are asked for.
     pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Object> {
-        self.objects
-            .values()
+        self.objects()
             .filter(move |object| object.key.namespace.as_deref() == Some(namespace))
     }
 

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use underpin_connect::{Renames, UnmatchedSelector, holds_policies, takes_part};
+use underpin_connect::{Renames, UnmatchedSelector, holds_policies, takes_part, unread_policies};
 use underpin_model::{
     Action, Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Step, World, builtin_kind,
 };
@@ -13,7 +13,10 @@ use underpin_refs::{NeedOptions, ReferenceIndex};
 
 use crate::{
     Acceptances, Case, Environment, NeedFate, Network, Ownership, Plan, Recorded, Simulation,
-    need_fate::ALLOWED_BEFORE, need_fates, simulate::simulate,
+    need_fate::ALLOWED_BEFORE,
+    need_fates,
+    simulate::simulate,
+    unproven::{Loss, unseen_losses},
 };
 
 /// What rules look at. Rules are pure functions over this.
@@ -52,6 +55,8 @@ pub(crate) struct Connectivity {
     pub(crate) fates: Vec<NeedFate>,
     /// Selectors of policies that match nothing after the plan.
     pub(crate) unmatched: Vec<UnmatchedSelector>,
+    /// What policies let pass no longer, where it could not be read who makes use of it.
+    pub(crate) losses: Vec<Loss>,
 }
 
 impl<'a> Context<'a> {
@@ -85,12 +90,15 @@ impl<'a> Context<'a> {
     }
 
     /// What the plan does to connections; nothing where it touches nothing that they depend on, and
-    /// where no policy limits any. Both engines are built once, and no sooner.
+    /// where no policy limits any, as far as is known. Both engines are built once, and no sooner.
     pub(crate) fn connectivity(&self) -> &Connectivity {
         self.connectivity.get_or_init(|| {
             let after = &self.simulation.after;
-            let is_limited = [self.before, after].into_iter().any(holds_policies);
-            if !is_limited || !self.plan.steps.iter().any(touches_connections) {
+            let may_limit =
+                |world: &World| holds_policies(world) || unread_policies(world, None).is_some();
+            if !self.plan.steps.iter().any(touches_connections)
+                || ![self.before, after].into_iter().any(may_limit)
+            {
                 return Connectivity::default();
             }
             let options = NeedOptions::default();
@@ -99,6 +107,7 @@ impl<'a> Context<'a> {
             Connectivity {
                 fates: need_fates(Some(&before), &after, &Renames::default()),
                 unmatched: after.engine().unmatched_selectors(),
+                losses: unseen_losses(self.before, self.plan, before.engine(), after.engine()),
             }
         })
     }

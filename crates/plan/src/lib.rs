@@ -41,6 +41,7 @@ mod simulate;
 pub mod suppression;
 mod survey;
 mod teardown;
+mod unproven;
 mod waiting;
 pub mod why;
 mod wording;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Pieces of what refuses, and of what allowed, that a finding carries.
-const EVIDENCE_LIMIT: usize = 8;
+pub(crate) const EVIDENCE_LIMIT: usize = 8;
 
 /// What evidence says that shows the world before: its field need not be there any more.
 pub(crate) const ALLOWED_BEFORE: &str = "allowed it before";

@@ -4,7 +4,7 @@ use std::{cell::OnceCell, collections::BTreeSet};
 
 use underpin_connect::{Engine, Options};
 use underpin_model::{Need, World};
-use underpin_refs::{NeedOptions, NeedProblem, Needs, read_needs};
+use underpin_refs::{NeedOptions, NeedProblem, Needs, SuppressedNeed, read_needs};
 
 use crate::connectivity::{JudgedNeed, judge_needs};
 
@@ -57,6 +57,11 @@ impl<'a> Network<'a> {
     /// What stands in the way of knowing all needs.
     pub fn problems(&self) -> &[NeedProblem] {
         &self.found().problems
+    }
+
+    /// What the world shows as needs and somebody says are none.
+    pub fn suppressed(&self) -> &[SuppressedNeed] {
+        &self.found().suppressed
     }
 
     fn found(&self) -> &Needs {

@@ -121,7 +121,7 @@ pub fn applied(live: &World, files: &World, former: Option<&World>) -> World {
     for object in former.into_iter().flat_map(World::objects) {
         world.remove(&object.key);
     }
-    for object in files.objects() {
+    for object in files.shared() {
         world.insert(object.clone());
     }
     for (kind, served) in &files.kinds {

@@ -1,6 +1,8 @@
 //! AdminNetworkPolicy, BaselineAdminNetworkPolicy and ClusterNetworkPolicy of
 //! `policy.networking.k8s.io`.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use underpin_model::{Depth, FieldPath, Object, Protocol};
 
@@ -20,18 +22,18 @@ use crate::{
 const BEHIND_ALL: i64 = i64::MAX;
 
 /// AdminNetworkPolicy.
-pub(super) fn admin(object: &Object, reader: &mut Reader<'_>) -> Policy {
+pub(super) fn admin(object: &Arc<Object>, reader: &mut Reader<'_>) -> Policy {
     let (priority, gap) = priority(object, reader);
     policy(object, (Tier::Admin, false), priority, gap, reader)
 }
 
 /// BaselineAdminNetworkPolicy.
-pub(super) fn baseline(object: &Object, reader: &mut Reader<'_>) -> Policy {
+pub(super) fn baseline(object: &Arc<Object>, reader: &mut Reader<'_>) -> Policy {
     policy(object, (Tier::Baseline, false), BEHIND_ALL, None, reader)
 }
 
 /// ClusterNetworkPolicy.
-pub(super) fn cluster(object: &Object, reader: &mut Reader<'_>) -> Policy {
+pub(super) fn cluster(object: &Arc<Object>, reader: &mut Reader<'_>) -> Policy {
     let (priority, mut gap) = priority(object, reader);
     let tier = match object.text("/spec/tier") {
         Some("Admin") => (Tier::Admin, false),
@@ -70,7 +72,7 @@ fn priority(object: &Object, reader: &mut Reader<'_>) -> (i64, Option<Gap>) {
 
 /// A policy of a tier, and whether it may be of the tier Baseline instead.
 fn policy(
-    object: &Object,
+    object: &Arc<Object>,
     (tier, perhaps_baseline): (Tier, bool),
     priority: i64,
     gap: Option<Gap>,

@@ -1,6 +1,6 @@
 //! NetworkPolicy of `networking.k8s.io`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::Value;
 use underpin_model::{Depth, FieldPath, Object};
@@ -20,7 +20,7 @@ use crate::{
 /// The namespace of objects that name none.
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
-pub(super) fn read(object: &Object, reader: &mut Reader<'_>) -> Policy {
+pub(super) fn read(object: &Arc<Object>, reader: &mut Reader<'_>) -> Policy {
     let namespace = namespace(object, reader);
     let (pods, types, rules) = match spec(object, reader) {
         Ok(spec) => readable(&spec, &namespace, reader),

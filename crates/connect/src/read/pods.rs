@@ -42,15 +42,28 @@ pub(crate) fn pod_fields(object: &Object, profile: Profile) -> Option<PodFields>
     Some(PodFields {
         labels,
         ports,
-        host_network: match field(spec, "hostNetwork") {
-            None if object.unknown.around(&path.key("hostNetwork")).is_some() => Tri::Maybe,
-            value => (value.and_then(Value::as_bool) == Some(true)).into(),
-        },
+        host_network: host_network(object, &path, spec),
         addresses: addresses(template),
         node: field(spec, "nodeName")
             .and_then(Value::as_str)
             .map(str::to_owned),
     })
+}
+
+/// The addresses of a pod out of the network of pods: one of the host network has none there.
+pub(crate) fn pod_addresses(pod: &Object) -> Vec<IpAddr> {
+    let spec = pod.at("/spec").unwrap_or(&Value::Null);
+    match host_network(pod, &FieldPath::new("spec"), spec) {
+        Tri::No => addresses(&pod.value),
+        Tri::Maybe | Tri::Yes => Vec::new(),
+    }
+}
+
+fn host_network(object: &Object, path: &FieldPath, spec: &Value) -> Tri {
+    match field(spec, "hostNetwork") {
+        None if object.unknown.around(&path.key("hostNetwork")).is_some() => Tri::Maybe,
+        value => (value.and_then(Value::as_bool) == Some(true)).into(),
+    }
 }
 
 /// The fields of pods of which the template is not known, and nothing with it.

@@ -52,6 +52,7 @@ pub fn judge_needs(engine: &Engine, needs: &[Need]) -> Vec<JudgedNeed> {
             consumers.push(on_ports(&answers));
             judgements.extend(answers);
         }
+        judgements.shrink_to_fit();
         let (verdict, reasons) = of_consumers(consumers, &judgements);
         judged.push(JudgedNeed {
             need: need.clone(),

@@ -5,6 +5,8 @@
 //! ```
 
 mod judge;
+mod losses;
 mod questions;
 
 pub use judge::{JudgedNeed, Judgement, judge_needs};
+pub(crate) use losses::{losses, shown};

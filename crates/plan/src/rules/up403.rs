@@ -1,6 +1,6 @@
 #![doc = include_str!("docs/UP403.md")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_connect::{Missing, UnmatchedSelector};
 use underpin_model::{
@@ -26,6 +26,9 @@ pub const RULE: Rule = Rule {
     check: Some(check),
     survey: Some(survey),
 };
+
+/// How evidence begins that names a namespace which the files do not declare.
+const NAMES: &str = "names namespace ";
 
 /// Selectors of this environment's policies that nothing matches once the plan is done. What names a
 /// namespace that the plan takes away is UP108's to tell.
@@ -109,21 +112,73 @@ fn named(
     if declared.is_empty() {
         return None;
     }
-    let what = format!(
-        "names namespace {name}, which these files do not declare: it may be declared elsewhere, \
-         or is called otherwise by now"
-    );
-    let mut finding = told(gap, &what);
+    let mut finding = told(gap, &undeclared(&[name]));
     finding.unknown = true;
+    for evidence in &mut finding.evidence {
+        evidence.note = format!("{NAMES}{name}");
+    }
     if let Some(near) = nearest(name, declared) {
-        finding
-            .help
-            .insert(0, format!("if namespace {near} is meant: correct the name"));
+        let hint = format!("if namespace {near} is meant by {name}: correct the name");
+        finding.help.insert(0, hint);
     }
     finding
         .help
         .push("to have the cluster decide, add `--against CONTEXT`, or a dump of it".to_owned());
     Some(finding)
+}
+
+/// That names of namespaces are not declared, which says nothing for certain.
+fn undeclared(names: &[&str]) -> String {
+    let (noun, they, are) = match names {
+        [_] => ("namespace", "it", "is"),
+        _ => ("namespaces", "they", "are"),
+    };
+    format!(
+        "names {noun} {}, which these files do not declare: {they} may be declared elsewhere, or {are} \
+         called otherwise by now",
+        list(names)
+    )
+}
+
+/// The same findings, with one for all namespaces that a policy names and the files do not declare. Until
+/// comments have had their say each is one of its own: a comment may be about a single name.
+pub fn brought_together(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut together: Vec<Finding> = Vec::with_capacity(findings.len());
+    let mut of_policies: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in findings {
+        // Nothing else is unknown to this rule.
+        if finding.code != CODE || !finding.unknown {
+            together.push(finding);
+            continue;
+        }
+        if let Some(at) = of_policies.get(&finding.subject) {
+            join(&mut together[*at], finding);
+        } else {
+            of_policies.insert(finding.subject.clone(), together.len());
+            together.push(finding);
+        }
+    }
+    together
+}
+
+/// Adds to a finding about undeclared namespaces another about the same policy.
+fn join(finding: &mut Finding, other: Finding) {
+    finding.evidence.extend(other.evidence);
+    finding
+        .evidence
+        .sort_by(|a, b| (&a.place, &a.path).cmp(&(&b.place, &b.path)));
+    let ways = other.help.into_iter();
+    let new: Vec<String> = ways.filter(|way| !finding.help.contains(way)).collect();
+    finding.help.splice(0..0, new);
+    let first = finding.evidence.first();
+    finding.place = first.and_then(|one| one.place.clone());
+    let evidence = finding.evidence.iter();
+    let mut names: Vec<&str> = evidence
+        .filter_map(|one| one.note.strip_prefix(NAMES))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    finding.message = format!("{} {}", finding.subject, undeclared(&names));
 }
 
 /// Labels of namespaces or of pods.

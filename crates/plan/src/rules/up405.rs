@@ -1,10 +1,11 @@
 #![doc = include_str!("docs/UP405.md")]
 
-use underpin_connect::{Allowance, Connections, Direction, Endpoint, Engine};
+use underpin_connect::{Allowance, Direction};
 use underpin_model::{Code, FieldPath, Finding, ObjectKey, Severity};
 
 use crate::{
     Survey,
+    connectivity::{losses, shown},
     rules::Rule,
     wording::{count, list},
 };
@@ -21,9 +22,6 @@ pub const RULE: Rule = Rule {
     check: None,
     survey: Some(survey),
 };
-
-/// Pairs that are named; that there are more changes nothing.
-const SHOWN_LIMIT: usize = 3;
 
 fn survey(survey: &Survey<'_>) -> Vec<Finding> {
     let Some(live) = &survey.live else {
@@ -47,45 +45,19 @@ fn survey(survey: &Survey<'_>) -> Vec<Finding> {
     let allowances = before.allowances(differs).into_iter();
     allowances
         .filter_map(|allowance| {
-            let lost = lost(before, after, &allowance);
+            let lost = losses(
+                &allowance,
+                |_| true,
+                |from, to| Some([before.reach(from, to).ok()?, after.reach(from, to).ok()?]),
+            );
             (!lost.is_empty()).then(|| finding(survey, &allowance, &lost))
         })
         .collect()
 }
 
-/// Who loses a connection to or from whom.
-fn lost(before: &Engine, after: &Engine, allowance: &Allowance) -> Vec<String> {
-    let mut lost = Vec::new();
-    for peer in &allowance.peers {
-        for subject in &allowance.subjects {
-            let subject = Endpoint::Workload(subject.clone());
-            let (from, to) = match allowance.direction {
-                Direction::Ingress => (peer, &subject),
-                Direction::Egress => (&subject, peer),
-            };
-            let (Ok(was), Ok(is)) = (before.reach(from, to), after.reach(from, to)) else {
-                continue;
-            };
-            let gone: Connections = was.allowed.without(&is.allowed).without(&is.unknown);
-            if !gone.is_empty() {
-                lost.push(format!("{from} → {to} ({gone})"));
-            }
-            if lost.len() > SHOWN_LIMIT {
-                return lost;
-            }
-        }
-    }
-    lost
-}
-
 fn finding(survey: &Survey<'_>, allowance: &Allowance, lost: &[String]) -> Finding {
     let policy = &allowance.policy;
-    let shown = &lost[..lost.len().min(SHOWN_LIMIT)];
-    let more = if lost.len() > shown.len() {
-        ", and there are more"
-    } else {
-        ""
-    };
+    let (shown, more) = shown(lost);
     let message = format!(
         "{policy} {} as it is live, at {}, and not in the declared file: the next time that is applied, {} \
          will be refused: {}{more}",

@@ -5,6 +5,7 @@ use underpin_model::{Code, Finding};
 
 use crate::{
     Context, NeedFate, Network, Survey, context::with_places, need_fate::need_fates, rules::Rule,
+    unproven::unproven,
 };
 
 /// The rule's code.
@@ -31,7 +32,10 @@ pub fn lost_needs(before: &Network<'_>, after: &Network<'_>, renames: &Renames) 
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let lost = context.need_fates().iter().filter_map(NeedFate::lost);
-    lost.map(|finding| with_places(context, finding)).collect()
+    let findings = lost.chain(unproven(context));
+    findings
+        .map(|finding| with_places(context, finding))
+        .collect()
 }
 
 fn survey(survey: &Survey<'_>) -> Vec<Finding> {

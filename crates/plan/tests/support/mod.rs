@@ -20,7 +20,7 @@ use underpin_plan::{
     Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
     MergeOutcome, Network, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject,
     Survey, UnreadRecord, UpInput, Verdict, applied, judge, plan_down, plan_up, prepare,
-    rules::rule,
+    rules::{rule, up403},
     suppression::{Remark, Texts, sort_out, suppressions},
     survey,
     why::world_of,
@@ -538,7 +538,8 @@ pub(crate) fn survey_findings(compact: &Value) -> Vec<Finding> {
     assert!(malformed.is_empty(), "{malformed:?}");
     let texts = Texts::from([(Arc::from("stack.yaml"), text_of(&files, &comments))]);
     let ran = |code| rule(code).is_some_and(|rule| rule.survey.is_some());
-    sort_out(findings, &allowed, &texts, files.objects(), ran).findings
+    let sorted = sort_out(findings, &allowed, &texts, files.objects(), ran);
+    up403::brought_together(sorted.findings)
 }
 
 fn place(file: &str, line: u32) -> Place {

@@ -2,7 +2,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 use underpin_model::{Finding, Place, Severity, World};
 use underpin_plan::{
-    rules::rule,
+    rules::{rule, up403},
     suppression::{Remark, Sorted, Suppressed, Suppression, sort_out, suppressions},
 };
 use underpin_refs::NeedOptions;
@@ -185,6 +185,7 @@ fn checked(args: &CheckArgs, mut examined: Examined) -> Result<Checked, CommandE
         findings.retain(|finding| change.made(finding));
         suppressed.retain(|one: &Suppressed| change.made(&one.finding));
     }
+    let mut findings = up403::brought_together(findings);
     underpin_plan::sort_findings(&mut findings);
     for finding in &mut findings {
         examined.mask(finding);

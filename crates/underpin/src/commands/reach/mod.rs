@@ -341,7 +341,7 @@ fn needs_of(args: &ReachArgs, side: &Side, given: &[Need]) -> Result<Exit, Comma
         Some(from) => Some(ends::Names::new(network.engine(), &side.world).source(from)?),
         None => None,
     };
-    let needs = Needs::of(&network, only.as_deref(), &options_of_needs);
+    let needs = Needs::of(&network, only.as_deref());
     let blocks = needs.findings.iter().any(underpin_model::Finding::blocks);
     let exit = if blocks { Exit::Blocked } else { Exit::Done };
     let text = match args.output {

@@ -3,7 +3,7 @@
 use underpin_connect::{Endpoint, Renames, Verdict};
 use underpin_model::{Confidence, Finding};
 use underpin_plan::{NeedFate, Network, connectivity::JudgedNeed, need_fates, sort_findings};
-use underpin_refs::{NeedOptions, NeedProblem, SuppressedNeed, read_needs};
+use underpin_refs::{NeedProblem, SuppressedNeed};
 
 /// The needs of a world with their verdicts, and what rules say of them.
 pub(crate) struct Needs {
@@ -19,11 +19,7 @@ pub(crate) struct Needs {
 
 impl Needs {
     /// The needs of a world; of some consumers, where these are asked about.
-    pub(super) fn of(
-        network: &Network<'_>,
-        only: Option<&[Endpoint]>,
-        options: &NeedOptions,
-    ) -> Self {
+    pub(super) fn of(network: &Network<'_>, only: Option<&[Endpoint]>) -> Self {
         let is_asked = |judged: &JudgedNeed| {
             let mut from = judged.judgements.iter().map(|one| &one.from);
             only.is_none_or(|ends| from.any(|from| ends.contains(from)))
@@ -36,12 +32,11 @@ impl Needs {
         let mut findings: Vec<Finding> = asked.filter_map(NeedFate::refused).collect();
         findings.iter_mut().for_each(Finding::offer_no_acceptance);
         sort_findings(&mut findings);
-        let found = read_needs(network.world, options);
         Self {
             judged,
             findings,
-            problems: found.problems,
-            suppressed: found.suppressed,
+            problems: network.problems().to_vec(),
+            suppressed: network.suppressed().to_vec(),
         }
     }
 }

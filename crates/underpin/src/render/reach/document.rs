@@ -1,5 +1,8 @@
 //! The JSON document: the types are the schema. Pairs are written as they are found out.
 
+mod change;
+mod flow;
+
 use std::{
     cell::RefCell,
     io::{self, Write},
@@ -7,15 +10,13 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeSeq as _};
-use underpin_connect::{
-    Answer, Change, Connections, Difference, Effect, Engine, Exposed, Exposure, Flow, Line,
-    Outcome, Reason, Tier, Trace, Verdict,
-};
-use underpin_model::ObjectKey;
-use underpin_plan::{NeedFate, connectivity::JudgedNeed};
+use underpin_connect::{Answer, Connections, Engine, Exposed, Exposure, Outcome, Reason};
+use underpin_plan::connectivity::JudgedNeed;
 use underpin_refs::SuppressedNeed;
 
-use super::{Listing, listing::name};
+use self::change::ChangeDocument;
+pub(super) use self::flow::{FlowDocument, VerdictDocument};
+use super::Listing;
 use crate::{
     Exit,
     commands::reach::{Comparison, Needs, Reply, Side, SideKind, Told},
@@ -246,60 +247,6 @@ impl From<&SuppressedNeed> for SuppressedDocument {
     }
 }
 
-/// What is different between two worlds.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct ChangeDocument {
-    /// The world before.
-    before: WorldDocument,
-    /// Namespaces that have another name.
-    renamed: Vec<RenameDocument>,
-    /// Needs that were allowed and are refused, or of which it cannot be told any more.
-    lost_needs: Vec<LostNeedDocument>,
-    /// Pairs between which something else is allowed.
-    pairs: Vec<ChangedPairDocument>,
-    /// Workloads that are new.
-    new: Vec<String>,
-    /// Workloads that are gone.
-    gone: Vec<String>,
-}
-
-/// A namespace that has another name.
-#[derive(Serialize, JsonSchema)]
-struct RenameDocument {
-    /// Its name before.
-    before: String,
-    /// Its name now.
-    after: String,
-}
-
-/// A need that is lost.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct LostNeedDocument {
-    /// The need as it is now.
-    need: NeedDocument,
-    /// What allowed it before: the peers and rules with their places.
-    allowed_by: Vec<EvidenceDocument>,
-}
-
-/// A pair between which something else is allowed.
-#[derive(Serialize, JsonSchema)]
-struct ChangedPairDocument {
-    /// Who connects, by the name after the change.
-    from: String,
-    /// To whom, by the name after the change.
-    to: String,
-    /// Ports that were allowed and are refused.
-    lost: String,
-    /// Ports that were refused and are allowed.
-    gained: String,
-    /// What was allowed and unknown before.
-    before: PortsDocument,
-    /// What is allowed and unknown now.
-    after: PortsDocument,
-}
-
 /// Ports by what is known of them.
 #[derive(Serialize, JsonSchema)]
 struct PortsDocument {
@@ -307,116 +254,6 @@ struct PortsDocument {
     allowed: String,
     /// The ports of which it is not known.
     unknown: String,
-}
-
-/// Whether a connection is allowed.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum VerdictDocument {
-    /// It is.
-    Allowed,
-    /// It is not.
-    Refused,
-    /// That cannot be told, or depends on what was left open.
-    Unknown,
-}
-
-/// A connection from pod to pod, or to an address.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct FlowDocument {
-    /// Who connects.
-    from: String,
-    /// To whom.
-    to: String,
-    /// Over which protocol.
-    protocol: String,
-    /// To which port, as the pod sees it; null where that is not known, and all were asked about.
-    port: Option<u16>,
-    /// What both directions come to.
-    verdict: VerdictDocument,
-    /// What the policies about the source say.
-    egress: TraceDocument,
-    /// What the policies about the destination say.
-    ingress: TraceDocument,
-}
-
-/// What the policies about one end say.
-#[derive(Serialize, JsonSchema)]
-struct TraceDocument {
-    /// What they come to.
-    verdict: VerdictDocument,
-    /// Why it is unknown.
-    reasons: Vec<String>,
-    /// What each of them says, in the order in which they are asked.
-    lines: Vec<LineDocument>,
-}
-
-/// What a policy, or one of its rules, says.
-#[derive(Serialize, JsonSchema)]
-struct LineDocument {
-    /// The policy, its field, and where that is written.
-    #[serde(flatten)]
-    evidence: EvidenceDocument,
-    /// The tier of the policy.
-    tier: TierDocument,
-    /// What it does.
-    effect: EffectDocument,
-    /// Which rule, from 0; null where the policy as a whole speaks.
-    rule: Option<usize>,
-    /// Which of the rule's peers, from 0.
-    peer: Option<usize>,
-    /// Which of the rule's ports, from 0.
-    port: Option<usize>,
-    /// Of a rule that is about others, what it is about.
-    miss: Option<MissDocument>,
-}
-
-/// What a rule is about instead.
-#[derive(Serialize, JsonSchema)]
-struct MissDocument {
-    /// The field that differs, and in its note how.
-    #[serde(flatten)]
-    evidence: EvidenceDocument,
-    /// How much differs: the least comes nearest.
-    unmet: usize,
-}
-
-/// A tier of policies.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum TierDocument {
-    /// AdminNetworkPolicy, and ClusterNetworkPolicy of tier Admin.
-    Admin,
-    /// NetworkPolicy.
-    Network,
-    /// BaselineAdminNetworkPolicy, and ClusterNetworkPolicy of tier Baseline.
-    Baseline,
-}
-
-/// What a policy or a rule does with a connection.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum EffectDocument {
-    /// The policy is about the pod.
-    Selects,
-    /// The policy is perhaps about the pod.
-    MaySelect,
-    /// The rule allows it.
-    Allows,
-    /// The rule allows it, if it is about it.
-    MayAllow,
-    /// The rule denies it.
-    Denies,
-    /// The rule denies it, if it is about it.
-    MayDeny,
-    /// The rule leaves it to the next tier.
-    Passes,
-    /// The rule leaves it to the next tier, if it is about it.
-    MayPass,
-    /// The rule is about others.
-    PeerDiffers,
-    /// The rule is about other ports.
-    PortDiffers,
 }
 
 /// How far a workload is open to what is not there yet.
@@ -519,84 +356,6 @@ pub(super) fn reasons(reasons: &[Reason]) -> Vec<String> {
     reasons.iter().map(ToString::to_string).collect()
 }
 
-impl From<Verdict> for VerdictDocument {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Allowed => Self::Allowed,
-            Verdict::Refused => Self::Refused,
-            Verdict::Unknown => Self::Unknown,
-        }
-    }
-}
-
-impl From<&Flow> for FlowDocument {
-    fn from(flow: &Flow) -> Self {
-        Self {
-            from: flow.from.clone(),
-            to: flow.to.clone(),
-            protocol: flow.protocol.to_string(),
-            port: flow.port,
-            verdict: flow.verdict.into(),
-            egress: (&flow.egress).into(),
-            ingress: (&flow.ingress).into(),
-        }
-    }
-}
-
-impl From<&Trace> for TraceDocument {
-    fn from(trace: &Trace) -> Self {
-        Self {
-            verdict: trace.verdict.into(),
-            reasons: reasons(&trace.reasons),
-            lines: trace.lines.iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl From<&Line> for LineDocument {
-    fn from(line: &Line) -> Self {
-        Self {
-            evidence: (&line.evidence).into(),
-            tier: match line.tier {
-                Tier::Admin => TierDocument::Admin,
-                Tier::Network => TierDocument::Network,
-                Tier::Baseline => TierDocument::Baseline,
-            },
-            effect: line.effect.into(),
-            rule: line.rule,
-            peer: line.peer,
-            port: line.port,
-            miss: line.difference.as_ref().map(Into::into),
-        }
-    }
-}
-
-impl From<&Difference> for MissDocument {
-    fn from(difference: &Difference) -> Self {
-        Self {
-            evidence: (&difference.evidence).into(),
-            unmet: difference.unmet,
-        }
-    }
-}
-
-impl From<Effect> for EffectDocument {
-    fn from(effect: Effect) -> Self {
-        match effect {
-            Effect::Selects => Self::Selects,
-            Effect::MaySelect => Self::MaySelect,
-            Effect::Allows => Self::Allows,
-            Effect::MayAllow => Self::MayAllow,
-            Effect::Denies => Self::Denies,
-            Effect::MayDeny => Self::MayDeny,
-            Effect::Passes => Self::Passes,
-            Effect::MayPass => Self::MayPass,
-            Effect::PeerDiffers => Self::PeerDiffers,
-            Effect::PortDiffers => Self::PortDiffers,
-        }
-    }
-}
-
 impl From<&Exposure> for ExposureDocument {
     fn from(exposure: &Exposure) -> Self {
         Self {
@@ -634,51 +393,6 @@ impl From<&JudgedNeed> for NeedDocument {
             verdict: judged.verdict.into(),
             reasons: reasons(&judged.reasons),
             flows: answers.flat_map(|answer| flows(answer)).collect(),
-        }
-    }
-}
-
-impl From<&Comparison<'_>> for ChangeDocument {
-    fn from(comparison: &Comparison<'_>) -> Self {
-        let changes = &comparison.changes;
-        let names = |keys: &[ObjectKey]| keys.iter().map(ToString::to_string).collect();
-        Self {
-            before: comparison.before.into(),
-            renamed: changes
-                .renames
-                .iter()
-                .map(|(before, after)| RenameDocument {
-                    before: before.to_owned(),
-                    after: after.to_owned(),
-                })
-                .collect(),
-            lost_needs: comparison.lost.iter().map(Into::into).collect(),
-            pairs: changes.pairs.iter().map(Into::into).collect(),
-            new: names(&changes.new),
-            gone: names(&changes.gone),
-        }
-    }
-}
-
-impl From<&NeedFate> for LostNeedDocument {
-    fn from(fate: &NeedFate) -> Self {
-        let lines = fate.formerly_allowing().into_iter();
-        Self {
-            need: (&fate.now).into(),
-            allowed_by: lines.map(|line| (&line.evidence).into()).collect(),
-        }
-    }
-}
-
-impl From<&Change> for ChangedPairDocument {
-    fn from(change: &Change) -> Self {
-        Self {
-            from: name(&change.from),
-            to: name(&change.to),
-            lost: change.lost().to_string(),
-            gained: change.gained().to_string(),
-            before: (&change.before).into(),
-            after: (&change.after).into(),
         }
     }
 }

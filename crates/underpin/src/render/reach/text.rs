@@ -182,7 +182,7 @@ pub(super) fn nearest_of(trace: &Trace) -> Option<&Difference> {
         .iter()
         .filter(|_| trace.verdict == Verdict::Refused);
     lines
-        .filter_map(|line| line.difference.as_ref())
+        .filter_map(|line| line.difference.as_deref())
         .min_by_key(|difference| difference.unmet)
 }
 
