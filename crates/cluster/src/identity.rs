@@ -5,16 +5,13 @@ use underpin_model::ClusterIdentity;
 
 use crate::{
     Act, Cluster, ClusterError,
-    transport::{ACCEPT_JSON, Call},
+    transport::{ACCEPT_JSON, ACCEPT_METADATA, Call},
 };
 
 /// The oldest minor version of Kubernetes 1 that serves everything Underpin relies on.
 const OLDEST_MINOR: u32 = 20;
 /// The namespace whose uid stands for the cluster.
 const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
-/// One object's metadata; plain JSON where a server cannot do that.
-const ACCEPT_METADATA: &str =
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 impl Cluster {
     /// The uid of namespace `kube-system` and the server's version, read at the same time.

@@ -51,4 +51,4 @@ pub use host::{Host, SystemHost};
 /// [`Cluster::over_service`].
 pub use kube::client::Body;
 
-pub use read::{ReadRequest, is_ambient};
+pub use read::{Interest, ReadRequest, is_ambient};

@@ -8,7 +8,7 @@ use underpin_model::{Depth, Object, ObjectKey, Origin, ResourceKind, names};
 
 use crate::{
     Act, Cluster, ClusterError, ConflictKind, Precondition, path,
-    transport::{ACCEPT_JSON, Call, MERGE_PATCH, Repeat},
+    transport::{ACCEPT_JSON, ACCEPT_METADATA, Call, MERGE_PATCH, Repeat},
 };
 
 impl Cluster {
@@ -76,6 +76,38 @@ impl Cluster {
         key: &ObjectKey,
         patch: &Value,
     ) -> Result<Object, ClusterError> {
+        let (act, value) = self.send_merge_patch(kind, key, patch, ACCEPT_JSON).await?;
+        live_object(&act, value)
+    }
+
+    /// The same of an object whose contents are known then: the answer's metadata alone.
+    pub(crate) async fn merge_patch_unseen(
+        &self,
+        kind: &ResourceKind,
+        key: &ObjectKey,
+        patch: &Value,
+    ) -> Result<Object, ClusterError> {
+        let (act, mut value) = self
+            .send_merge_patch(kind, key, patch, ACCEPT_METADATA)
+            .await?;
+        let object = json!({
+            "apiVersion": "v1",
+            "kind": kind.kind.kind,
+            "metadata": value.get_mut("metadata").map(Value::take),
+        });
+        Ok(Object {
+            depth: Depth::Metadata,
+            ..live_object(&act, object)?
+        })
+    }
+
+    async fn send_merge_patch(
+        &self,
+        kind: &ResourceKind,
+        key: &ObjectKey,
+        patch: &Value,
+        accept: &'static str,
+    ) -> Result<(Act, Value), ClusterError> {
         let act = Act::on_object("patch", kind, key);
         let timeout = server_timeout(self.timeout());
         let parameters = [
@@ -86,7 +118,7 @@ impl Cluster {
             act: act.clone(),
             method: Method::PATCH,
             uri: path::with_query(&path::object(kind, key), &parameters),
-            accept: ACCEPT_JSON,
+            accept,
             content_type: MERGE_PATCH,
             body: patch.to_string().into_bytes(),
             repeat: Repeat::Always,
@@ -94,7 +126,7 @@ impl Cluster {
             timeout: self.timeout(),
         };
         let reply = self.send(&call).await?;
-        live_object(&act, reply.value)
+        Ok((act, reply.value))
     }
 }
 

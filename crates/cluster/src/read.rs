@@ -7,23 +7,39 @@ use std::{
 
 use tokio::task::JoinSet;
 use underpin_model::{
-    Depth, GroupKind, Object, ObjectKey, ResourceKind, Unread, World, builtin_kind,
+    Claim, Depth, GroupKind, Object, ObjectKey, ResourceKind, Unread, World, builtin_kind,
 };
 
 use crate::{Cluster, ClusterError, claims};
 
 /// What to read, and how much of it.
-#[derive(Clone)]
-pub struct ReadRequest {
+pub struct ReadRequest<'a> {
     /// Where the claims are.
     pub claims_namespace: String,
-    /// Namespaces of interest: where a cluster-wide list is forbidden, these are tried one by one.
+    /// What is of interest, as far as the claims tell. Asked while the kinds are still looked for.
+    pub interest: &'a (dyn Fn(&[Claim]) -> Interest + Sync),
+    /// Whether objects of a kind are read in full; of others only the metadata is. Not asked about
+    /// Secrets.
+    pub full: Arc<Full>,
+}
+
+/// Whether objects of a kind are read in full.
+type Full = dyn Fn(&GroupKind) -> bool + Send + Sync;
+
+/// Where more is read than elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Interest {
+    /// Where a cluster-wide list is forbidden, these namespaces are tried one by one.
     pub namespaces: Vec<String>,
     /// Namespaces whose Secrets are read in full; elsewhere only their metadata is.
     pub secrets_in: Vec<String>,
-    /// Whether objects of a kind are read in full; of others only the metadata is. Not asked about
-    /// Secrets.
-    pub full: Arc<dyn Fn(&GroupKind) -> bool + Send + Sync>,
+}
+
+/// What the lists of a world go by.
+#[derive(Clone)]
+struct Scope {
+    interest: Interest,
+    full: Arc<Full>,
 }
 
 /// Groups that serve measurements, not objects.
@@ -76,11 +92,12 @@ impl Cluster {
     /// Reads everything: identity, kinds, claims and one list of every listable kind, all at once.
     /// What cannot be read is in [`World::unread`]; only identity and the roots of discovery are
     /// indispensable.
-    pub async fn read_world(&self, request: &ReadRequest) -> Result<World, ClusterError> {
+    pub async fn read_world(&self, request: &ReadRequest<'_>) -> Result<World, ClusterError> {
         let store = claims::ClaimStore::new(self.clone(), &request.claims_namespace);
-        let (cluster, (kinds, unread), (claims, claims_unread)) =
+        let (cluster, (kinds, unread), (interest, claims, claims_unread)) =
             tokio::try_join!(self.identity(), self.discover(), async {
-                Ok(store.load_all_or_unread().await)
+                let (claims, unread) = store.load_all_or_unread().await;
+                Ok(((request.interest)(&claims), claims, unread))
             },)?;
         let mut world = World::default();
         world.cluster = cluster;
@@ -90,16 +107,19 @@ impl Cluster {
             (world.kinds, world.unread) = self.discover().await?;
         }
         world.unread.extend(claims_unread);
-        let reads = self.read_kinds(&world.kinds, request).await;
+        let full = Arc::clone(&request.full);
+        let scope = Scope { interest, full };
+        let reads = self.read_kinds(&world.kinds, &scope).await;
         fill(&mut world, reads);
-        world.gone_owners = self.gone_owners(&world, &request.namespaces).await;
+        let namespaces = &scope.interest.namespaces;
+        world.gone_owners = self.gone_owners(&world, namespaces).await;
         Ok(world)
     }
 
     async fn read_kinds(
         &self,
         kinds: &BTreeMap<GroupKind, ResourceKind>,
-        request: &ReadRequest,
+        scope: &Scope,
     ) -> Vec<KindRead> {
         let mut tasks = JoinSet::new();
         let wanted = kinds
@@ -108,8 +128,8 @@ impl Cluster {
         let mut missing: BTreeSet<GroupKind> = BTreeSet::new();
         for kind in wanted {
             missing.insert(kind.kind.clone());
-            let (cluster, kind, request) = (self.clone(), kind.clone(), request.clone());
-            tasks.spawn(async move { cluster.read_kind(&kind, &request).await });
+            let (cluster, kind, scope) = (self.clone(), kind.clone(), scope.clone());
+            tasks.spawn(async move { cluster.read_kind(&kind, &scope).await });
         }
         let mut reads = Vec::new();
         while let Some(joined) = tasks.join_next().await {
@@ -129,9 +149,9 @@ impl Cluster {
         reads
     }
 
-    async fn read_kind(&self, kind: &ResourceKind, request: &ReadRequest) -> KindRead {
+    async fn read_kind(&self, kind: &ResourceKind, scope: &Scope) -> KindRead {
         let mut read = KindRead::of(&kind.kind);
-        let depth = if !is_secret(&kind.kind) && (request.full)(&kind.kind) {
+        let depth = if !is_secret(&kind.kind) && (scope.full)(&kind.kind) {
             Depth::Full
         } else {
             Depth::Metadata
@@ -140,16 +160,15 @@ impl Cluster {
             Ok(objects) => {
                 read.objects = objects;
                 if is_secret(&kind.kind) {
-                    self.complete_secrets(kind, request, &mut read).await;
+                    self.complete_secrets(kind, scope, &mut read).await;
                 }
             }
             Err(error @ ClusterError::Forbidden { .. }) => {
                 read.miss(None, error.to_string());
                 if kind.namespaced {
-                    self.read_by_namespace(kind, depth, request, &mut read)
-                        .await;
+                    self.read_by_namespace(kind, depth, scope, &mut read).await;
                 } else if kind.kind.is("", "Namespace") {
-                    self.read_namespaces(kind, request, &mut read).await;
+                    self.read_namespaces(kind, scope, &mut read).await;
                 }
             }
             Err(ClusterError::Server { code: 405, .. }) => read.served = Served::NotListable,
@@ -166,15 +185,10 @@ impl Cluster {
 
     /// Replaces the metadata of Secrets by whole Secrets where these are asked for, in all namespaces
     /// at once.
-    async fn complete_secrets(
-        &self,
-        kind: &ResourceKind,
-        request: &ReadRequest,
-        read: &mut KindRead,
-    ) {
+    async fn complete_secrets(&self, kind: &ResourceKind, scope: &Scope, read: &mut KindRead) {
         let mut tasks = JoinSet::new();
         let mut lists: BTreeMap<&String, Option<Listed>> = BTreeMap::new();
-        for namespace in &request.secrets_in {
+        for namespace in &scope.interest.secrets_in {
             if lists.insert(namespace, None).is_some() {
                 continue;
             }
@@ -206,13 +220,8 @@ impl Cluster {
 
     /// The Namespace objects of interest, one by one: who works inside a namespace may often read it,
     /// and not list all. The list stays unread.
-    async fn read_namespaces(
-        &self,
-        kind: &ResourceKind,
-        request: &ReadRequest,
-        read: &mut KindRead,
-    ) {
-        let names: BTreeSet<&String> = request.namespaces.iter().collect();
+    async fn read_namespaces(&self, kind: &ResourceKind, scope: &Scope, read: &mut KindRead) {
+        let names: BTreeSet<&String> = scope.interest.namespaces.iter().collect();
         for name in names {
             if let Ok(Some(object)) = self.get(kind, &ObjectKey::of_namespace(name)).await {
                 read.objects.push(object);
@@ -225,15 +234,16 @@ impl Cluster {
         &self,
         kind: &ResourceKind,
         depth: Depth,
-        request: &ReadRequest,
+        scope: &Scope,
         read: &mut KindRead,
     ) {
         let secrets_in: BTreeSet<&String> = if is_secret(&kind.kind) {
-            request.secrets_in.iter().collect()
+            scope.interest.secrets_in.iter().collect()
         } else {
             BTreeSet::new()
         };
-        let namespaces: BTreeSet<&String> = request
+        let namespaces: BTreeSet<&String> = scope
+            .interest
             .namespaces
             .iter()
             .chain(secrets_in.iter().copied())

@@ -9,7 +9,7 @@ use underpin_model::{
 };
 
 use crate::{
-    Cluster, ReadRequest,
+    Cluster, Interest, ReadRequest,
     claims::ClaimStore,
     mock::{Answer, Counter, Seen, Store, cluster, status},
 };
@@ -100,8 +100,10 @@ fn aggregate(items: &Value) -> Answer {
 async fn read(cluster: Cluster) -> World {
     let request = ReadRequest {
         claims_namespace: "underpin-system".into(),
-        namespaces: vec!["a".into(), "b".into()],
-        secrets_in: vec!["a".into()],
+        interest: &|_| Interest {
+            namespaces: vec!["a".into(), "b".into()],
+            secrets_in: vec!["a".into()],
+        },
         full: Arc::new(|kind| kind.is("", "ConfigMap") || kind.is("", "Secret")),
     };
     cluster.read_world(&request).await.unwrap()

@@ -72,6 +72,9 @@ pub(crate) struct Reply {
 
 /// Plain JSON.
 pub(crate) const ACCEPT_JSON: &str = "application/json";
+/// One object's metadata; plain JSON where a server cannot do that.
+pub(crate) const ACCEPT_METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// Whatever there is: what comes is a text.
 pub(crate) const ACCEPT_TEXT: &str = "*/*";
 /// `Content-Type` of a server-side apply; JSON is YAML.

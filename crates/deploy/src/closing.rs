@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use underpin_cluster::lock::{LockError, LockGuard};
+use underpin_model::Claim;
 
 use crate::{DeployError, Deployment, StopReason, Summary, session};
 
@@ -11,20 +12,34 @@ pub(crate) async fn finish(
     deployment: &Deployment,
     command: &str,
     guard: Arc<LockGuard>,
+    summary: Summary,
+    ended: Result<(), Ended>,
+) -> Result<Summary, DeployError> {
+    finish_with(deployment, command, guard, summary, ended, |_| ()).await
+}
+
+/// The same with a last change of the claim, in the same write.
+pub(crate) async fn finish_with(
+    deployment: &Deployment,
+    command: &str,
+    guard: Arc<LockGuard>,
     mut summary: Summary,
     ended: Result<(), Ended>,
+    last: impl FnOnce(&mut Claim),
 ) -> Result<Summary, DeployError> {
     summary.waited_in_vain = deployment.settings.wait && summary.any_going();
     match ended {
         Ok(()) => {}
         Err(Ended::Stopped(reason)) => summary.stopped = Some(reason),
         Err(Ended::Lock(error)) => {
-            release(deployment, command, guard, &summary).await.ok();
+            release(deployment, command, guard, &summary, last)
+                .await
+                .ok();
             return Err(error.into());
         }
     }
     if summary.stopped != Some(StopReason::LockLost) {
-        release(deployment, command, guard, &summary).await?;
+        release(deployment, command, guard, &summary, last).await?;
     }
     Ok(summary)
 }
@@ -34,13 +49,18 @@ async fn release(
     command: &str,
     guard: Arc<LockGuard>,
     summary: &Summary,
+    last: impl FnOnce(&mut Claim),
 ) -> Result<(), DeployError> {
     let changed = summary.changed();
     let mut record = session::history(deployment, command, summary.line(), changed);
     record.content.clone_from(&summary.content);
     // Every step has ended, so nobody else holds the guard any more.
     if let Ok(guard) = Arc::try_unwrap(guard) {
-        guard.release(|claim| claim.record(record)).await?;
+        let change = |claim: &mut Claim| {
+            last(claim);
+            claim.record(record);
+        };
+        guard.release(change).await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind, Unvalidated, Wo
 use underpin_plan::{FieldConflict, MergeOutcome, Objection, Prepared, Situation};
 use underpin_refs::is_deployer_manager;
 
-use crate::{Deployment, Event, Observer, kinds::Kinds, unchanged::Unchanged};
+use crate::{Deployment, Event, Observer, kinds::Kinds, unchanged::proven};
 
 /// Dry runs in flight at once.
 const IN_FLIGHT: usize = 16;
@@ -47,9 +47,8 @@ pub(crate) async fn dry_runs(
 ) -> DryRuns {
     let mut found = DryRuns::default();
     let mut questions = Vec::new();
-    let mut unchanged = Unchanged::new(world);
-    for one in prepared {
-        if let Some(live) = unchanged.proven(one) {
+    for (one, proven) in prepared.iter().zip(proven(world, prepared)) {
+        if let Some(live) = proven {
             let outcome = MergeOutcome::Merged(live.clone());
             found.outcomes.insert(one.desired.key.clone(), outcome);
             continue;

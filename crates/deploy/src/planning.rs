@@ -1,16 +1,25 @@
 //! Reads the world, plans and judges. Changes nothing.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
+use underpin_cluster::{Cluster, ClusterError, Host, Interest, ReadRequest};
 use underpin_model::{
-    Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, Unread, World,
+    Action, Claim, ClaimId, GroupKind, KeepReason, Object, ObjectKey, Step, Unread, World,
 };
 use underpin_plan::{
     Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
-    judge, naming::derive_namespace, plan_up, prepare, resolve_placement,
+    judge,
+    naming::{claim_name, derive_namespace},
+    plan_up, prepare, resolve_placement,
 };
-use underpin_source::manifests::{Variable, Variables, render};
+use underpin_source::{
+    Diagnostic,
+    manifests::{Variable, Variables, render},
+};
 
 use crate::{
     DeployError, Deployment, Event, Observer,
@@ -86,19 +95,68 @@ fn records(claim: &Claim, step: &Step) -> bool {
 
 /// The namespaces that this environment has to do with: its home, those of declared objects, and
 /// those of recorded ones.
-async fn namespaces_of_interest(deployment: &Deployment) -> Result<Vec<String>, DeployError> {
+fn namespaces_of_interest(rendered: &Rendered, recorded: Option<&Claim>) -> Vec<String> {
+    let mut interest = BTreeSet::from([rendered.home.clone()]);
+    let declared = rendered.objects.iter();
+    interest.extend(declared.filter_map(|object| lies_in(&object.key)));
+    interest.extend(recorded.into_iter().flat_map(recorded_in));
+    interest.into_iter().collect()
+}
+
+/// What the manifests declare for a home.
+struct Rendered {
+    home: String,
+    objects: Vec<Object>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Rendered {
+    fn new(deployment: &Deployment, home: String) -> Self {
+        let variables = variables(deployment, &home);
+        let (objects, diagnostics) = render(&deployment.documents, &variables);
+        Self {
+            home,
+            objects,
+            diagnostics,
+        }
+    }
+}
+
+/// Reads the world for an `up`, and renders the manifests for the home that the claim records, or
+/// else is to be expected. What is wrong with the files is told later, once the placement is known
+/// for certain.
+async fn read_for_up(deployment: &Deployment) -> Result<(World, Rendered), DeployError> {
     let expected = derive_namespace(&deployment.environment.derivation())?;
-    let recorded = deployment.store.load(&deployment.claim_name()?).await?;
-    let home = recorded
-        .as_ref()
-        .and_then(|claim| claim.placement.as_ref())
-        .map_or(expected, |placement| placement.namespace.clone());
-    // What is wrong with the files is told later, once the placement is known for certain.
-    let (declared, _) = render(&deployment.documents, &variables(deployment, &home));
-    let mut interest = BTreeSet::from([home]);
-    interest.extend(declared.iter().filter_map(|object| lies_in(&object.key)));
-    interest.extend(recorded.iter().flat_map(recorded_in));
-    Ok(interest.into_iter().collect())
+    let name = deployment.claim_name()?;
+    let rendered = Mutex::new(None);
+    let interest = |claims: &[Claim]| {
+        let recorded = claims.iter().find(|claim| {
+            claim_name(&claim.stack, &claim.environment).is_ok_and(|other| other == name)
+        });
+        let home = recorded
+            .and_then(|claim| claim.placement.as_ref())
+            .map_or_else(|| expected.clone(), |placement| placement.namespace.clone());
+        let now = Rendered::new(deployment, home);
+        let namespaces = namespaces_of_interest(&now, recorded);
+        *rendered.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        of_namespaces(&namespaces)
+    };
+    let (cluster, claims_namespace) = (&deployment.cluster, &deployment.claims_namespace);
+    let world = read_world_with(cluster, claims_namespace, &interest).await?;
+    session::check_cluster(deployment, &world)?;
+    let rendered = rendered
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let rendered = rendered.unwrap_or_else(|| Rendered::new(deployment, expected));
+    Ok((world, rendered))
+}
+
+/// These namespaces, with their Secrets.
+fn of_namespaces(namespaces: &[String]) -> Interest {
+    Interest {
+        namespaces: namespaces.to_vec(),
+        secrets_in: namespaces.to_vec(),
+    }
 }
 
 /// Plans an `up`.
@@ -108,15 +166,20 @@ pub async fn plan(
 ) -> Result<Planned, DeployError> {
     observer.event(Event::Reading);
     let environment = &deployment.environment;
-    let mut world = read(deployment, &namespaces_of_interest(deployment).await?).await?;
+    let (mut world, rendered) = read_for_up(deployment).await?;
     let ownership = Ownership::of(&world);
     let claim = session::claim_of(deployment, &world)?;
     let placement = resolve_placement(&environment.derivation(), claim.as_ref(), &world)?;
-    let variables = variables(deployment, &placement.placement.namespace);
-    let (declared, diagnostics) = render(&deployment.documents, &variables);
-    if !diagnostics.is_empty() {
-        return Err(DeployError::Declared(diagnostics));
+    let home = &placement.placement.namespace;
+    let rendered = if rendered.home == *home {
+        rendered
+    } else {
+        Rendered::new(deployment, home.clone())
+    };
+    if !rendered.diagnostics.is_empty() {
+        return Err(DeployError::Declared(rendered.diagnostics));
     }
+    let declared = rendered.objects;
     let identity = identity(deployment.cluster.host(), claim.as_ref())?;
     let preparation = prepare(
         environment,
@@ -224,13 +287,9 @@ pub(crate) async fn read(
     deployment: &Deployment,
     namespaces: &[String],
 ) -> Result<World, DeployError> {
-    let world = read_world(
-        &deployment.cluster,
-        &deployment.claims_namespace,
-        namespaces,
-        namespaces,
-    )
-    .await?;
+    let (cluster, claims_namespace) = (&deployment.cluster, &deployment.claims_namespace);
+    let interest = |_: &[Claim]| of_namespaces(namespaces);
+    let world = read_world_with(cluster, claims_namespace, &interest).await?;
     session::check_cluster(deployment, &world)?;
     Ok(world)
 }
@@ -245,10 +304,22 @@ pub async fn read_world(
     namespaces: &[String],
     secrets_in: &[String],
 ) -> Result<World, ClusterError> {
-    let request = ReadRequest {
-        claims_namespace: claims_namespace.to_owned(),
+    let interest = |_: &[Claim]| Interest {
         namespaces: namespaces.to_vec(),
         secrets_in: secrets_in.to_vec(),
+    };
+    read_world_with(cluster, claims_namespace, &interest).await
+}
+
+/// The same, where the claims tell what is of interest.
+async fn read_world_with(
+    cluster: &Cluster,
+    claims_namespace: &str,
+    interest: &(dyn Fn(&[Claim]) -> Interest + Sync),
+) -> Result<World, ClusterError> {
+    let request = ReadRequest {
+        claims_namespace: claims_namespace.to_owned(),
+        interest,
         full: Arc::new(is_read_in_full),
     };
     let mut world = cluster.read_world(&request).await?;

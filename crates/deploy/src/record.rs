@@ -1,4 +1,4 @@
-//! What the claim records, before and after each wave.
+//! What the claim records, before and after a run applies.
 
 use std::collections::BTreeMap;
 

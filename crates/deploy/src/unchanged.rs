@@ -10,7 +10,7 @@ use underpin_fieldset::{
     Change, change,
     schema::{KindSchema, builtin, crd},
 };
-use underpin_model::{Depth, GroupKind, Object, World, names};
+use underpin_model::{Depth, GroupKind, Object, World, in_parallel, names};
 use underpin_plan::{Prepared, Situation};
 
 /// The group of what changes objects on their way into the cluster.
@@ -18,8 +18,18 @@ const ADMISSION: &str = "admissionregistration.k8s.io";
 /// Its kinds that may change an object: webhooks, and policies of newer servers.
 const MUTATING: [&str; 2] = ["MutatingWebhookConfiguration", "MutatingAdmissionPolicy"];
 
+/// For each of these, in their order: the live object, if it is ours and applying the declared one
+/// provably leaves it as it is.
+pub(crate) fn proven<'w>(world: &'w World, prepared: &[Prepared]) -> Vec<Option<&'w Object>> {
+    let mut unchanged = Unchanged::new(world);
+    for one in prepared {
+        unchanged.learn_schema(&one.desired);
+    }
+    in_parallel(prepared, |one| unchanged.proven(one))
+}
+
 /// What is known of a world's kinds: their schemas, and who changes their objects on the way in.
-pub(crate) struct Unchanged<'w> {
+struct Unchanged<'w> {
     world: &'w World,
     /// Definitions by the kind that they define.
     definitions: BTreeMap<GroupKind, &'w Object>,
@@ -39,7 +49,7 @@ enum Mutated {
 
 impl<'w> Unchanged<'w> {
     /// Looks up what is needed of a world.
-    pub(crate) fn new(world: &'w World) -> Self {
+    fn new(world: &'w World) -> Self {
         let kind = GroupKind::new("apiextensions.k8s.io", "CustomResourceDefinition");
         let defines = |definition: &'w Object| {
             let group = definition.text("/spec/group")?;
@@ -59,7 +69,7 @@ impl<'w> Unchanged<'w> {
     }
 
     /// The live object, if it is ours and applying the declared one provably leaves it as it is.
-    pub(crate) fn proven(&mut self, one: &Prepared) -> Option<&'w Object> {
+    fn proven(&self, one: &Prepared) -> Option<&'w Object> {
         let desired = &one.desired;
         let live = self.world.get(&desired.key)?;
         let asked = one.situation != Situation::Ours || live.depth != Depth::Full;
@@ -83,16 +93,22 @@ impl<'w> Unchanged<'w> {
         }
     }
 
-    fn schema(&mut self, object: &Object) -> Option<KindSchema> {
+    /// Reads the schema of a custom resource, unless it has been read.
+    fn learn_schema(&mut self, object: &Object) {
         let (kind, version) = (&object.key.kind, &object.version);
-        if let Some(schema) = builtin(&kind.group, version, &kind.kind) {
-            return Some(schema);
+        if let Some(definition) = self.definitions.get(kind) {
+            self.schemas
+                .entry((kind.clone(), version.clone()))
+                .or_insert_with(|| crd::of_definition(&definition.value, version).ok());
         }
-        let definition = *self.definitions.get(kind)?;
-        self.schemas
-            .entry((kind.clone(), version.clone()))
-            .or_insert_with(|| crd::of_definition(&definition.value, version).ok())
-            .clone()
+    }
+
+    fn schema(&self, object: &Object) -> Option<KindSchema> {
+        let (kind, version) = (&object.key.kind, &object.version);
+        builtin(&kind.group, version, &kind.kind).or_else(|| {
+            let custom = self.schemas.get(&(kind.clone(), version.clone()));
+            custom.cloned().flatten()
+        })
     }
 }
 

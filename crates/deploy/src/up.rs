@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
 use underpin_model::{
-    Action, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step, Unvalidated, wording,
+    Action, Claim, KeepReason, LogicalKey, Object, ObjectKey, RevisionContent, Step, Unvalidated,
+    wording,
 };
 use underpin_plan::{Fingerprints, Plan, Problem};
 
@@ -13,11 +14,12 @@ use crate::{
     DeployError, Deployment, Event, Failure, Observer, Outcome, Planned, StepResult, Stop, Summary,
     agreement::{Agreement, agree},
     apply::apply_step,
-    closing::{Ended, finish},
+    closing::{Ended, finish, finish_with},
     content,
     contested::contested,
     dry_deletion::ask_about_deletions,
-    mark, planning, recheck, record,
+    mark, planning, recheck,
+    record::{self, AppliedObjects},
     removal::{Removal, remove_wave},
     tools::Tools,
     wait::{self, Declared, Waiter},
@@ -28,6 +30,10 @@ use crate::{
 const REASON_LIMIT: usize = 300;
 /// Between two looks at objects that are being deleted and are to be created anew.
 const TERMINATING_POLL: Duration = Duration::from_secs(1);
+
+/// Longest time after which what was applied is recorded between two waves. A claim is large, and
+/// until then a killed run's objects are known by their stamps.
+const RECORD_AFTER: Duration = Duration::from_secs(2);
 
 /// Plans, asks `confirm`, and carries out what the verdict allows. Refused plans change nothing.
 pub async fn up(
@@ -190,6 +196,26 @@ struct Run<'a> {
     summary: Summary,
     /// What was applied, as the server answered, with its wave from 1.
     applied: BTreeMap<ObjectKey, (usize, Object)>,
+    unrecorded: Unrecorded,
+}
+
+/// What was applied and is not yet recorded as applied.
+struct Unrecorded {
+    steps: Vec<Step>,
+    objects: AppliedObjects,
+    /// When all was last recorded.
+    since: Instant,
+}
+
+impl Unrecorded {
+    /// Nothing, as of now.
+    fn none() -> Self {
+        Self {
+            steps: Vec::new(),
+            objects: AppliedObjects::new(),
+            since: Instant::now(),
+        }
+    }
 }
 
 async fn carry_out(
@@ -218,14 +244,24 @@ async fn carry_out(
         fingerprints,
         summary: Summary::default(),
         applied: BTreeMap::new(),
+        unrecorded: Unrecorded::none(),
     };
     let ended = run.steps().await;
     if ended.is_ok() {
         run.keep_content().await;
     }
-    let Run { summary, tools, .. } = run;
+    let Run {
+        summary,
+        tools,
+        unrecorded: rest,
+        fingerprints,
+        ..
+    } = run;
     drop(tools);
-    finish(deployment, "up", guard, summary, ended).await
+    let last = |claim: &mut Claim| {
+        record::applied(claim, &rest.steps, &rest.objects, &fingerprints);
+    };
+    finish_with(deployment, "up", guard, summary, ended, last).await
 }
 
 impl Run<'_> {
@@ -253,6 +289,7 @@ impl Run<'_> {
         }
         self.apply_waves().await?;
         if self.deployment.settings.wait {
+            self.record_applied().await?;
             self.await_ready().await?;
         }
         self.prune_waves().await
@@ -378,7 +415,10 @@ impl Run<'_> {
             };
             let (outputs, stopped) =
                 waves::run_wave(wave, &mut self.summary.results, self.observer, perform).await;
-            self.record_applied(index + 1, outputs).await?;
+            self.take_note(index + 1, outputs);
+            if self.unrecorded.since.elapsed() >= RECORD_AFTER {
+                self.record_applied().await?;
+            }
             if let Some(reason) = stopped {
                 return Err(reason.into());
             }
@@ -386,26 +426,27 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn record_applied(
-        &mut self,
-        wave: usize,
-        outputs: Vec<(Step, Object)>,
-    ) -> Result<(), Ended> {
-        if outputs.is_empty() {
-            return Ok(());
-        }
-        let (mut steps, mut objects) = (Vec::new(), BTreeMap::new());
+    fn take_note(&mut self, wave: usize, outputs: Vec<(Step, Object)>) {
         for (step, object) in outputs {
             if self.summary.results.get(&step.key) == Some(&StepResult::Done) {
                 self.applied
                     .insert(step.key.clone(), (wave, object.clone()));
             }
-            objects.insert(step.logical.clone(), object);
-            steps.push(step);
+            self.unrecorded.objects.insert(step.logical.clone(), object);
+            self.unrecorded.steps.push(step);
+        }
+    }
+
+    /// Records what was applied since this was last done. What is left at the run's end is recorded
+    /// with its history.
+    async fn record_applied(&mut self) -> Result<(), Ended> {
+        let new = std::mem::replace(&mut self.unrecorded, Unrecorded::none());
+        if new.steps.is_empty() {
+            return Ok(());
         }
         self.tools
             .guard
-            .update(|claim| record::applied(claim, &steps, &objects, &self.fingerprints))
+            .update(|claim| record::applied(claim, &new.steps, &new.objects, &self.fingerprints))
             .await?;
         Ok(())
     }
@@ -446,6 +487,7 @@ impl Run<'_> {
         if waves.is_empty() {
             return Ok(());
         }
+        self.record_applied().await?;
         if let Some(why) = self.against_removal().await {
             for step in waves.into_iter().flatten() {
                 let skipped = StepResult::Skipped(why.clone());

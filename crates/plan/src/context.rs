@@ -3,6 +3,7 @@
 use std::{
     cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use underpin_connect::{Renames, UnmatchedSelector, holds_policies, takes_part, unread_policies};
@@ -34,9 +35,9 @@ pub struct Context<'a> {
     /// Whose every object is.
     pub ownership: &'a Ownership,
     /// References in the world before.
-    pub references_before: ReferenceIndex,
+    pub references_before: Arc<ReferenceIndex>,
     /// References in the world after.
-    pub references_after: ReferenceIndex,
+    pub references_after: Arc<ReferenceIndex>,
     /// What was accepted by name.
     pub acceptances: &'a Acceptances,
     /// Objects as other tools' states record them.
@@ -63,7 +64,8 @@ impl<'a> Context<'a> {
     /// Simulates the plan and looks everything up that several rules need.
     pub fn new(case: Case<'a>) -> Self {
         let simulation = simulate(case.before, case.plan);
-        let references_after = ReferenceIndex::build(&simulation.after);
+        let references_before = Arc::new(ReferenceIndex::build(case.before));
+        let references_after = references_before.rebuild(case.before, &simulation.after);
         let mut steps = BTreeMap::new();
         for step in &case.plan.steps {
             steps.entry(&step.key).or_insert(step);
@@ -77,7 +79,7 @@ impl<'a> Context<'a> {
             acceptances: case.acceptances,
             recorded: case.recorded,
             simulation,
-            references_before: ReferenceIndex::build(case.before),
+            references_before,
             references_after,
             steps,
             expected_before: case

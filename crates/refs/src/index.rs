@@ -1,6 +1,6 @@
 //! All references of a world, looked up from both ends.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use underpin_model::{
     GroupKind, LabelSelector, Object, ObjectKey, Reference, Requirement, Target, World,
@@ -70,10 +70,35 @@ impl Selectors {
 impl ReferenceIndex {
     /// Extracts and indexes every reference of `world`.
     pub fn build(world: &World) -> Self {
+        Self::build_with(world, |object| references(object, world))
+    }
+
+    /// The index of a world that was made from `former`, whose index this is: what the same object
+    /// says in both is not extracted again.
+    #[must_use]
+    pub fn rebuild(self: &Arc<Self>, former: &World, world: &World) -> Arc<Self> {
+        if former.kinds != world.kinds {
+            return Arc::new(Self::build(world));
+        }
+        let is_same =
+            |object: &Object| former.get(&object.key).is_some_and(|one| same(one, object));
+        if former.objects().count() == world.objects().count() && world.objects().all(is_same) {
+            return Arc::clone(self);
+        }
+        Arc::new(Self::build_with(world, |object| {
+            if is_same(object) {
+                self.from(&object.key).cloned().collect()
+            } else {
+                references(object, world)
+            }
+        }))
+    }
+
+    fn build_with(world: &World, extract: impl Fn(&Object) -> Vec<Reference>) -> Self {
         let mut index = Self::default();
         for object in world.objects() {
             let start = index.references.len();
-            index.references.extend(references(object, world));
+            index.references.extend(extract(object));
             let range = start..index.references.len();
             if !range.is_empty() {
                 index.from.insert(object.key.clone(), range);
@@ -183,6 +208,15 @@ impl ReferenceIndex {
             }
         }));
     }
+}
+
+/// Whether two objects of one key are one, read or declared once: then they say the same.
+fn same(one: &Object, other: &Object) -> bool {
+    Arc::ptr_eq(&one.value, &other.value)
+        && one.version == other.version
+        && one.depth == other.depth
+        && one.origin == other.origin
+        && one.unknown == other.unknown
 }
 
 /// The objects whose labels matter: those that bear pods, namespaces, and every kind selected.

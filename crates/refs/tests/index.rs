@@ -8,6 +8,8 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{line, object, world};
 use serde_json::json;
 use underpin_model::{GroupKind, ObjectKey, World};
@@ -83,4 +85,42 @@ fn a_namespace_is_found_by_its_contents_and_by_its_name_label() {
              namespaces with kubernetes.io/metadata.name",
         ],
     );
+}
+
+/// What an index of a changed world says, made anew and made from the former one.
+#[track_caller]
+fn check_rebuilt(change: impl FnOnce(&mut World)) -> bool {
+    let former = wallet();
+    let index = Arc::new(ReferenceIndex::build(&former));
+    let mut world = former.clone();
+    change(&mut world);
+    let rebuilt = index.rebuild(&former, &world);
+    let anew = ReferenceIndex::build(&world);
+    assert!(rebuilt.all().eq(anew.all()));
+    for object in former.objects().chain(world.objects()) {
+        assert_eq!(rebuilt.needing(&object.key), anew.needing(&object.key));
+    }
+    Arc::ptr_eq(&index, &rebuilt)
+}
+
+#[test]
+fn an_index_made_from_a_former_one_says_the_same() {
+    let deployment = ObjectKey::namespaced(GroupKind::new("apps", "Deployment"), "wallet", "web");
+    assert!(check_rebuilt(|_| ()));
+    assert!(!check_rebuilt(|world| {
+        world.remove(&deployment);
+    }));
+    // Of the same name, and something else.
+    assert!(!check_rebuilt(|world| world.insert(object(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "wallet"},
+        "spec": {"selector": {"app": "other"}},
+    })))));
+    assert!(!check_rebuilt(|world| world.insert(object(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "more", "namespace": "wallet"},
+        "spec": {"selector": {"app": "web"}},
+    })))));
+    // How a kind is served has a share in what objects of other kinds refer to.
+    assert!(!check_rebuilt(|world| {
+        world.kinds.pop_first();
+    }));
 }

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-/// The released programs for Linux are static; musl's own allocator is slow for many small
-/// allocations by many threads, which is what reading a cluster is.
-#[cfg(target_env = "musl")]
+/// Reading a cluster is many small allocations by many threads. musl's own allocator is slow at
+/// that, and the released programs for Linux are static; glibc's takes a quarter more of the time.
+#[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

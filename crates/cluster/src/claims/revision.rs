@@ -69,11 +69,20 @@ pub enum RevisionError {
     Cluster(#[from] ClusterError),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Document {
     format: String,
     #[serde(flatten)]
     revision: StoredRevision,
+}
+
+/// A [`Document`] to be written; the fields are sorted, for the text names the ConfigMap.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written<'r> {
+    fingerprint_key: &'r Option<String>,
+    format: &'static str,
+    objects: &'r [Value],
 }
 
 impl ClaimStore {
@@ -84,11 +93,12 @@ impl ClaimStore {
         name: &str,
         revision: &StoredRevision,
     ) -> Result<String, RevisionError> {
-        let text = json!(Document {
-            format: FORMAT.to_owned(),
-            revision: revision.clone(),
+        let text = serde_json::to_string(&Written {
+            fingerprint_key: &revision.fingerprint_key,
+            format: FORMAT,
+            objects: &revision.objects,
         })
-        .to_string();
+        .map_err(|error| damaged(name, &error.to_string()))?;
         let stored = format!("{name}.r{}", &digest(&text)[..NAME_DIGITS]);
         let data = STANDARD.encode(compress(&stored, &text)?);
         let value = json!({

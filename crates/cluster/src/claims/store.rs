@@ -213,9 +213,10 @@ impl ClaimStore {
             .iter()
             .map(|key| (*key, encoded.data.get(*key)))
             .collect();
-        let head = self
-            .swap_data(name, base, &encoded.data, &json!(data))
-            .await?;
+        let mut wanted = base.data.clone();
+        wanted.retain(|key, _| !HEAD_KEYS.contains(&key.as_str()));
+        wanted.extend(encoded.data.clone());
+        let head = self.swap_data(name, base, &wanted, &json!(data)).await?;
         if !encoded.shards.is_empty() && claim.lock.is_some() {
             // The claim is written: garbage left behind harms nobody and is swept next time.
             let _ = self.sweep(name, &head, &[claim]).await;
@@ -237,7 +238,8 @@ impl ClaimStore {
             .await
     }
 
-    /// Patches the head that was last seen as `base`, so that its data are `wanted`.
+    /// Patches the head that was last seen as `base`, so that its data are `wanted`. A claim is large:
+    /// the server is not asked to send back what it was just sent.
     async fn swap_data(
         &self,
         name: &str,
@@ -247,8 +249,12 @@ impl ClaimStore {
     ) -> Result<Head, ClusterError> {
         let mut resource_version = base.resource_version.clone();
         for _ in 0..SWAP_LIMIT {
-            let error = match self.patch_head(name, &resource_version, patch).await {
-                Ok(head) => return Ok(head),
+            let patched = self.patch_head(name, &resource_version, patch, Depth::Metadata);
+            let error = match patched.await {
+                Ok(head) => {
+                    let data = wanted.clone();
+                    return Ok(Head { data, ..head });
+                }
                 Err(error) if error.is_conflict() => error,
                 Err(error) => return Err(error),
             };
@@ -271,15 +277,19 @@ impl ClaimStore {
         lock: Option<&Lock>,
     ) -> Result<Head, ClusterError> {
         let text = lock.map(|lock| json!(lock).to_string());
-        self.patch_head(name, resource_version, &json!({LOCK_KEY: text}))
+        let patch = json!({LOCK_KEY: text});
+        self.patch_head(name, resource_version, &patch, Depth::Full)
             .await
     }
+
+    /// Patches a head of this version; `answer` is how much of it is read back.
 
     async fn patch_head(
         &self,
         name: &str,
         resource_version: &str,
         data: &Value,
+        answer: Depth,
     ) -> Result<Head, ClusterError> {
         let act = || Box::new(Act::on_object("patch", &config_map_kind(), &self.key(name)));
         // Without a version the server would compare nothing.
@@ -294,10 +304,11 @@ impl ClaimStore {
             "metadata": {"resourceVersion": resource_version},
             "data": data,
         });
-        let outcome = self
-            .cluster
-            .merge_patch(&config_map_kind(), &self.key(name), &patch)
-            .await;
+        let (kind, key) = (config_map_kind(), self.key(name));
+        let outcome = match answer {
+            Depth::Full => self.cluster.merge_patch(&kind, &key, &patch).await,
+            Depth::Metadata => self.cluster.merge_patch_unseen(&kind, &key, &patch).await,
+        };
         match outcome {
             Ok(object) => Ok(Head::of(&object)),
             Err(ClusterError::NotFound { .. }) => Err(ClusterError::Conflict {

@@ -1,5 +1,6 @@
 //! The claim store against a mock API server.
 
+use http::Method;
 use serde_json::json;
 use underpin_model::{
     Claim, ClaimId, Entry, EntryState, GroupKind, HistoryRecord, Lock, LogicalKey,
@@ -7,7 +8,10 @@ use underpin_model::{
 };
 
 use super::{ClaimStore, RevisionError, StoredRevision};
-use crate::{ClusterError, mock::Store};
+use crate::{
+    ClusterError,
+    mock::{Store, cluster},
+};
 
 const NAME: &str = "wallet.production";
 
@@ -278,4 +282,20 @@ async fn the_claims_are_read_without_the_contents_of_revisions() {
     });
     let claims = ClaimStore::new(cluster, "underpin-system");
     assert_eq!(claims.load_all().await.unwrap(), (vec![], vec![]));
+}
+
+/// A claim of a thousand objects is as large as all else that a run sends.
+#[tokio::test]
+async fn the_server_is_not_asked_to_send_a_claim_back() {
+    let (store, claims) = start();
+    let claim = claims.create(NAME, &blank()).await.unwrap();
+    let answering = store.clone();
+    let cluster = cluster(move |seen| {
+        let whole = !seen.accept.contains("as=PartialObjectMetadata;");
+        assert!(!(whole && seen.method == Method::PATCH), "{}", seen.accept);
+        answering.answer(seen)
+    });
+    let observed = ClaimStore::new(cluster, "underpin-system");
+    let saved = observed.save(NAME, &placed(claim)).await.unwrap();
+    assert_eq!(claims.load(NAME).await.unwrap(), Some(saved));
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, io::Read as _, path::PathBuf, sync::Arc};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{FieldPath, Place};
+use underpin_model::{FieldPath, Place, in_parallel};
 
 use super::walk::{Walk, is_manifest, walk};
 use crate::{
@@ -194,29 +194,25 @@ impl Reader {
             diagnostic.help = problem.help.map(str::to_owned);
             self.diagnostics.push(diagnostic);
         }
-        let documents = files.iter().map(|file| self.file(file));
-        documents
-            .collect::<Vec<_>>()
+        let unseen: Vec<Utf8PathBuf> = files
             .into_iter()
-            .flatten()
-            .collect()
+            // Where this fails, reading fails too, and says why.
+            .filter(|file| fs::canonicalize(file).map_or(true, |real| self.seen.insert(real)))
+            .collect();
+        let mut found = Vec::new();
+        for (documents, diagnostics) in in_parallel(&unseen, |file| parse_file(file)) {
+            found.extend(documents);
+            self.diagnostics.extend(diagnostics);
+        }
+        found
     }
+}
 
-    fn file(&mut self, path: &Utf8Path) -> Vec<NodeDocument> {
-        // Where this fails, reading fails too, and says why.
-        if let Ok(real) = fs::canonicalize(path)
-            && !self.seen.insert(real)
-        {
-            return Vec::new();
-        }
-        match read_text(path) {
-            Ok(text) => self.text(path.as_str(), &text),
-            Err(message) => {
-                self.diagnostics
-                    .push(Diagnostic::new(start_of(path), message));
-                Vec::new()
-            }
-        }
+/// The documents of one file, or why it cannot be read.
+fn parse_file(path: &Utf8Path) -> (Vec<NodeDocument>, Vec<Diagnostic>) {
+    match read_text(path) {
+        Ok(text) => parse_nodes(path.as_str(), &text),
+        Err(message) => (Vec::new(), vec![Diagnostic::new(start_of(path), message)]),
     }
 }
 

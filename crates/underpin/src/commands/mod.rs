@@ -17,6 +17,8 @@ pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod why;
 
+use std::mem::ManuallyDrop;
+
 use underpin_deploy::{DeployError, Outcome, Planned};
 use underpin_plan::Verdict;
 
@@ -44,6 +46,12 @@ pub(crate) fn consent(run: &RunArgs, format: Format, shown: impl FnOnce() -> Str
         output::message(shown().trim_end());
     }
     run.yes || output::ask("Go ahead?").unwrap_or(false)
+}
+
+/// What is not freed, for the program ends with it: taking a world apart piece by piece takes longer
+/// than many a rule.
+pub(crate) fn kept_to_the_end<T>(value: T) -> ManuallyDrop<T> {
+    ManuallyDrop::new(value)
 }
 
 /// The exit code of a plan that was judged.

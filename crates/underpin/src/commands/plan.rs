@@ -3,7 +3,7 @@ use clap::Args;
 use underpin_deploy::{Deployment, Planned};
 use underpin_model::{Action, KeepReason, Step, Unvalidated, wording};
 
-use super::{refuse_unused, verdict_exit, write};
+use super::{kept_to_the_end, refuse_unused, verdict_exit, write};
 use crate::{
     Exit,
     cli::{AcceptArgs, TargetArgs, VariableArgs},
@@ -48,9 +48,9 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, CommandError> {
     };
     let deployment = deployment(&args.target, extras).await?;
     let progress = Progress::new(args.target.output);
-    let planned = underpin_deploy::plan(&deployment, &progress).await?;
+    let planned = &*kept_to_the_end(underpin_deploy::plan(&deployment, &progress).await?);
     refuse_unused(&planned.verdict)?;
-    let mut exit = verdict_exit(&planned, &args.accept);
+    let mut exit = verdict_exit(planned, &args.accept);
     let pending = planned.plan.steps.iter().any(|step| {
         !matches!(step.action, Action::Keep(_)) || step.action == Action::Keep(KeepReason::Gone)
     });
@@ -58,18 +58,18 @@ pub(crate) async fn plan(args: PlanArgs) -> Result<Exit, CommandError> {
         exit = Exit::Pending;
     }
     let frozen = match &args.out {
-        Some(file) => frozen(file, &deployment, &planned)?,
+        Some(file) => frozen(file, &deployment, planned)?,
         None => None,
     };
     write(&match (args.target.output, &args.out, frozen) {
-        (Format::Text, ..) => render::text::plan(&planned),
+        (Format::Text, ..) => render::text::plan(planned),
         (Format::Json, Some(file), Some(covers_secrets)) => {
-            render::json::frozen_plan(exit, &planned, file.as_str(), covers_secrets)
+            render::json::frozen_plan(exit, planned, file.as_str(), covers_secrets)
         }
-        (Format::Json, ..) => render::json::plan(exit, &planned),
+        (Format::Json, ..) => render::json::plan(exit, planned),
     })?;
     if let (Format::Text, Some(file)) = (args.target.output, &args.out) {
-        output::message(&told(file, frozen, unknown(&planned)));
+        output::message(&told(file, frozen, unknown(planned)));
     }
     Ok(exit)
 }

@@ -3,7 +3,7 @@ use clap::Args;
 use underpin_deploy::{Deployment, Outcome, Planned, Stop};
 use underpin_plan::{Acceptances, FrozenPlan};
 
-use super::{consent, finish};
+use super::{consent, finish, kept_to_the_end};
 use crate::{
     Exit,
     cli::{AcceptArgs, RunArgs, TargetArgs, VariableArgs},
@@ -66,7 +66,7 @@ pub(crate) async fn up(mut args: UpArgs) -> Result<Exit, CommandError> {
         deployment.acceptances = Acceptances::of_records(&frozen.accepted);
     }
     let work = run(&args, &deployment, frozen.as_ref(), &stop);
-    let outcome = within_deadline(&args.run, work).await?;
+    let outcome = kept_to_the_end(within_deadline(&args.run, work).await?);
     finish("up", args.target.output, &outcome, &args.accept)
 }
 
