@@ -273,7 +273,7 @@ fn names_fit_into_kubernetes() {
 /// Contents of revisions are large, and no claim is among them.
 #[tokio::test]
 async fn the_claims_are_read_without_the_contents_of_revisions() {
-    let cluster = crate::mock::cluster(|seen| {
+    let cluster = cluster(|seen| {
         assert_eq!(
             seen.query,
             "limit=500&labelSelector=%21underpin.dev%2Frevision-of"
