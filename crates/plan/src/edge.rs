@@ -93,9 +93,10 @@ impl Tables {
 
 /// Whether objects of a kind may change what the edge serves.
 pub(crate) fn takes_part_in_routes(kind: &GroupKind) -> bool {
-    let group = canonical_group(&kind.group, &kind.kind);
-    matches!(
-        (group, kind.kind.as_str()),
-        ("", "Namespace" | "Service") | ("networking.k8s.io", "Ingress")
-    )
+    kind.is("", "Namespace") || kind.is("", "Service") || is_ingress(kind)
+}
+
+/// Whether a kind is that of Ingresses, in whatever group old servers have it.
+pub(crate) fn is_ingress(kind: &GroupKind) -> bool {
+    kind.kind == "Ingress" && canonical_group(&kind.group, &kind.kind) == "networking.k8s.io"
 }

@@ -54,8 +54,8 @@ pub(crate) struct Examined {
     pub(crate) change: Option<Change>,
     /// The live world: a dump has Secrets as well.
     live: Option<World>,
-    /// The annotations that hold entries for the edge.
-    annotations: Vec<String>,
+    /// What was asked of the edge.
+    edge: EdgeOptions,
 }
 
 /// What a change did.
@@ -99,13 +99,13 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
         findings: Vec::new(),
         change: None,
         live: question.live.map(|live| live.world.clone()),
-        annotations: question.edge.settings.annotations.clone(),
+        edge: question.edge.clone(),
     };
     let mut old_findings = Vec::new();
     for cluster in examined.tree.clusters() {
         let declared = match question.judged_live() {
             Some(live) => DeclaredWorld {
-                world: live_world(live),
+                world: live_world(live, &question.edge),
                 diagnostics: Vec::new(),
             },
             None => examined.tree.world(cluster.as_deref())?,
@@ -144,7 +144,7 @@ fn ask(
     old: Option<&World>,
 ) -> Asked {
     let beside = question.live.filter(|_| question.judged_live().is_none());
-    let live = beside.map(live_world);
+    let live = beside.map(|live| live_world(live, &question.edge));
     let over = |files: &World| match &live {
         Some(live) => applied(live, files, old),
         None => files.clone(),
@@ -206,23 +206,34 @@ fn malformed(problem: &NeedProblem) -> Option<Diagnostic> {
 }
 
 /// The live world, with what a dump need not hold as unknown.
-fn live_world(source: &Source) -> World {
+fn live_world(source: &Source, edge: &EdgeOptions) -> World {
     let mut world = source.world.clone();
     let WorldOrigin::Dump(dump) = &source.origin else {
         return world;
     };
-    for kind in [
+    let mut kinds = vec![
         GroupKind::core("Namespace"),
         GroupKind::new("networking.k8s.io", "NetworkPolicy"),
-    ] {
-        if world.of_kind(&kind).next().is_none() || dump.only_namespace.is_some() {
-            world.unread.push(Unread {
-                kind: Some(kind),
-                group: String::new(),
-                namespace: None,
-                reason: format!("{} does not hold all of them", dump.path),
-            });
+    ];
+    if edge.alone {
+        kinds.push(GroupKind::core("Service"));
+    }
+    for kind in kinds {
+        let holds_none = world.of_kind(&kind).next().is_none();
+        if !holds_none && dump.only_namespace.is_none() {
+            continue;
         }
+        // Services of its one namespace are dumped together.
+        let is_held = !holds_none && kind.is("", "Service");
+        let namespaces = dump.only_namespace.iter().filter(|_| is_held);
+        let read = world.partly_read.entry(kind.clone()).or_default();
+        read.extend(namespaces.cloned());
+        world.unread.push(Unread {
+            kind: Some(kind),
+            group: String::new(),
+            namespace: None,
+            reason: format!("{} does not hold all of them", dump.path),
+        });
     }
     world
 }
@@ -409,15 +420,12 @@ impl Examined {
         {
             let is_secret = object.key.kind.is("", "Secret");
             values.extend(secret_values(object));
-            for annotation in &self.annotations {
-                // Entries for the edge may hold credentials.
-                if object.annotation(annotation).is_some() {
-                    let path = FieldPath::new("metadata.annotations").key(annotation);
-                    object
-                        .origin
-                        .place_of(&path)
-                        .into_iter()
-                        .for_each(|place| excerpts.cover(place));
+            // Entries for the edge may hold credentials.
+            for name in &self.edge.settings.annotations {
+                let path = FieldPath::new("metadata.annotations").key(name);
+                let place = object.origin.place_of(&path);
+                if let Some(place) = place.filter(|_| object.annotation(name).is_some()) {
+                    excerpts.cover(place, name);
                 }
             }
             if let Some(place) = object.origin.place_of(&FieldPath::root()) {
@@ -439,6 +447,9 @@ impl Examined {
                     excerpts.hide_lines(file.clone(), first, last);
                 }
             }
+        }
+        for configuration in &self.edge.configurations {
+            excerpts.hide_lines(configuration.file.clone(), 1, u32::MAX);
         }
         excerpts.hide_values(Mask::new(values));
         self.tree

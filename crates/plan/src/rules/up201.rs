@@ -81,6 +81,12 @@ fn finding(
             format!("{loser} and {winner} both ask for {addresses}: {reason}"),
             "take the address out of one of the two".to_owned(),
         ),
+        Some(LossReason::Held(_)) => (
+            format!("{loser} asks for {addresses}, which {winner} serves: {reason}"),
+            format!(
+                "take the address out of {loser}, or first out of {winner} where that is declared"
+            ),
+        ),
         Some(LossReason::NotReady) => (
             format!("{loser} asks for {addresses}, which {winner} serves: {reason}"),
             format!("if {winner} replaces {loser}, delete that; else see why it is not ready"),

@@ -1,13 +1,13 @@
 #![doc = include_str!("docs/UP202.md")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{Action, Code, FieldPath, Finding, ObjectKey, Severity};
 use underpin_route::{RouteKey, RoutingTable};
 
 use crate::{
     Context, Survey,
-    edge::{Tables, takes_part_in_routes},
+    edge::{Tables, is_ingress},
     rules::Rule,
     wording::{accept, list},
 };
@@ -46,9 +46,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let entries = context.claim.iter().flat_map(|claim| &claim.entries);
-    let recorded: Vec<&ObjectKey> = entries.map(|(_, entry)| &entry.key).collect();
+    let recorded: BTreeSet<&ObjectKey> = entries.map(|(_, entry)| &entry.key).collect();
     let is_asked_for = |object: &ObjectKey| {
-        recorded.contains(&object)
+        recorded.contains(object)
             || context
                 .step(object)
                 .is_some_and(|step| step.desired.is_some() || step.action == Action::Delete)
@@ -87,7 +87,10 @@ fn survey(survey: &Survey<'_>) -> Vec<Finding> {
     }
     if survey.is_whole() {
         findings.extend(leaving(survey, &routes.after));
-        findings.extend(unread(survey));
+        let table = &routes.after;
+        if survey.edge.alone || !table.routes.is_empty() {
+            findings.extend(unread(survey));
+        }
     }
     findings
 }
@@ -150,9 +153,10 @@ fn leaving<'s>(
 
 /// What could not be read may hold entries: an address that is not seen is not known to be gone.
 fn unread(survey: &Survey<'_>) -> Vec<Finding> {
+    let serves_ingresses = survey.edge.settings.ingress_class.is_some();
     let unread = survey.after.world.unread.iter().filter(|unread| {
         let kind = unread.kind.as_ref();
-        kind.is_some_and(takes_part_in_routes)
+        kind.is_some_and(|kind| kind.is("", "Service") || (serves_ingresses && is_ingress(kind)))
     });
     let mut findings: Vec<Finding> = unread
         .map(|unread| {

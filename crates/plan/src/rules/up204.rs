@@ -66,9 +66,9 @@ fn finding(
         Severity::Block
     };
     let what = if routes.asks(object, path) {
-        "a part of it"
+        "a part of what"
     } else {
-        "it"
+        "what"
     };
     let first = refusals.first().map(|one| one.reason.to_string());
     let more = match refusals.len() {
@@ -76,7 +76,7 @@ fn finding(
         several => format!("; and {}", count(several - 1, "more reason")),
     };
     let message = format!(
-        "{object} has an entry for the edge, which refuses {what}: {}{more}",
+        "the edge refuses {what} {object} asks for: {}{more}",
         first.unwrap_or_default()
     );
     let mut finding = Finding::new(CODE, severity, object.subject(), message);
@@ -88,9 +88,13 @@ fn finding(
     }
     finding.place = finding.evidence.iter().find_map(|one| one.place.clone());
     finding.step = Some(object.clone());
-    finding.help = vec![
-        "correct the entry at the place shown; lines and columns count within the entry".to_owned(),
-    ];
+    let is_entry = path.as_str().starts_with("metadata.annotations");
+    let counted = if is_entry {
+        "; lines and columns count within the entry"
+    } else {
+        ""
+    };
+    finding.help = vec![format!("correct it at the place shown{counted}")];
     if severity == Severity::Block {
         finding.help.push(accept(CODE, &object.subject()));
     }

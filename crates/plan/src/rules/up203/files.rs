@@ -3,15 +3,16 @@
 use underpin_model::{Finding, ObjectKey, Relation, Severity, nearest};
 use underpin_route::BackendState;
 
-use super::{Behind, behind, blocks_if, finding, former, is_unread, of_namesake, service};
+use super::{Behind, Former, behind, blocks_if, finding, is_unread, of_namesake, service};
 use crate::{Survey, dangling::named, rules::up108};
 
 pub(super) fn survey(survey: &Survey<'_>) -> Vec<Finding> {
     let routes = survey.routes();
+    let former = Former::of(routes);
     let mut findings: Vec<Finding> = behind(&routes.after)
         .iter()
         .filter(|behind| survey.declares(behind.object) || survey.declares(&behind.service()))
-        .filter_map(|behind| judge(survey, behind))
+        .filter_map(|behind| judge(survey, &former, behind))
         .collect();
     let stale = routes.after.stale.iter().filter(|stale| {
         survey.declares(&stale.object)
@@ -32,10 +33,10 @@ fn told_as_stale(survey: &Survey<'_>, object: &ObjectKey, service: &ObjectKey) -
         })
 }
 
-fn judge(survey: &Survey<'_>, behind: &Behind<'_>) -> Option<Finding> {
+fn judge(survey: &Survey<'_>, former: &Former<'_>, behind: &Behind<'_>) -> Option<Finding> {
     let world = survey.after.world;
     let service = behind.service();
-    let is_new = former(survey.routes(), behind) != Some(&behind.backend.state);
+    let is_new = former.differs(behind);
     let (severity, what, unknown) = match &behind.backend.state {
         BackendState::Missing if told_as_stale(survey, behind.object, &service) => return None,
         BackendState::Missing => missing(survey, &service, is_new)?,

@@ -4,14 +4,16 @@ mod files;
 
 use std::collections::BTreeMap;
 
-use underpin_model::{Code, FieldPath, Finding, GroupKind, ObjectKey, Relation, Severity, World};
+use underpin_model::{
+    Code, FieldPath, Finding, GroupKind, ObjectKey, PortRef, Relation, Severity, World,
+};
 use underpin_route::{Backend, BackendState, RouteKey, RoutingTable, StaleUpstream};
 
 use crate::{
     Context,
     dangling::{Fate, fate, is_declared, named},
     edge::Tables,
-    rules::{Rule, up108},
+    rules::{Rule, up103::root_of, up108},
     wording::{accept, list},
 };
 
@@ -67,32 +69,42 @@ fn behind(table: &RoutingTable) -> Vec<Behind<'_>> {
         .collect()
 }
 
-/// How the same Service stood behind the same object's routes in the table before.
-fn former<'t>(routes: &'t Tables, behind: &Behind<'_>) -> Option<&'t BackendState> {
-    let before = routes.before.as_ref()?;
-    let mut of_object = before
-        .routes
-        .values()
-        .filter(|route| route.source.object == *behind.object)
-        .flat_map(|route| &route.backends);
-    let same = |one: &&Backend| {
-        (&one.namespace, &one.service, &one.port)
-            == (
-                &behind.backend.namespace,
-                &behind.backend.service,
-                &behind.backend.port,
-            )
-    };
-    of_object.find(same).map(|one| &one.state)
+/// How Services stood behind the routes of objects in the table before.
+struct Former<'t>(BTreeMap<(&'t ObjectKey, Upstream<'t>), &'t BackendState>);
+
+/// Namespace, name and port.
+type Upstream<'t> = (&'t str, &'t str, Option<&'t PortRef>);
+
+fn upstream(backend: &Backend) -> Upstream<'_> {
+    (&backend.namespace, &backend.service, backend.port.as_ref())
+}
+
+impl<'t> Former<'t> {
+    fn of(routes: &'t Tables) -> Self {
+        let before = routes.before.iter().flat_map(|table| table.routes.values());
+        let states = before.flat_map(|route| {
+            let object = &route.source.object;
+            let backends = route.backends.iter();
+            backends.map(move |backend| ((object, upstream(backend)), &backend.state))
+        });
+        Self(states.collect())
+    }
+
+    /// Whether it stood otherwise, or did not stand behind the object's routes at all.
+    fn differs(&self, behind: &Behind<'_>) -> bool {
+        let was = self.0.get(&(behind.object, upstream(behind.backend)));
+        was.is_none_or(|was| **was != behind.backend.state)
+    }
 }
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let Some(routes) = context.routes() else {
         return Vec::new();
     };
+    let former = Former::of(routes);
     let mut findings: Vec<Finding> = behind(&routes.after)
         .iter()
-        .filter_map(|behind| judge(context, routes, behind))
+        .filter_map(|behind| judge(context, &former, behind))
         .collect();
     let world = &context.simulation.after;
     let stale = routes.after.stale.iter().filter(|stale| {
@@ -113,12 +125,11 @@ fn told_as_stale(context: &Context<'_>, object: &ObjectKey, service: &ObjectKey)
     })
 }
 
-fn judge(context: &Context<'_>, routes: &Tables, behind: &Behind<'_>) -> Option<Finding> {
+fn judge(context: &Context<'_>, former: &Former<'_>, behind: &Behind<'_>) -> Option<Finding> {
     let service = behind.service();
     let own = is_declared(context, behind.object);
-    let was = former(routes, behind);
     let dies = fate(context, &service) == Fate::Dies;
-    let is_new = was != Some(&behind.backend.state);
+    let is_new = former.differs(behind);
     let world = &context.simulation.after;
     let (severity, what) = match &behind.backend.state {
         BackendState::Missing if told_as_stale(context, behind.object, &service) => return None,
@@ -135,6 +146,12 @@ fn judge(context: &Context<'_>, routes: &Tables, behind: &Behind<'_>) -> Option<
     };
     let mut finding = finding(world, behind, severity, what);
     finding.unknown = matches!(behind.backend.state, BackendState::Unknown(_));
+    if dies {
+        finding.step = Some(root_of(context, &service));
+        finding.help = vec![format!(
+            "keep declaring {service}, or change the entry first and delete it in a later run"
+        )];
+    }
     if severity == Severity::Block {
         finding.help.push(accept(CODE, &behind.object.subject()));
     }

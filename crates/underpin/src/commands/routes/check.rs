@@ -1,5 +1,5 @@
 use camino::Utf8PathBuf;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use underpin_model::{GroupKind, wording::count};
 use underpin_plan::{EdgeOptions, rules::Rule};
 use underpin_refs::NeedOptions;
@@ -34,9 +34,10 @@ use crate::{
 ///
 /// A comment on or above the line suppresses a finding: `# underpin: allow UP201 -- why`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["paths", "against", "config"]).required(true).multiple(true))]
 pub(crate) struct RoutesCheckArgs {
     /// Files, or folders with all below them: stack files, YAML, JSON, Terraform.
-    #[arg(required_unless_present_any = ["against", "config"], value_name = "PATH")]
+    #[arg(value_name = "PATH")]
     paths: Vec<Utf8PathBuf>,
     /// What is live: a file or folder of YAML or JSON as `kubectl get -A -o yaml` prints it, or - for
     /// standard input; or the name of a context.
