@@ -22,6 +22,7 @@ mod address;
 mod allow;
 mod caddyfile;
 mod candidates;
+mod catch_all;
 mod document;
 mod guard;
 mod ingress;
@@ -43,6 +44,7 @@ pub use caddyfile::{
     Block, BlockKind, Body, Defect, DefectKind, Import, Item, PathDirective, Position, parse_entry,
 };
 pub use candidates::Settings;
+pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
     PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document,

@@ -162,6 +162,8 @@ pub enum LossReason {
     Older,
     /// Both were created in the same second, and the winner's namespace and name come first.
     NameComesLater,
+    /// Neither is created yet, so the order of their names stands in for that of their creation.
+    NotCreated,
     /// Nothing is ready behind it, and something may be behind the winner.
     NotReady,
     /// The object is being deleted.
@@ -181,6 +183,9 @@ impl fmt::Display for LossReason {
             Self::NameComesLater => f.write_str(
                 "it was created in the same second, and its namespace and name come later",
             ),
+            Self::NotCreated => f.write_str(
+                "neither is created yet, and the one that is created later will serve it",
+            ),
             Self::NotReady => f.write_str("nothing is ready behind it"),
             Self::Terminating => f.write_str("it is being deleted"),
             Self::NamespaceTerminating => f.write_str("its namespace is being deleted"),
@@ -197,6 +202,8 @@ pub struct Conflict {
     pub key: RouteKey,
     /// Who asked.
     pub loser: ObjectKey,
+    /// The field that asks.
+    pub path: FieldPath,
     /// Who serves it; `None` when nobody does.
     pub winner: Option<ObjectKey>,
     /// Why.

@@ -1,5 +1,7 @@
 //! The edge: what it serves, judged and published.
 
+mod check;
+mod configuration;
 mod render;
 mod serve;
 mod setting;
@@ -19,6 +21,7 @@ pub(crate) struct RoutesArgs {
 
 #[derive(Debug, Subcommand)]
 enum RoutesCommand {
+    Check(Box<check::RoutesCheckArgs>),
     Render(Box<render::RoutesRenderArgs>),
     Serve(Box<serve::RoutesServeArgs>),
 }
@@ -59,6 +62,7 @@ impl RoutesArgs {
     /// How an error that ends the command is told.
     pub(crate) fn error_format(&self) -> Format {
         match &self.command {
+            RoutesCommand::Check(args) => args.error_format(),
             RoutesCommand::Render(args) => args.error_format(),
             RoutesCommand::Serve(_) => serve::RoutesServeArgs::error_format(),
         }
@@ -67,6 +71,7 @@ impl RoutesArgs {
     /// The command, as its documents name it.
     pub(crate) fn name(&self) -> &'static str {
         match &self.command {
+            RoutesCommand::Check(_) => check::NAME,
             RoutesCommand::Render(_) => render::NAME,
             RoutesCommand::Serve(_) => serve::NAME,
         }
@@ -75,6 +80,7 @@ impl RoutesArgs {
 
 pub(crate) async fn routes(args: RoutesArgs) -> Result<Exit, CommandError> {
     match args.command {
+        RoutesCommand::Check(args) => check::check(*args).await,
         RoutesCommand::Render(args) => render::render(*args).await,
         RoutesCommand::Serve(args) => serve::serve(*args).await,
     }

@@ -21,8 +21,13 @@ pub(crate) struct Excerpts {
     texts: BTreeMap<Arc<str>, String>,
     /// Lines that belong to Secrets, from the first to the last, per file.
     secrets: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
+    /// Where texts begin of which nothing is shown, by line.
+    covered: BTreeMap<(Arc<str>, u32), u32>,
     masks: Vec<Mask>,
 }
+
+/// What a text over many lines begins with: nothing of it stands beside that.
+const TEXT_BELOW: [&str; 3] = ["|", ">", "<<"];
 
 impl Excerpts {
     /// Of these texts.
@@ -36,6 +41,11 @@ impl Excerpts {
     /// The lines of a file that are never shown.
     pub(crate) fn hide_lines(&mut self, file: Arc<str>, first: u32, last: u32) {
         self.secrets.entry(file).or_default().push((first, last));
+    }
+
+    /// A text that is never shown, by where it begins; what stands before it on its line is.
+    pub(crate) fn cover(&mut self, place: Place) {
+        self.covered.insert((place.file, place.line), place.column);
     }
 
     /// Values that are never shown.
@@ -78,7 +88,19 @@ impl Excerpts {
         }
         let index = usize::try_from(place.line.checked_sub(1)?).ok()?;
         let line = self.texts.get(&place.file)?.lines().nth(index)?;
-        Some(line.trim_end().to_owned())
+        let Some(column) = self.covered.get(&(place.file.clone(), place.line)) else {
+            return Some(line.trim_end().to_owned());
+        };
+        let before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let shown: String = line.chars().take(before).collect();
+        let rest = line.get(shown.len()..).unwrap_or_default();
+        // A field that begins with its name is told from a value by what follows that.
+        let value = rest.split_once([':', '=']).map_or(rest, |(_, value)| value);
+        let is_below = |text: &str| TEXT_BELOW.iter().any(|one| text.trim().starts_with(one));
+        if is_below(rest) || is_below(value) {
+            return Some(line.trim_end().to_owned());
+        }
+        Some(format!("{shown}{HIDDEN}"))
     }
 
     /// The line without values that must not be shown, the passwords in URLs among them.

@@ -72,5 +72,5 @@ pub(crate) fn json(checked: &Checked) -> String {
         not_looked_into: checked.opaque.iter().map(Into::into).collect(),
         changed_since: checked.since.clone(),
     };
-    text("check", checked.exit, document)
+    text(checked.command, checked.exit, document)
 }

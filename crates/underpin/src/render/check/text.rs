@@ -102,12 +102,13 @@ fn opaque(checked: &Checked) -> String {
 
 fn summary(checked: &Checked) -> String {
     let mut read = Vec::new();
-    if checked.stack_files > 0 || checked.loose == 0 {
+    if checked.stack_files > 0 || (checked.loose == 0 && checked.besides.is_empty()) {
         read.push(wording::count(checked.stack_files, "stack file"));
     }
     if checked.loose > 0 {
         read.push(wording::count(checked.loose, "object"));
     }
+    read.extend(checked.besides.iter().cloned());
     let counts = [
         (checked.diagnostics.len(), "error"),
         (checked.findings.len(), "finding"),

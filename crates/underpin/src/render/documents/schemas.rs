@@ -39,6 +39,7 @@ const COMMANDS: &[CommandSchema] = &[
     CommandSchema::new("diff", document::<DiffDocument<'static>>),
     CommandSchema::new("why", document::<WhyDocument>),
     CommandSchema::new("reach", document::<ReachDocument<'static>>),
+    CommandSchema::new("routes-check", document::<CheckDocument>),
     CommandSchema::new("routes-render", document::<Rendered>),
     CommandSchema::new("rbac", document::<RbacDocument<'static>>),
     CommandSchema::new("sandbox", document::<SandboxDocument<'static>>),
