@@ -219,6 +219,10 @@ pub enum RefusalReason {
     Field(String),
     /// Caddy does not take it. What it says may quote the entry, and is not told.
     Rejected,
+    /// Caddy did not finish with it; it is tried again.
+    Unanswered,
+    /// Once it was published, something else answered in its place.
+    Unverified,
     /// What Caddy made of it is not one site.
     Adapted(AdaptedError),
     /// It uses what entries may not use.
@@ -233,6 +237,11 @@ impl fmt::Display for RefusalReason {
             Self::Rejected => {
                 f.write_str("Caddy does not take the entry; `caddy adapt` on its text shows why")
             }
+            Self::Unanswered => f.write_str("Caddy did not finish with the entry; it is tried again"),
+            Self::Unverified => f.write_str(
+                "once it was published, something else answered in its place; it is served as it \
+                 was before",
+            ),
             Self::Adapted(error) => error.fmt(f),
             Self::Forbidden(found) => found.fmt(f),
         }
@@ -291,6 +300,19 @@ pub struct RoutingTable {
 }
 
 impl RoutingTable {
+    /// Takes out one route that turned out not to be served when it was published.
+    pub fn distrust(&mut self, key: &RouteKey) {
+        let Some(route) = self.routes.remove(key) else {
+            return;
+        };
+        self.refused.push(Refusal {
+            object: route.source.object,
+            uid: route.source.uid,
+            path: route.path,
+            reason: RefusalReason::Unverified,
+        });
+    }
+
     /// Takes out the routes of a block that turned out to be wrong, and says why. Nobody else gets
     /// their keys by that: the last good version of the entry goes on, if there was one.
     pub fn refuse(&mut self, block: &Arc<Block>, reasons: Vec<RefusalReason>) {

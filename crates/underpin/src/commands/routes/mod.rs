@@ -2,6 +2,9 @@
 
 mod check;
 mod configuration;
+mod render;
+mod serve;
+mod setting;
 
 use clap::{Args, Subcommand};
 use underpin_refs::ENTRY_ANNOTATIONS;
@@ -9,7 +12,7 @@ use underpin_route::Settings;
 
 use crate::{Exit, cli::given, error::CommandError, output::Format};
 
-/// Judge what the edge serves
+/// Judge and publish what the edge serves
 #[derive(Debug, Args)]
 pub(crate) struct RoutesArgs {
     #[command(subcommand)]
@@ -19,10 +22,12 @@ pub(crate) struct RoutesArgs {
 #[derive(Debug, Subcommand)]
 enum RoutesCommand {
     Check(Box<check::RoutesCheckArgs>),
+    Render(Box<render::RoutesRenderArgs>),
+    Serve(Box<serve::RoutesServeArgs>),
 }
 
 /// What the edge reads of objects.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct EntryArgs {
     /// The annotation of Services and Ingresses that holds an entry; may be repeated, and replaces
     /// simple-container.com/caddyfile-entry and underpin.dev/route.
@@ -58,6 +63,8 @@ impl RoutesArgs {
     pub(crate) fn error_format(&self) -> Format {
         match &self.command {
             RoutesCommand::Check(args) => args.error_format(),
+            RoutesCommand::Render(args) => args.error_format(),
+            RoutesCommand::Serve(_) => serve::RoutesServeArgs::error_format(),
         }
     }
 
@@ -65,6 +72,8 @@ impl RoutesArgs {
     pub(crate) fn name(&self) -> &'static str {
         match &self.command {
             RoutesCommand::Check(_) => check::NAME,
+            RoutesCommand::Render(_) => render::NAME,
+            RoutesCommand::Serve(_) => serve::NAME,
         }
     }
 }
@@ -72,5 +81,7 @@ impl RoutesArgs {
 pub(crate) async fn routes(args: RoutesArgs) -> Result<Exit, CommandError> {
     match args.command {
         RoutesCommand::Check(args) => check::check(*args).await,
+        RoutesCommand::Render(args) => render::render(*args).await,
+        RoutesCommand::Serve(args) => serve::serve(*args).await,
     }
 }
