@@ -54,6 +54,8 @@ pub(crate) struct Telling<'a> {
     pub(crate) output: CheckFormat,
     /// What else was looked at, in words.
     pub(crate) besides: Vec<String>,
+    /// What else is good to know.
+    pub(crate) notes: Vec<String>,
     /// Which rules were asked.
     pub(crate) asked: &'a dyn Fn(&Rule) -> bool,
 }
@@ -122,6 +124,7 @@ impl Telling<'_> {
         Ok(Checked {
             command: self.command,
             besides: self.besides.clone(),
+            notes: self.notes.clone(),
             exit: self.exit(&examined.diagnostics, &findings),
             stack_files: stack_files(self.paths)?.len(),
             objects: examined.objects(),

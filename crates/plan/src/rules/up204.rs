@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use underpin_model::{Code, FieldPath, Finding, ObjectKey, Severity, World};
-use underpin_route::Refusal;
+use underpin_route::{Refusal, RoutingTable};
 
 use crate::{
     Context, Survey,
@@ -37,6 +37,21 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
 fn survey(survey: &Survey<'_>) -> Vec<Finding> {
     let own = |key: &ObjectKey| survey.declares(key);
     refusals(survey.routes(), survey.after.world, own)
+}
+
+/// What Caddy makes of entries in a world and they may not do.
+pub fn of_trials(world: &World, refused: &[Refusal]) -> Vec<Finding> {
+    let table = RoutingTable {
+        refused: refused.to_vec(),
+        ..RoutingTable::default()
+    };
+    let routes = Tables {
+        before: None,
+        after: table,
+    };
+    let mut findings = refusals(&routes, world, |_| true);
+    findings.iter_mut().for_each(Finding::offer_no_acceptance);
+    findings
 }
 
 fn refusals(routes: &Tables, world: &World, own: impl Fn(&ObjectKey) -> bool) -> Vec<Finding> {

@@ -107,6 +107,7 @@ pub(crate) async fn check(args: CheckArgs) -> Result<Exit, CommandError> {
         strict: args.strict,
         output: args.output,
         besides: Vec::new(),
+        notes: Vec::new(),
         asked: &|rule| rule.survey.is_some() && (has_live || rule.code != up405::CODE),
     };
     told.tell(examined)

@@ -1,12 +1,13 @@
 use camino::Utf8PathBuf;
 use clap::{ArgGroup, Args};
 use underpin_model::{GroupKind, wording::count};
-use underpin_plan::{EdgeOptions, rules::Rule};
+use underpin_plan::{EdgeOptions, rules::Rule, sort_findings};
 use underpin_refs::NeedOptions;
 
 use super::{
     EntryArgs,
     configuration::{self, CaddyArgs},
+    trials::try_entries,
 };
 use crate::{
     Exit,
@@ -24,7 +25,8 @@ use crate::{
 ///
 /// Reads the entries in the annotations of Services and Ingresses, and Ingresses of the class that
 /// is served, and tells which addresses several ask for and who serves them, which Services behind
-/// them are not there or lack the port, and which entries the edge refuses.
+/// them are not there or lack the port, and which entries the edge refuses. Where there is a Caddy,
+/// each entry is tried on one of our own, without rights and environment, as before it is served.
 ///
 /// With paths alone, the files are judged; with --against beside them, as they are once they are
 /// applied there; with --against alone, what is live.
@@ -107,7 +109,11 @@ pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
             configurations,
         },
     };
-    let examined = examine(&question)?;
+    let mut examined = examine(&question)?;
+    let settings = &question.edge.settings;
+    let tried = try_entries(&examined.worlds, settings, &args.caddy).await?;
+    examined.findings.extend(tried.findings);
+    sort_findings(&mut examined.findings);
     let mut besides = Vec::new();
     if let Some(live) = live.as_ref().filter(|_| args.paths.is_empty()) {
         besides.push(count(live.world.objects().count(), "live object"));
@@ -122,6 +128,7 @@ pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
         strict: args.strict,
         output: args.output,
         besides,
+        notes: tried.note.into_iter().collect(),
         asked: &Rule::is_of_the_edge,
     };
     told.tell(examined)

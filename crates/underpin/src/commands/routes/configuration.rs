@@ -2,7 +2,7 @@
 
 use std::{fs, io::ErrorKind, process::Stdio, sync::Arc, time::Duration};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::Value;
 use tokio::process::Command;
@@ -16,14 +16,28 @@ use crate::error::CommandError;
 /// Which Caddy is asked.
 #[derive(Debug, Args)]
 pub(super) struct CaddyArgs {
-    /// The Caddy that adapts Caddyfiles, 2.6.2 or later.
-    #[arg(
-        long = "caddy",
-        value_name = "PROGRAM",
-        env = "UNDERPIN_CADDY",
-        default_value = "caddy"
-    )]
-    program: String,
+    /// The program Caddy, 2.6.2 or later, on which entries are tried and which adapts Caddyfiles
+    /// [default: caddy, if there is one].
+    #[arg(long = "caddy", value_name = "FILE", env = "UNDERPIN_CADDY")]
+    program: Option<Utf8PathBuf>,
+    /// The folder of the pages for errors, the only one that entries may serve.
+    #[arg(long, value_name = "DIR", default_value = "/etc/caddy/pages")]
+    pub(super) pages: String,
+}
+
+/// What Caddy is called.
+const CADDY: &str = "caddy";
+
+impl CaddyArgs {
+    /// The program.
+    pub(super) fn program(&self) -> &Utf8Path {
+        self.program.as_deref().unwrap_or(Utf8Path::new(CADDY))
+    }
+
+    /// Whether nobody has named it.
+    pub(super) fn is_implied(&self) -> bool {
+        self.program.is_none()
+    }
 }
 
 /// How long Caddy may take for one file; it takes milliseconds.
@@ -98,7 +112,7 @@ fn json(path: &Utf8Path, text: &str) -> Result<Configuration, CommandError> {
 /// What Caddy makes of a Caddyfile, without our environment. What it says when it refuses one may
 /// quote the file, and is not told.
 async fn adapted(path: &Utf8Path, caddy: &CaddyArgs) -> Result<Value, CommandError> {
-    let program = &caddy.program;
+    let program = caddy.program();
     let mut command = Command::new(program);
     command
         .args(["adapt", "--adapter", "caddyfile", "--config", path.as_str()])

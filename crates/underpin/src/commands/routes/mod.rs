@@ -5,6 +5,7 @@ mod configuration;
 mod render;
 mod serve;
 mod setting;
+mod trials;
 
 use clap::{Args, Subcommand};
 use underpin_refs::ENTRY_ANNOTATIONS;

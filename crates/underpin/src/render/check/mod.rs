@@ -32,6 +32,8 @@ pub(crate) struct Checked {
     pub(crate) loose: usize,
     /// What else was looked at, in words such as `1 configuration`.
     pub(crate) besides: Vec<String>,
+    /// What else is good to know.
+    pub(crate) notes: Vec<String>,
     /// What is wrong with the files.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// What the rules found.

@@ -38,6 +38,9 @@ pub(crate) fn text(checked: &Checked) -> String {
         }
     }
     text.push_str(&opaque(checked));
+    for one in &checked.notes {
+        text.push_str(&format!("{} {one}\n", style::note("note:")));
+    }
     text.push_str(&summary(checked));
     text
 }
