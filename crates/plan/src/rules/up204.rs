@@ -26,6 +26,9 @@ pub const RULE: Rule = Rule {
     survey: Some(survey),
 };
 
+/// Reasons that are named; all are evidence.
+const SHOWN_LIMIT: usize = 5;
+
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let Some(routes) = context.routes() else {
         return Vec::new();
@@ -85,14 +88,16 @@ fn finding(
     } else {
         "what"
     };
-    let first = refusals.first().map(|one| one.reason.to_string());
-    let more = match refusals.len() {
-        0 | 1 => String::new(),
-        several => format!("; and {}", count(several - 1, "more reason")),
+    let mut reasons: Vec<String> = refusals.iter().map(|one| one.reason.to_string()).collect();
+    reasons.dedup();
+    let more = match reasons.len().saturating_sub(SHOWN_LIMIT) {
+        0 => String::new(),
+        more => format!("; and {}", count(more, "more reason")),
     };
+    reasons.truncate(SHOWN_LIMIT);
     let message = format!(
         "the edge refuses {what} {object} asks for: {}{more}",
-        first.unwrap_or_default()
+        reasons.join("; ")
     );
     let mut finding = Finding::new(CODE, severity, object.subject(), message);
     if let Some(object) = world.get(object) {
