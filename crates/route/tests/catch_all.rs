@@ -3,7 +3,7 @@
 
 #![allow(
     clippy::panic,
-    clippy::print_stdout,
+    clippy::unnecessary_wraps,
     clippy::unwrap_used,
     reason = "tests: what is wrong here fails them"
 )]
@@ -278,9 +278,7 @@ fn r3_4_ten_thousand_sites() {
     routes.push(json!({"handle": [{"handler": "static_response", "status_code": 503}]}));
     let server = json!({"listen": [":80"], "routes": routes});
     let config = json!({"apps": {"http": {"servers": {"srv0": server}}}});
-    let started = std::time::Instant::now();
     let found = stranger_answers(&config).unwrap();
-    println!("10,000 sites were followed in {:?}", started.elapsed());
     assert_eq!(found.len(), 1);
     assert!(found[0].answer.is_loud() && found[0].certain);
 }

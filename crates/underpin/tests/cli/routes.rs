@@ -1,6 +1,6 @@
 //! `underpin routes check`.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::Instant};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::json;
 
@@ -165,10 +165,8 @@ fn r3_3_ten_thousand_entries() {
         ));
     }
     fs::write(folder.path().join("all.yaml"), text).unwrap();
-    let before = Instant::now();
     let run = underpin_in(folder.path(), &["routes", "check", "all.yaml"]);
     let run = run.env("PATH", "/nonexistent").end();
-    println!("10,000 entries were checked in {:?}", before.elapsed());
     assert_eq!(run.code, 3, "{}", run.stderr);
     let found: Vec<&str> = run
         .stdout

@@ -5,9 +5,7 @@ use underpin_cluster::Cluster;
 use underpin_edge::{LeaseOptions, ServeOptions};
 
 use super::setting::{EdgeArgs, ReadArgs, service};
-use crate::{
-    Exit, error::CommandError, interrupt, output, output::Format, setup::connect_options,
-};
+use crate::{Exit, error::CommandError, interrupt, output, output::Format, setup::connect_options};
 
 /// Hold Caddy to what the cluster's Services and Ingresses say
 ///
