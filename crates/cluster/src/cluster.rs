@@ -133,4 +133,9 @@ impl Cluster {
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, ClusterError> {
         self.transport.send(call).await
     }
+
+    /// Sends a request whose answer goes on; the beginning of it is waited for.
+    pub(crate) async fn open(&self, call: &Call) -> Result<Body, ClusterError> {
+        self.transport.open(call).await
+    }
 }

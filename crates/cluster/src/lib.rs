@@ -2,7 +2,8 @@
 //!
 //! [`Cluster`] connects, discovers, reads a whole [`underpin_model::World`] and makes the few kinds
 //! of change that Underpin makes. [`claims`] stores what environments own; [`lock`] lets one run
-//! at a time change an environment.
+//! at a time change an environment. [`Watching`] tells what changes, [`Lease`] lets one of several
+//! programs that run all the time do its work, and a [`Report`] is an Event about an object.
 //!
 //! Invariants:
 //! - reading never sends anything but GET;
@@ -22,14 +23,17 @@ mod error;
 mod evidence;
 mod host;
 mod identity;
+mod lease;
 mod limiter;
 mod list;
 mod objects;
 mod owners;
 mod path;
 mod read;
+mod report;
 mod status;
 mod transport;
+mod watch;
 
 pub mod claims;
 pub mod lock;
@@ -51,4 +55,8 @@ pub use host::{Host, SystemHost};
 /// [`Cluster::over_service`].
 pub use kube::client::Body;
 
+pub use lease::{Lease, LeaseHolder};
+pub use list::Listed;
 pub use read::{Interest, ReadRequest, is_ambient};
+pub use report::Report;
+pub use watch::{Change, Watching};

@@ -18,6 +18,15 @@ const RESTART_LIMIT: usize = 3;
 const ACCEPT_METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
+/// A complete list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The objects.
+    pub objects: Vec<Object>,
+    /// The revision of the cluster at which it is complete.
+    pub revision: String,
+}
+
 impl Cluster {
     /// The metadata of every object of a kind in a namespace, or everywhere: all of them, or an
     /// error.
@@ -47,6 +56,27 @@ impl Cluster {
         depth: Depth,
         selector: &str,
     ) -> Result<Vec<Object>, ClusterError> {
+        let listed = self.list_all(kind, namespace, depth, selector).await?;
+        Ok(listed.objects)
+    }
+
+    /// Every object of a kind, with the revision that a watch of them goes on from.
+    pub async fn list_to_watch(
+        &self,
+        kind: &ResourceKind,
+        namespace: Option<&str>,
+        depth: Depth,
+    ) -> Result<Listed, ClusterError> {
+        self.list_all(kind, namespace, depth, "").await
+    }
+
+    async fn list_all(
+        &self,
+        kind: &ResourceKind,
+        namespace: Option<&str>,
+        depth: Depth,
+        selector: &str,
+    ) -> Result<Listed, ClusterError> {
         let mut outcome = self.list_once(kind, namespace, depth, selector).await;
         for _ in 0..RESTART_LIMIT {
             match outcome {
@@ -65,7 +95,7 @@ impl Cluster {
         namespace: Option<&str>,
         depth: Depth,
         selector: &str,
-    ) -> Result<Vec<Object>, ClusterError> {
+    ) -> Result<Listed, ClusterError> {
         let act = Act::on_list(kind, namespace);
         let collection = path::collection(kind, namespace);
         let accept = match depth {
@@ -86,9 +116,10 @@ impl Cluster {
             let call = Call::get_bulk(act.clone(), uri, accept, self.timeout());
             let page = self.send(&call).await?.value;
             token = next_token(&page);
+            let revision = revision_of(&page);
             append_items(&mut objects, page, kind, depth).map_err(|reason| decode(&act, reason))?;
             if token.is_empty() {
-                return Ok(objects);
+                return Ok(Listed { objects, revision });
             }
         }
         Err(decode(
@@ -103,6 +134,15 @@ fn decode(act: &Act, reason: String) -> ClusterError {
         act: Box::new(act.clone()),
         reason,
     }
+}
+
+/// All pages of a list tell the same revision.
+fn revision_of(page: &Value) -> String {
+    let revision = page.pointer("/metadata/resourceVersion");
+    revision
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn next_token(page: &Value) -> String {
@@ -135,7 +175,11 @@ fn append_items(
 
 /// Items of typed lists say neither version nor kind, and metadata lists say that of the metadata.
 /// A server that answers a metadata list in full loses the rest here.
-fn complete_item(mut item: Map<String, Value>, kind: &ResourceKind, depth: Depth) -> Value {
+pub(crate) fn complete_item(
+    mut item: Map<String, Value>,
+    kind: &ResourceKind,
+    depth: Depth,
+) -> Value {
     if depth == Depth::Metadata {
         item.retain(|field, _| field == "metadata");
     }

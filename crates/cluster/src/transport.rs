@@ -205,6 +205,36 @@ impl Transport {
         Err(call.timed_out())
     }
 
+    /// Sends a request once whose answer goes on for as long as it likes. The time limit is that of
+    /// the answer's beginning.
+    pub(crate) async fn open(&self, call: &Call) -> Result<Body, ClusterError> {
+        let request = call.request()?;
+        let sent = tokio::time::timeout(call.timeout, self.client.send(request));
+        let Ok(sent) = sent.await else {
+            return Err(call.timed_out());
+        };
+        let response = sent.map_err(|error| self.connection_failure(&error).error)?;
+        self.reached.store(true, Ordering::Relaxed);
+        let (parts, body) = response.into_parts();
+        if parts.status.is_success() {
+            return Ok(body);
+        }
+        let body = tokio::time::timeout(call.timeout, body.collect_bytes()).await;
+        let Ok(body) = body else {
+            return Err(call.timed_out());
+        };
+        let body = body.map_err(|error| self.connection_failure(&error).error)?;
+        let refusal = Refusal {
+            act: &call.act,
+            server: &self.server,
+            user: &self.user,
+            code: parts.status,
+            retry_after: retry_after(&parts.headers),
+            body: &body,
+        };
+        Err(refusal.to_error())
+    }
+
     async fn permit(&self, call: &Call) -> Option<Permit<'_>> {
         if call.bulk {
             Some(self.limiter.permit().await)

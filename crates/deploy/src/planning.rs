@@ -322,14 +322,32 @@ async fn read_world_with(
         interest,
         full: Arc::new(is_read_in_full),
     };
-    let mut world = cluster.read_world(&request).await?;
+    read_settled(cluster, &request).await
+}
+
+/// Reads the whole world with what is ready behind Services, which [`read_world`] leaves out.
+pub async fn read_world_with_endpoints(
+    cluster: &Cluster,
+    claims_namespace: &str,
+) -> Result<World, ClusterError> {
+    let is_full = |kind: &GroupKind| is_endpoint_slice(kind) || is_read_in_full(kind);
+    let request = ReadRequest {
+        claims_namespace: claims_namespace.to_owned(),
+        interest: &|_| Interest::default(),
+        full: Arc::new(is_full),
+    };
+    read_settled(cluster, &request).await
+}
+
+async fn read_settled(cluster: &Cluster, request: &ReadRequest<'_>) -> Result<World, ClusterError> {
+    let mut world = cluster.read_world(request).await?;
     let mut undiscovered = kinds::undiscovered(&world);
     for _ in 1..READS {
         if undiscovered.is_empty() {
             break;
         }
         tokio::time::sleep(BETWEEN_READS).await;
-        world = cluster.read_world(&request).await?;
+        world = cluster.read_world(request).await?;
         undiscovered = kinds::undiscovered(&world);
     }
     world.unread.extend(undiscovered);
@@ -340,9 +358,13 @@ async fn read_world_with(
 /// write by the thousand says nothing that its owner does not say.
 fn is_read_in_full(kind: &GroupKind) -> bool {
     !(kind.is("", "Endpoints")
-        || kind.is("discovery.k8s.io", "EndpointSlice")
+        || is_endpoint_slice(kind)
         || kind.is("apps", "ControllerRevision")
         || kind.is("certificates.k8s.io", "CertificateSigningRequest"))
+}
+
+fn is_endpoint_slice(kind: &GroupKind) -> bool {
+    kind.is("discovery.k8s.io", "EndpointSlice")
 }
 
 /// The variables of the environment when it lives in `namespace`.

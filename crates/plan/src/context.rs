@@ -14,6 +14,7 @@ use underpin_refs::{NeedOptions, ReferenceIndex};
 
 use crate::{
     Acceptances, Case, Environment, NeedFate, Network, Ownership, Plan, Recorded, Simulation,
+    edge::{Tables, takes_part_in_routes},
     need_fate::ALLOWED_BEFORE,
     need_fates,
     simulate::simulate,
@@ -47,6 +48,7 @@ pub struct Context<'a> {
     /// Objects that controllers make in the world before.
     pub expected_before: BTreeSet<ObjectKey>,
     connectivity: OnceCell<Connectivity>,
+    routes: OnceCell<Option<Tables>>,
 }
 
 /// What the plan does to who may connect to whom.
@@ -88,6 +90,7 @@ impl<'a> Context<'a> {
                 .flat_map(underpin_refs::generated)
                 .collect(),
             connectivity: OnceCell::new(),
+            routes: OnceCell::new(),
         }
     }
 
@@ -117,6 +120,20 @@ impl<'a> Context<'a> {
     /// Needs that are not met after the plan.
     pub(crate) fn need_fates(&self) -> &[NeedFate] {
         &self.connectivity().fates
+    }
+
+    /// What the edge serves before the plan and after it; none where the plan is about nothing that
+    /// it reads.
+    pub(crate) fn routes(&self) -> Option<&Tables> {
+        let tables = self.routes.get_or_init(|| {
+            let steps = self.plan.steps.iter().map(|step| &step.key);
+            let mut touched = steps.chain(self.simulation.deaths.keys());
+            touched.any(|key| takes_part_in_routes(&key.kind)).then(|| {
+                let settings = underpin_route::Settings::default();
+                Tables::of(Some(self.before), &self.simulation.after, &settings)
+            })
+        });
+        tables.as_ref()
     }
 
     /// The step of an object.

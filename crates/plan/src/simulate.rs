@@ -191,29 +191,34 @@ fn collected(world: &World) -> BTreeSet<ObjectKey> {
 fn applied(step: &Step) -> Option<Object> {
     let object = step.after.as_ref().or(step.desired.as_ref())?;
     let origin = step.desired.as_ref().unwrap_or(object).origin.clone();
-    let mut value = object.value.clone();
     let live = step
         .before
         .as_ref()
         .filter(|_| step.action != Action::Replace);
-    if let (Some(live), None) = (live, object.uid()) {
-        let kept =
-            ["uid", "ownerReferences"].map(|field| (field, live.at(&format!("/metadata/{field}"))));
-        let mut merged = (*value).clone();
-        if let Some(metadata) = merged.get_mut("metadata").and_then(Value::as_object_mut) {
-            for (field, was) in kept {
-                if let Some(was) = was {
-                    metadata.entry(field).or_insert_with(|| was.clone());
-                }
+    let kept = match live {
+        Some(live) if object.uid().is_none() => {
+            let fields = ["creationTimestamp", "ownerReferences", "uid"];
+            with_metadata_of(object, live, &fields)
+        }
+        _ => object.clone(),
+    };
+    Some(Object { origin, ..kept })
+}
+
+/// An object with these fields of its metadata as they are live, where it does not say them itself.
+pub(crate) fn with_metadata_of(object: &Object, live: &Object, fields: &[&str]) -> Object {
+    let mut merged = (*object.value).clone();
+    if let Some(metadata) = merged.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in fields {
+            if let Some(was) = live.at(&format!("/metadata/{field}")) {
+                metadata.entry(*field).or_insert_with(|| was.clone());
             }
         }
-        value = merged.into();
     }
-    Some(Object {
-        origin,
-        value,
+    Object {
+        value: merged.into(),
         ..object.clone()
-    })
+    }
 }
 
 /// Kills the roots that are there, in order, and whatever they take along.

@@ -1,12 +1,18 @@
 //! Declared files that nobody has planned to apply: what the rules can tell of them all the same.
 
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
 use underpin_connect::Renames;
 use underpin_model::{Finding, GroupKind, ObjectKey, World};
 use underpin_refs::ReferenceIndex;
 
-use crate::{DeclaredEnvironment, NeedFate, Network, judge::sort_findings, need_fates, rules};
+use crate::{
+    DeclaredEnvironment, NeedFate, Network,
+    edge::{EdgeOptions, Tables},
+    judge::sort_findings,
+    need_fates, rules,
+    simulate::with_metadata_of,
+};
 
 /// Namespaces that every cluster has without anybody's doing.
 const OF_EVERY_CLUSTER: &[&str] = &["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -26,10 +32,13 @@ pub struct Survey<'a> {
     pub environments: &'a [DeclaredEnvironment],
     /// Whether the files hold what was not looked into, such as charts: it may declare anything.
     pub is_opaque: bool,
+    /// What is asked of the edge.
+    pub edge: EdgeOptions,
     references: OnceCell<ReferenceIndex>,
     renames: OnceCell<Renames>,
     fates: OnceCell<Vec<NeedFate>>,
     declared_names: OnceCell<DeclaredNames<'a>>,
+    tables: OnceCell<Tables>,
 }
 
 /// What files declare, by kind and name.
@@ -45,17 +54,27 @@ impl<'a> Survey<'a> {
             live: None,
             environments: &[],
             is_opaque: false,
+            edge: EdgeOptions::default(),
             references: OnceCell::new(),
             renames: OnceCell::new(),
             fates: OnceCell::new(),
             declared_names: OnceCell::new(),
+            tables: OnceCell::new(),
         }
     }
 
     /// Whether what is not in the world is not there for certain. Files of one repository are
     /// hardly ever all that a cluster holds.
     pub fn is_whole(&self) -> bool {
-        self.live.is_some()
+        self.live.is_some() || self.edge.is_whole
+    }
+
+    /// What the edge serves in the world after, and in the one that it is compared with.
+    pub(crate) fn routes(&self) -> &Tables {
+        self.tables.get_or_init(|| {
+            let former = self.former().map(|former| former.world);
+            Tables::of(former, self.after.world, &self.edge.settings)
+        })
     }
 
     /// Whether the files declare an object.
@@ -122,7 +141,12 @@ pub fn applied(live: &World, files: &World, former: Option<&World>) -> World {
         world.remove(&object.key);
     }
     for object in files.shared() {
-        world.insert(object.clone());
+        // What is there is not created anew.
+        let object = match live.get(&object.key) {
+            Some(live) => Arc::new(with_metadata_of(object, live, &["creationTimestamp"])),
+            None => object.clone(),
+        };
+        world.insert(object);
     }
     for (kind, served) in &files.kinds {
         let known = world.kinds.entry(kind.clone());
@@ -134,8 +158,10 @@ pub fn applied(live: &World, files: &World, former: Option<&World>) -> World {
 
 /// Every rule over declared files. There is no run that could accept anything: no way out says so.
 pub fn survey(survey: &Survey<'_>) -> Vec<Finding> {
+    let asked = |rule: &&rules::Rule| !survey.edge.alone || rule.is_of_the_edge();
     let mut findings: Vec<Finding> = rules::RULES
         .iter()
+        .filter(asked)
         .filter_map(|rule| rule.survey)
         .flat_map(|find| find(survey))
         .collect();

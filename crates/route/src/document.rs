@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use serde_json::{Map, Value, json};
@@ -24,12 +25,12 @@ pub const PROBE_ROUTE_HEADER: &str = "X-Underpin-Route";
 pub const PROBE_GENERATION_HEADER: &str = "X-Underpin-Generation";
 
 /// A route ready to be run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedRoute {
     /// The object that it is from.
     pub object: ObjectKey,
     /// What Caddy made of its entry.
-    pub routes: Adapted,
+    pub routes: Arc<Adapted>,
 }
 
 /// What of the document is the same whatever is served.
@@ -100,6 +101,11 @@ pub fn proxy_routes(proxy: &Proxy) -> Option<Adapted> {
 /// Of the routes in a group, Caddy runs the first that matches: one site, and one path of it. What
 /// that does not answer goes on to the page, which so is in the document once and not per site.
 const SITES: &str = "underpin-sites";
+/// Sites of which so many stand behind one matcher where there are more: Caddy looks a host up in a
+/// long list at once, and tries routes one after the other. A list is long from 101 on.
+const TOGETHER: usize = 128;
+/// The group of these, another one than that of what they stand behind.
+const SITES_TOGETHER: &str = "underpin-sites-together";
 /// The paths of a site.
 const PATHS: &str = "underpin-paths";
 
@@ -163,6 +169,28 @@ pub fn document(
     Ok(Document { value, unserved })
 }
 
+/// A document that runs these routes where nobody asks, to see whether Caddy takes them. `listen` is
+/// an address of Caddy's that only who tries them reaches.
+pub fn trial_document<'a>(
+    admin: &Value,
+    listen: &str,
+    routes: impl IntoIterator<Item = &'a Adapted>,
+) -> Value {
+    let (mut run, mut errors) = (Vec::new(), Vec::new());
+    for adapted in routes {
+        run.push(terminal(None, adapted.routes.clone()));
+        errors.push(terminal(None, adapted.errors.clone()));
+    }
+    json!({
+        "admin": admin,
+        "apps": {"http": {"servers": {"trial": {
+            "listen": [listen],
+            "routes": run,
+            "errors": {"routes": errors},
+        }}}},
+    })
+}
+
 struct Writer<'a> {
     routes: &'a BTreeMap<RouteKey, ServedRoute>,
     settings: &'a EdgeSettings,
@@ -176,17 +204,36 @@ impl<'a> Writer<'a> {
     fn server(&self, scheme: Scheme, port: u16) -> Value {
         let mut routes = Vec::new();
         let mut errors = Vec::new();
-        for (site, paths) in self.sites(scheme) {
-            let matcher = json!([{"host": [site.host()]}]);
-            let own = paths
-                .iter()
-                .map(|(path, served)| self.path(PATHS, path, served));
-            routes.push(grouped(SITES, Some(&matcher), own.collect()));
-            let failed = Self::errors(&paths);
+        let sites = self.sites(scheme);
+        for (site, paths) in &sites {
+            let failed = Self::errors(paths);
             if !failed.is_empty() {
-                errors.push(terminal(Some(&matcher), failed));
+                errors.push(terminal(Some(&host_of(site)), failed));
             }
         }
+        let wildcards = sites.partition_point(|(site, _)| !site.is_wildcard());
+        let (hosts, wildcards) = sites.split_at(wildcards);
+        if hosts.len() > TOGETHER {
+            for together in hosts.chunks(TOGETHER) {
+                let names: Vec<&str> = together.iter().map(|(site, _)| site.host()).collect();
+                let sites = together
+                    .iter()
+                    .map(|(site, paths)| self.site(SITES_TOGETHER, site, paths));
+                let matcher = json!([{"host": names}]);
+                routes.push(grouped(SITES, Some(&matcher), sites.collect()));
+            }
+        } else {
+            routes.extend(
+                hosts
+                    .iter()
+                    .map(|(site, paths)| self.site(SITES, site, paths)),
+            );
+        }
+        routes.extend(
+            wildcards
+                .iter()
+                .map(|(site, paths)| self.site(SITES, site, paths)),
+        );
         let everywhere = self.paths(None);
         let own = everywhere
             .iter()
@@ -200,6 +247,13 @@ impl<'a> Writer<'a> {
             server["errors"] = object([("routes", errors.into())]);
         }
         server
+    }
+
+    fn site(&self, group: &str, site: &SiteAddress, paths: &Paths<'_>) -> Value {
+        let own = paths
+            .iter()
+            .map(|(path, served)| self.path(PATHS, path, served));
+        grouped(group, Some(&host_of(site)), own.collect())
     }
 
     /// Sites with their paths: hosts, then wildcards, those of more labels first.
@@ -280,6 +334,10 @@ impl<'a> Writer<'a> {
     fn page(&self) -> Value {
         json!({"handle": [page::handler(&self.settings.page)]})
     }
+}
+
+fn host_of(site: &SiteAddress) -> Value {
+    json!([{"host": [site.host()]}])
 }
 
 fn matcher(path: &PathMatch) -> Option<Value> {

@@ -7,6 +7,9 @@
 //!            block ──▶ adaptable ──▶ (Caddy) ──▶ Adapted ──▶ allow ──▶ document
 //! ```
 //!
+//! [`round`](fn@round) puts these together: what is remembered and a table in, what is to be done and remembered
+//! out. [`probes`] are the questions to a Caddy that runs the document.
+//!
 //! An entry is a piece of Caddyfile in an annotation, and may hold credentials. Its text goes to
 //! Caddy and nowhere else: errors tell places, and debug forms how long it is (R3.6).
 //!
@@ -19,13 +22,17 @@ mod address;
 mod allow;
 mod caddyfile;
 mod candidates;
+mod catch_all;
 mod document;
 mod guard;
 mod ingress;
 mod page;
 mod path;
+mod probe;
 mod published;
+mod remembered;
 mod resolve;
+mod round;
 mod services;
 mod snippets;
 mod table;
@@ -37,15 +44,19 @@ pub use caddyfile::{
     Block, BlockKind, Body, Defect, DefectKind, Import, Item, PathDirective, Position, parse_entry,
 };
 pub use candidates::Settings;
+pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
-    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes,
+    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document,
 };
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
 pub use page::{BUILT_IN_PAGE, page_or_built_in};
 pub use path::PathMatch;
+pub use probe::{Probe, ProbeAnswer, ProbeFailure, probes};
 pub use published::{Holder, Published};
+pub use remembered::{Remembered, RememberedError};
 pub use resolve::resolve;
+pub use round::{Act, Outcome, Round, RoundInput, blocks, round, served};
 pub use snippets::{SNIPPETS, Snippet};
 pub use table::{
     Backend, BackendState, Conflict, Content, Incomplete, LossReason, Proxy, Refusal,

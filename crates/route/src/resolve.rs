@@ -45,13 +45,10 @@ pub fn resolve(world: &World, settings: &Settings, last: &Published) -> RoutingT
 }
 
 /// What decides between objects: the time of creation, and the names in reverse.
-type Rank<'a> = (
-    Option<i64>,
-    Reverse<(Option<&'a str>, &'a str, &'a GroupKind)>,
-);
+type Rank<'a> = (i64, Reverse<(Option<&'a str>, &'a str, &'a GroupKind)>);
 
-/// Later is greater; equal times are decided by name. What has no time, as nothing that is only
-/// declared, is older than what has one.
+/// Later is greater; equal times are decided by name. What has no time is only declared, and will
+/// be created after everything that is there.
 fn rank(candidate: &Candidate) -> Rank<'_> {
     let object = &candidate.route.source.object;
     let name = (
@@ -59,7 +56,7 @@ fn rank(candidate: &Candidate) -> Rank<'_> {
         object.name.as_str(),
         &object.kind,
     );
-    (created(candidate), Reverse(name))
+    (created(candidate).unwrap_or(i64::MAX), Reverse(name))
 }
 
 /// Kubernetes tells whole seconds.
@@ -93,19 +90,21 @@ fn choose(
         left().max_by(|left, right| rank(&candidates[*left]).cmp(&rank(&candidates[*right])));
     let winning = winner.map(|at| candidates[at].route.source.object.clone());
     let latest = winner.and_then(|at| created(&candidates[at]));
+    let by_time = |candidate: &Candidate| match (created(candidate), latest) {
+        (None, None) => LossReason::NotCreated,
+        (Some(own), Some(latest)) if own == latest => LossReason::NameComesLater,
+        _ => LossReason::Older,
+    };
     for (at, (candidate, reason)) in candidates.into_iter().zip(reasons).enumerate() {
         if Some(at) == winner {
             table.routes.insert(key.clone(), candidate.route);
             continue;
         }
-        let reason = reason.unwrap_or(if created(&candidate) < latest {
-            LossReason::Older
-        } else {
-            LossReason::NameComesLater
-        });
+        let reason = reason.unwrap_or_else(|| by_time(&candidate));
         table.conflicts.push(Conflict {
             key: key.clone(),
             loser: candidate.route.source.object,
+            path: candidate.route.path,
             winner: winning.clone(),
             reason,
         });

@@ -162,6 +162,8 @@ pub enum LossReason {
     Older,
     /// Both were created in the same second, and the winner's namespace and name come first.
     NameComesLater,
+    /// Neither is created yet, so the order of their names stands in for that of their creation.
+    NotCreated,
     /// Nothing is ready behind it, and something may be behind the winner.
     NotReady,
     /// The object is being deleted.
@@ -181,6 +183,9 @@ impl fmt::Display for LossReason {
             Self::NameComesLater => f.write_str(
                 "it was created in the same second, and its namespace and name come later",
             ),
+            Self::NotCreated => f.write_str(
+                "neither is created yet, and the one that is created later will serve it",
+            ),
             Self::NotReady => f.write_str("nothing is ready behind it"),
             Self::Terminating => f.write_str("it is being deleted"),
             Self::NamespaceTerminating => f.write_str("its namespace is being deleted"),
@@ -197,6 +202,8 @@ pub struct Conflict {
     pub key: RouteKey,
     /// Who asked.
     pub loser: ObjectKey,
+    /// The field that asks.
+    pub path: FieldPath,
     /// Who serves it; `None` when nobody does.
     pub winner: Option<ObjectKey>,
     /// Why.
@@ -212,6 +219,10 @@ pub enum RefusalReason {
     Field(String),
     /// Caddy does not take it. What it says may quote the entry, and is not told.
     Rejected,
+    /// Caddy did not finish with it; it is tried again.
+    Unanswered,
+    /// Once it was published, something else answered in its place.
+    Unverified,
     /// What Caddy made of it is not one site.
     Adapted(AdaptedError),
     /// It uses what entries may not use.
@@ -226,6 +237,13 @@ impl fmt::Display for RefusalReason {
             Self::Rejected => {
                 f.write_str("Caddy does not take the entry; `caddy adapt` on its text shows why")
             }
+            Self::Unanswered => {
+                f.write_str("Caddy did not finish with the entry; it is tried again")
+            }
+            Self::Unverified => f.write_str(
+                "once it was published, something else answered in its place; it is served as it \
+                 was before",
+            ),
             Self::Adapted(error) => error.fmt(f),
             Self::Forbidden(found) => found.fmt(f),
         }
@@ -284,6 +302,19 @@ pub struct RoutingTable {
 }
 
 impl RoutingTable {
+    /// Takes out one route that turned out not to be served when it was published.
+    pub fn distrust(&mut self, key: &RouteKey) {
+        let Some(route) = self.routes.remove(key) else {
+            return;
+        };
+        self.refused.push(Refusal {
+            object: route.source.object,
+            uid: route.source.uid,
+            path: route.path,
+            reason: RefusalReason::Unverified,
+        });
+    }
+
     /// Takes out the routes of a block that turned out to be wrong, and says why. Nobody else gets
     /// their keys by that: the last good version of the entry goes on, if there was one.
     pub fn refuse(&mut self, block: &Arc<Block>, reasons: Vec<RefusalReason>) {

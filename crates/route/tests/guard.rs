@@ -274,6 +274,7 @@ fn what_is_being_deleted_is_explained() {
     case.table.conflicts.push(Conflict {
         key: key(0),
         loser: support::service(&object(0)),
+        path: FieldPath::root(),
         winner: None,
         reason: LossReason::NamespaceTerminating,
     });

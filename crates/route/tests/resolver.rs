@@ -130,11 +130,17 @@ fn oracle(scene: &Scene, n: usize) -> Option<usize> {
     left.sort_by_key(|at| {
         let ask = asks(*at);
         let name = (format!("ns-{}", ask.namespace), format!("web-{at}"));
-        (ask.created.map(u64::from), Reverse(name))
+        (ask.created.map_or(u64::MAX, u64::from), Reverse(name))
     });
     let holder = scene.held[n].filter(|at| left.contains(at));
     let claimed = left.iter().copied().filter(|at| asks(*at).owner.is_some());
-    let oldest = claimed.min_by_key(|at| (asks(*at).created, asks(*at).namespace, *at));
+    let oldest = claimed.min_by_key(|at| {
+        (
+            asks(*at).created.unwrap_or(u32::MAX),
+            asks(*at).namespace,
+            *at,
+        )
+    });
     let holder = holder.or(oldest);
     if let Some(owner) = holder.and_then(|at| asks(at).owner) {
         left.retain(|at| asks(*at).owner == Some(owner));

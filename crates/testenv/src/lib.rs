@@ -7,7 +7,7 @@
 //! * [`Components`] finds the programs; [`build`] makes them from Debian's packages.
 //! * [`ControlPlane`] starts, breaks and stops an instance; it cannot outlive its owner.
 //! * [`kubelet`] plays the nodes.
-//! * [`kubectl`] finds the client, also where no control plane is built.
+//! * [`kubectl`] finds the client, also where no control plane is built; [`caddy`] finds Caddy.
 
 #![allow(
     clippy::disallowed_methods,
@@ -17,6 +17,7 @@
 pub mod api;
 pub mod build;
 pub mod cache;
+pub mod caddy;
 mod components;
 mod control_plane;
 mod flags;
@@ -26,6 +27,7 @@ pub mod kubelet;
 mod pki;
 mod ports;
 mod process;
+mod tool;
 
 pub use components::{BUILD_COMMAND, Components};
 pub use control_plane::{ControlPlane, Options};

@@ -9,8 +9,8 @@ use std::{
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use underpin_model::{Evidence, FieldPath, Finding, GroupKind, Mask, Object, Place, Unread, World};
 use underpin_plan::{
-    Network, Survey, WaitingError, applied, rules::up604, secret_values, sort_findings,
-    suppression::Texts, survey, waiting,
+    EdgeOptions, Network, Survey, WaitingError, applied, rules::up604, secret_values,
+    sort_findings, suppression::Texts, survey, waiting,
 };
 use underpin_refs::{NeedOptions, NeedProblem, ProblemKind};
 use underpin_source::{Diagnostic, git, terraform, yaml::Comment};
@@ -33,6 +33,15 @@ pub(crate) struct Question<'a> {
     pub(crate) options: NeedOptions,
     pub(crate) since: Option<&'a str>,
     pub(crate) live: Option<&'a Source>,
+    /// What is asked of the edge.
+    pub(crate) edge: EdgeOptions,
+}
+
+impl Question<'_> {
+    /// The live world, where it is to be judged itself and no files beside it.
+    fn judged_live(&self) -> Option<&Source> {
+        self.live.filter(|_| self.paths.is_empty())
+    }
 }
 
 /// What was found.
@@ -45,6 +54,8 @@ pub(crate) struct Examined {
     pub(crate) change: Option<Change>,
     /// The live world: a dump has Secrets as well.
     live: Option<World>,
+    /// What was asked of the edge.
+    edge: EdgeOptions,
 }
 
 /// What a change did.
@@ -88,10 +99,17 @@ pub(crate) fn examine(question: &Question<'_>) -> Result<Examined, CommandError>
         findings: Vec::new(),
         change: None,
         live: question.live.map(|live| live.world.clone()),
+        edge: question.edge.clone(),
     };
     let mut old_findings = Vec::new();
     for cluster in examined.tree.clusters() {
-        let declared = examined.tree.world(cluster.as_deref())?;
+        let declared = match question.judged_live() {
+            Some(live) => DeclaredWorld {
+                world: live_world(live, &question.edge),
+                diagnostics: Vec::new(),
+            },
+            None => examined.tree.world(cluster.as_deref())?,
+        };
         let old = match &former {
             Some(former) => Some(former.world(cluster.as_deref())?),
             None => None,
@@ -125,7 +143,8 @@ fn ask(
     declared: &DeclaredWorld,
     old: Option<&World>,
 ) -> Asked {
-    let live = question.live.map(live_world);
+    let beside = question.live.filter(|_| question.judged_live().is_none());
+    let live = beside.map(|live| live_world(live, &question.edge));
     let over = |files: &World| match &live {
         Some(live) => applied(live, files, old),
         None => files.clone(),
@@ -138,14 +157,21 @@ fn ask(
     now.live = live.as_ref().map(network);
     now.environments = &environments;
     now.is_opaque = !tree.files.opaque.is_empty();
+    now.edge = question.edge.clone();
+    now.edge.is_whole = question.judged_live().is_some();
     let then = old.zip(before.as_ref()).map(|(old, before)| {
         let mut then = Survey::new(old, network(before));
         then.live = live.as_ref().map(network);
         then.is_opaque = now.is_opaque;
+        then.edge = now.edge.clone();
         survey(&then)
     });
     Asked {
-        problems: problems(&now.after),
+        problems: if question.edge.alone {
+            Vec::new()
+        } else {
+            problems(&now.after)
+        },
         now: survey(&now),
         then: then.unwrap_or_default(),
     }
@@ -180,23 +206,34 @@ fn malformed(problem: &NeedProblem) -> Option<Diagnostic> {
 }
 
 /// The live world, with what a dump need not hold as unknown.
-fn live_world(source: &Source) -> World {
+fn live_world(source: &Source, edge: &EdgeOptions) -> World {
     let mut world = source.world.clone();
     let WorldOrigin::Dump(dump) = &source.origin else {
         return world;
     };
-    for kind in [
+    let mut kinds = vec![
         GroupKind::core("Namespace"),
         GroupKind::new("networking.k8s.io", "NetworkPolicy"),
-    ] {
-        if world.of_kind(&kind).next().is_none() || dump.only_namespace.is_some() {
-            world.unread.push(Unread {
-                kind: Some(kind),
-                group: String::new(),
-                namespace: None,
-                reason: format!("{} does not hold all of them", dump.path),
-            });
+    ];
+    if edge.alone {
+        kinds.push(GroupKind::core("Service"));
+    }
+    for kind in kinds {
+        let holds_none = world.of_kind(&kind).next().is_none();
+        if !holds_none && dump.only_namespace.is_none() {
+            continue;
         }
+        // Services of its one namespace are dumped together.
+        let is_held = !holds_none && kind.is("", "Service");
+        let namespaces = dump.only_namespace.iter().filter(|_| is_held);
+        let read = world.partly_read.entry(kind.clone()).or_default();
+        read.extend(namespaces.cloned());
+        world.unread.push(Unread {
+            kind: Some(kind),
+            group: String::new(),
+            namespace: None,
+            reason: format!("{} does not hold all of them", dump.path),
+        });
     }
     world
 }
@@ -383,6 +420,14 @@ impl Examined {
         {
             let is_secret = object.key.kind.is("", "Secret");
             values.extend(secret_values(object));
+            // Entries for the edge may hold credentials.
+            for name in &self.edge.settings.annotations {
+                let path = FieldPath::new("metadata.annotations").key(name);
+                let place = object.origin.place_of(&path);
+                if let Some(place) = place.filter(|_| object.annotation(name).is_some()) {
+                    excerpts.cover(place, name);
+                }
+            }
             if let Some(place) = object.origin.place_of(&FieldPath::root()) {
                 let at = begins.entry(place.file).or_default();
                 *at.entry(place.line).or_default() |= is_secret;
@@ -402,6 +447,9 @@ impl Examined {
                     excerpts.hide_lines(file.clone(), first, last);
                 }
             }
+        }
+        for configuration in &self.edge.configurations {
+            excerpts.hide_lines(configuration.file.clone(), 1, u32::MAX);
         }
         excerpts.hide_values(Mask::new(values));
         self.tree

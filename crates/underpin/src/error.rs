@@ -2,6 +2,7 @@
 
 use underpin_cluster::ClusterError;
 use underpin_deploy::DeployError;
+use underpin_edge::{EdgeError, FolderError, ServeError};
 use underpin_plan::Movement;
 use underpin_source::{Diagnostic, git::GitError, stack::FindError};
 
@@ -19,6 +20,15 @@ pub(crate) enum CommandError {
     /// A revision of a repository.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The edge, before or while it runs.
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
+    /// The folder of the edge.
+    #[error(transparent)]
+    EdgeFolder(#[from] FolderError),
+    /// What ended the edge's loop.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// Declared files that cannot be used.
     #[error("{summary}")]
     Declared {
@@ -101,8 +111,20 @@ impl CommandError {
             Self::Deploy(error) => deploy_help(error),
             Self::Cluster(error) => cluster_help(error),
             Self::Git(error) => git_help(error).map(str::to_owned),
+            Self::Serve(ServeError::Cluster(error)) => cluster_help(error),
+            Self::EdgeFolder(error) | Self::Serve(ServeError::Folder(error)) => folder_help(error),
             _ => None,
         }
+    }
+}
+
+fn folder_help(error: &FolderError) -> Option<String> {
+    match error {
+        FolderError::State { path, .. } | FolderError::Json { path } => Some(format!(
+            "to begin anew, remove {}; what it remembers of losses is forgotten with it",
+            path.display()
+        )),
+        FolderError::Io { .. } => None,
     }
 }
 

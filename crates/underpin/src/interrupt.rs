@@ -7,12 +7,15 @@ use crate::output;
 /// Turns signals into a flag. The second signal ends the process at once: nothing is lost, for the
 /// next run continues.
 pub(crate) fn flag() -> watch::Receiver<bool> {
+    flag_of("stopping after the requests in flight; run again to continue (again to quit at once)")
+}
+
+/// The same with other words.
+pub(crate) fn flag_of(words: &'static str) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         signal().await;
-        output::message(
-            "stopping after the requests in flight; run again to continue (again to quit at once)",
-        );
+        output::message(words);
         let _ = sender.send(true);
         signal().await;
         quit();

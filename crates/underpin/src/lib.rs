@@ -20,6 +20,7 @@ mod progress;
 mod render;
 mod seed;
 mod setup;
+mod telling;
 mod trees;
 mod worlds;
 

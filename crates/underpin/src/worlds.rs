@@ -118,6 +118,18 @@ pub(crate) async fn live(
     })
 }
 
+/// Reads a live cluster with what is ready behind Services.
+pub(crate) async fn live_with_endpoints(options: &ConnectOptions) -> Result<Source, CommandError> {
+    let cluster = Cluster::connect(options).await?;
+    let namespace = names::CLAIMS_NAMESPACE;
+    let world = underpin_deploy::read_world_with_endpoints(&cluster, namespace).await?;
+    Ok(Source {
+        world,
+        origin: WorldOrigin::Cluster,
+        problems: Vec::new(),
+    })
+}
+
 /// Reads a dump. One bad document leaves the others; a dump without any object is an error.
 pub(crate) fn dumped(
     path: &Utf8Path,

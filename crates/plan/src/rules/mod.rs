@@ -17,6 +17,11 @@ pub mod up110;
 pub mod up111;
 pub mod up112;
 pub mod up113;
+pub mod up201;
+pub mod up202;
+pub mod up203;
+pub mod up204;
+pub mod up205;
 pub mod up401;
 pub mod up402;
 pub mod up403;
@@ -44,6 +49,13 @@ pub struct Rule {
     pub survey: Option<fn(&Survey<'_>) -> Vec<Finding>>,
 }
 
+impl Rule {
+    /// Whether it is about what the edge serves.
+    pub fn is_of_the_edge(&self) -> bool {
+        (200..300).contains(&self.code.0)
+    }
+}
+
 /// Every rule, by code.
 pub const RULES: &[Rule] = &[
     up101::RULE,
@@ -59,6 +71,11 @@ pub const RULES: &[Rule] = &[
     up111::RULE,
     up112::RULE,
     up113::RULE,
+    up201::RULE,
+    up202::RULE,
+    up203::RULE,
+    up204::RULE,
+    up205::RULE,
     up401::RULE,
     up402::RULE,
     up403::RULE,

@@ -17,9 +17,10 @@ use underpin_model::{
     Origin, Place, Placement, PortRef, Protocol, ResourceKind, Supplier, Unread, World,
 };
 use underpin_plan::{
-    Acceptances, Case, DeclaredEnvironment, Environment, FieldConflict, Fingerprints, Identity,
-    MergeOutcome, Network, Objection, Ownership, Plan, Preparation, Recorded, RecordedObject,
-    Survey, UnreadRecord, UpInput, Verdict, applied, judge, plan_down, plan_up, prepare,
+    Acceptances, Case, Configuration, DeclaredEnvironment, EdgeOptions, Environment, FieldConflict,
+    Fingerprints, Identity, MergeOutcome, Network, Objection, Ownership, Plan, Preparation,
+    Recorded, RecordedObject, Survey, UnreadRecord, UpInput, Verdict, applied, judge, plan_down,
+    plan_up, prepare,
     rules::{rule, up403},
     suppression::{Remark, Texts, sort_out, suppressions},
     survey,
@@ -523,6 +524,7 @@ pub(crate) fn survey_findings(compact: &Value) -> Vec<Finding> {
     asked.live = live.as_ref().map(network);
     asked.environments = &environments;
     asked.is_opaque = compact["opaque"] == true;
+    asked.edge = edge(compact);
     let findings = survey(&asked);
     let comments: Vec<(Place, String)> = list(compact, "comments")
         .map(|one| {
@@ -540,6 +542,24 @@ pub(crate) fn survey_findings(compact: &Value) -> Vec<Finding> {
     let ran = |code| rule(code).is_some_and(|rule| rule.survey.is_some());
     let sorted = sort_out(findings, &allowed, &texts, files.objects(), ran);
     up403::brought_together(sorted.findings)
+}
+
+/// What is asked of the edge.
+fn edge(compact: &Value) -> EdgeOptions {
+    let mut edge = EdgeOptions {
+        alone: compact["alone"] == true,
+        is_whole: compact["whole"] == true,
+        ..EdgeOptions::default()
+    };
+    edge.settings.endpoints = compact["endpoints"] == true;
+    edge.settings.ingress_class = text(compact, "ingress_class").map(str::to_owned);
+    let configuration = compact.get("configuration").map(|value| Configuration {
+        file: Arc::from("edge.json"),
+        value: value.clone(),
+        spans: Arc::default(),
+    });
+    edge.configurations.extend(configuration);
+    edge
 }
 
 fn place(file: &str, line: u32) -> Place {

@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 
 use crate::{Components, cache};
 pub use apt::fetch_packages;
-pub(crate) use apt::{KUBECTL_PACKAGE, KUBECTL_SUITE};
+pub(crate) use apt::{KUBECTL_PACKAGE, KUBECTL_SUITE, SUITE};
 use step::Steps;
 
 /// The version that comes out.
@@ -29,7 +29,7 @@ pub const KUBERNETES_VERSION: &str = "v1.20.2";
 pub(crate) const RECIPE: &[&str] = &[
     "recipe 1",
     KUBERNETES_VERSION,
-    apt::SUITE,
+    SUITE,
     KUBECTL_SUITE,
     KUBECTL_PACKAGE,
     compile::GO_PACKAGE,

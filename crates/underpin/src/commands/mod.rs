@@ -12,6 +12,7 @@ pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod rbac;
 pub(crate) mod reach;
+pub(crate) mod routes;
 pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod up;

@@ -6,6 +6,7 @@ pub(crate) mod json;
 mod judged;
 pub(crate) mod rbac;
 pub(crate) mod reach;
+pub(crate) mod routes;
 pub(crate) mod style;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ mod harness;
 mod help;
 mod rbac;
 mod reach;
+mod routes;
 mod streams;
 mod target;
 mod usage;

@@ -3,6 +3,7 @@
 //! other, and read by people.
 
 mod contenders;
+mod edge;
 mod floors;
 mod meters;
 mod reach;
@@ -38,6 +39,8 @@ pub(crate) enum Task {
     Plan(PlanArgs),
     /// Seconds and memory of asking who may connect to whom, in worlds of growing size.
     Reach(reach::Args),
+    /// Seconds from a change of an entry to the answer of a real Caddy, and what of that is ours.
+    Edge(edge::Args),
 }
 
 #[derive(clap::Args)]
@@ -65,11 +68,12 @@ enum Output {
 pub(crate) fn run(task: &Task) -> Result<ExitCode> {
     match task {
         Task::Plan(args) => plan(args),
-        Task::Reach(_) if cfg!(debug_assertions) => {
+        Task::Reach(_) | Task::Edge(_) if cfg!(debug_assertions) => {
             let [xtask] = built(["xtask"])?;
             run_instead(xtask, &[])
         }
         Task::Reach(args) => reach::run(args),
+        Task::Edge(args) => edge::run(args),
     }
 }
 

@@ -80,7 +80,8 @@ fn static_classes<'c>(context: &'c Context<'_>) -> BTreeSet<&'c str> {
         .collect()
 }
 
-/// Relations whose target must be there for the one who refers to work.
+/// Relations whose target must be there for the one who refers to work. What routes send to is
+/// UP203's to tell.
 fn breaks(reference: &Reference) -> bool {
     reference.strength == Strength::Required
         && matches!(
@@ -94,7 +95,6 @@ fn breaks(reference: &Reference) -> bool {
                 | Relation::StorageClass
                 | Relation::Class
                 | Relation::Service
-                | Relation::Upstream
                 | Relation::Host
                 | Relation::ScaleTarget
                 | Relation::Role

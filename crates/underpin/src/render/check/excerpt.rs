@@ -21,8 +21,13 @@ pub(crate) struct Excerpts {
     texts: BTreeMap<Arc<str>, String>,
     /// Lines that belong to Secrets, from the first to the last, per file.
     secrets: BTreeMap<Arc<str>, Vec<(u32, u32)>>,
+    /// Fields of whose text nothing is shown, by line: where they begin, and what they are called.
+    covered: BTreeMap<(Arc<str>, u32), (u32, String)>,
     masks: Vec<Mask>,
 }
+
+/// What a text over many lines begins with: nothing of it stands beside that.
+const TEXT_BELOW: [&str; 3] = ["|", ">", "<<"];
 
 impl Excerpts {
     /// Of these texts.
@@ -36,6 +41,12 @@ impl Excerpts {
     /// The lines of a file that are never shown.
     pub(crate) fn hide_lines(&mut self, file: Arc<str>, first: u32, last: u32) {
         self.secrets.entry(file).or_default().push((first, last));
+    }
+
+    /// A field whose text is never shown: where it begins, and what it is called.
+    pub(crate) fn cover(&mut self, place: Place, name: &str) {
+        let covered = (place.column, name.to_owned());
+        self.covered.insert((place.file, place.line), covered);
     }
 
     /// Values that are never shown.
@@ -78,7 +89,21 @@ impl Excerpts {
         }
         let index = usize::try_from(place.line.checked_sub(1)?).ok()?;
         let line = self.texts.get(&place.file)?.lines().nth(index)?;
-        Some(line.trim_end().to_owned())
+        let Some((column, name)) = self.covered.get(&(place.file.clone(), place.line)) else {
+            return Some(line.trim_end().to_owned());
+        };
+        let before = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let before: usize = line.chars().take(before).map(char::len_utf8).sum();
+        // Fields begin with their name, which may be shown.
+        let rest = line.get(before..).unwrap_or_default();
+        let named = rest.find(&**name).map_or(0, |at| at + name.len());
+        let value = rest.get(named..).unwrap_or_default();
+        let value = value.trim_start_matches(|c: char| " \t\"':=".contains(c));
+        if TEXT_BELOW.iter().any(|one| value.starts_with(one)) {
+            return Some(line.trim_end().to_owned());
+        }
+        let shown = line.get(..before + named).unwrap_or_default();
+        Some(format!("{shown}{HIDDEN}"))
     }
 
     /// The line without values that must not be shown, the passwords in URLs among them.
@@ -194,6 +219,31 @@ mod tests {
             file: "a.yaml".into(),
             line,
             column,
+        }
+    }
+
+    /// R3.6
+    #[test]
+    fn r3_6_entries_of_one_line_are_covered() {
+        for (line, shown) in [
+            (
+                "    a.example/route: \"http://x { respond hunter2 }\"",
+                "    a.example/route•••",
+            ),
+            (
+                "    \"a.example/route\": 'hunter2'",
+                "    \"a.example/route•••",
+            ),
+            ("    a.example/route: |", "    a.example/route: |"),
+            (
+                "    \"a.example/route\" = <<-EOT",
+                "    \"a.example/route\" = <<-EOT",
+            ),
+            ("    hunter2", "    •••"),
+        ] {
+            let mut excerpts = excerpts(line);
+            excerpts.cover(at(1, 5), "a.example/route");
+            assert_eq!(excerpts.line(&at(1, 5)).as_deref(), Some(shown));
         }
     }
 

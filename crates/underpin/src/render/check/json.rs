@@ -25,6 +25,9 @@ pub(crate) struct CheckDocument {
     not_looked_into: Vec<OpaqueDocument>,
     /// The commit that the files were compared with, with `--changed-since`.
     changed_since: Option<String>,
+    /// What else is good to know; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// A finding that a comment suppresses.
@@ -71,6 +74,7 @@ pub(crate) fn json(checked: &Checked) -> String {
         suppressed: suppressed.collect(),
         not_looked_into: checked.opaque.iter().map(Into::into).collect(),
         changed_since: checked.since.clone(),
+        notes: checked.notes.clone(),
     };
-    text("check", checked.exit, document)
+    text(checked.command, checked.exit, document)
 }

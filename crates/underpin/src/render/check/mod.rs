@@ -20,6 +20,8 @@ use crate::Exit;
 
 /// What came of a check.
 pub(crate) struct Checked {
+    /// The command, as its documents name it.
+    pub(crate) command: &'static str,
     /// How it ends.
     pub(crate) exit: Exit,
     /// How many stack files were read.
@@ -28,6 +30,10 @@ pub(crate) struct Checked {
     pub(crate) objects: usize,
     /// How many of them no stack file names.
     pub(crate) loose: usize,
+    /// What else was looked at, in words such as `1 configuration`.
+    pub(crate) besides: Vec<String>,
+    /// What else is good to know.
+    pub(crate) notes: Vec<String>,
     /// What is wrong with the files.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// What the rules found.

@@ -38,6 +38,9 @@ pub(crate) fn text(checked: &Checked) -> String {
         }
     }
     text.push_str(&opaque(checked));
+    for one in &checked.notes {
+        text.push_str(&format!("{} {one}\n", style::note("note:")));
+    }
     text.push_str(&summary(checked));
     text
 }
@@ -102,12 +105,13 @@ fn opaque(checked: &Checked) -> String {
 
 fn summary(checked: &Checked) -> String {
     let mut read = Vec::new();
-    if checked.stack_files > 0 || checked.loose == 0 {
+    if checked.stack_files > 0 || (checked.loose == 0 && checked.besides.is_empty()) {
         read.push(wording::count(checked.stack_files, "stack file"));
     }
     if checked.loose > 0 {
         read.push(wording::count(checked.loose, "object"));
     }
+    read.extend(checked.besides.iter().cloned());
     let counts = [
         (checked.diagnostics.len(), "error"),
         (checked.findings.len(), "finding"),

@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     Exit,
-    render::{check::CheckDocument, reach::document::ReachDocument, why::WhyDocument},
+    render::{
+        check::CheckDocument, reach::document::ReachDocument, routes::Rendered, why::WhyDocument,
+    },
 };
 
 /// The schema of the document of one command.
@@ -37,6 +39,8 @@ const COMMANDS: &[CommandSchema] = &[
     CommandSchema::new("diff", document::<DiffDocument<'static>>),
     CommandSchema::new("why", document::<WhyDocument>),
     CommandSchema::new("reach", document::<ReachDocument<'static>>),
+    CommandSchema::new("routes-check", document::<CheckDocument>),
+    CommandSchema::new("routes-render", document::<Rendered>),
     CommandSchema::new("rbac", document::<RbacDocument<'static>>),
     CommandSchema::new("sandbox", document::<SandboxDocument<'static>>),
     CommandSchema::new("explain", document::<RulesDocument>),

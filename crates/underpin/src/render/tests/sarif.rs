@@ -68,6 +68,9 @@ fn everything() -> Checked {
         },
     };
     Checked {
+        command: "check",
+        besides: Vec::new(),
+        notes: Vec::new(),
         exit: Exit::Error,
         stack_files: 1,
         objects: 2,

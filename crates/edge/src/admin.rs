@@ -1,0 +1,129 @@
+//! The admin endpoint of a Caddy.
+//!
+//! What Caddy says to a configuration that it does not take may quote the entries, so that it is never
+//! passed on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Full;
+use serde_json::Value;
+
+use crate::{
+    Address,
+    exchange::{Answer, Connection, ExchangeError},
+};
+
+/// Longest time to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Longest time for Caddy to take on a configuration: 10 000 sites take it about 2 s.
+const LOAD: Duration = Duration::from_secs(60);
+/// Longest time for everything else.
+const ASK: Duration = Duration::from_secs(10);
+
+/// Why a Caddy does not do what it is asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// It was not reached.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// It does not take what it was given.
+    #[error("Caddy does not take the configuration (status {0})")]
+    Refused(u16),
+    /// It answers what no Caddy answers.
+    #[error("what listens at {0} does not answer as Caddy does")]
+    NoCaddy(String),
+}
+
+/// An admin endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    address: Address,
+}
+
+impl Admin {
+    pub(crate) fn new(address: Address) -> Self {
+        Self { address }
+    }
+
+    /// A connection for many requests.
+    pub(crate) async fn open(&self) -> Result<Connection, ExchangeError> {
+        Connection::open(&self.address, CONNECT).await
+    }
+
+    /// What runs, as Caddy writes it.
+    pub(crate) async fn config(&self) -> Result<Bytes, AdminError> {
+        let request = self.request(Method::GET, "/config/", "", Bytes::new());
+        let answer = self.open().await?.send(request, ASK).await?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.body),
+            _ => Err(self.no_caddy()),
+        }
+    }
+
+    /// Has a document run. When this returns without an error, it does.
+    pub(crate) async fn load(&self, document: Bytes) -> Result<(), AdminError> {
+        let request = self.request(Method::POST, "/load", "application/json", document);
+        let answer = self.open().await?.send(request, LOAD).await?;
+        match answer.status {
+            StatusCode::OK => Ok(()),
+            status if status.is_client_error() || status.is_server_error() => {
+                Err(AdminError::Refused(status.as_u16()))
+            }
+            _ => Err(self.no_caddy()),
+        }
+    }
+
+    /// What Caddy makes of a Caddyfile; `None` when it does not take it.
+    pub(crate) async fn adapt(
+        &self,
+        connection: &mut Connection,
+        text: &str,
+    ) -> Result<Option<Value>, AdminError> {
+        let body = Bytes::copy_from_slice(text.as_bytes());
+        let request = self.request(Method::POST, "/adapt", "text/caddyfile", body);
+        let Answer { status, body, .. } = connection.send(request, ASK).await?;
+        if status == StatusCode::BAD_REQUEST {
+            return Ok(None);
+        }
+        let answer: Option<Value> = serde_json::from_slice(&body).ok();
+        let result = answer.and_then(|mut answer| Some(answer.get_mut("result")?.take()));
+        match result.filter(|_| status == StatusCode::OK) {
+            Some(result) => Ok(Some(result)),
+            None => Err(self.no_caddy()),
+        }
+    }
+
+    fn no_caddy(&self) -> AdminError {
+        AdminError::NoCaddy(self.address.to_string())
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &'static str,
+        content: &'static str,
+        body: Bytes,
+    ) -> Request<Full<Bytes>> {
+        // Caddy compares the host with its own address, which for a socket is none.
+        let host = match &self.address {
+            Address::Tcp(address) => address.to_string(),
+            Address::Unix(_) => String::new(),
+        };
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = http::Uri::from_static(path);
+        let headers = request.headers_mut();
+        if let Ok(host) = host.parse() {
+            headers.insert(header::HOST, host);
+        }
+        if !content.is_empty() {
+            headers.insert(
+                header::CONTENT_TYPE,
+                header::HeaderValue::from_static(content),
+            );
+        }
+        request
+    }
+}

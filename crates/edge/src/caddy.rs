@@ -1,0 +1,181 @@
+//! The Caddy that serves: it is given whole documents, and asked whether it does what they say.
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
+use http_body_util::Full;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::{task::JoinSet, time::Instant};
+use underpin_route::{
+    PROBE_GENERATION_HEADER, PROBE_HEADER, PROBE_ROUTE_HEADER, Probe, ProbeAnswer, ProbeFailure,
+};
+
+use crate::{
+    Address,
+    admin::{Admin, AdminError},
+    exchange::{Answer, Connection, ExchangeError},
+};
+
+/// How many probes are under way at once.
+const AT_ONCE: usize = 4;
+/// Longest time for the answer to one.
+const PROBE: Duration = Duration::from_secs(5);
+/// How many failures are told of one verification.
+const MOST_TOLD: usize = 20;
+
+/// A Caddy that serves.
+#[derive(Debug)]
+pub struct Caddy {
+    admin: Admin,
+    sites: SocketAddr,
+    /// Digest of what it said it runs, when that was last found to be what was published.
+    confirmed: Option<[u8; 32]>,
+}
+
+impl Caddy {
+    /// The Caddy of this admin endpoint, whose sites over HTTP are at `sites`.
+    pub fn new(admin: Address, sites: SocketAddr) -> Self {
+        Self {
+            admin: Admin::new(admin),
+            sites,
+            confirmed: None,
+        }
+    }
+
+    /// Whether it runs this very document.
+    pub async fn runs(&mut self, document: &Value) -> Result<bool, AdminError> {
+        let running = self.admin.config().await?;
+        self.confirmed = None;
+        let is_same = serde_json::from_slice::<Value>(&running).is_ok_and(|it| it == *document);
+        if is_same {
+            self.confirmed = Some(Sha256::digest(&running).into());
+        }
+        Ok(is_same)
+    }
+
+    /// Whether it still runs what it was last found to run by [`Self::runs`].
+    pub async fn runs_on(&self) -> Result<bool, AdminError> {
+        let running = self.admin.config().await?;
+        Ok(self.confirmed == Some(Sha256::digest(&running).into()))
+    }
+
+    /// Has it run a document, and tells how long that took it.
+    pub async fn load(&mut self, document: Bytes) -> Result<Duration, AdminError> {
+        let begun = Instant::now();
+        self.admin.load(document).await?;
+        Ok(begun.elapsed())
+    }
+
+    /// Sends probes, and tells those whose answer is not what it must be; nothing when all is well.
+    pub async fn verify(
+        &self,
+        probes: Vec<Probe>,
+        generation: u64,
+        nonce: &str,
+    ) -> Vec<ProbeFailure> {
+        let each = probes.len().div_ceil(AT_ONCE).max(1);
+        let mut rest = probes;
+        let mut tasks = JoinSet::new();
+        while !rest.is_empty() {
+            let part = rest.split_off(rest.len().saturating_sub(each));
+            tasks.spawn(verify_each(self.sites, part, generation, nonce.to_owned()));
+        }
+        let mut failures = Vec::new();
+        while let Some(part) = tasks.join_next().await {
+            match part {
+                Ok(part) => failures.extend(part),
+                Err(_) => failures.push(ProbeFailure {
+                    key: None,
+                    asked: "the edge".to_owned(),
+                    what: "a part of the routes was not asked for".to_owned(),
+                }),
+            }
+        }
+        failures.sort_by(|left, right| left.asked.cmp(&right.asked));
+        failures.truncate(MOST_TOLD);
+        failures
+    }
+}
+
+async fn verify_each(
+    sites: SocketAddr,
+    probes: Vec<Probe>,
+    generation: u64,
+    nonce: String,
+) -> Vec<ProbeFailure> {
+    let address = Address::Tcp(sites);
+    let mut failures = Vec::new();
+    let mut connection: Option<Connection> = None;
+    for probe in probes {
+        if failures.len() >= MOST_TOLD {
+            break;
+        }
+        let mut answer = ask(&address, &mut connection, &probe, &nonce).await;
+        if answer.is_err() {
+            // A connection that stood may have been closed meanwhile.
+            connection = None;
+            answer = ask(&address, &mut connection, &probe, &nonce).await;
+        }
+        let judged = match answer {
+            Ok(answer) => probe.judge(generation, &answer),
+            Err(error) => Err(ProbeFailure {
+                key: None,
+                asked: format!("{}://{}", probe.scheme, probe.host),
+                what: error.to_string(),
+            }),
+        };
+        failures.extend(judged.err());
+    }
+    failures
+}
+
+async fn ask(
+    address: &Address,
+    connection: &mut Option<Connection>,
+    probe: &Probe,
+    nonce: &str,
+) -> Result<ProbeAnswer, ExchangeError> {
+    let open = match connection.take() {
+        Some(open) => open,
+        None => Connection::open(address, PROBE).await?,
+    };
+    let open = connection.insert(open);
+    let mut request = Request::new(Full::new(Bytes::new()));
+    // What matchers take for a path is one of a URI too, or the edge does not answer for it.
+    *request.uri_mut() = probe.path.parse().unwrap_or_default();
+    let headers = request.headers_mut();
+    let host = if probe.host.contains(':') {
+        format!("[{}]", probe.host)
+    } else {
+        probe.host.clone()
+    };
+    let (name, nonce) = (
+        HeaderName::try_from(PROBE_HEADER),
+        HeaderValue::try_from(nonce),
+    );
+    if let (Ok(host), Ok(name), Ok(nonce)) = (HeaderValue::try_from(host), name, nonce) {
+        headers.insert(header::HOST, host);
+        headers.insert(name, nonce);
+    }
+    Ok(read(&open.send(request, PROBE).await?))
+}
+
+fn read(answer: &Answer) -> ProbeAnswer {
+    let headers = &answer.headers;
+    ProbeAnswer {
+        status: answer.status.as_u16(),
+        route: text(headers, PROBE_ROUTE_HEADER),
+        generation: text(headers, PROBE_GENERATION_HEADER),
+        retry_after: text(headers, "retry-after"),
+        cache_control: text(headers, "cache-control"),
+        content_type: text(headers, "content-type"),
+        has_location_or_hsts: headers.contains_key(header::LOCATION)
+            || headers.contains_key(header::STRICT_TRANSPORT_SECURITY),
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}

@@ -1,0 +1,334 @@
+//! From a world to a document: what both `render` and `serve` do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use underpin_cluster::Host;
+use underpin_model::{GroupKind, ObjectKey, World};
+use underpin_route::{
+    Acknowledgement, Backend, BackendState, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
+    ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable, Scheme, ServedRoute,
+    Settings, blocks, document, page_or_built_in, resolve, round, served,
+};
+
+use crate::{Address, IsolatedError, Trials};
+
+/// Annotation on the Service of the edge: the loss that an operator consents to, as the edge names
+/// it.
+pub const ACCEPT_LOSS_ANNOTATION: &str = "underpin.dev/accept-loss";
+/// Digits of a loss's digest that name it.
+const LOSS_DIGITS: usize = 6;
+/// Random bytes of the nonce and of names that nobody has.
+const RANDOM_BYTES: usize = 16;
+
+/// An edge, as its operator sets it up.
+#[derive(Clone, Debug)]
+pub struct EdgeOptions {
+    /// The program Caddy, on which entries are tried.
+    pub caddy: PathBuf,
+    /// What is read.
+    pub read: Settings,
+    /// The edge's own Service, by namespace and name.
+    pub service: Option<(String, String)>,
+    /// Where the Caddy that serves is told what to run.
+    pub admin: Address,
+    /// The port of sites over HTTP.
+    pub http_port: u16,
+    /// The port of sites over TLS; `None` when TLS ends before the edge.
+    pub https_port: Option<u16>,
+    /// The app `tls` of Caddy.
+    pub tls: Option<Value>,
+    /// The folder of the error pages, as Caddy sees it.
+    pub pages: String,
+    /// The page for hosts that nothing is configured for; without it `503.html` of the folder, and
+    /// without that the built-in one.
+    pub page: Option<PathBuf>,
+    /// How many seconds a loss waits for its replacement.
+    pub tombstone: u64,
+}
+
+/// Why there is no document.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// Entries cannot be tried.
+    #[error(transparent)]
+    Isolated(#[from] IsolatedError),
+    /// The settings do not make one.
+    #[error("{0}")]
+    Document(#[from] DocumentError),
+    /// The machine gives no randomness.
+    #[error("cannot draw a nonce: {0}")]
+    Random(String),
+}
+
+/// What a world comes to.
+#[derive(Debug)]
+pub struct Decided {
+    /// Who serves what, and who does not.
+    pub table: RoutingTable,
+    /// What is to be done.
+    pub round: Round,
+    /// The name of the loss that is held, for an operator to consent to it.
+    pub loss: Option<String>,
+}
+
+/// A document to be published.
+pub struct Ready {
+    /// The document.
+    pub value: Value,
+    /// The same, as it is sent and written.
+    pub bytes: Bytes,
+    /// Sites over TLS where the edge has no port for that.
+    pub unserved: Vec<RouteKey>,
+}
+
+/// What decides of an edge: its settings, and the entries that were tried.
+#[derive(Debug)]
+pub struct Edge {
+    options: EdgeOptions,
+    trials: Trials,
+    /// Routes that were published and not served, as they were then.
+    distrusted: BTreeMap<RouteKey, ServedRoute>,
+}
+
+impl Edge {
+    /// An edge.
+    pub fn new(options: EdgeOptions) -> Self {
+        let limits = Limits {
+            pages: options.pages.clone(),
+            edge: own_names(&options),
+        };
+        Self {
+            trials: Trials::new(options.caddy.clone(), limits),
+            options,
+            distrusted: BTreeMap::new(),
+        }
+    }
+
+    /// How it is set up.
+    pub fn options(&self) -> &EdgeOptions {
+        &self.options
+    }
+
+    /// Ends what only runs while entries are tried.
+    pub fn rest(&mut self) {
+        self.trials.rest();
+    }
+
+    /// Decides what is to be served in a world. `unread` is what could not be read of what is no
+    /// object. `anew`: Caddy runs something else than was published. `accepted` names a loss beside
+    /// the annotation.
+    pub async fn decide(
+        &mut self,
+        world: &World,
+        unread: Option<String>,
+        remembered: &Remembered,
+        anew: bool,
+        accepted: Option<&str>,
+        now: u64,
+    ) -> Result<Decided, IsolatedError> {
+        let mut table = resolve(world, &self.options.read, &remembered.published);
+        table.incomplete.extend(unread.map(|what| Incomplete {
+            what,
+            missing: Vec::new(),
+        }));
+        let found = blocks(&table);
+        let outcomes = self.trials.outcomes(&found).await?;
+        let mut served = served(&mut table, &found, outcomes);
+        // What was changed since is given another chance.
+        self.distrusted
+            .retain(|key, route| served.get(key) == Some(route));
+        for key in self.distrusted.keys() {
+            table.distrust(key);
+            served.remove(key);
+        }
+        let input = RoundInput {
+            remembered,
+            table: &table,
+            served: &served,
+            acknowledged: None,
+            now,
+            tombstone: self.options.tombstone,
+            anew,
+        };
+        let held = round(&input);
+        let lost = Acknowledgement {
+            generation: remembered.published.generation,
+            keys: held.decision.held(),
+        };
+        let is_held = |hold: &Hold| matches!(hold, Hold::Vanished { .. } | Hold::Empty);
+        let loss = held.decision.holds.iter().any(is_held);
+        let loss = loss.then(|| loss_name(&lost));
+        let annotated = self.annotated(world);
+        let is_accepted = loss.is_some() && (loss.as_deref() == accepted || loss == annotated);
+        if !is_accepted {
+            return Ok(Decided {
+                table,
+                round: held,
+                loss,
+            });
+        }
+        let round = round(&RoundInput {
+            acknowledged: Some(&lost),
+            ..input
+        });
+        Ok(Decided {
+            table,
+            round,
+            loss: None,
+        })
+    }
+
+    /// Remembers routes in whose place something else answered when they were published, so that they
+    /// do not keep the others from being published. Whether there are any.
+    pub(crate) fn distrust(&mut self, failures: &[ProbeFailure], published: &Remembered) -> bool {
+        let keys: BTreeSet<&RouteKey> = failures.iter().filter_map(|it| it.key.as_ref()).collect();
+        // If none is served, it is not for what they say.
+        if keys.len() >= published.served.len() {
+            return false;
+        }
+        let found = keys
+            .into_iter()
+            .filter_map(|key| Some((key.clone(), published.served.get(key)?.clone())));
+        let found: Vec<(RouteKey, ServedRoute)> = found.collect();
+        let any = !found.is_empty();
+        self.distrusted.extend(found);
+        any
+    }
+
+    /// What is said on the Service of the edge.
+    fn annotated(&self, world: &World) -> Option<String> {
+        let (namespace, name) = self.options.service.as_ref()?;
+        let kind = GroupKind::core("Service");
+        let service = world.get(&ObjectKey::namespaced(kind, namespace, name))?;
+        let text = service.annotation(ACCEPT_LOSS_ANNOTATION)?;
+        Some(text.trim().to_owned())
+    }
+
+    /// The document of what is remembered.
+    pub fn document(&self, remembered: &Remembered) -> Result<Ready, EdgeError> {
+        let options = &self.options;
+        let page = options.page.clone();
+        let page = page.unwrap_or_else(|| PathBuf::from(&options.pages).join("503.html"));
+        let page = fs::read_to_string(page).ok();
+        let settings = EdgeSettings {
+            admin: json!({"listen": options.admin.to_string(), "config": {"persist": false}}),
+            http_port: options.http_port,
+            https_port: options.https_port,
+            tls: options.tls.clone(),
+            page: page_or_built_in(page.as_deref()).0.to_owned(),
+            nonce: remembered.nonce.clone(),
+            generation: remembered.published.generation,
+        };
+        let made = document(&remembered.served, &settings)?;
+        Ok(Ready {
+            bytes: made.value.to_string().into(),
+            value: made.value,
+            unserved: made.unserved,
+        })
+    }
+
+    /// The schemes that probes are sent by.
+    pub fn probed(&self) -> &'static [Scheme] {
+        &[Scheme::Http]
+    }
+}
+
+/// A word that nobody can foretell.
+pub fn token(host: &dyn Host) -> Result<String, EdgeError> {
+    let mut bytes = [0; RANDOM_BYTES];
+    host.random(&mut bytes).map_err(EdgeError::Random)?;
+    Ok(hexadecimal(&bytes))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Names a loss: of these keys, since this generation.
+fn loss_name(lost: &Acknowledgement) -> String {
+    let mut digest = Sha256::new();
+    for key in &lost.keys {
+        digest.update(key.to_string());
+        digest.update([0]);
+    }
+    let digest = hexadecimal(&digest.finalize()[..LOSS_DIGITS]);
+    format!("{}-{digest}", lost.generation)
+}
+
+/// The names under which entries would reach the edge itself.
+fn own_names(options: &EdgeOptions) -> BTreeSet<String> {
+    let service = options.service.as_ref();
+    let names = service.map(|(namespace, name)| {
+        let (namespace, name) = (namespace.to_ascii_lowercase(), name.to_ascii_lowercase());
+        ["", ".svc", ".svc.cluster.local"].map(|end| format!("{name}.{namespace}{end}"))
+    });
+    names.into_iter().flatten().collect()
+}
+
+/// Everything that is to be told of objects, by object and sorted.
+pub(crate) fn remarks(table: &RoutingTable) -> BTreeMap<ObjectKey, Vec<Remark>> {
+    let mut found: BTreeMap<ObjectKey, Vec<Remark>> = BTreeMap::new();
+    let mut tell = |object: &ObjectKey, reason, text| {
+        let remarks = found.entry(object.clone()).or_default();
+        remarks.push(Remark { reason, text });
+    };
+    for refusal in &table.refused {
+        let text = format!("{} is not served: {}", refusal.path, refusal.reason);
+        tell(&refusal.object, "RouteRefused", text);
+    }
+    for conflict in &table.conflicts {
+        let by = match &conflict.winner {
+            Some(winner) => format!("it is served by {winner}"),
+            None => "nobody serves it".to_owned(),
+        };
+        let (key, reason) = (&conflict.key, &conflict.reason);
+        let text = format!("{key} is not served from here: {reason}; {by}");
+        tell(&conflict.loser, "RouteConflict", text);
+    }
+    for stale in &table.stale {
+        let how = if stale.rewritten {
+            "it is sent to where the Service lives"
+        } else {
+            "the annotation underpin.dev/route-upstreams: follow sends it to where the Service lives"
+        };
+        let upstream = &stale.upstream;
+        let text = format!("the upstream {upstream} names another namespace; {how}");
+        tell(&stale.object, "RouteUpstream", text);
+    }
+    for (key, route) in &table.routes {
+        // That nothing is ready for a while is told by the Service's own pods.
+        let is_broken = |backend: &&Backend| {
+            let is_dead = backend.state.is_dead() == Some(true);
+            is_dead && backend.state != BackendState::NotReady
+        };
+        for backend in route.backends.iter().filter(is_broken) {
+            let text = format!("{key} is served, and nothing answers behind it: {backend}");
+            tell(&route.source.object, "RouteBackend", text);
+        }
+    }
+    found
+}
+
+/// Something to be told of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Remark {
+    pub(crate) reason: &'static str,
+    pub(crate) text: String,
+}
+
+/// Shared between the loop and what answers questions about it.
+pub(crate) type Shared<T> = Arc<std::sync::Mutex<T>>;

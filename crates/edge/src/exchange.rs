@@ -1,0 +1,142 @@
+//! HTTP with a Caddy: one connection, one request after the other.
+
+use std::{io, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::Address;
+
+/// Longest answer: the configuration of a large edge, with room to spare.
+const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// Nobody listens.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// Where.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("the connection to {address} broke: {source}")]
+    Broken {
+        /// Where.
+        address: String,
+        /// How.
+        source: hyper::Error,
+    },
+    /// It took too long.
+    #[error("{address} did not answer within {} s", after.as_secs())]
+    TimedOut {
+        /// Where.
+        address: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The answer does not end, or breaks off.
+    #[error("the answer of {address} is too long or broke off")]
+    Answer {
+        /// Where.
+        address: String,
+    },
+}
+
+/// An answer.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// A connection.
+pub(crate) struct Connection {
+    address: String,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: &Address, limit: Duration) -> Result<Self, ExchangeError> {
+        let name = address.to_string();
+        let opened = tokio::time::timeout(limit, connect(address, &name));
+        opened.await.map_err(|_| ExchangeError::TimedOut {
+            address: name,
+            after: limit,
+        })?
+    }
+
+    /// Sends a request, waits for the whole answer.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        limit: Duration,
+    ) -> Result<Answer, ExchangeError> {
+        let address = self.address.clone();
+        let sent = tokio::time::timeout(limit, async {
+            let response = self.sender.send_request(request).await;
+            let response = response.map_err(|source| ExchangeError::Broken {
+                address: address.clone(),
+                source,
+            })?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, ANSWER_LIMIT).collect().await;
+            let body = body.map_err(|_| ExchangeError::Answer {
+                address: address.clone(),
+            })?;
+            Ok(Answer {
+                status: parts.status,
+                headers: parts.headers,
+                body: body.to_bytes(),
+            })
+        });
+        match sent.await {
+            Ok(answer) => answer,
+            Err(_) => Err(ExchangeError::TimedOut {
+                address,
+                after: limit,
+            }),
+        }
+    }
+}
+
+async fn connect(address: &Address, name: &str) -> Result<Connection, ExchangeError> {
+    let refused = |source| ExchangeError::Connect {
+        address: name.to_owned(),
+        source,
+    };
+    let broken = |source| ExchangeError::Broken {
+        address: name.to_owned(),
+        source,
+    };
+    let sender = match address {
+        Address::Tcp(at) => {
+            let stream = TcpStream::connect(at).await.map_err(refused)?;
+            stream.set_nodelay(true).map_err(refused)?;
+            let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
+            tokio::spawn(connection);
+            sender
+        }
+        #[cfg(unix)]
+        Address::Unix(path) => {
+            let stream = tokio::net::UnixStream::connect(path).await;
+            let stream = TokioIo::new(stream.map_err(refused)?);
+            let (sender, connection) = handshake(stream).await.map_err(broken)?;
+            tokio::spawn(connection);
+            sender
+        }
+        #[cfg(not(unix))]
+        Address::Unix(_) => return Err(refused(io::ErrorKind::Unsupported.into())),
+    };
+    Ok(Connection {
+        address: name.to_owned(),
+        sender,
+    })
+}

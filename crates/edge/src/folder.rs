@@ -1,0 +1,192 @@
+//! The folder of the edge: the last good document, which Caddy boots from, and what is remembered.
+//!
+//! Both hold what the entries hold, so that nobody but their owner reads them. Each is replaced as a
+//! whole: what is there is complete, whenever the machine stops.
+
+use std::{
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use serde_json::Value;
+use underpin_route::{Remembered, RememberedError};
+
+/// The last good document.
+pub const DOCUMENT_FILE: &str = "caddy.json";
+/// What is remembered.
+pub const STATE_FILE: &str = "state.json";
+
+/// Why the folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A file cannot be read or written.
+    #[error("cannot {act} {path}: {source}")]
+    Io {
+        /// What was tried.
+        act: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What is there was not written by this version.
+    #[error("{path} cannot be used: {source}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: RememberedError,
+    },
+    /// What is there is no JSON.
+    #[error("{path} cannot be used: it is no JSON document")]
+    Json {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The folder of an edge.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder, created if it is not there.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        fs::create_dir_all(path).map_err(|source| FolderError::Io {
+            act: "create",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where Caddy boots from.
+    pub fn document_path(&self) -> PathBuf {
+        self.path.join(DOCUMENT_FILE)
+    }
+
+    /// The last good document, if there is one.
+    pub fn document(&self) -> Result<Option<Value>, FolderError> {
+        self.read(DOCUMENT_FILE)
+    }
+
+    /// What is remembered, if anything is.
+    pub fn remembered(&self) -> Result<Option<Remembered>, FolderError> {
+        let value = self.read(STATE_FILE)?;
+        let read = value.map(|value| Remembered::from_value(&value));
+        read.transpose().map_err(|source| FolderError::State {
+            path: self.path.join(STATE_FILE),
+            source,
+        })
+    }
+
+    /// Writes both. The document comes first: a state that is older than what Caddy boots from is found
+    /// out by comparing, a newer one would be believed.
+    pub fn keep(&self, document: &Bytes, remembered: &Remembered) -> Result<(), FolderError> {
+        self.write(DOCUMENT_FILE, document)?;
+        self.remember(remembered)
+    }
+
+    /// Writes what is remembered alone.
+    pub fn remember(&self, remembered: &Remembered) -> Result<(), FolderError> {
+        self.write(STATE_FILE, remembered.to_value().to_string().as_bytes())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Value>, FolderError> {
+        let path = self.path.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => Err(FolderError::Json { path }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(FolderError::Io {
+                act: "read",
+                path,
+                source,
+            }),
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        write_private(&path, bytes).map_err(|source| FolderError::Io {
+            act: "write",
+            path,
+            source,
+        })
+    }
+}
+
+/// Replaces a file by one that its owner alone reads.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // Its mode is 0600 from the beginning.
+    let mut file = tempfile::Builder::new()
+        .prefix(".underpin-")
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    // The name is on the disk when its folder is; where folders cannot be opened, it follows soon.
+    if let Ok(folder) = fs::File::open(folder) {
+        folder.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_is_for_its_owner_alone() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&base.path().join("edge")).unwrap();
+        assert!(folder.document().unwrap().is_none());
+        assert!(folder.remembered().unwrap().is_none());
+        let remembered = Remembered {
+            nonce: "n0nce".to_owned(),
+            ..Remembered::default()
+        };
+        for text in ["{\"a\": 1}", "{\"a\": 2}"] {
+            folder.keep(&Bytes::from(text), &remembered).unwrap();
+        }
+        assert_eq!(folder.document().unwrap().unwrap()["a"], 2);
+        assert_eq!(folder.remembered().unwrap().unwrap(), remembered);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            for name in [DOCUMENT_FILE, STATE_FILE] {
+                let mode = fs::metadata(folder.path.join(name)).unwrap().permissions();
+                assert_eq!(mode.mode() & 0o777, 0o600, "{name}");
+            }
+        }
+        assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_an_error_and_is_not_shown() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = Folder::open(base.path()).unwrap();
+        fs::write(base.path().join(DOCUMENT_FILE), "hunter2").unwrap();
+        fs::write(base.path().join(STATE_FILE), "{\"form\": \"hunter2\"}").unwrap();
+        let errors = [
+            folder.document().unwrap_err().to_string(),
+            folder.remembered().unwrap_err().to_string(),
+        ];
+        for error in errors {
+            assert!(error.contains("cannot be used"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

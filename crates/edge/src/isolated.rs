@@ -1,0 +1,184 @@
+//! A Caddy on which entries are tried before the one that serves sees them: a process of its own,
+//! without environment, without rights, that nobody but us reaches.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::Instant,
+};
+
+use crate::{
+    Address,
+    admin::{Admin, AdminError},
+};
+
+/// Longest time for it to answer for the first time; a busy machine takes some.
+const START: Duration = Duration::from_secs(30);
+/// Between two looks whether it does.
+const LOOK: Duration = Duration::from_millis(10);
+/// Who has no rights.
+#[cfg(unix)]
+const NOBODY: u32 = 65_534;
+
+/// Why entries cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum IsolatedError {
+    /// There is no such program.
+    #[error(
+        "cannot start Caddy ({program}): {source}; set UNDERPIN_CADDY or add caddy to the PATH"
+    )]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder that it lives in.
+    #[error("cannot prepare a folder for entries to be tried in: {0}")]
+    Folder(#[source] io::Error),
+    /// It does not come up.
+    #[error("Caddy ({program}) did not begin to answer within {} s", START.as_secs())]
+    Silent {
+        /// The program.
+        program: PathBuf,
+    },
+    /// It went away or answers nonsense.
+    #[error("entries cannot be tried: {0}")]
+    Admin(#[from] AdminError),
+}
+
+/// A Caddy to try entries on; started when it is needed.
+#[derive(Debug)]
+pub(crate) struct Isolated {
+    program: PathBuf,
+    running: Option<Running>,
+}
+
+/// While it runs. Killed when dropped; the folder goes after it.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    admin: Admin,
+    address: Address,
+    folder: TempDir,
+}
+
+impl Isolated {
+    pub(crate) fn new(program: PathBuf) -> Self {
+        Self {
+            program,
+            running: None,
+        }
+    }
+
+    /// Its admin endpoint; it is started if it does not run.
+    pub(crate) async fn admin(&mut self) -> Result<Admin, IsolatedError> {
+        let gone = |running: &mut Running| !matches!(running.child.try_wait(), Ok(None));
+        if self.running.as_mut().is_some_and(gone) {
+            self.running = None;
+        }
+        if self.running.is_none() {
+            self.running = Some(self.start().await?);
+        }
+        match &self.running {
+            Some(running) => Ok(running.admin.clone()),
+            None => Err(self.silent()),
+        }
+    }
+
+    /// The part of its configuration that every document for it must have, and an address at which
+    /// nobody asks.
+    pub(crate) fn trial(&self) -> Option<(Value, String)> {
+        let running = self.running.as_ref()?;
+        let socket = running.folder.path().join("trial.sock");
+        let listen = Address::Unix(socket).to_string();
+        Some((admin_of(&running.address), listen))
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(&mut self) {
+        self.running = None;
+    }
+
+    async fn start(&self) -> Result<Running, IsolatedError> {
+        let folder = tempfile::Builder::new()
+            .prefix("underpin-edge-")
+            .tempdir()
+            .map_err(IsolatedError::Folder)?;
+        let address = Address::Unix(folder.path().join("admin.sock"));
+        let stub = folder.path().join("stub.json");
+        let text = json!({"admin": admin_of(&address)}).to_string();
+        std::fs::write(&stub, text).map_err(IsolatedError::Folder)?;
+        let mut command = Command::new(&self.program);
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(&stub)
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            // What it writes may quote entries.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        without_rights(&mut command, folder.path()).map_err(IsolatedError::Folder)?;
+        let child = command.spawn().map_err(|source| IsolatedError::Start {
+            program: self.program.clone(),
+            source,
+        })?;
+        let mut running = Running {
+            child,
+            admin: Admin::new(address.clone()),
+            address,
+            folder,
+        };
+        let end = Instant::now() + START;
+        while running.admin.config().await.is_err() {
+            let ended = !matches!(running.child.try_wait(), Ok(None));
+            if ended || Instant::now() > end {
+                return Err(self.silent());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(running)
+    }
+
+    fn silent(&self) -> IsolatedError {
+        IsolatedError::Silent {
+            program: self.program.clone(),
+        }
+    }
+}
+
+fn admin_of(address: &Address) -> Value {
+    json!({"listen": address.to_string(), "config": {"persist": false}})
+}
+
+/// Who may do everything gives that up for it; who may not has nothing to give up.
+#[cfg(unix)]
+fn without_rights(command: &mut Command, folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::chown;
+    if rustix::process::geteuid().is_root() {
+        let files = std::fs::read_dir(folder)?;
+        for file in files {
+            chown(file?.path(), Some(NOBODY), Some(NOBODY))?;
+        }
+        chown(folder, Some(NOBODY), Some(NOBODY))?;
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn without_rights(_: &mut Command, _: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,499 @@
+//! Rounds: what was decided is told, published, verified and kept, or rolled back.
+
+use std::{
+    collections::BTreeSet,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::Instant,
+};
+use underpin_cluster::{Cluster, Report};
+use underpin_model::wording::count;
+use underpin_route::{Act, Decision, Kept, ProbeFailure, Remembered, Scheme, probes};
+
+use super::{COMPONENT, ServeError, ServeOptions};
+use crate::{
+    ACCEPT_LOSS_ANNOTATION, AdminError, Caddy, Decided, Edge, Folder, Ready, Seen, Status,
+    edge::{Remark, Shared, remarks, token},
+    pace::Pace,
+    sources::Message,
+    status::host_of,
+};
+
+/// How long a burst of changes may go on before there is a round.
+const LONGEST_BURST: Duration = Duration::from_secs(1);
+/// After this time a round that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(10);
+/// How many Events may wait to be sent; what is more is told in the log alone.
+const EVENTS_WAITING: usize = 256;
+
+/// Until when this process writes, if it does.
+type Held = watch::Receiver<Option<Instant>>;
+
+pub(super) struct Rounds<'a> {
+    cluster: &'a Cluster,
+    edge: Edge,
+    caddy: Caddy,
+    folder: Folder,
+    pub(super) seen: Seen,
+    /// Why claims cannot be read.
+    claims: Option<String>,
+    remembered: Remembered,
+    /// What was published last.
+    document: Option<Ready>,
+    /// Whether the settings are others than those of what was published.
+    anew: bool,
+    pub(super) pace: Pace,
+    status: Shared<Status>,
+    tell: &'a (dyn Fn(&str) + Send + Sync),
+    pub(super) ours: Held,
+    was_ours: bool,
+    /// What was told in the last round, so that only what is new is told.
+    told: BTreeSet<String>,
+    events: Option<mpsc::Sender<Report>>,
+    reported: BTreeSet<Report>,
+    schemes: &'static [Scheme],
+}
+
+impl<'a> Rounds<'a> {
+    pub(super) fn new(
+        cluster: &'a Cluster,
+        options: &ServeOptions,
+        status: Shared<Status>,
+        tell: &'a (dyn Fn(&str) + Send + Sync),
+        helpers: &mut JoinSet<()>,
+    ) -> Result<Self, ServeError> {
+        let admin = options.edge.admin.clone();
+        let edge = Edge::new(options.edge.clone());
+        let (_, ours) = watch::channel(None);
+        let events = options.events.then(|| {
+            let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
+            helpers.spawn(send_events(cluster.clone(), receiver));
+            sender
+        });
+        let mut running = Self {
+            cluster,
+            schemes: edge.probed(),
+            edge,
+            caddy: Caddy::new(admin, options.sites),
+            folder: Folder::open(&options.folder)?,
+            seen: Seen::new([]),
+            claims: Some("the claims have not been read yet".to_owned()),
+            remembered: Remembered::default(),
+            document: None,
+            anew: false,
+            pace: Pace::new(options.quiet, LONGEST_BURST),
+            status,
+            tell,
+            ours,
+            was_ours: false,
+            told: BTreeSet::new(),
+            events,
+            reported: BTreeSet::new(),
+        };
+        running.recall()?;
+        Ok(running)
+    }
+
+    /// Reads what was published last, by this process or another.
+    fn recall(&mut self) -> Result<(), ServeError> {
+        let remembered = self.folder.remembered()?;
+        let document = self.folder.document()?;
+        self.remembered = remembered.unwrap_or_default();
+        if self.remembered.nonce.is_empty() {
+            self.remembered.nonce = token(self.cluster.host())?;
+        }
+        self.anew = false;
+        self.document = None;
+        if let Some(value) = document.filter(|_| self.remembered.published.generation > 0) {
+            self.anew = self.edge.document(&self.remembered)?.value != value;
+            self.document = Some(Ready {
+                bytes: value.to_string().into(),
+                value,
+                unserved: Vec::new(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn status(&self) -> MutexGuard<'_, Status> {
+        // Numbers and texts, whole after every statement.
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.cluster.host().now().as_second()).unwrap_or_default()
+    }
+
+    pub(super) fn take(&mut self, message: Message) {
+        let now = self.now();
+        let changed = match message {
+            Message::Objects(told) => self.seen.take(told, now),
+            Message::Claims(Ok(claims)) => {
+                self.claims = None;
+                self.seen.world().claims = claims;
+                true
+            }
+            Message::Claims(Err(why)) => self.claims.replace(why).is_none(),
+        };
+        if changed {
+            self.pace.changed(Instant::now());
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.ours
+            .borrow()
+            .is_some_and(|until| until > Instant::now())
+    }
+
+    /// Who comes to write begins with what the one before has left.
+    pub(super) fn lease_changed(&mut self) -> Result<(), ServeError> {
+        let is_ours = self.is_ours();
+        if is_ours && !self.was_ours {
+            self.recall()?;
+            (self.tell)("this process writes now");
+        } else if !is_ours && self.was_ours {
+            (self.tell)("another process writes now");
+        }
+        if is_ours != self.was_ours {
+            self.pace.changed(Instant::now());
+        }
+        self.was_ours = is_ours;
+        Ok(())
+    }
+
+    /// One round.
+    pub(super) async fn turn(&mut self) -> Result<(), ServeError> {
+        let begun = Instant::now();
+        self.pace.begun();
+        let now = self.now();
+        let before = self.remembered.clone();
+        let deletions = self.seen.deletions();
+        let holders = self.remembered.published.holders.values();
+        let held: BTreeSet<&String> = holders.filter_map(|holder| holder.uid.as_ref()).collect();
+        let seen = deletions.into_iter().filter(|(uid, _)| held.contains(uid));
+        let seen: Vec<(String, u64)> = seen.collect();
+        self.remembered.causes.deleted.extend(seen);
+        let world = &*self.seen.world();
+        let decided = self
+            .edge
+            .decide(
+                world,
+                self.claims.clone(),
+                &self.remembered,
+                self.anew,
+                None,
+                now,
+            )
+            .await;
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(error) => {
+                self.fail(&error.to_string());
+                return Ok(());
+            }
+        };
+        self.describe(&decided);
+        let decision = &decided.round.decision;
+        if let Some(at) = decision.again_at {
+            let wait = Duration::from_secs(at.saturating_sub(now).max(1));
+            self.pace.again(Instant::now() + wait);
+        }
+        match decided.round.act {
+            Act::Publish if self.is_ours() => self.publish(decided, begun).await?,
+            Act::Publish => {}
+            Act::Nothing | Act::Hold => {
+                self.remembered = decided.round.next;
+                if self.is_ours() && self.remembered != before {
+                    self.folder.remember(&self.remembered)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers, lines and Events of what was decided.
+    fn describe(&mut self, decided: &Decided) {
+        let decision = &decided.round.decision;
+        let published = self.remembered.published.holders.len();
+        let held = of_kind(decision, |kept| matches!(kept, Kept::Held));
+        let unexplained = of_kind(decision, |kept| {
+            matches!(kept, Kept::Held | Kept::WaitingUnexplained(_))
+        });
+        let mut holds: Vec<String> = decision.holds.iter().map(ToString::to_string).collect();
+        if let (Some(loss), Some((namespace, name))) = (&decided.loss, &self.edge.options().service)
+        {
+            holds.push(format!(
+                "to consent to it: kubectl annotate --overwrite service {name} --namespace \
+                 {namespace} {}={loss}",
+                ACCEPT_LOSS_ANNOTATION
+            ));
+        }
+        {
+            let writes = self.is_ours();
+            let mut status = self.status();
+            status.desired = decided.table.routes.len();
+            status.held = held;
+            status.waiting = of_kind(decision, |kept| {
+                matches!(kept, Kept::Waiting(..) | Kept::WaitingUnexplained(_))
+            });
+            status.conflicted = decided.table.conflicts.len();
+            status.refused = decided.table.refused.len();
+            status.unread = decided.table.incomplete.len();
+            status.vanish_ratio = ratio(unexplained, published);
+            status.holds.clone_from(&holds);
+            status.loss.clone_from(&decided.loss);
+            status.writes = writes;
+        }
+        let mut lines: BTreeSet<String> = holds.into_iter().collect();
+        let mut reports = BTreeSet::new();
+        for (object, remarks) in remarks(&decided.table) {
+            let live = self.seen.world().get(&object);
+            let uid = live.and_then(|live| live.uid()).map(str::to_owned);
+            for Remark { reason, text } in remarks {
+                lines.insert(format!("{object}: {text}"));
+                if let Some(uid) = &uid {
+                    reports.insert(Report {
+                        about: object.clone(),
+                        uid: uid.clone(),
+                        reason: reason.to_owned(),
+                        message: text,
+                        component: COMPONENT.to_owned(),
+                    });
+                }
+            }
+        }
+        for line in lines.difference(&self.told) {
+            (self.tell)(line);
+        }
+        self.told = lines;
+        if let Some(events) = &self.events {
+            for report in reports.difference(&self.reported) {
+                // Where too many wait, the log has said it.
+                let _ = events.try_send(report.clone());
+            }
+        }
+        self.reported = reports;
+    }
+
+    async fn publish(&mut self, decided: Decided, begun: Instant) -> Result<(), ServeError> {
+        let next = decided.round.next;
+        let ready = self.edge.document(&next)?;
+        let ours = begun.elapsed();
+        let took = match self.caddy.load(ready.bytes.clone()).await {
+            Ok(took) => took,
+            Err(error) => {
+                self.fail(&format!("the new configuration is not published: {error}"));
+                return Ok(());
+            }
+        };
+        if let Err(unverified) = self.verified(&ready, &next).await {
+            if self.edge.distrust(&unverified.failures, &next) {
+                // The others are not to wait.
+                self.pace.again(Instant::now());
+            }
+            let why = unverified.why;
+            self.fail(&format!(
+                "the new configuration does not serve what it says: {why}"
+            ));
+            self.roll_back().await;
+            return Ok(());
+        }
+        self.folder.keep(&ready.bytes, &next)?;
+        self.tell_change(&next, took);
+        self.remembered = next;
+        self.document = Some(ready);
+        self.anew = false;
+        let now = self.now();
+        let hosts = self.remembered.served.keys().filter_map(host_of).collect();
+        let mut status = self.status();
+        status.load_seconds = took.as_secs_f64();
+        status.round_seconds = ours.as_secs_f64();
+        (status.last_load, status.last_verified) = (now, now);
+        status.generation = self.remembered.published.generation;
+        status.live = self.remembered.served.len();
+        status.hosts = hosts;
+        status.not_ready = None;
+        Ok(())
+    }
+
+    fn tell_change(&self, next: &Remembered, took: Duration) {
+        let before = &self.remembered.served;
+        let added = next.served.keys().filter(|key| !before.contains_key(key));
+        let gone = before.keys().filter(|key| !next.served.contains_key(key));
+        (self.tell)(&format!(
+            "published generation {}: {}, {} new, {} gone; Caddy took {} ms",
+            next.published.generation,
+            count(next.served.len(), "route"),
+            added.count(),
+            gone.count(),
+            took.as_millis(),
+        ));
+    }
+
+    /// Whether Caddy runs a document and serves what it says (R3.7).
+    async fn verified(&mut self, ready: &Ready, remembered: &Remembered) -> Result<(), Unverified> {
+        match self.caddy.runs(&ready.value).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let why = "Caddy runs something else than it was given";
+                return Err(Unverified::of(why.to_owned()));
+            }
+            Err(error) => return Err(Unverified::of(error.to_string())),
+        }
+        let token = token(self.cluster.host());
+        let token = token.map_err(|error| Unverified::of(error.to_string()))?;
+        let probes = probes(&remembered.served, self.schemes, &token);
+        let generation = remembered.published.generation;
+        let failures = self
+            .caddy
+            .verify(probes, generation, &remembered.nonce)
+            .await;
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<String> = failures.iter().map(ProbeFailure::to_string).collect();
+        Err(Unverified {
+            why: texts.join("; "),
+            failures,
+        })
+    }
+
+    /// A round that came to nothing is tried again after a while.
+    fn fail(&mut self, what: &str) {
+        self.pace.again(Instant::now() + AGAIN);
+        let line = what.to_owned();
+        if self.told.insert(line) {
+            (self.tell)(what);
+        }
+        let never = self.document.is_none();
+        let mut status = self.status();
+        status.failures += 1;
+        if never {
+            status.not_ready = Some(what.to_owned());
+        }
+    }
+
+    /// Has Caddy run what it last ran well.
+    async fn roll_back(&mut self) {
+        let Some(document) = self.document.take() else {
+            let why = "the first configuration does not serve what it says".to_owned();
+            self.status().not_ready = Some(why);
+            return;
+        };
+        let generation = self.remembered.published.generation;
+        let restored = self.restore(&document).await;
+        self.document = Some(document);
+        match restored {
+            Ok(()) => (self.tell)(&format!("rolled back to generation {generation}")),
+            Err(why) => {
+                (self.tell)(&format!(
+                    "cannot roll back to generation {generation}: {why}"
+                ));
+                self.status().not_ready = Some(why);
+            }
+        }
+    }
+
+    async fn restore(&mut self, document: &Ready) -> Result<(), String> {
+        let loaded = self.caddy.load(document.bytes.clone()).await;
+        loaded.map_err(|error: AdminError| error.to_string())?;
+        let remembered = self.remembered.clone();
+        let verified = self.verified(document, &remembered).await;
+        verified.map_err(|unverified| unverified.why)
+    }
+
+    /// Whether Caddy still runs what was published. One that was started anew from something else, or
+    /// was changed by somebody else, is given it again, whether or not the cluster can be read.
+    pub(super) async fn look(&mut self) {
+        let Some(document) = self.document.take() else {
+            return;
+        };
+        let runs = match self.caddy.runs_on().await {
+            // After a start, what it said is not known yet.
+            Ok(false) => self.caddy.runs(&document.value).await,
+            other => other,
+        };
+        match runs {
+            Ok(true) => {
+                if self.status().not_ready.is_some() {
+                    let remembered = self.remembered.clone();
+                    let verified = self.verified(&document, &remembered).await;
+                    self.came_back(verified.map_err(|unverified| unverified.why));
+                }
+            }
+            Ok(false) if self.is_ours() => {
+                (self.tell)("Caddy runs something else than was published; it is given that again");
+                self.status().drifts += 1;
+                let restored = self.restore(&document).await;
+                self.came_back(restored);
+            }
+            Ok(false) => {}
+            Err(error) => self.status().not_ready = Some(error.to_string()),
+        }
+        self.document = Some(document);
+    }
+
+    fn came_back(&mut self, outcome: Result<(), String>) {
+        let now = self.now();
+        let hosts = self.remembered.served.keys().filter_map(host_of).collect();
+        let (generation, live) = (
+            self.remembered.published.generation,
+            self.remembered.served.len(),
+        );
+        let mut status = self.status();
+        match outcome {
+            Ok(()) => {
+                (status.last_verified, status.generation) = (now, generation);
+                (status.live, status.hosts) = (live, hosts);
+                status.not_ready = None;
+            }
+            Err(why) => status.not_ready = Some(why),
+        }
+    }
+}
+
+/// Why a document is not known to be served.
+struct Unverified {
+    why: String,
+    failures: Vec<ProbeFailure>,
+}
+
+impl Unverified {
+    fn of(why: String) -> Self {
+        Self {
+            why,
+            failures: Vec::new(),
+        }
+    }
+}
+
+fn of_kind(decision: &Decision, is: impl Fn(&Kept) -> bool) -> usize {
+    decision.kept.values().filter(|kept| is(kept)).count()
+}
+
+/// Counts of routes are far below what a float tells apart.
+#[allow(clippy::cast_precision_loss, reason = "counts of routes are small")]
+fn ratio(part: usize, of: usize) -> f64 {
+    if of == 0 {
+        0.0
+    } else {
+        part as f64 / of as f64
+    }
+}
+
+/// Sends Events one after the other. That they cannot be sent changes nothing: the log has them too.
+async fn send_events(cluster: Cluster, mut reports: mpsc::Receiver<Report>) {
+    while let Some(report) = reports.recv().await {
+        let version = match report.about.kind.group.as_str() {
+            "" => "v1".to_owned(),
+            group => format!("{group}/v1"),
+        };
+        let _ = cluster.report(&version, &report).await;
+    }
+}

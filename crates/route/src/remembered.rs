@@ -1,0 +1,232 @@
+//! What is kept between rounds and between runs: what is published, with the routes themselves, so
+//! that an entry that is refused or lost can be served on as it was.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use serde_json::{Map, Value, json};
+use underpin_model::ObjectKey;
+
+use crate::{
+    adapted::Adapted,
+    address::SiteAddress,
+    document::ServedRoute,
+    guard::Causes,
+    path::PathMatch,
+    published::{Holder, Published},
+    table::RouteKey,
+};
+
+/// The form in which this is written; another one is not read.
+const FORM: u64 = 1;
+
+/// What is kept.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// What is published.
+    pub published: Published,
+    /// The routes of it.
+    pub served: BTreeMap<RouteKey, ServedRoute>,
+    /// Since when keys have been missing.
+    pub missing_since: BTreeMap<RouteKey, u64>,
+    /// What has been seen of objects that are gone.
+    pub causes: Causes,
+    /// What probes carry.
+    pub nonce: String,
+}
+
+/// Without the nonce, and without what the routes hold.
+impl fmt::Debug for Remembered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remembered")
+            .field("published", &self.published)
+            .field("missing_since", &self.missing_since)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why what was written cannot be read. Names the part and never shows what stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RememberedError(&'static str);
+
+impl fmt::Display for RememberedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not as this version writes it", self.0)
+    }
+}
+
+impl std::error::Error for RememberedError {}
+
+impl Remembered {
+    /// To be written. It holds what the entries hold.
+    pub fn to_value(&self) -> Value {
+        // Entries with several addresses have their routes once.
+        let mut contents: Vec<Value> = Vec::new();
+        let mut places: BTreeMap<*const Adapted, usize> = BTreeMap::new();
+        let mut routes = Vec::new();
+        for (key, served) in &self.served {
+            let place = *places
+                .entry(Arc::as_ptr(&served.routes))
+                .or_insert_with(|| {
+                    contents.push(json!([served.routes.routes, served.routes.errors]));
+                    contents.len() - 1
+                });
+            let holder = self.published.holders.get(key);
+            let mut route = key_value(key);
+            route.insert("object".to_owned(), object_value(&served.object));
+            let holds = holder.map(|holder| object_value(&holder.object));
+            route.insert("holder".to_owned(), holds.unwrap_or_default());
+            let uid = holder.and_then(|holder| holder.uid.clone());
+            route.insert("uid".to_owned(), uid.into());
+            route.insert("content".to_owned(), place.into());
+            routes.push(Value::Object(route));
+        }
+        let missing = self.missing_since.iter().map(|(key, since)| {
+            let mut missing = key_value(key);
+            missing.insert("since".to_owned(), (*since).into());
+            Value::Object(missing)
+        });
+        json!({
+            "form": FORM,
+            "generation": self.published.generation,
+            "nonce": self.nonce,
+            "contents": contents,
+            "routes": routes,
+            "missing": missing.collect::<Vec<Value>>(),
+            "deleted": self.causes.deleted,
+            "takenDown": self.causes.taken_down,
+        })
+    }
+
+    /// Reads what [`Self::to_value`] wrote.
+    pub fn from_value(value: &Value) -> Result<Self, RememberedError> {
+        if value.get("form").and_then(Value::as_u64) != Some(FORM) {
+            return Err(RememberedError("the form"));
+        }
+        let contents = items(value, "contents").map(content);
+        let contents: Vec<Arc<Adapted>> = contents.collect::<Result<_, _>>()?;
+        let mut read = Self {
+            published: Published {
+                generation: number(value.get("generation"), "the generation")?,
+                holders: BTreeMap::new(),
+            },
+            nonce: text(value, "nonce")
+                .ok_or(RememberedError("the nonce"))?
+                .to_owned(),
+            causes: Causes {
+                deleted: times(value.get("deleted"))?,
+                taken_down: times(value.get("takenDown"))?,
+            },
+            ..Self::default()
+        };
+        for route in items(value, "routes") {
+            let key = key_of(route)?;
+            let place = number(route.get("content"), "a route's content")?;
+            let content = usize::try_from(place).ok();
+            let content = content.and_then(|place| contents.get(place));
+            let served = ServedRoute {
+                object: object_of(route.get("object"))?,
+                routes: content
+                    .cloned()
+                    .ok_or(RememberedError("a route's content"))?,
+            };
+            if route.get("holder").is_some_and(|holder| !holder.is_null()) {
+                let holder = Holder {
+                    object: object_of(route.get("holder"))?,
+                    uid: text(route, "uid").map(str::to_owned),
+                };
+                read.published.holders.insert(key.clone(), holder);
+            }
+            read.served.insert(key, served);
+        }
+        for missing in items(value, "missing") {
+            let since = number(missing.get("since"), "a time")?;
+            read.missing_since.insert(key_of(missing)?, since);
+        }
+        Ok(read)
+    }
+}
+
+fn content(value: &Value) -> Result<Arc<Adapted>, RememberedError> {
+    let part = |at: usize| value.get(at).and_then(Value::as_array).cloned();
+    match (part(0), part(1)) {
+        (Some(routes), Some(errors)) => Ok(Arc::new(Adapted { routes, errors })),
+        _ => Err(RememberedError("a content")),
+    }
+}
+
+fn key_value(key: &RouteKey) -> Map<String, Value> {
+    let (kind, path) = match &key.path {
+        PathMatch::All => ("all", ""),
+        PathMatch::Exact(path) => ("exact", path.as_str()),
+        PathMatch::Below(path) => ("below", path.as_str()),
+        PathMatch::Pattern(path) => ("pattern", path.as_str()),
+    };
+    let mut value = Map::new();
+    let site = key.site.as_ref().map(ToString::to_string);
+    value.insert("site".to_owned(), site.into());
+    value.insert("path".to_owned(), json!([kind, path]));
+    value
+}
+
+fn key_of(value: &Value) -> Result<RouteKey, RememberedError> {
+    let site = match text(value, "site") {
+        Some(site) => {
+            let site = SiteAddress::parse(site);
+            Some(site.map_err(|_| RememberedError("an address"))?)
+        }
+        None => None,
+    };
+    let part = |at: usize| {
+        value
+            .pointer(&format!("/path/{at}"))
+            .and_then(Value::as_str)
+    };
+    let of_ingress = |kind: &str| PathMatch::of_ingress(part(1)?, kind);
+    let path = match part(0) {
+        Some("all") => Some(PathMatch::All),
+        Some("exact") => of_ingress("Exact"),
+        Some("below") => of_ingress("Prefix"),
+        Some("pattern") => part(1).and_then(PathMatch::of_caddy),
+        _ => None,
+    };
+    let path = path.ok_or(RememberedError("a path"))?;
+    Ok(RouteKey { site, path })
+}
+
+fn object_value(key: &ObjectKey) -> Value {
+    json!([key.kind.group, key.kind.kind, key.namespace, key.name])
+}
+
+fn object_of(value: Option<&Value>) -> Result<ObjectKey, RememberedError> {
+    let part = |at: usize| value?.get(at)?.as_str();
+    match (part(0), part(1), part(3)) {
+        (Some(group), Some(kind), Some(name)) => Ok(ObjectKey {
+            kind: underpin_model::GroupKind::new(group, kind),
+            namespace: part(2).map(str::to_owned),
+            name: name.to_owned(),
+        }),
+        _ => Err(RememberedError("an object")),
+    }
+}
+
+fn items<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+    let items = value.get(field).and_then(Value::as_array);
+    items.into_iter().flatten()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
+    value.get(field).and_then(Value::as_str)
+}
+
+fn number(value: Option<&Value>, what: &'static str) -> Result<u64, RememberedError> {
+    value.and_then(Value::as_u64).ok_or(RememberedError(what))
+}
+
+fn times(value: Option<&Value>) -> Result<BTreeMap<String, u64>, RememberedError> {
+    let times = value.and_then(Value::as_object);
+    let times = times.ok_or(RememberedError("what was seen of objects"))?;
+    times
+        .iter()
+        .map(|(uid, at)| Ok((uid.clone(), number(Some(at), "a time")?)))
+        .collect()
+}

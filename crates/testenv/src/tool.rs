@@ -1,0 +1,71 @@
+//! A program of a package of Debian's that is fetched into the cache where the machine has none.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::fetch_packages;
+use crate::cache;
+use crate::components::is_executable;
+
+/// The program and where it is from.
+pub(crate) struct Tool {
+    /// Its name, also below `usr/bin` in the package.
+    pub(crate) name: &'static str,
+    /// The release.
+    pub(crate) suite: &'static str,
+    /// The package.
+    pub(crate) package: &'static str,
+}
+
+impl Tool {
+    /// Where it is once it was fetched.
+    pub(crate) fn folder(&self) -> Result<PathBuf> {
+        let (name, suite) = (self.name, self.suite);
+        Ok(cache::root()?.join(format!("{name}-{suite}-{}", env::consts::ARCH)))
+    }
+
+    /// Fetches it, unless somebody else does meanwhile.
+    pub(crate) fn fetch(&self) -> Result<()> {
+        let target = self.folder()?;
+        let root = cache::root()?;
+        fs::create_dir_all(&root).with_context(|| format!("create {}", root.display()))?;
+        let lock_path = root.join(format!("{}.lock", self.name));
+        let lock =
+            File::create(&lock_path).with_context(|| format!("open {}", lock_path.display()))?;
+        // The lock ends with `lock`; its last holder may have fetched it.
+        lock.lock()
+            .with_context(|| format!("lock {}", lock_path.display()))?;
+        if !target.is_dir() {
+            let work = root.join(format!("{}.work", self.name));
+            self.fetch_into(&target, &work)?;
+            fs::remove_dir_all(&work).with_context(|| format!("remove {}", work.display()))?;
+        }
+        Ok(())
+    }
+
+    fn fetch_into(&self, target: &Path, work: &Path) -> Result<()> {
+        let (name, package) = (self.name, self.package);
+        if work.exists() {
+            fs::remove_dir_all(work).with_context(|| format!("clear {}", work.display()))?;
+        }
+        fetch_packages(self.suite, &[package], work)
+            .with_context(|| format!("fetch {name}; any {name} on the PATH will do as well"))?;
+        let unpacked = work.join("packages/usr/bin");
+        if !is_executable(&unpacked.join(name)) {
+            bail!("the package {package} has no usr/bin/{name}");
+        }
+        // Renamed as a whole: what exists is complete.
+        fs::rename(&unpacked, target).with_context(|| format!("move into {}", target.display()))
+    }
+}
+
+/// Where a program of this name may be on the `PATH`.
+pub(crate) fn on_path(name: &str) -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .collect()
+}

@@ -1,0 +1,56 @@
+//! What Caddy makes of the entries: each is tried on one of our own, as before it is served.
+
+use underpin_edge::{EdgeError, IsolatedError, Trials};
+use underpin_model::{Finding, World};
+use underpin_plan::rules::up204;
+use underpin_route::{Limits, Published, Settings, blocks, resolve, served};
+
+use super::configuration::CaddyArgs;
+use crate::error::CommandError;
+
+/// What came of it.
+#[derive(Default)]
+pub(super) struct Tried {
+    pub(super) findings: Vec<Finding>,
+    /// Why they were not tried, where that is no error.
+    pub(super) note: Option<String>,
+}
+
+/// Tries every entry that would be served. Where no Caddy was asked for and there is none, that is
+/// told.
+pub(super) async fn try_entries(
+    worlds: &[World],
+    settings: &Settings,
+    caddy: &CaddyArgs,
+) -> Result<Tried, CommandError> {
+    let limits = Limits {
+        pages: caddy.pages.clone(),
+        ..Limits::default()
+    };
+    let mut trials = Trials::new(caddy.program().into(), limits);
+    let mut tried = Tried::default();
+    for world in worlds {
+        let mut table = resolve(world, settings, &Published::default());
+        let entries = blocks(&table);
+        if entries.is_empty() {
+            continue;
+        }
+        let outcomes = match trials.outcomes(&entries).await {
+            Err(IsolatedError::Start { program, .. }) if caddy.is_implied() => {
+                tried.note = Some(format!(
+                    "what Caddy makes of the entries is not known, for there is no program {}; \
+                     --caddy or UNDERPIN_CADDY name one",
+                    program.display()
+                ));
+                return Ok(tried);
+            }
+            outcomes => outcomes.map_err(EdgeError::from)?,
+        };
+        let known = table.refused.len();
+        served(&mut table, &entries, outcomes);
+        let refused = table.refused.get(known..).unwrap_or_default();
+        tried.findings.extend(up204::of_trials(world, refused));
+    }
+    trials.rest();
+    Ok(tried)
+}

@@ -1,0 +1,143 @@
+//! An HTTP client that shows what is on the wire: no redirect is followed, no header is added.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+/// Longest time for an answer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A connection that is used again and again, as those of a CDN are.
+pub(crate) struct Client {
+    port: u16,
+    stream: Option<BufReader<TcpStream>>,
+}
+
+impl Client {
+    pub(crate) fn new(port: u16) -> Self {
+        Self { port, stream: None }
+    }
+
+    /// Sends a request, and once more over a new connection if the old one was closed before.
+    pub(crate) fn ask(
+        &mut self,
+        method: &str,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer> {
+        let is_used = self.stream.is_some();
+        match self.once(method, host, path, headers) {
+            Err(_) if is_used => {
+                self.stream = None;
+                self.once(method, host, path, headers)
+            }
+            other => other,
+        }
+    }
+
+    /// The body of `GET /` of a host, if it is answered 200.
+    pub(crate) fn get(&mut self, host: &str) -> Result<(u16, String)> {
+        let answer = self.ask("GET", host, "/", &[])?;
+        Ok((answer.status, answer.body))
+    }
+
+    fn once(
+        &mut self,
+        method: &str,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(("127.0.0.1", self.port)).context("connect")?;
+                stream.set_read_timeout(Some(LIMIT))?;
+                stream.set_nodelay(true)?;
+                BufReader::new(stream)
+            }
+        };
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if method == "POST" {
+            text.push_str("Content-Length: 0\r\n");
+        }
+        text.push_str("\r\n");
+        stream.get_mut().write_all(text.as_bytes())?;
+        let answer = read(&mut stream, method == "HEAD")?;
+        if answer.header("connection") != Some("close") {
+            self.stream = Some(stream);
+        }
+        Ok(answer)
+    }
+}
+
+fn read(stream: &mut BufReader<TcpStream>, no_body: bool) -> Result<Answer> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let status = line.split(' ').nth(1).context("a status line")?;
+    let status = status.parse().context("a status")?;
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line)? == 0 {
+            bail!("the answer ends within its headers");
+        }
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut answer = Answer {
+        status,
+        headers,
+        body: String::new(),
+    };
+    if no_body || status == 204 || status == 304 {
+        return Ok(answer);
+    }
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = chunks(stream)?;
+        return Ok(answer);
+    }
+    let length = answer.header("content-length").context("a length")?;
+    let mut body = vec![0; length.parse()?];
+    stream.read_exact(&mut body)?;
+    answer.body = String::from_utf8(body)?;
+    Ok(answer)
+}
+
+fn chunks(stream: &mut BufReader<TcpStream>) -> Result<String> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim(), 16).context("a chunk's length")?;
+        let mut chunk = vec![0; length + 2];
+        stream.read_exact(&mut chunk)?;
+        if length == 0 {
+            return Ok(String::from_utf8(body)?);
+        }
+        body.extend_from_slice(&chunk[..length]);
+    }
+}

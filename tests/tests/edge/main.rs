@@ -1,0 +1,22 @@
+//! I3: routes vanished and monitoring saw HTTP 200. A real Caddy in front of real upstreams, held to
+//! what a cluster says by `underpin routes serve`.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "drives real processes in real time"
+)]
+
+mod catch_all;
+mod client;
+mod load;
+mod outage;
+mod refused;
+mod restart;
+mod stage;
+mod two;
+mod upstream;
+
+use std::time::Duration;
+
+/// Longest wait for something that happens by itself, on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);

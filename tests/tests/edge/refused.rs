@@ -1,0 +1,77 @@
+//! R3.3: one bad entry cannot break the others.
+
+use anyhow::{Result, ensure};
+use underpin_tests::{eventually, terminate};
+
+use crate::LIMIT;
+use crate::stage::{ENTRY, Stage, service};
+
+/// R3.3, R3.6: an entry that turns bad is served as it was; others change; what is told names the
+/// object and never the entry.
+#[test]
+fn r3_3_an_entry_that_turns_bad_is_served_as_it_was() -> Result<()> {
+    let stage = Stage::new()?;
+    let kubectl = &stage.kubectl;
+    for namespace in ["one", "two", "three"] {
+        kubectl.run(["create", "namespace", namespace])?;
+    }
+    kubectl.create(&service("one", &["one.example.com"]))?;
+    kubectl.create(&service("two", &["two.example.com"]))?;
+    let serve = stage.serve(&[])?;
+    stage.served_from("one.example.com", "one")?;
+    stage.served_from("two.example.com", "two")?;
+    let bad = [
+        "http://one.example.com {\n  hunter2\n}",
+        "http://one.example.com {\n  reverse_proxy 127.0.0.1:2019\n}",
+        "http://one.example.com {\n}\nhttp://two.example.com {\n  respond hunter2\n}\n}",
+        "http://one.example.com {\n  @x path_regexp (\n  respond @x 200\n}",
+        "{\n  admin off\n}",
+        "import /etc/passwd",
+    ];
+    for entry in bad {
+        let value = format!("{ENTRY}={entry}");
+        kubectl.run([
+            "annotate",
+            "--overwrite",
+            "service",
+            "web",
+            "-n",
+            "one",
+            &value,
+        ])?;
+        stage.metric_is("entries_refused", |number| number > 0.0)?;
+        // Meanwhile the others change.
+        let name = format!("h{}.example.com", entry.len());
+        kubectl.apply("test", &service("three", &[&name]))?;
+        stage.served_from(&name, "three")?;
+        stage.served_from("one.example.com", "one")?;
+        stage.served_from("two.example.com", "two")?;
+        let good = service("one", &["one.example.com"]);
+        let text = good
+            .split(&format!("{ENTRY}: |\n"))
+            .nth(1)
+            .unwrap_or_default();
+        let text = text.split("spec:").next().unwrap_or_default();
+        let value = format!("{ENTRY}={text}");
+        kubectl.run([
+            "annotate",
+            "--overwrite",
+            "service",
+            "web",
+            "-n",
+            "one",
+            &value,
+        ])?;
+        stage.metric_is("entries_refused", |number| number == 0.0)?;
+    }
+    let events = eventually("an Event", LIMIT, || {
+        let text = kubectl.run(["get", "events", "-n", "one", "-o", "yaml"])?;
+        Ok(text.contains("RouteRefused").then_some(text))
+    })?;
+    ensure!(!events.contains("hunter2"), "{events}");
+    terminate(serve.id()?)?;
+    let ended = serve.wait()?;
+    ensure!(ended.stderr.contains("service/one/web"), "{}", ended.stderr);
+    ensure!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    Ok(())
+}

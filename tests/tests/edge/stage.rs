@@ -1,0 +1,222 @@
+//! A cluster, a Caddy, upstreams, and the program between them.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+use underpin_tests::{ControlPlane, Kubectl, Running, Underpin, caddy, eventually, fresh};
+
+use crate::LIMIT;
+use crate::client::Client;
+use crate::upstream::Upstreams;
+
+/// The key of entries.
+pub(crate) const ENTRY: &str = "simple-container.com/caddyfile-entry";
+/// How long a loss waits for its replacement, in seconds.
+pub(crate) const TOMBSTONE: &str = "3";
+
+/// Everything.
+pub(crate) struct Stage {
+    pub(crate) cluster: ControlPlane,
+    pub(crate) kubectl: Kubectl,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) ports: Ports,
+    folder: TempDir,
+    caddy: Option<Child>,
+    program: Underpin,
+}
+
+/// Ports of this machine.
+pub(crate) struct Ports {
+    pub(crate) http: u16,
+    admin: u16,
+    pub(crate) questions: u16,
+    pub(crate) other_questions: u16,
+}
+
+impl Stage {
+    /// A cluster of this test's own, and a Caddy that has not been told anything yet.
+    pub(crate) fn new() -> Result<Self> {
+        let cluster = fresh()?;
+        let kubectl = Kubectl::new(&cluster);
+        let folder = tempfile::Builder::new()
+            .prefix("underpin-edge-test-")
+            .tempdir()?;
+        fs::create_dir(folder.path().join("edge"))?;
+        let program = Underpin::new(folder.path(), &cluster.kubeconfig())?
+            .env("UNDERPIN_CADDY", caddy::find()?);
+        let [http, admin, questions, other_questions] = free_ports()?;
+        let mut stage = Self {
+            kubectl,
+            cluster,
+            upstreams: Upstreams::start()?,
+            ports: Ports {
+                http,
+                admin,
+                questions,
+                other_questions,
+            },
+            folder,
+            caddy: None,
+            program,
+        };
+        let stub = format!(r#"{{"admin": {{"listen": "127.0.0.1:{admin}"}}}}"#);
+        fs::write(stage.folder.path().join("stub.json"), stub)?;
+        stage.start_caddy("stub.json")?;
+        Ok(stage)
+    }
+
+    /// The last good document.
+    pub(crate) fn document(&self) -> PathBuf {
+        self.folder.path().join("edge/caddy.json")
+    }
+
+    /// The folder that everything is in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts Caddy from a file of the folder; another one that runs is killed before.
+    pub(crate) fn start_caddy(&mut self, config: &str) -> Result<()> {
+        self.kill_caddy();
+        let log = fs::File::create(self.folder.path().join("caddy.log"))?;
+        let child = Command::new(caddy::find()?)
+            .args(["run", "--config", config])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("HTTP_PROXY", self.upstreams.proxy())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .context("start caddy")?;
+        self.caddy = Some(child);
+        Ok(())
+    }
+
+    /// As if the machine took it.
+    pub(crate) fn kill_caddy(&mut self) {
+        if let Some(mut child) = self.caddy.take() {
+            // It may have ended by itself.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+
+    /// Runs `underpin routes serve`.
+    pub(crate) fn serve(&self, more: &[&str]) -> Result<Running> {
+        self.serve_at(self.ports.questions, more)
+    }
+
+    /// The same, with questions answered at another port.
+    pub(crate) fn serve_at(&self, questions: u16, more: &[&str]) -> Result<Running> {
+        let mut args = self.args("serve");
+        args.extend(["--listen".into(), format!("127.0.0.1:{questions}")]);
+        args.extend(more.iter().map(ToString::to_string));
+        self.program.spawn(args)
+    }
+
+    /// The arguments that every command about the edge takes here.
+    pub(crate) fn args(&self, command: &str) -> Vec<String> {
+        let Ports { http, admin, .. } = &self.ports;
+        let line = format!(
+            "routes {command} --folder edge --admin 127.0.0.1:{admin} --http-port {http} \
+             --tombstone {TOMBSTONE} --service proxy/edge"
+        );
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// The program, in the folder.
+    pub(crate) fn program(&self) -> &Underpin {
+        &self.program
+    }
+
+    /// A new client of the edge.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.ports.http)
+    }
+
+    /// Waits until a host is answered by the Service of a namespace.
+    pub(crate) fn served_from(&self, host: &str, namespace: &str) -> Result<()> {
+        let expected = format!("answered for web.{namespace}.svc.cluster.local");
+        eventually(&format!("{host} from {namespace}"), LIMIT, || {
+            let (status, body) = self.client().get(host)?;
+            ensure!(status == 200 && body == expected, "{status} {body}");
+            Ok(Some(()))
+        })
+    }
+
+    /// Waits until a host is answered by the page.
+    pub(crate) fn on_the_page(&self, host: &str) -> Result<()> {
+        eventually(&format!("{host} on the page"), LIMIT, || {
+            let (status, body) = self.client().get(host)?;
+            ensure!(status == 503, "{status} {body}");
+            Ok(Some(()))
+        })
+    }
+
+    /// A number of the program.
+    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
+        Self::metric_at(self.ports.questions, name)
+    }
+
+    /// A number of the program that answers at a port.
+    pub(crate) fn metric_at(questions: u16, name: &str) -> Result<f64> {
+        let text = question(questions, "/metrics")?.1;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("underpin_edge_{name} ")));
+        Ok(line.context("no such number")?.parse()?)
+    }
+
+    /// Waits until a number is as it is to be.
+    pub(crate) fn metric_is(&self, name: &str, is: impl Fn(f64) -> bool) -> Result<()> {
+        eventually(name, LIMIT, || {
+            let value = self.metric(name)?;
+            ensure!(is(value), "{name} is {value}");
+            Ok(Some(()))
+        })
+    }
+
+    /// What the program answers.
+    pub(crate) fn question(&self, path: &str) -> Result<(u16, String)> {
+        question(self.ports.questions, path)
+    }
+}
+
+fn question(port: u16, path: &str) -> Result<(u16, String)> {
+    let answer = Client::new(port).ask("GET", "localhost", path, &[])?;
+    Ok((answer.status, answer.body))
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.kill_caddy();
+    }
+}
+
+/// A Service `web` in a namespace, whose entry has these hosts.
+pub(crate) fn service(namespace: &str, hosts: &[&str]) -> String {
+    let addresses: Vec<String> = hosts.iter().map(|host| format!("http://{host}")).collect();
+    let addresses = addresses.join(", ");
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: {namespace}\n  \
+         annotations:\n    {ENTRY}: |\n      {addresses} {{\n        reverse_proxy \
+         http://web.{namespace}.svc.cluster.local:80\n      }}\nspec:\n  ports: [{{port: 80}}]\n"
+    )
+}
+
+fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut held = Vec::new();
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
