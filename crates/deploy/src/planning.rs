@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use underpin_cluster::{Cluster, ClusterError, Host, ReadRequest};
 use underpin_model::{
-    Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, Unread, World,
+    Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, Unread, World, hexadecimal,
 };
 use underpin_plan::{
-    Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
+    Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict,
     judge, naming::derive_namespace, plan_up, prepare, resolve_placement,
 };
 use underpin_source::manifests::{Variable, Variables, render};

@@ -50,7 +50,7 @@ pub use build::{FieldConflict, MergeOutcome, Plan, Purpose, UpInput, is_long_liv
 pub use context::Context;
 pub use diff::changes;
 pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields, Problem};
-pub use fingerprint::{Fingerprints, hexadecimal};
+pub use fingerprint::Fingerprints;
 pub use frozen::{DigestKey, FrozenAction, FrozenPlan, FrozenStep, Movement, Sealer, Surroundings};
 pub use judge::{Case, Verdict, judge, sort_findings};
 pub use managed_fields::without_co_owned;
