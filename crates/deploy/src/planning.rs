@@ -7,8 +7,8 @@ use underpin_model::{
     Action, Claim, ClaimId, GroupKind, KeepReason, ObjectKey, Step, Unread, World, hexadecimal,
 };
 use underpin_plan::{
-    Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict,
-    judge, naming::derive_namespace, plan_up, prepare, resolve_placement,
+    Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, judge,
+    naming::derive_namespace, plan_up, prepare, resolve_placement,
 };
 use underpin_source::manifests::{Variable, Variables, render};
 

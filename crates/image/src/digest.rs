@@ -61,7 +61,9 @@ impl Digest {
 
     /// `sha256`.
     pub fn algorithm(&self) -> &str {
-        self.0.split_once(':').map_or("", |(algorithm, _)| algorithm)
+        self.0
+            .split_once(':')
+            .map_or("", |(algorithm, _)| algorithm)
     }
 
     /// The hash in hexadecimal digits.

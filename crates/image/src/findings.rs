@@ -41,7 +41,13 @@ pub fn images_needed<'d>(
     let doomed: BTreeSet<_> = doomed.into_iter().collect();
     let found = doomed.into_iter().filter_map(|(repository, digest)| {
         let manifests = &plan.repositories.get(repository)?.manifests;
-        needed(plan, input, repository, digest, &manifests.get(digest)?.reasons)
+        needed(
+            plan,
+            input,
+            repository,
+            digest,
+            &manifests.get(digest)?.reasons,
+        )
     });
     found.collect()
 }
@@ -67,7 +73,10 @@ fn needed(
         (0, Some(why)) => format!("whether {name} is needed is not known: {why}"),
         (number, _) => {
             let needs_it = if number == 1 { "needs it" } else { "need it" };
-            format!("{name} would be deleted, and {} {needs_it}", count(number, "root"))
+            format!(
+                "{name} would be deleted, and {} {needs_it}",
+                count(number, "root")
+            )
         }
     };
     let mut finding = Finding::new(IMAGE_NEEDED, Severity::Block, subject, message);
@@ -98,10 +107,10 @@ fn roots_of(plan: &Plan, repository: &RepositoryPath, digest: &Digest) -> BTreeS
                 Reason::ChildOf(other)
                 | Reason::RefersTo(other)
                 | Reason::ReferredBy(other)
-                | Reason::Holds(other) => {
-                    if seen.insert(other) {
-                        todo.push(other);
-                    }
+                | Reason::Holds(other)
+                    if seen.insert(other) =>
+                {
+                    todo.push(other);
                 }
                 _ => {}
             }
@@ -136,7 +145,10 @@ pub fn pins_unresolved(plan: &Plan, input: &PlanInput<'_>) -> Vec<Finding> {
     let found = pins.map(|(root, pin)| {
         let unread = input.registry.unread.first();
         let message = match unread {
-            None => format!("the pin {} keeps nothing: nothing of that name is in the registry", pin.text),
+            None => format!(
+                "the pin {} keeps nothing: nothing of that name is in the registry",
+                pin.text
+            ),
             Some(part) => format!(
                 "whether the pin {} keeps anything is not known: could not read {}: {}",
                 pin.text, part.what, part.reason
@@ -188,18 +200,30 @@ pub fn floating_tags_unprotected(plan: &Plan, input: &PlanInput<'_>) -> Vec<Find
             continue;
         };
         let named = input.registry.is_named(&location.host);
-        let repository = input.registry.repositories.get_key_value(&location.repository);
+        let repository = input
+            .registry
+            .repositories
+            .get_key_value(&location.repository);
         let Some((path, repository)) = repository.filter(|_| named) else {
             continue;
         };
         if let Selection::Selected(tags) = policy.select(repository.tags.keys()) {
-            for tag in tags.into_iter().filter(|tag| input.settings.is_mutable(tag)) {
+            for tag in tags
+                .into_iter()
+                .filter(|tag| input.settings.is_mutable(tag))
+            {
                 followed.entry((path, tag)).or_default().push(root);
             }
         }
     }
     let found = followed.iter().filter_map(|((path, tag), policies)| {
-        let digest = input.registry.repositories.get(*path)?.tags.get(tag)?.present()?;
+        let digest = input
+            .registry
+            .repositories
+            .get(*path)?
+            .tags
+            .get(tag)?
+            .present()?;
         let reasons = &plan.repositories.get(*path)?.manifests.get(digest)?.reasons;
         unprotected(input, path, tag, policies, reasons)
     });

@@ -128,7 +128,11 @@ impl FrozenPlan {
                 Deletion::DigestsWithTags => FrozenDeletion::DigestsWithTags,
             },
             roots: input.roots.len(),
-            sources: input.sources.iter().map(|one| one.name.to_string()).collect(),
+            sources: input
+                .sources
+                .iter()
+                .map(|one| one.name.to_string())
+                .collect(),
             groups: groups.collect(),
             hash: String::new(),
         };
@@ -190,8 +194,14 @@ impl FrozenPlan {
                     .map(ToString::to_string)
                     .collect();
                 if !new.is_empty() {
-                    let (tags, been) = (count(new.len(), "tag"), if new.len() == 1 { "has" } else { "have" });
-                    note(format!("{tags} {been} come to point to it: {}", new.join(", ")));
+                    let (tags, been) = (
+                        count(new.len(), "tag"),
+                        if new.len() == 1 { "has" } else { "have" },
+                    );
+                    note(format!(
+                        "{tags} {been} come to point to it: {}",
+                        new.join(", ")
+                    ));
                 }
                 // How much one run may take was decided when the plan was frozen.
                 let limits = |reason: &&Reason| {
@@ -219,7 +229,9 @@ struct Schema {
 fn syntax(error: &serde_json::Error) -> FrozenPlanError {
     let text = error.to_string();
     // The place is told apart from the message.
-    let message = text.rsplit_once(" at line ").map_or(&*text, |(message, _)| message);
+    let message = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(message, _)| message);
     FrozenPlanError::Syntax {
         line: error.line(),
         column: error.column(),
@@ -254,9 +266,10 @@ pub fn lost(
     deleted: &BTreeSet<&Digest>,
     after: &BTreeMap<Tag, Reading<Digest>>,
 ) -> BTreeMap<Tag, Digest> {
-    let stayed = before.iter().filter(|(_, digest)| !deleted.contains(digest));
-    let gone = stayed.filter(|(tag, _)| {
-        matches!(after.get(*tag), None | Some(Reading::Absent))
-    });
-    gone.map(|(tag, digest)| (tag.clone(), digest.clone())).collect()
+    let stayed = before
+        .iter()
+        .filter(|(_, digest)| !deleted.contains(digest));
+    let gone = stayed.filter(|(tag, _)| matches!(after.get(*tag), None | Some(Reading::Absent)));
+    gone.map(|(tag, digest)| (tag.clone(), digest.clone()))
+        .collect()
 }

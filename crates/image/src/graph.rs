@@ -28,6 +28,9 @@ pub(crate) struct Graph<'r> {
     pub(crate) referrers: Vec<Vec<Node>>,
     /// What each says something of.
     pub(crate) subjects: Vec<Vec<Node>>,
+    /// Whose digests the bytes of each hold: its children and its subject. No hashes can form a loop of
+    /// these.
+    hashed: Vec<Vec<Node>>,
     /// Why each has to stay whatever needs it; `None` for most.
     pub(crate) held: Vec<Option<String>>,
 }
@@ -38,8 +41,7 @@ impl<'r> Graph<'r> {
     pub(crate) fn of(repository: &'r Repository) -> Self {
         let there = repository.manifests.iter();
         let there = there.filter_map(|(digest, one)| Some((digest, one.present()?)));
-        let (digests, manifests): (Vec<_>, Vec<_>) =
-            there.unzip();
+        let (digests, manifests): (Vec<_>, Vec<_>) = there.unzip();
         let count = digests.len();
         let empty = || vec![Vec::new(); count];
         let mut graph = Self {
@@ -51,6 +53,7 @@ impl<'r> Graph<'r> {
             parents: empty(),
             referrers: empty(),
             subjects: empty(),
+            hashed: empty(),
             held: vec![None; count],
         };
         for node in 0..count {
@@ -75,6 +78,7 @@ impl<'r> Graph<'r> {
                 Some(place) if seen.insert(*place) => {
                     self.children[node].push(*place);
                     self.parents[*place].push(node);
+                    self.hashed[node].push(*place);
                 }
                 Some(_) => {}
                 None => self.missing(node, &child.digest, repository, "holds"),
@@ -82,6 +86,9 @@ impl<'r> Graph<'r> {
         }
         if let Some(subject) = &manifest.subject {
             self.refer(node, subject, repository);
+            if let Some(place) = self.places.get(subject) {
+                self.hashed[node].push(*place);
+            }
         }
     }
 
@@ -120,17 +127,11 @@ impl<'r> Graph<'r> {
     /// No digest can depend on itself. Who says so does not tell the truth, and nothing of it is
     /// believed.
     fn hold_loops(&mut self) {
-        let all: Vec<Node> = (0..self.len()).collect();
-        let sorted = self.sorted(&all);
-        let mut in_order = vec![false; self.len()];
-        for node in sorted {
-            in_order[node] = true;
-        }
-        for (node, in_order) in in_order.into_iter().enumerate() {
-            if !in_order {
-                let reason = "it is part of, or behind, a loop of manifests, which no hashes can form";
-                self.held[node] = Some(reason.to_owned());
-            }
+        let all: BTreeSet<Node> = (0..self.len()).collect();
+        let sorted = in_order(&all, |node| self.hashed[node].clone());
+        for node in all.difference(&sorted.into_iter().collect()) {
+            let reason = "it is part of, or behind, a loop of manifests, which no hashes can form";
+            self.held[*node] = Some(reason.to_owned());
         }
     }
 
@@ -153,37 +154,23 @@ impl<'r> Graph<'r> {
     /// Whether it is an image of its own: no child of an index, and nothing that says something of
     /// another one that is there.
     pub(crate) fn is_top(&self, node: Node) -> bool {
-        self.parents[node].is_empty() && self.subjects[node].is_empty()
+        let children = &self.children[node];
+        let mut subjects = self.subjects[node].iter();
+        // A tag may say that an index is about its own child.
+        self.parents[node].is_empty() && subjects.all(|subject| children.contains(subject))
     }
 
     /// These manifests so that each stands before its children and before what says something of
-    /// it. What is part of a loop, or behind one, is left out.
+    /// it. Where both cannot be, as for an index that says something of its own child, children
+    /// alone decide: no registry takes an index without them.
     pub(crate) fn sorted(&self, nodes: &[Node]) -> Vec<Node> {
-        let mut waits: BTreeMap<Node, usize> = nodes.iter().map(|node| (*node, 0)).collect();
-        for node in nodes {
-            for below in self.below(*node) {
-                if let Some(waiting) = waits.get_mut(&below) {
-                    *waiting += 1;
-                }
-            }
-        }
-        let free = waits.iter().filter(|(_, waiting)| **waiting == 0);
-        let mut free: Vec<Node> = free.map(|(node, _)| *node).collect();
-        let mut sorted = Vec::with_capacity(nodes.len());
-        let mut at = 0;
-        while at < free.len() {
-            let node = free[at];
-            at += 1;
-            sorted.push(node);
-            for below in self.below(node) {
-                if let Some(waiting) = waits.get_mut(&below) {
-                    *waiting -= 1;
-                    if *waiting == 0 {
-                        free.push(below);
-                    }
-                }
-            }
-        }
+        let all: BTreeSet<Node> = nodes.iter().copied().collect();
+        let mut sorted = in_order(&all, |node| self.below(node).collect());
+        let rest: BTreeSet<Node> = all
+            .difference(&sorted.iter().copied().collect())
+            .copied()
+            .collect();
+        sorted.extend(in_order(&rest, |node| self.children[node].clone()));
         sorted
     }
 
@@ -192,4 +179,32 @@ impl<'r> Graph<'r> {
         let both = self.children[node].iter().chain(&self.referrers[node]);
         both.copied()
     }
+}
+
+/// Nodes so that each stands before what is below it; without those in loops, and behind them.
+fn in_order(nodes: &BTreeSet<Node>, below: impl Fn(Node) -> Vec<Node>) -> Vec<Node> {
+    let mut waits: BTreeMap<Node, usize> = nodes.iter().map(|node| (*node, 0)).collect();
+    for node in nodes {
+        for below in below(*node) {
+            if let Some(waiting) = waits.get_mut(&below) {
+                *waiting += 1;
+            }
+        }
+    }
+    let free = waits.iter().filter(|(_, waiting)| **waiting == 0);
+    let mut sorted: Vec<Node> = free.map(|(node, _)| *node).collect();
+    let mut at = 0;
+    while at < sorted.len() {
+        let node = sorted[at];
+        at += 1;
+        for below in below(node) {
+            if let Some(waiting) = waits.get_mut(&below) {
+                *waiting -= 1;
+                if *waiting == 0 {
+                    sorted.push(below);
+                }
+            }
+        }
+    }
+    sorted
 }

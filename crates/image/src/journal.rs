@@ -122,7 +122,10 @@ impl JournalEntry {
         if self.digest.is_of(&bytes) {
             Ok(bytes)
         } else {
-            Err(format!("its manifest does not have the digest {}", self.digest))
+            Err(format!(
+                "its manifest does not have the digest {}",
+                self.digest
+            ))
         }
     }
 }
@@ -157,8 +160,13 @@ pub fn read_journal(text: &str) -> (Vec<JournalEntry>, Vec<JournalError>) {
 pub fn restoration(entries: &[JournalEntry], registry: &Registry) -> Restoration {
     let mut restoration = Restoration::default();
     let mut last: BTreeMap<(&RepositoryPath, &Digest), &JournalEntry> = BTreeMap::new();
-    for entry in entries.iter().filter(|entry| registry.is_named(&entry.registry)) {
-        let newest = last.entry((&entry.repository, &entry.digest)).or_insert(entry);
+    for entry in entries
+        .iter()
+        .filter(|entry| registry.is_named(&entry.registry))
+    {
+        let newest = last
+            .entry((&entry.repository, &entry.digest))
+            .or_insert(entry);
         if (entry.at, entry.position) >= (newest.at, newest.position) {
             *newest = entry;
         }
@@ -174,7 +182,10 @@ pub fn restoration(entries: &[JournalEntry], registry: &Registry) -> Restoration
             what,
             reason,
         };
-        match (now.and_then(|now| now.manifests.get(&entry.digest)), entry.bytes()) {
+        match (
+            now.and_then(|now| now.manifests.get(&entry.digest)),
+            entry.bytes(),
+        ) {
             (Some(Reading::Present(_)), _) => {}
             (_, Ok(bytes)) => restoration.manifests.push(Put {
                 repository: entry.repository.clone(),
@@ -183,7 +194,9 @@ pub fn restoration(entries: &[JournalEntry], registry: &Registry) -> Restoration
                 bytes,
             }),
             (_, Err(reason)) => {
-                restoration.left.push(left(entry.digest.to_string(), reason));
+                restoration
+                    .left
+                    .push(left(entry.digest.to_string(), reason));
                 continue;
             }
         }

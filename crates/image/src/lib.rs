@@ -59,9 +59,7 @@ pub use plan::{
 pub use policy::{ImagePolicy, Order, Selection};
 pub use record::{ManifestRecord, RepositoryRecord, RunRecord};
 pub use reference::{Host, ImageId, Location, Reference, ReferenceError, RepositoryPath, Tag};
-pub use registry::{
-    Deletion, Package, Reading, Registry, Repository, UnreadPart, subject_of_tag,
-};
+pub use registry::{Deletion, Package, Reading, Registry, Repository, UnreadPart, subject_of_tag};
 pub use resume::{ResumeInput, RunningPins, resume_findings};
 pub use root::{Root, RootKind, Source, Target};
 pub use settings::{Consents, Settings};

@@ -65,6 +65,9 @@ pub struct Missing {
     pub tag: Option<Tag>,
 }
 
+/// Where digests are, and by what they are meant there.
+type Everywhere<'a> = BTreeMap<&'a Digest, Vec<(&'a RepositoryPath, Node, By)>>;
+
 /// Looks roots up in a registry.
 pub(crate) struct Resolver<'a> {
     registry: &'a Registry,
@@ -72,7 +75,7 @@ pub(crate) struct Resolver<'a> {
     /// Texts that somebody has said to mean nothing of this registry.
     foreign: &'a BTreeSet<String>,
     /// Where every digest is, and the digests of configurations.
-    everywhere: OnceCell<BTreeMap<&'a Digest, Vec<(&'a RepositoryPath, Node, By)>>>,
+    everywhere: OnceCell<Everywhere<'a>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -109,9 +112,8 @@ impl<'a> Resolver<'a> {
                     if self.registry.is_named(&location.host) {
                         let what = format!("{location} {policy:?}");
                         named.insert(what);
-                        let select = |repository: &Repository| {
-                            policy.select(repository.tags.keys())
-                        };
+                        let select =
+                            |repository: &Repository| policy.select(repository.tags.keys());
                         self.selected(&mut needs, number, location, &select);
                     }
                 }
@@ -166,10 +168,7 @@ impl<'a> Resolver<'a> {
     ) {
         if let Some(node) = self.node(repository, digest) {
             needs.need(repository, node, number, By::Digest);
-        } else if !matches!(
-            read.manifests.get(digest),
-            Some(Reading::Unread(_))
-        ) {
+        } else if !matches!(read.manifests.get(digest), Some(Reading::Unread(_))) {
             needs.missing.push(Missing {
                 root: number,
                 what: format!("manifest {}@{digest}", self.registry.location(repository)),
@@ -216,9 +215,9 @@ impl<'a> Resolver<'a> {
         !places.is_empty()
     }
 
-    fn everywhere(&self) -> &BTreeMap<&'a Digest, Vec<(&'a RepositoryPath, Node, By)>> {
+    fn everywhere(&self) -> &Everywhere<'a> {
         self.everywhere.get_or_init(|| {
-            let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            let mut all = Everywhere::new();
             for (repository, graph) in self.graphs {
                 for node in 0..graph.len() {
                     let at = all.entry(graph.digest(node)).or_default();
@@ -275,9 +274,7 @@ impl<'a> Resolver<'a> {
 
     fn pin(&self, needs: &mut Needs, number: RootNumber, pin: &Pin) {
         let is_there = match &pin.target {
-            PinTarget::Tags { repository, tag } => {
-                self.pinned_tags(needs, number, repository, tag)
-            }
+            PinTarget::Tags { repository, tag } => self.pinned_tags(needs, number, repository, tag),
             PinTarget::Digest { repository, digest } => {
                 let mut is_there = false;
                 for (path, _) in self.matching(repository) {

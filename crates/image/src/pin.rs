@@ -22,9 +22,30 @@ const CONTAINER: &str = "container";
 
 /// Every type of package that Gitea and Forgejo know.
 pub const PACKAGE_TYPES: &[&str] = &[
-    "alpine", "alt", "arch", "cargo", "chef", "composer", "conan", "conda", CONTAINER, "cran",
-    "debian", "generic", "go", "helm", "maven", "npm", "nuget", "pub", "pypi", "rpm", "rubygems",
-    "swift", "terraform", "vagrant",
+    "alpine",
+    "alt",
+    "arch",
+    "cargo",
+    "chef",
+    "composer",
+    "conan",
+    "conda",
+    CONTAINER,
+    "cran",
+    "debian",
+    "generic",
+    "go",
+    "helm",
+    "maven",
+    "npm",
+    "nuget",
+    "pub",
+    "pypi",
+    "rpm",
+    "rubygems",
+    "swift",
+    "terraform",
+    "vagrant",
 ];
 
 /// Lines longer than this are refused.
@@ -139,7 +160,10 @@ fn read_pin(text: &str, settings: &PinSettings<'_>) -> Result<PinTarget, Refusal
     let refuse = |message: String, help: &str| Err((message, help.to_owned()));
     if text.len() > LINE_LIMIT {
         return refuse(
-            format!("the line has {} bytes, and at most {LINE_LIMIT} are read", text.len()),
+            format!(
+                "the line has {} bytes, and at most {LINE_LIMIT} are read",
+                text.len()
+            ),
             "write one pin a line",
         );
     }
@@ -164,7 +188,10 @@ fn read_pin(text: &str, settings: &PinSettings<'_>) -> Result<PinTarget, Refusal
     };
     let digest = digest.parse().map_err(|error| {
         let message = format!("behind `@` there is no digest: {error}");
-        (message, "write the digest as the registry tells it".to_owned())
+        (
+            message,
+            "write the digest as the registry tells it".to_owned(),
+        )
     })?;
     Ok(PinTarget::Digest {
         repository: owned(name, settings)?,
@@ -230,7 +257,10 @@ fn pattern_of_tags(text: &str) -> Result<Glob, Refusal> {
 fn owned(name: &str, settings: &PinSettings<'_>) -> Result<Glob, Refusal> {
     let Some(owner) = settings.owner else {
         return Err((
-            format!("whose `{}` is meant is not known: no owner is configured", crate::excerpt(name)),
+            format!(
+                "whose `{}` is meant is not known: no owner is configured",
+                crate::excerpt(name)
+            ),
             format!(
                 "configure the owner of the packages, or write `{}/OWNER/{}` out",
                 settings.host,
@@ -253,13 +283,22 @@ fn owned(name: &str, settings: &PinSettings<'_>) -> Result<Glob, Refusal> {
 fn whole_reference(text: &str, settings: &PinSettings<'_>) -> Result<PinTarget, Refusal> {
     let reference: Reference = text.parse().map_err(|error| {
         let message = format!("this is no reference to an image: {error}");
-        (message, "write it as HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST".to_owned())
+        (
+            message,
+            "write it as HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST".to_owned(),
+        )
     })?;
     let Location { host, repository } = reference.location.clone();
     if host != *settings.host && !settings.aliases.contains(&host) {
         return Err((
-            format!("the pin is for the registry {host}, and this one is {}", settings.host),
-            format!("take it out, or name {host} as another name of {}", settings.host),
+            format!(
+                "the pin is for the registry {host}, and this one is {}",
+                settings.host
+            ),
+            format!(
+                "take it out, or name {host} as another name of {}",
+                settings.host
+            ),
         ));
     }
     let repository = Glob::new(repository.as_str());

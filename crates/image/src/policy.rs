@@ -3,7 +3,10 @@
 //! Where Flux takes any of several tags, for they are equal to it, all of them are selected here:
 //! each may be the one that it takes next.
 
-use std::{cmp::Ordering, collections::{BTreeMap, BTreeSet}};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use regex::{Captures, Regex};
 
@@ -108,7 +111,10 @@ impl ImagePolicy {
             .into_iter()
             .map(expression)
             .collect::<Result<Vec<_>, _>>()?;
-        let pattern = self.pattern.as_deref().filter(|pattern| !pattern.is_empty());
+        let pattern = self
+            .pattern
+            .as_deref()
+            .filter(|pattern| !pattern.is_empty());
         let pattern = pattern.map(expression).transpose()?;
         let mut filtered: BTreeMap<String, BTreeSet<Tag>> = BTreeMap::new();
         for tag in tags {
@@ -160,7 +166,9 @@ impl ImagePolicy {
                 };
                 Ok(greatest(numbers.into_iter(), compare))
             }
-            Order::Missing => Err("the policy says neither semver, alphabetical nor numerical".into()),
+            Order::Missing => {
+                Err("the policy says neither semver, alphabetical nor numerical".into())
+            }
         }
     }
 }
@@ -266,7 +274,9 @@ fn expand(template: &str, captures: &Captures<'_>) -> String {
         let is_number = name.bytes().all(|b| b.is_ascii_digit());
         let is_index = is_number && (name.len() == 1 || !name.starts_with('0'));
         let group = if is_index {
-            name.parse().ok().and_then(|index: usize| captures.get(index))
+            name.parse()
+                .ok()
+                .and_then(|index: usize| captures.get(index))
         } else {
             captures.name(name)
         };

@@ -80,7 +80,7 @@ pub struct Registry {
 }
 
 /// What was read of one repository.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repository {
     /// What every listed tag points to; [`Reading::Absent`] for one that went between two requests.
     pub tags: BTreeMap<Tag, Reading<Digest>>,
@@ -143,12 +143,16 @@ impl Repository {
     /// points to, a manifest that could not be read and may hold any other.
     pub fn opaque(&self) -> Option<String> {
         let tags = self.tags.iter().filter_map(|(tag, reading)| match reading {
-            Reading::Unread(reason) => Some(format!("what tag {tag} points to is not known: {reason}")),
+            Reading::Unread(reason) => {
+                Some(format!("what tag {tag} points to is not known: {reason}"))
+            }
             _ => None,
         });
         let manifests = self.manifests.iter();
         let manifests = manifests.filter_map(|(digest, reading)| match reading {
-            Reading::Unread(reason) => Some(format!("manifest {digest} could not be read: {reason}")),
+            Reading::Unread(reason) => {
+                Some(format!("manifest {digest} could not be read: {reason}"))
+            }
             _ => None,
         });
         let unasked = self.tags.iter().filter_map(|(tag, reading)| {

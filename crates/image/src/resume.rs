@@ -87,7 +87,7 @@ impl<'c> Check<'c> {
     fn finding(&self, subject: String, message: String) -> Finding {
         let mut finding = Finding::new(GOLIVE_IMAGE_MISSING, Severity::Block, subject, message);
         finding.evidence = vec![evidence(self.root)];
-        finding.place = self.root.evidence.place.clone();
+        finding.place.clone_from(&self.root.evidence.place);
         finding
     }
 
@@ -247,7 +247,8 @@ impl<'c> Check<'c> {
             }
             let of = platform.map_or(String::new(), |platform| format!(" for {platform}"));
             let what = format!("manifest{of} {}@{at}", self.input.registry.location(path));
-            let Some(manifest) = self.present(path, digest, &what, repository.manifests.get(at), findings)
+            let Some(manifest) =
+                self.present(path, digest, &what, repository.manifests.get(at), findings)
             else {
                 continue;
             };
@@ -296,9 +297,10 @@ impl<'c> Check<'c> {
         let (message, unknown) = match reading {
             Some(Reading::Present(there)) => return Some(there),
             Some(Reading::Absent) => (format!("the {what} is not there: a pull would fail"), false),
-            Some(Reading::Unread(reason)) => {
-                (format!("whether the {what} is there is not known: {reason}"), true)
-            }
+            Some(Reading::Unread(reason)) => (
+                format!("whether the {what} is there is not known: {reason}"),
+                true,
+            ),
             None => (format!("whether the {what} is there was not asked"), true),
         };
         let subject = self.subject(path, &format!("@{digest}"));

@@ -94,14 +94,20 @@ fn tell(scene: &Scene, plan: &Plan) -> Told {
     let manifests = plan.repositories.values().flat_map(|one| &one.manifests);
     let stays = manifests.map(|(digest, manifest)| {
         let reasons = manifest.reasons.iter();
-        let reasons = reasons.map(|reason| scene.named(&reason.to_string())).collect();
+        let reasons = reasons
+            .map(|reason| scene.named(&reason.to_string()))
+            .collect();
         (scene.name(digest), reasons)
     });
     Told {
         goes,
         stays: stays.collect(),
         stops: plan.stops.iter().map(ToString::to_string).collect(),
-        missing: plan.missing.iter().map(|one| scene.named(&one.what)).collect(),
+        missing: plan
+            .missing
+            .iter()
+            .map(|one| scene.named(&one.what))
+            .collect(),
     }
 }
 
@@ -116,14 +122,19 @@ fn expect(name: &str, scene: &Scene, line: &str) -> bool {
     };
     if verb == "resume" || line == "no resume" {
         let found = resume(scene);
-        let fits = if verb == "resume" { holds(&found, rest) } else { found.is_empty() };
+        let fits = if verb == "resume" {
+            holds(&found, rest)
+        } else {
+            found.is_empty()
+        };
         assert!(fits, "{name}: {line}\n{}", found.join("\n"));
         return true;
     }
-    let is_expectation = matches!(
-        verb,
-        "goes" | "order" | "stays" | "reasons" | "stop" | "missing" | "finding"
-    ) || matches!(rest.split(' ').next(), Some("stop" | "finding" | "missing"));
+    let is_expectation =
+        matches!(
+            verb,
+            "goes" | "order" | "stays" | "reasons" | "stop" | "missing" | "finding"
+        ) || matches!(rest.split(' ').next(), Some("stop" | "finding" | "missing"));
     if !is_expectation {
         return false;
     }
@@ -131,7 +142,9 @@ fn expect(name: &str, scene: &Scene, line: &str) -> bool {
     let told = tell(scene, plan);
     let reasons = |name: &str| {
         let found = told.stays.iter().find(|(stays, _)| stays == name);
-        found.map(|(_, reasons)| reasons.clone()).unwrap_or_default()
+        found
+            .map(|(_, reasons)| reasons.clone())
+            .unwrap_or_default()
     };
     match (verb, rest) {
         ("goes", rest) => {
@@ -146,24 +159,42 @@ fn expect(name: &str, scene: &Scene, line: &str) -> bool {
         }
         ("order", rest) => {
             let (first, second) = rest.split_once(' ').expect("NAME NAME");
-            let at = |name: &str| told.goes.iter().position(|one| one == name).expect("it goes");
+            let at = |name: &str| {
+                told.goes
+                    .iter()
+                    .position(|one| one == name)
+                    .expect("it goes")
+            };
             assert!(at(first) < at(second), "{name}: {line}: {:?}", told.goes);
         }
         ("stays", rest) => {
             let (what, text) = rest.split_once(": ").expect("NAME: TEXT");
             let reasons = reasons(what);
-            assert!(holds(&reasons, text), "{name}: {line}\n{}", reasons.join("\n"));
+            assert!(
+                holds(&reasons, text),
+                "{name}: {line}\n{}",
+                reasons.join("\n")
+            );
         }
         ("reasons", rest) => {
             let (what, number) = rest.split_once(' ').expect("NAME NUMBER");
             let reasons = reasons(what);
-            assert_eq!(reasons.len().to_string(), number, "{name}: {line}\n{}", reasons.join("\n"));
+            assert_eq!(
+                reasons.len().to_string(),
+                number,
+                "{name}: {line}\n{}",
+                reasons.join("\n")
+            );
         }
         ("stop", text) => assert!(holds(&told.stops, text), "{name}: {line}\n{:?}", told.stops),
         ("no", "stop") => assert!(told.stops.is_empty(), "{name}: {line}\n{:?}", told.stops),
         ("no", "missing") => assert!(told.missing.is_empty(), "{name}: {:?}", told.missing),
         ("missing", text) => {
-            assert!(holds(&told.missing, text), "{name}: {line}\n{:?}", told.missing);
+            assert!(
+                holds(&told.missing, text),
+                "{name}: {line}\n{:?}",
+                told.missing
+            );
         }
         ("finding", text) => {
             let found = findings(scene, plan);
@@ -182,7 +213,10 @@ fn expect(name: &str, scene: &Scene, line: &str) -> bool {
 #[test]
 fn every_script_is_decided_as_it_says() {
     let folder = format!("{}/tests/plans", env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|one| one.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|one| one.unwrap().path())
+        .collect();
     files.sort();
     let mut expectations = 0;
     for file in &files {
@@ -196,7 +230,10 @@ fn every_script_is_decided_as_it_says() {
             }
             let place = format!("{name}:{number}");
             if let Some(day) = line.strip_prefix("run ") {
-                assert_ne!(since_run, 0, "{place}: nothing was expected of the run before");
+                assert_ne!(
+                    since_run, 0,
+                    "{place}: nothing was expected of the run before"
+                );
                 scene.now = Scene::day(day);
                 scene.run();
                 since_run = 0;
@@ -208,5 +245,9 @@ fn every_script_is_decided_as_it_says() {
             }
         }
     }
-    assert!(files.len() >= 12 && expectations > 100, "{} {expectations}", files.len());
+    assert!(
+        files.len() >= 12 && expectations > 100,
+        "{} {expectations}",
+        files.len()
+    );
 }

@@ -18,14 +18,18 @@ const RANGES: &str = include_str!("ranges.txt");
 const POLICIES: &str = include_str!("policies.txt");
 
 fn lines(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+    text.lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
 }
 
 #[test]
 fn ranges_hold_what_masterminds_says() {
     let mut asked = 0;
     for line in lines(RANGES) {
-        let parts: Vec<&str> = line.split(" | ").map(|part| part.trim_matches('"')).collect();
+        let parts: Vec<&str> = line
+            .split(" | ")
+            .map(|part| part.trim_matches('"'))
+            .collect();
         let parsed = VersionRange::parse(parts[0]);
         if let Some(why) = parts[1].strip_prefix("! ") {
             assert_eq!(parsed.unwrap_err().to_string(), why, "{line}");
@@ -46,12 +50,35 @@ fn ranges_hold_what_masterminds_says() {
 
 #[test]
 fn versions_are_three_numbers_and_nothing_looser() {
-    for text in ["1.2.3", "v1.2.3", "0.0.0", "1.2.3-rc.1", "1.2.3-0a", "1.2.3+b.01", "1.2.3--"] {
+    for text in [
+        "1.2.3",
+        "v1.2.3",
+        "0.0.0",
+        "1.2.3-rc.1",
+        "1.2.3-0a",
+        "1.2.3+b.01",
+        "1.2.3--",
+    ] {
         assert!(Version::strict(text).is_some(), "{text}");
     }
     for text in [
-        "", "1", "1.2", "1.2.3.4", "01.2.3", "1.2.03", "vv1.2.3", "V1.2.3", "1.2.3-", "1.2.3-01",
-        "1.2.3+", "1.2.x", "1.2.3-a..b", "+1.2.3", "1.2.99999999999999999999", "1.2.3 ", "latest",
+        "",
+        "1",
+        "1.2",
+        "1.2.3.4",
+        "01.2.3",
+        "1.2.03",
+        "vv1.2.3",
+        "V1.2.3",
+        "1.2.3-",
+        "1.2.3-01",
+        "1.2.3+",
+        "1.2.x",
+        "1.2.3-a..b",
+        "+1.2.3",
+        "1.2.99999999999999999999",
+        "1.2.3 ",
+        "latest",
     ] {
         assert!(Version::strict(text).is_none(), "{text}");
     }
@@ -60,8 +87,18 @@ fn versions_are_three_numbers_and_nothing_looser() {
 #[test]
 fn versions_stand_in_the_order_of_the_specification() {
     let order = [
-        "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2",
-        "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0", "1.0.1", "1.2.0", "1.10.0", "2.0.0",
+        "1.0.0-alpha",
+        "1.0.0-alpha.1",
+        "1.0.0-alpha.beta",
+        "1.0.0-beta",
+        "1.0.0-beta.2",
+        "1.0.0-beta.11",
+        "1.0.0-rc.1",
+        "1.0.0",
+        "1.0.1",
+        "1.2.0",
+        "1.10.0",
+        "2.0.0",
     ];
     let order = order.map(|text| Version::strict(text).unwrap());
     for (at, left) in order.iter().enumerate() {
@@ -104,7 +141,10 @@ fn told(tags: &BTreeSet<Tag>) -> String {
 fn policies_select_what_flux_would() {
     for line in lines(POLICIES) {
         let parts: Vec<&str> = line.split(" | ").collect();
-        let tags: Vec<Tag> = parts[1].split_whitespace().map(|tag| Tag::new(tag).unwrap()).collect();
+        let tags: Vec<Tag> = parts[1]
+            .split_whitespace()
+            .map(|tag| Tag::new(tag).unwrap())
+            .collect();
         let told = match policy(parts[0]).select(tags.iter()) {
             Selection::Selected(tags) => told(&tags),
             Selection::Nothing => "nothing".to_owned(),

@@ -28,7 +28,9 @@ fn filled(text: &str) -> String {
 
 #[test]
 fn what_is_read_and_what_is_refused() {
-    let lines = CASES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = CASES
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut seen = 0;
     for line in lines {
         let (text, expect) = line.split_once(" => ").unwrap_or_else(|| panic!("{line}"));

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use underpin_model::{AcceptedFinding, Action, Claim, Finding, KeepReason, Object, Step, hexadecimal, names};
+use underpin_model::{
+    AcceptedFinding, Action, Claim, Finding, KeepReason, Object, Step, hexadecimal, names,
+};
 
 use crate::{
     Fingerprints, Plan,

@@ -1,6 +1,9 @@
 //! One repository: what is needed, what is kept besides, and what is left.
 
-use std::{cmp::Reverse, collections::{BTreeMap, BTreeSet}};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,8 +11,8 @@ use super::{Group, ManifestPlan, PlanInput, Reason, RepositoryPlan, group};
 use crate::{
     digest::Digest,
     graph::{Graph, Node},
-    needs::RepositoryNeeds,
     natural::natural_key,
+    needs::RepositoryNeeds,
     record::{ManifestRecord, RepositoryRecord},
     reference::{RepositoryPath, Tag},
     registry::{Deletion, Repository},
@@ -63,7 +66,9 @@ pub(super) fn decide(case: &Case<'_>) -> Decision {
     let needed: Vec<bool> = reasons.iter().map(|own| !own.is_empty()).collect();
     keep(case, &record, &since, &mut reasons);
     close(graph, &mut reasons);
-    let candidates: Vec<Node> = (0..graph.len()).filter(|node| reasons[*node].is_empty()).collect();
+    let candidates: Vec<Node> = (0..graph.len())
+        .filter(|node| reasons[*node].is_empty())
+        .collect();
     for node in 0..graph.len() {
         let is_candidate = reasons[node].is_empty();
         let seen = ManifestRecord {
@@ -110,7 +115,12 @@ impl Case<'_> {
     /// Since which run nothing has needed a manifest, for the next run. A need breaks it, and so does a
     /// tag that it did not have: somebody has promoted it. A run that was stopped neither begins nor
     /// breaks anything but by a need that it has seen.
-    fn candidate_since(&self, node: Node, is_candidate: bool, is_needed: bool) -> Option<Timestamp> {
+    fn candidate_since(
+        &self,
+        node: Node,
+        is_candidate: bool,
+        is_needed: bool,
+    ) -> Option<Timestamp> {
         if is_needed {
             return None;
         }
@@ -126,7 +136,10 @@ impl Case<'_> {
     pub(super) fn candidate_before(&self, node: Node) -> Option<Timestamp> {
         let since = self.seen(node)?.candidate_since?;
         let digest = self.graph.digest(node);
-        let had = |tag: &&Tag| self.previous.is_some_and(|one| one.tags.get(*tag) == Some(digest));
+        let had = |tag: &&Tag| {
+            self.previous
+                .is_some_and(|one| one.tags.get(*tag) == Some(digest))
+        };
         self.graph.tags[node].iter().all(had).then_some(since)
     }
 }
@@ -186,7 +199,9 @@ fn keep(case: &Case<'_>, record: &RepositoryRecord, since: &[Timestamp], reasons
 fn newest(case: &Case<'_>, since: &[Timestamp]) -> Vec<Node> {
     let graph = case.graph;
     let pushed = &case.repository.pushed;
-    let mut images: Vec<Node> = (0..graph.len()).filter(|node| graph.is_top(*node)).collect();
+    let mut images: Vec<Node> = (0..graph.len())
+        .filter(|node| graph.is_top(*node))
+        .collect();
     images.sort_by_cached_key(|node| {
         let digest = graph.digest(*node);
         let at = pushed.get(digest).copied().unwrap_or(since[*node]);
@@ -200,7 +215,9 @@ fn newest(case: &Case<'_>, since: &[Timestamp]) -> Vec<Node> {
 
 /// Everything that stays with what stays. Each manifest is gone through once.
 fn close(graph: &Graph<'_>, reasons: &mut Reasons) {
-    let mut todo: Vec<Node> = (0..graph.len()).filter(|node| !reasons[*node].is_empty()).collect();
+    let mut todo: Vec<Node> = (0..graph.len())
+        .filter(|node| !reasons[*node].is_empty())
+        .collect();
     let mut done: Vec<bool> = reasons.iter().map(|own| !own.is_empty()).collect();
     while let Some(node) = todo.pop() {
         let digest = graph.digest(node);
@@ -225,4 +242,3 @@ fn close(graph: &Graph<'_>, reasons: &mut Reasons) {
 pub(super) fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
     from.checked_add(by).unwrap_or(Timestamp::MAX)
 }
-

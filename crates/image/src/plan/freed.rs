@@ -50,7 +50,10 @@ impl Plan {
             }
         }
         let mut freed = Freed::default();
-        for (_, size) in sizes.into_iter().filter(|(digest, _)| !held.contains(digest)) {
+        for (_, size) in sizes
+            .into_iter()
+            .filter(|(digest, _)| !held.contains(digest))
+        {
             match size {
                 Some(size) => freed.bytes = freed.bytes.saturating_add(size),
                 None => freed.unsized_blobs += 1,

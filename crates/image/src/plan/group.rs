@@ -8,7 +8,11 @@ use super::{
     Doomed, Group, Plan, Reason,
     decide::{Candidates, Case, later},
 };
-use crate::{graph::Node, reference::RepositoryPath, settings::Settings};
+use crate::{
+    graph::{Graph, Node},
+    reference::RepositoryPath,
+    settings::Settings,
+};
 
 /// The candidates as groups that go together. What has to wait is given its reason.
 pub(super) fn groups(
@@ -18,10 +22,12 @@ pub(super) fn groups(
     reasons: &mut [BTreeSet<Reason>],
 ) -> Vec<Candidates> {
     let (graph, settings) = (case.graph, case.input.settings);
-    let images = (0..graph.len()).filter(|node| graph.is_top(*node)).count();
+    let everything: Vec<Node> = (0..graph.len()).collect();
+    let together = connected(graph, &everything);
+    let images: usize = together.iter().map(|nodes| images_of(graph, nodes)).sum();
     let most = images.saturating_mul(settings.maximum_share) / 100;
     let mut groups = Vec::new();
-    for nodes in connected(case, candidates) {
+    for nodes in connected(graph, candidates) {
         if let Some(waiting) = waiting(case, &nodes, reasons) {
             let digest = graph.digest(waiting);
             for node in nodes {
@@ -39,8 +45,12 @@ pub(super) fn groups(
         });
         let before = nodes.iter().filter_map(|node| case.candidate_before(*node));
         groups.push(Candidates {
-            since: nodes.iter().map(|node| since[*node]).max().unwrap_or(case.input.now),
-            images: nodes.iter().filter(|node| graph.is_top(**node)).count().max(1),
+            since: nodes
+                .iter()
+                .map(|node| since[*node])
+                .max()
+                .unwrap_or(case.input.now),
+            images: images_of(graph, &nodes),
             most,
             group: Group {
                 repository: case.path.clone(),
@@ -52,10 +62,16 @@ pub(super) fn groups(
     groups
 }
 
-/// Candidates that hold each other, or say something of each other, directly or through others.
-fn connected(case: &Case<'_>, candidates: &[Node]) -> Vec<Vec<Node>> {
-    let graph = case.graph;
-    let mut left: BTreeSet<Node> = candidates.iter().copied().collect();
+/// How many images there are among manifests that hang together: at least one, whatever they say of each
+/// other.
+fn images_of(graph: &Graph<'_>, nodes: &[Node]) -> usize {
+    let tops = nodes.iter().filter(|node| graph.is_top(**node));
+    tops.count().max(1)
+}
+
+/// Manifests that hold each other, or say something of each other, directly or through others.
+fn connected(graph: &Graph<'_>, nodes: &[Node]) -> Vec<Vec<Node>> {
+    let mut left: BTreeSet<Node> = nodes.iter().copied().collect();
     let mut all = Vec::new();
     while let Some(first) = left.pop_first() {
         let mut nodes = vec![first];
@@ -94,7 +110,11 @@ fn waiting(case: &Case<'_>, nodes: &[Node], reasons: &mut [BTreeSet<Reason>]) ->
 pub(super) fn within_limits(plan: &mut Plan, mut groups: Vec<Candidates>, settings: &Settings) {
     groups.sort_by(|left, right| {
         let key = |one: &Candidates| {
-            let first = one.group.manifests.first().map(|doomed| doomed.digest.clone());
+            let first = one
+                .group
+                .manifests
+                .first()
+                .map(|doomed| doomed.digest.clone());
             (one.since, one.group.repository.clone(), first)
         };
         key(left).cmp(&key(right))
@@ -103,7 +123,12 @@ pub(super) fn within_limits(plan: &mut Plan, mut groups: Vec<Candidates>, settin
     let mut number = settings.maximum_number;
     let mut taken: BTreeMap<RepositoryPath, usize> = BTreeMap::new();
     for candidates in groups {
-        let Candidates { group, images, most, .. } = candidates;
+        let Candidates {
+            group,
+            images,
+            most,
+            ..
+        } = candidates;
         let of_repository = taken.entry(group.repository.clone()).or_default();
         let reason = if is_stopped {
             Some(Reason::Stopped)

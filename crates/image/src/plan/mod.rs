@@ -139,7 +139,9 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
             is_complete: plan.stops.is_empty(),
         });
         plan.repositories.insert(path.clone(), decision.plan);
-        plan.record.repositories.insert(path.clone(), decision.record);
+        plan.record
+            .repositories
+            .insert(path.clone(), decision.record);
         groups.extend(decision.groups);
     }
     remember_unseen(&mut plan, previous, registry);
@@ -157,10 +159,16 @@ fn stops(input: &PlanInput<'_>, needs: &Needs, previous: Option<&RunRecord>) -> 
             reason: reason.clone(),
         }));
     }
-    stops.extend(input.registry.unread.iter().map(|part| Stop::RegistryUnread {
-        what: part.what.clone(),
-        reason: part.reason.clone(),
-    }));
+    stops.extend(
+        input
+            .registry
+            .unread
+            .iter()
+            .map(|part| Stop::RegistryUnread {
+                what: part.what.clone(),
+                reason: part.reason.clone(),
+            }),
+    );
     let unreadable = needs.unreadable.iter();
     stops.extend(unreadable.map(|root| Stop::Unreadable { root: *root }));
     if needs.named == 0 {

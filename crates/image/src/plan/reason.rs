@@ -148,7 +148,10 @@ impl fmt::Display for Reason {
                 )
             }
             Self::Young { since, until } => {
-                write!(f, "it was seen first at {since}, and may go from {until} on")
+                write!(
+                    f,
+                    "it was seen first at {since}, and may go from {until} on"
+                )
             }
             Self::Newest => f.write_str("it is one of the newest of its repository"),
             Self::Waits { since, until } => match since {
@@ -183,7 +186,10 @@ impl fmt::Display for Stop {
             Self::NoRoots => f.write_str("nothing that was read names an image of this registry"),
             Self::FewerRoots { before, now } => {
                 let images = if *now == 1 { "image is" } else { "images are" };
-                write!(f, "{now} {images} named, and in the last run there were {before}")
+                write!(
+                    f,
+                    "{now} {images} named, and in the last run there were {before}"
+                )
             }
             Self::SourceUnread { source, reason } => {
                 write!(f, "{source} could not be read completely: {reason}")
@@ -195,10 +201,16 @@ impl fmt::Display for Stop {
                 write!(f, "could not read {what}: {reason}")
             }
             Self::Unreadable { root } => {
-                write!(f, "root {root} cannot be read, and may name an image of this registry")
+                write!(
+                    f,
+                    "root {root} cannot be read, and may name an image of this registry"
+                )
             }
             Self::Clock { recorded } => {
-                write!(f, "the last run is recorded at {recorded}, which is yet to come")
+                write!(
+                    f,
+                    "the last run is recorded at {recorded}, which is yet to come"
+                )
             }
         }
     }

@@ -64,7 +64,9 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
         let end = rest.find(']');
         let end = end.ok_or(ReferenceError::Host("a bracket is opened and not closed"))?;
         if rest[..end].parse::<std::net::Ipv6Addr>().is_err() {
-            return Err(ReferenceError::Host("no IPv6 address stands in the brackets"));
+            return Err(ReferenceError::Host(
+                "no IPv6 address stands in the brackets",
+            ));
         }
         let (host, behind) = text.split_at(end + 2);
         return match behind.strip_prefix(':') {
@@ -85,7 +87,9 @@ fn label(label: &str) -> Result<(), ReferenceError> {
         return Err(ReferenceError::Host("nothing stands between its dots"));
     }
     if label.starts_with('-') || label.ends_with('-') {
-        return Err(ReferenceError::Host("a part of it begins or ends with a dash"));
+        return Err(ReferenceError::Host(
+            "a part of it begins or ends with a dash",
+        ));
     }
     let odd = label
         .chars()
@@ -135,9 +139,8 @@ fn path_part(part: &str) -> Result<(), ReferenceError> {
         ));
     }
     let mut between = part.split(is_word).filter(|signs| !signs.is_empty());
-    let fits = |signs: &str| {
-        matches!(signs, "." | "_" | "__") || signs.bytes().all(|sign| sign == b'-')
-    };
+    let fits =
+        |signs: &str| matches!(signs, "." | "_" | "__") || signs.bytes().all(|sign| sign == b'-');
     if between.all(fits) {
         return Ok(());
     }

@@ -166,8 +166,7 @@ impl Constraint {
             Precision::Minor => (version.major, version.minor) > (bound.major, bound.minor),
             Precision::Nothing | Precision::Patch => {
                 version.major > bound.major
-                    || self.is_same_major(version)
-                        && version.precedence(bound) == Ordering::Greater
+                    || self.is_same_major(version) && version.precedence(bound) == Ordering::Greater
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Ranges as Masterminds' semver reads them: `>=1.2, <2 || ~3.1 || 4.x || 5.0 - 5.4`.
 
-use super::{Version, constraint::{Constraint, Operator, Written}};
+use super::{
+    Version,
+    constraint::{Constraint, Operator, Written},
+};
 
 /// Ranges longer than this are refused; nobody writes them.
 const LENGTH_LIMIT: usize = 4096;

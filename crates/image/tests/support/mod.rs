@@ -48,18 +48,17 @@ pub(crate) fn descriptor(name: &str) -> Descriptor {
 /// The evidence of an object `kind/namespace/name`, or of a line.
 pub(crate) fn evidence(object: &str) -> Evidence {
     let parts: Vec<&str> = object.splitn(3, '/').collect();
-    let (object, place) = match parts[..] {
-        [kind, namespace, name] => {
-            (ObjectKey::namespaced(GroupKind::core(kind), namespace, name), None)
-        }
-        _ => {
-            let place = Place {
-                file: object.into(),
-                line: 1,
-                column: 1,
-            };
-            (ObjectKey::cluster(GroupKind::core("Line"), object), Some(place))
-        }
+    let (object, place) = if let [kind, namespace, name] = parts[..] {
+        let key = ObjectKey::namespaced(GroupKind::core(kind), namespace, name);
+        (key, None)
+    } else {
+        let place = Place {
+            file: object.into(),
+            line: 1,
+            column: 1,
+        };
+        let key = ObjectKey::cluster(GroupKind::core("Line"), object);
+        (key, Some(place))
     };
     Evidence {
         object,
@@ -180,7 +179,9 @@ impl Scene {
             ["image" | "index" | "legacy", name, ref rest @ ..] => self.add(words[0], name, rest),
             ["tag", tag, "->", name] => {
                 let tag = Tag::new(tag).unwrap();
-                self.current().tags.insert(tag, Reading::Present(digest(name)));
+                self.current()
+                    .tags
+                    .insert(tag, Reading::Present(digest(name)));
             }
             ["tag", tag, "unread", ..] => {
                 let tag = Tag::new(tag).unwrap();
@@ -195,13 +196,17 @@ impl Scene {
                 self.current().manifests.insert(digest(name), reading);
             }
             ["absent", name] => {
-                self.current().manifests.insert(digest(name), Reading::Absent);
+                self.current()
+                    .manifests
+                    .insert(digest(name), Reading::Absent);
             }
             ["gone", name] => {
                 self.current().manifests.remove(&digest(name));
             }
             ["blob", name] => {
-                self.current().blobs.insert(digest(name), Reading::Present(()));
+                self.current()
+                    .blobs
+                    .insert(digest(name), Reading::Present(()));
             }
             ["blob", name, "absent"] => {
                 self.current().blobs.insert(digest(name), Reading::Absent);
@@ -262,7 +267,9 @@ impl Scene {
             }
         }
         self.names.insert(digest(name), name.to_owned());
-        self.current().manifests.insert(digest(name), Reading::Present(made));
+        self.current()
+            .manifests
+            .insert(digest(name), Reading::Present(made));
     }
 
     fn root(&mut self, kind: &str, object: &str, rest: &[&str]) {
@@ -281,9 +288,15 @@ impl Scene {
             ["selects", location, order, pattern @ ..] => {
                 let policy = ImagePolicy {
                     order: match order.split_once('=').unwrap() {
-                        ("semver", range) => Order::Semver { range: range.to_owned() },
-                        ("numerical", order) => Order::Numerical { order: order.to_owned() },
-                        (_, order) => Order::Alphabetical { order: order.to_owned() },
+                        ("semver", range) => Order::Semver {
+                            range: range.to_owned(),
+                        },
+                        ("numerical", order) => Order::Numerical {
+                            order: order.to_owned(),
+                        },
+                        (_, order) => Order::Alphabetical {
+                            order: order.to_owned(),
+                        },
                     },
                     pattern: pattern.first().map(|one| (*one).to_owned()),
                     extract: pattern.get(1).map(|one| (*one).to_owned()),
@@ -312,7 +325,8 @@ impl Scene {
         assert_eq!(errors, Vec::new());
         for pin in pins {
             let target = Target::Pin(pin);
-            self.roots.push(root(RootKind::Pin, "pins.txt", "pins.txt", target));
+            self.roots
+                .push(root(RootKind::Pin, "pins.txt", "pins.txt", target));
         }
     }
 
@@ -320,13 +334,12 @@ impl Scene {
         let settings = &mut self.settings;
         let number = || value.parse().expect("a number");
         match key {
-            "minimum-age-days" => {
-                settings.minimum_age = jiff::SignedDuration::from_hours(24 * number() as i64);
-            }
             "minimum-kept" => settings.minimum_kept = number(),
             "maximum-share" => settings.maximum_share = number(),
             "maximum-number" => settings.maximum_number = number(),
-            "immutable" => settings.immutable_tags.push(underpin_image::Glob::new(value)),
+            "immutable" => settings
+                .immutable_tags
+                .push(underpin_image::Glob::new(value)),
             "mutable" => settings.mutable_tags.push(underpin_image::Glob::new(value)),
             "fewest-roots" => settings.consents.fewest_roots = Some(number()),
             "source-gone" => {
