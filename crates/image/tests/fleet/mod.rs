@@ -282,10 +282,10 @@ impl Fleet {
 
     pub(crate) fn roots(&self, stage: Stage) -> Vec<Root> {
         let needs = self.needs(stage);
-        needs.into_iter().map(|need| self.root(need)).collect()
+        needs.into_iter().map(Self::root).collect()
     }
 
-    fn root(&self, need: &Need) -> Root {
+    fn root(need: &Need) -> Root {
         let image = |text: String| Target::Image(text.parse().unwrap());
         let place = |repository: &usize| format!("{HOST}/{}", path(*repository));
         let pin = |repository: Glob, tag: Glob| {

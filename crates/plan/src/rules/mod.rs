@@ -17,6 +17,10 @@ pub mod up110;
 pub mod up111;
 pub mod up112;
 pub mod up113;
+pub mod up301;
+pub mod up302;
+pub mod up303;
+pub mod up304;
 pub mod up401;
 pub mod up402;
 pub mod up403;
@@ -59,6 +63,10 @@ pub const RULES: &[Rule] = &[
     up111::RULE,
     up112::RULE,
     up113::RULE,
+    up301::RULE,
+    up302::RULE,
+    up303::RULE,
+    up304::RULE,
     up401::RULE,
     up402::RULE,
     up403::RULE,
