@@ -117,6 +117,18 @@ impl<'a> Resolver<'a> {
                         self.selected(&mut needs, number, location, &select);
                     }
                 }
+                Target::Pattern {
+                    host,
+                    repository,
+                    tag,
+                } => {
+                    let is_ours = host
+                        .as_ref()
+                        .is_none_or(|host| self.registry.is_named(host));
+                    if is_ours && self.pattern(&mut needs, number, repository, tag) {
+                        named.insert(format!("{repository}:{tag}"));
+                    }
+                }
                 Target::Pin(pin) => {
                     named.insert(pin.text.clone());
                     self.pin(&mut needs, number, pin);
@@ -129,6 +141,11 @@ impl<'a> Resolver<'a> {
             }
         }
         needs.named = named.len();
+        // What may be no image at all is not missed.
+        needs.missing.retain(|missing| {
+            let root = roots.get(missing.root);
+            root.is_none_or(|root| root.kind.is_certain())
+        });
         needs
     }
 
@@ -303,6 +320,27 @@ impl<'a> Resolver<'a> {
                 tag: None,
             });
         }
+    }
+
+    /// Whether there is anything that a pattern means.
+    fn pattern(
+        &self,
+        needs: &mut Needs,
+        number: RootNumber,
+        repository: &Glob,
+        tag: &Glob,
+    ) -> bool {
+        if tag.as_str() != "*" {
+            return self.pinned_tags(needs, number, repository, tag);
+        }
+        let mut is_there = false;
+        for (path, _) in self.matching(repository) {
+            let of = needs.repositories.entry(path.clone()).or_default();
+            let reason = format!("root {number} names {repository}, and no more of it is known");
+            of.whole.push((number, reason));
+            is_there = true;
+        }
+        is_there
     }
 
     /// Whether there is any tag that a pin keeps.

@@ -6,9 +6,10 @@ use underpin_model::Evidence;
 
 use crate::{
     digest::Digest,
+    glob::Glob,
     pin::Pin,
     policy::ImagePolicy,
-    reference::{Location, Reference},
+    reference::{Host, Location, Reference},
 };
 
 /// One need of an image.
@@ -55,6 +56,8 @@ pub enum RootKind {
     Declared,
     /// A custom resource.
     Custom,
+    /// A Secret.
+    Secret,
     /// A text in any other object.
     Text,
     /// A pin.
@@ -79,6 +82,7 @@ impl RootKind {
             Self::Marker => "a marker for image automation stands at it",
             Self::Declared => "a declared manifest names it",
             Self::Custom => "a custom resource names it",
+            Self::Secret => "a Secret holds its name",
             Self::Text => "a text names it",
             Self::Pin => "a pin keeps it",
         }
@@ -92,9 +96,9 @@ impl RootKind {
         )
     }
 
-    /// Whether the need is that of an image policy itself.
-    pub fn is_policy(self) -> bool {
-        matches!(self, Self::Policy | Self::PolicyStatus)
+    /// Whether what it names is certainly an image, so that it is missed if it is not there.
+    pub(crate) fn is_certain(self) -> bool {
+        !matches!(self, Self::Custom | Self::Secret | Self::Text)
     }
 }
 
@@ -107,6 +111,16 @@ pub enum Target {
     Digest(Digest),
     /// Whatever a policy selects of a repository's tags.
     Policy(Location, ImagePolicy),
+    /// Everything that is named so, in a registry or in whatever one: a name of which a part is not
+    /// known.
+    Pattern {
+        /// The registry, if that is known.
+        host: Option<Host>,
+        /// The repositories.
+        repository: Glob,
+        /// The tags; `*` for everything in these repositories, also what has no tag.
+        tag: Glob,
+    },
     /// What a pin keeps.
     Pin(Pin),
     /// A text that is to name an image, and cannot be read.

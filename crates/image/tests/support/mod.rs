@@ -305,6 +305,14 @@ impl Scene {
                 let target = Target::Policy(location.parse().unwrap(), policy);
                 root(kind, &source, object, target)
             }
+            ["matches", repository, tag] => {
+                let target = Target::Pattern {
+                    host: None,
+                    repository: underpin_image::Glob::new(*repository),
+                    tag: underpin_image::Glob::new(*tag),
+                };
+                root(kind, &source, object, target)
+            }
             [text] => match text.parse() {
                 Ok(digest) => root(kind, &source, object, Target::Digest(digest)),
                 Err(_) => Root::image(kind, source, evidence(object), text),
