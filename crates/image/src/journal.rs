@@ -201,31 +201,34 @@ pub fn restoration(entries: &[JournalEntry], registry: &Registry) -> Restoration
             }
         }
         for tag in &entry.tags {
-            let what = || format!("tag {tag}");
-            match now.and_then(|now| now.tags.get(tag)) {
-                Some(Reading::Present(digest)) if *digest == entry.digest => {}
-                Some(Reading::Present(digest)) => {
-                    let reason = format!("it points to {digest} now: somebody has pushed it since");
-                    restoration.left.push(left(what(), reason));
-                }
-                Some(Reading::Unread(reason)) => {
-                    let reason = format!("where it points now could not be read: {reason}");
-                    restoration.left.push(left(what(), reason));
-                }
+            let reading = now.and_then(|now| now.tags.get(tag));
+            if reading.and_then(Reading::present) == Some(&entry.digest) {
+                continue;
+            }
+            if let Some(reason) = taken(reading) {
+                restoration.left.push(left(format!("tag {tag}"), reason));
+            } else if tags.insert((&entry.repository, tag)) {
                 // Of two manifests that had the tag one after the other, the later one has it.
-                Some(Reading::Absent) | None => {
-                    if tags.insert((&entry.repository, tag)) {
-                        restoration.tags.push(TagPut {
-                            repository: entry.repository.clone(),
-                            tag: tag.clone(),
-                            digest: entry.digest.clone(),
-                        });
-                    }
-                }
+                restoration.tags.push(TagPut {
+                    repository: entry.repository.clone(),
+                    tag: tag.clone(),
+                    digest: entry.digest.clone(),
+                });
             }
         }
     }
     restoration.tags.sort();
     restoration.left.sort();
     restoration
+}
+
+/// Why a tag cannot be put back; `None` where it is free.
+fn taken(reading: Option<&Reading<Digest>>) -> Option<String> {
+    match reading? {
+        Reading::Present(digest) => Some(format!(
+            "it points to {digest} now: somebody has pushed it since"
+        )),
+        Reading::Unread(reason) => Some(format!("where it points now could not be read: {reason}")),
+        Reading::Absent => None,
+    }
 }

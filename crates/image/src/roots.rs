@@ -50,13 +50,17 @@ pub fn object_roots(
     (roots, unknown)
 }
 
-/// What an object names of a registry in any text.
+/// What an object names of a registry in any text. Of a Secret, only names of repositories that the
+/// registry has are taken: other text behind its host may be what is secret.
 pub fn text_roots(object: &Object, registry: &Registry, source: &Arc<str>) -> Vec<Root> {
     let hosts: Vec<&str> = registry.hosts().map(Host::as_str).collect();
     let mentions = images_in_text(object, &hosts);
     let roots = mentions.into_iter().flat_map(|mention| {
         let kind = kind(mention.role, object);
-        let targets = targets(&mention).unwrap_or_default();
+        let mut targets = targets(&mention).unwrap_or_default();
+        if kind == RootKind::Secret {
+            targets.retain(|target| is_of_registry(target, registry));
+        }
         targets.into_iter().map(move |target| Root {
             kind,
             source: Arc::clone(source),
@@ -65,6 +69,18 @@ pub fn text_roots(object: &Object, registry: &Registry, source: &Arc<str>) -> Ve
         })
     });
     roots.collect()
+}
+
+fn is_of_registry(target: &Target, registry: &Registry) -> bool {
+    let repositories = &registry.repositories;
+    match target {
+        Target::Image(reference) => repositories.contains_key(&reference.location.repository),
+        Target::Pattern { repository, .. } => {
+            let mut paths = repositories.keys();
+            paths.any(|path| repository.matches(path.as_str()))
+        }
+        _ => false,
+    }
 }
 
 fn kind(role: ImageRole, object: &Object) -> RootKind {

@@ -13,7 +13,9 @@
 
 use std::{fs, sync::Arc};
 
-use underpin_image::{Deletion, Host, Registry, Root, Target, object_roots, text_roots};
+use underpin_image::{
+    Deletion, Host, Registry, Repository, RepositoryPath, Root, Target, object_roots, text_roots,
+};
 use underpin_model::World;
 
 const HOST: &str = "registry.example.com";
@@ -58,7 +60,11 @@ fn r4_1_objects_need_what_their_files_say() {
         .collect();
     files.sort();
     assert!(files.len() >= 5);
-    let registry = Registry::new(Host::new(HOST).unwrap(), Deletion::TagsAlone);
+    let mut registry = Registry::new(Host::new(HOST).unwrap(), Deletion::TagsAlone);
+    for path in ["team/hidden", "team/plain"] {
+        let path = RepositoryPath::new(path).unwrap();
+        registry.repositories.insert(path, Repository::default());
+    }
     let source: Arc<str> = "production".into();
     let mut wrong = Vec::new();
     for file in files {

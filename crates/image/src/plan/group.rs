@@ -22,12 +22,15 @@ pub(super) fn groups(
     reasons: &mut [BTreeSet<Reason>],
 ) -> Vec<Candidates> {
     let (graph, settings) = (case.graph, case.input.settings);
+    let together = connected(graph, candidates);
+    let tops = |nodes: &[Node]| nodes.iter().filter(|node| graph.is_top(**node)).count();
+    // Each of these is an image, although none of its manifests can be told to be the one.
+    let without = together.iter().filter(|nodes| tops(nodes) == 0).count();
     let everything: Vec<Node> = (0..graph.len()).collect();
-    let together = connected(graph, &everything);
-    let images: usize = together.iter().map(|nodes| images_of(graph, nodes)).sum();
+    let images = tops(&everything) + without;
     let most = images.saturating_mul(settings.maximum_share) / 100;
     let mut groups = Vec::new();
-    for nodes in connected(graph, candidates) {
+    for nodes in together {
         if let Some(waiting) = waiting(case, &nodes, reasons) {
             let digest = graph.digest(waiting);
             for node in nodes {
@@ -50,7 +53,7 @@ pub(super) fn groups(
                 .map(|node| since[*node])
                 .max()
                 .unwrap_or(case.input.now),
-            images: images_of(graph, &nodes),
+            images: tops(&nodes).max(1),
             most,
             group: Group {
                 repository: case.path.clone(),
@@ -60,13 +63,6 @@ pub(super) fn groups(
         });
     }
     groups
-}
-
-/// How many images there are among manifests that hang together: at least one, whatever they say of each
-/// other.
-fn images_of(graph: &Graph<'_>, nodes: &[Node]) -> usize {
-    let tops = nodes.iter().filter(|node| graph.is_top(**node));
-    tops.count().max(1)
 }
 
 /// Manifests that hold each other, or say something of each other, directly or through others.
