@@ -9,10 +9,10 @@ use std::{
 use underpin_cluster::{Cluster, ClusterError, Host, Interest, ReadRequest};
 use underpin_model::{
     Action, Claim, ClaimId, GroupKind, KeepReason, Object, ObjectKey, Step, Unread, World,
+    hexadecimal,
 };
 use underpin_plan::{
-    Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, hexadecimal,
-    judge,
+    Case, Fingerprints, Identity, Ownership, Plan, Preparation, UpInput, Verdict, judge,
     naming::{claim_name, derive_namespace},
     plan_up, prepare, resolve_placement,
 };

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
-use underpin_model::{Claim, ClaimId, GroupKind, HistoryRecord, Unread, World};
-use underpin_plan::hexadecimal;
+use underpin_model::{Claim, ClaimId, GroupKind, HistoryRecord, Unread, World, hexadecimal};
 
 use crate::{
     DeployError, Deployment, Event, Observer, Stop,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
-use underpin_model::Mask;
+use underpin_model::{Mask, hexadecimal};
 
 /// Hexadecimal digits shown: enough to tell two values apart, far too few to search for one.
 const SHOWN_DIGITS: usize = 12;
@@ -87,16 +87,6 @@ impl Fingerprints {
         mac.update(value.to_string().as_bytes());
         Some(hexadecimal(&mac.finalize().into_bytes()))
     }
-}
-
-/// Bytes as lowercase hexadecimal digits.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)])
-        .collect()
 }
 
 #[cfg(test)]

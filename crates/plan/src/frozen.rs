@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use underpin_model::{AcceptedFinding, Action, Claim, Finding, KeepReason, Object, Step, names};
+use underpin_model::{
+    AcceptedFinding, Action, Claim, Finding, KeepReason, Object, Step, hexadecimal, names,
+};
 
 use crate::{
     Fingerprints, Plan,
     diff::{comparable, strip},
-    fingerprint::hexadecimal,
     redact::{redacted, without_fingerprints},
     wording::list,
 };

@@ -53,7 +53,7 @@ pub use context::Context;
 pub use diff::changes;
 pub use edge::{Configuration, EdgeOptions};
 pub use environment::{DeclaredEnvironment, Environment, Identity, IgnoredFields, Problem};
-pub use fingerprint::{Fingerprints, hexadecimal};
+pub use fingerprint::Fingerprints;
 pub use frozen::{DigestKey, FrozenAction, FrozenPlan, FrozenStep, Movement, Sealer, Surroundings};
 pub use judge::{Case, Verdict, judge, sort_findings};
 pub use managed_fields::without_co_owned;

@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use underpin_model::{
     Claim, Depth, Entry, FieldExpression, FieldPath, GroupKind, LogicalKey, NamespaceProvenance,
-    Object, ObjectKey, Origin, Owner, Relation, Stamp, Target, World, names,
+    Object, ObjectKey, Origin, Owner, Relation, Stamp, Target, World, hexadecimal, names,
 };
 
 use underpin_refs::store_string_data;
 
 use crate::{
     Environment, Identity, Ownership, Problem, ResolvedPlacement,
-    fingerprint::hexadecimal,
     left_alone::{annotated_paths, leave_alone, leave_replicas, replicas},
     naming::NamingError,
     ownership::claim_owner,

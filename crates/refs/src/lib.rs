@@ -4,8 +4,8 @@
 //! what controllers make from it. One module per API group in `kinds`, all listed in one table.
 //!
 //! Invariants: nothing else in the program knows a kind's fields; no I/O, no clock; the contents
-//! of a Secret are looked at by `needs` alone, for
-//! hosts and ports, and otherwise only encoded; malformed fields are skipped, never a panic.
+//! of a Secret are looked at by `needs` for hosts and ports and by `images` for names of images alone,
+//! and otherwise only encoded; malformed fields are skipped, never a panic.
 
 mod binding;
 mod collector;
@@ -18,6 +18,7 @@ mod field;
 mod generated;
 mod git_source;
 mod host;
+mod images;
 mod index;
 mod ingress;
 mod kinds;
@@ -41,6 +42,10 @@ pub use entry::{ENTRY_ANNOTATIONS, entry_upstreams};
 pub use generated::generated;
 pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
+pub use images::{
+    ImageMention, ImageName, ImageRole, TagOrder, TagSelection, images, images_in_text,
+    images_in_values,
+};
 pub use index::ReferenceIndex;
 pub use ingress::{
     BackendError, IngressBackend, IngressPath, IngressRule, IngressRules, ingress_rules,

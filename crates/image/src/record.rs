@@ -1,0 +1,83 @@
+//! What runs remember: since when a manifest has been seen, and since when nothing has needed it.
+//!
+//! Every run writes one record, which holds all that later ones ask of earlier ones: older records
+//! may be deleted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    digest::Digest,
+    reference::{Host, RepositoryPath, Tag},
+};
+
+/// What one run leaves to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRecord {
+    /// [`RunRecord::SCHEMA`].
+    pub schema: String,
+    /// When the run was.
+    pub at: Timestamp,
+    /// The registry that it looked at.
+    pub registry: Host,
+    /// Whether it saw everything, and nothing stopped it.
+    pub complete: bool,
+    /// How many different things roots named, in the last run that was not stopped for it.
+    pub roots: usize,
+    /// The sources that roots were read from.
+    pub sources: BTreeSet<String>,
+    /// What it saw, by repository.
+    pub repositories: BTreeMap<RepositoryPath, RepositoryRecord>,
+}
+
+/// What a run saw of one repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryRecord {
+    /// Every manifest.
+    pub manifests: BTreeMap<Digest, ManifestRecord>,
+    /// Tags that pointed to another manifest in an earlier run.
+    pub moved_tags: BTreeSet<Tag>,
+    /// What every tag points to.
+    pub tags: BTreeMap<Tag, Digest>,
+}
+
+/// What runs saw of one manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestRecord {
+    /// When it was seen first.
+    pub since: Timestamp,
+    /// The first of the complete runs that found without a break that nothing needs it.
+    pub candidate_since: Option<Timestamp>,
+}
+
+impl RunRecord {
+    /// Version of the document.
+    pub const SCHEMA: &'static str = "underpin.dev/images/run/v1";
+
+    /// The newest of these records that is of a registry.
+    pub fn newest<'r>(records: &'r [Self], registry: &Host) -> Option<&'r Self> {
+        let of_registry = records.iter().filter(|record| record.registry == *registry);
+        of_registry.max_by_key(|record| record.at)
+    }
+
+    /// What it says of a repository.
+    pub fn repository(&self, path: &RepositoryPath) -> Option<&RepositoryRecord> {
+        self.repositories.get(path)
+    }
+}
+
+impl RepositoryRecord {
+    /// Tags that have moved, once these are what tags point to.
+    pub fn moved(&self, now: &BTreeMap<Tag, Digest>) -> BTreeSet<Tag> {
+        let moved = now.iter().filter(|(tag, digest)| {
+            let before = self.tags.get(*tag);
+            self.moved_tags.contains(*tag) || before.is_some_and(|before| before != *digest)
+        });
+        moved.map(|(tag, _)| tag.clone()).collect()
+    }
+}

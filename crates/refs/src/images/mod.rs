@@ -1,0 +1,162 @@
+//! Which images an object names: in pod templates, statuses, Flux's and Argo's objects, by the
+//! conventions of other custom kinds, and in any text that holds the host of a registry.
+//!
+//! What is named is told as it is written. What it means, and whether it is a reference at all, is
+//! for whoever asks to say.
+
+mod argo;
+mod convention;
+mod flux;
+mod pods;
+mod sweep;
+mod values;
+
+use underpin_model::{Evidence, FieldPath, Object, World};
+
+pub use sweep::images_in_text;
+pub use values::images_in_values;
+
+use crate::field::Field;
+
+/// An object names an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageMention {
+    /// The field.
+    pub evidence: Evidence,
+    /// What the object is to the image.
+    pub role: ImageRole,
+    /// What is named.
+    pub name: ImageName,
+}
+
+/// What an object is to the image that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageRole {
+    /// A pod.
+    Pod,
+    /// What makes pods.
+    Workload,
+    /// A former revision of what makes pods, kept to roll back to.
+    Rollback,
+    /// A Job or CronJob.
+    Job,
+    /// A HelmRelease, suspended or not.
+    HelmRelease {
+        /// Whether it is.
+        suspended: bool,
+    },
+    /// A Kustomization, suspended or not.
+    Kustomization {
+        /// Whether it is.
+        suspended: bool,
+    },
+    /// An ImagePolicy that selects it.
+    Policy,
+    /// An ImagePolicy whose status says that it selected it.
+    PolicyStatus,
+    /// Any other custom kind.
+    Custom,
+    /// A Secret that holds the name of it.
+    Secret,
+    /// Any object with a text that holds the name of it.
+    Text,
+}
+
+/// How an image is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageName {
+    /// In a field that means nothing else.
+    Reference(String),
+    /// In a field or text that may mean something else.
+    Likely(String),
+    /// As a node tells what it runs: a reference, or a digest alone.
+    Id(String),
+    /// The beginning of a name that goes on with what nobody knows, such as a variable.
+    Open(String),
+    /// A tag alone: which repository it is of, somebody else says.
+    Tag(String),
+    /// Whatever a policy selects of the tags of a repository.
+    Selected {
+        /// The repository, as a reference without a tag.
+        image: String,
+        /// How.
+        by: TagSelection,
+    },
+    /// Something that cannot be told, and why, in a sentence without a full stop.
+    Unknown(String),
+}
+
+/// How a tag is selected, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagSelection {
+    /// What sorts the tags.
+    pub order: TagOrder,
+    /// An expression that tags match.
+    pub pattern: Option<String>,
+    /// What of a tag is sorted.
+    pub extract: Option<String>,
+    /// Expressions of tags that are left out; `None` where nothing is said.
+    pub exclusions: Option<Vec<String>>,
+}
+
+/// What sorts tags, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TagOrder {
+    /// Versions in a range.
+    Semver(String),
+    /// The alphabet, `asc` or `desc`.
+    Alphabetical(String),
+    /// Numbers, `asc` or `desc`.
+    Numerical(String),
+    /// Nothing that is known.
+    Missing,
+}
+
+/// Everything that an object says of images by its fields, in their order. Objects that it refers to are
+/// looked up in `world`.
+pub fn images(object: &Object, world: &World) -> Vec<ImageMention> {
+    let mut collector = Images {
+        object,
+        world,
+        found: Vec::new(),
+    };
+    pods::collect(&mut collector);
+    flux::collect(&mut collector);
+    argo::collect(&mut collector);
+    convention::collect(&mut collector);
+    collector.found
+}
+
+/// What is found of one object.
+pub(crate) struct Images<'a> {
+    pub(crate) object: &'a Object,
+    pub(crate) world: &'a World,
+    found: Vec<ImageMention>,
+}
+
+impl<'a> Images<'a> {
+    fn add(&mut self, path: FieldPath, role: ImageRole, name: ImageName) {
+        let mention = ImageMention {
+            evidence: self.object.evidence(path, String::new()),
+            role,
+            name,
+        };
+        let same = |one: &ImageMention| {
+            one.evidence.path == mention.evidence.path && one.name == mention.name
+        };
+        if !self.found.iter().any(same) {
+            self.found.push(mention);
+        }
+    }
+
+    /// A field that names an image and nothing else.
+    fn reference(&mut self, field: Option<Field<'a>>, role: ImageRole) {
+        if let Some((field, text)) = field.and_then(|field| Some((field.clone(), field.text()?))) {
+            self.add(field.path, role, ImageName::Reference(text.to_owned()));
+        }
+    }
+
+    fn is(&self, group: &str, kind: &str) -> bool {
+        self.object.key.kind.is(group, kind)
+    }
+}
