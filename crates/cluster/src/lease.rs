@@ -69,7 +69,9 @@ impl Lease {
                 _ => begun,
             };
             self.seen = Some((version.to_owned(), since));
-            let seconds = live.at("/spec/leaseDurationSeconds").and_then(Value::as_u64);
+            let seconds = live
+                .at("/spec/leaseDurationSeconds")
+                .and_then(Value::as_u64);
             let length = seconds.map_or(self.length, Duration::from_secs);
             if since.elapsed() < length {
                 return Ok(LeaseHolder::Other(holder.to_owned()));
@@ -211,7 +213,13 @@ mod tests {
 
     fn lease(cluster: &Cluster, identity: &str) -> Lease {
         let length = Duration::from_secs(15);
-        Lease::new(cluster.clone(), "proxy", "edge", identity.to_owned(), length)
+        Lease::new(
+            cluster.clone(),
+            "proxy",
+            "edge",
+            identity.to_owned(),
+            length,
+        )
     }
 
     async fn holds(lease: &mut Lease) -> bool {

@@ -175,7 +175,11 @@ fn append_items(
 
 /// Items of typed lists say neither version nor kind, and metadata lists say that of the metadata.
 /// A server that answers a metadata list in full loses the rest here.
-pub(crate) fn complete_item(mut item: Map<String, Value>, kind: &ResourceKind, depth: Depth) -> Value {
+pub(crate) fn complete_item(
+    mut item: Map<String, Value>,
+    kind: &ResourceKind,
+    depth: Depth,
+) -> Value {
     if depth == Depth::Metadata {
         item.retain(|field, _| field == "metadata");
     }

@@ -151,7 +151,10 @@ async fn ask(
     } else {
         probe.host.clone()
     };
-    let (name, nonce) = (HeaderName::try_from(PROBE_HEADER), HeaderValue::try_from(nonce));
+    let (name, nonce) = (
+        HeaderName::try_from(PROBE_HEADER),
+        HeaderValue::try_from(nonce),
+    );
     if let (Ok(host), Ok(name), Ok(nonce)) = (HeaderValue::try_from(host), name, nonce) {
         headers.insert(header::HOST, host);
         headers.insert(name, nonce);

@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use underpin_cluster::Host;
 use underpin_model::{GroupKind, ObjectKey, World};
 use underpin_route::{
-    Acknowledgement, Backend, BackendState, DocumentError, EdgeSettings, Hold, Incomplete, Limits, ProbeFailure, Remembered,
-    Round, RoundInput, RouteKey, RoutingTable, Scheme, ServedRoute, Settings, blocks, document, page_or_built_in,
-    resolve, round, served,
+    Acknowledgement, Backend, BackendState, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
+    ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable, Scheme, ServedRoute,
+    Settings, blocks, document, page_or_built_in, resolve, round, served,
 };
 
 use crate::{Address, IsolatedError, Trials};

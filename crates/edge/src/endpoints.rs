@@ -62,7 +62,10 @@ fn respond(request: &Request<Incoming>, status: &Shared<Status>) -> Response<Ful
     let uri = request.uri();
     let (code, text) = match (request.method(), uri.path()) {
         (&Method::GET | &Method::HEAD, path) => read(path, uri.query(), &status),
-        _ => (StatusCode::METHOD_NOT_ALLOWED, "only GET is answered\n".to_owned()),
+        _ => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET is answered\n".to_owned(),
+        ),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = code;
@@ -84,8 +87,8 @@ fn read(path: &str, query: Option<&str>, status: &Status) -> (StatusCode, String
         },
         "/metrics" => (StatusCode::OK, status.metrics()),
         "/ask" => {
-            let fields = query.unwrap_or_default().split('&');
-            let domain = fields.filter_map(|field| field.strip_prefix("domain=")).next();
+            let mut fields = query.unwrap_or_default().split('&');
+            let domain = fields.find_map(|field| field.strip_prefix("domain="));
             if domain.is_some_and(|domain| status.serves(domain)) {
                 (StatusCode::OK, "served\n".to_owned())
             } else {
@@ -108,9 +111,8 @@ mod tests {
             hosts: ["a.example".to_owned()].into(),
             ..Status::default()
         };
-        let code = |path: &str, query: Option<&str>, status: &Status| {
-            read(path, query, status).0.as_u16()
-        };
+        let code =
+            |path: &str, query: Option<&str>, status: &Status| read(path, query, status).0.as_u16();
         assert_eq!(code("/healthz", None, &status), 200);
         assert_eq!(code("/readyz", None, &status), 503);
         assert_eq!(code("/ask", Some("domain=a.example"), &status), 200);

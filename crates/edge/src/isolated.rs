@@ -32,7 +32,9 @@ const NOBODY: u32 = 65_534;
 #[derive(Debug, thiserror::Error)]
 pub enum IsolatedError {
     /// There is no such program.
-    #[error("cannot start Caddy ({program}): {source}; set UNDERPIN_CADDY or add caddy to the PATH")]
+    #[error(
+        "cannot start Caddy ({program}): {source}; set UNDERPIN_CADDY or add caddy to the PATH"
+    )]
     Start {
         /// The program.
         program: PathBuf,

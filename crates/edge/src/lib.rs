@@ -33,9 +33,7 @@ mod trials;
 pub use address::{Address, AddressError};
 pub use admin::AdminError;
 pub use caddy::Caddy;
-pub use edge::{
-    ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Ready, token,
-};
+pub use edge::{ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Ready, token};
 pub use exchange::ExchangeError;
 pub use folder::{DOCUMENT_FILE, Folder, FolderError, STATE_FILE, write_private};
 pub use isolated::IsolatedError;

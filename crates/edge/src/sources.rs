@@ -33,12 +33,7 @@ const KINDS: [Row; 3] = [
     ("", "Service", "services", true),
     ("networking.k8s.io", "Ingress", "ingresses", true),
 ];
-const ENDPOINTS: Row = (
-    "discovery.k8s.io",
-    "EndpointSlice",
-    "endpointslices",
-    true,
-);
+const ENDPOINTS: Row = ("discovery.k8s.io", "EndpointSlice", "endpointslices", true);
 
 /// The kinds that are looked at, in the version that a cluster serves them in.
 pub(crate) async fn kinds(

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 use tokio::time::Instant;
 
 /// After this time without a sign of life the loop is taken for stuck. Longer than the longest load.
-const STUCK: Duration = Duration::from_secs(180);
+const STUCK: Duration = Duration::from_mins(3);
 
 /// How the edge stands.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,11 @@ impl Status {
     pub(crate) fn metrics(&self) -> String {
         let mut text = String::new();
         let mut gauge = |name: &str, help: &str, value: String| {
-            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            let kind = if name.ends_with("_total") {
+                "counter"
+            } else {
+                "gauge"
+            };
             // Writing to a String cannot fail.
             let _ = write!(
                 text,
@@ -82,8 +86,16 @@ impl Status {
             );
         };
         let whole = |value: usize| value.to_string();
-        gauge("routes_desired", "Routes that the cluster asks for.", whole(self.desired));
-        gauge("routes_live", "Routes that are published.", whole(self.live));
+        gauge(
+            "routes_desired",
+            "Routes that the cluster asks for.",
+            whole(self.desired),
+        );
+        gauge(
+            "routes_live",
+            "Routes that are published.",
+            whole(self.live),
+        );
         gauge(
             "routes_held",
             "Routes that vanished without a cause and are served on.",
@@ -109,8 +121,16 @@ impl Status {
             "Part of the published routes that vanished without a cause.",
             self.vanish_ratio.to_string(),
         );
-        gauge("sources_unread", "Sources that cannot be read.", whole(self.unread));
-        gauge("generation", "Counts publications.", self.generation.to_string());
+        gauge(
+            "sources_unread",
+            "Sources that cannot be read.",
+            whole(self.unread),
+        );
+        gauge(
+            "generation",
+            "Counts publications.",
+            self.generation.to_string(),
+        );
         gauge(
             "last_load_timestamp_seconds",
             "When Caddy last took on a document.",
@@ -141,7 +161,11 @@ impl Status {
             "How often Caddy ran something else than was published.",
             self.drifts.to_string(),
         );
-        gauge("writer", "Whether this process writes.", u8::from(self.writes).to_string());
+        gauge(
+            "writer",
+            "Whether this process writes.",
+            u8::from(self.writes).to_string(),
+        );
         gauge(
             "ready",
             "Whether Caddy runs what was published last and that was verified.",
@@ -154,7 +178,10 @@ impl Status {
     pub(crate) fn readiness(&self) -> Result<String, String> {
         let mut text = match &self.not_ready {
             Some(why) => format!("not ready: {why}\n"),
-            None => format!("ready: {} routes, generation {}\n", self.live, self.generation),
+            None => format!(
+                "ready: {} routes, generation {}\n",
+                self.live, self.generation
+            ),
         };
         for hold in &self.holds {
             // Writing to a String cannot fail.
@@ -201,7 +228,10 @@ mod tests {
         status.not_ready = None;
         status.holds.push("3 routes of 3 vanished".to_owned());
         let text = status.readiness().unwrap();
-        assert_eq!(text, "ready: 0 routes, generation 0\nheld: 3 routes of 3 vanished\n");
+        assert_eq!(
+            text,
+            "ready: 0 routes, generation 0\nheld: 3 routes of 3 vanished\n"
+        );
         let metrics = status.metrics();
         for line in metrics.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(' ').next().unwrap();

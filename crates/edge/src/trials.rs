@@ -1,10 +1,6 @@
 //! Entries, tried one by one: adapted, judged by what they may do, and provisioned (R3.3).
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;

@@ -223,7 +223,11 @@ impl<'a> Writer<'a> {
                 routes.push(grouped(SITES, Some(&matcher), sites.collect()));
             }
         } else {
-            routes.extend(hosts.iter().map(|(site, paths)| self.site(SITES, site, paths)));
+            routes.extend(
+                hosts
+                    .iter()
+                    .map(|(site, paths)| self.site(SITES, site, paths)),
+            );
         }
         routes.extend(
             wildcards

@@ -4,12 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use underpin_model::ObjectKey;
 
-use crate::{
-    address::Scheme,
-    document::ServedRoute,
-    path::PathMatch,
-    table::RouteKey,
-};
+use crate::{address::Scheme, document::ServedRoute, path::PathMatch, table::RouteKey};
 
 /// A request that the edge answers by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +57,11 @@ impl fmt::Display for ProbeFailure {
 
 /// A probe for every route, and one for a host that there is not. `token` is a word that occurs in no
 /// path and no host.
-pub fn probes(routes: &BTreeMap<RouteKey, ServedRoute>, schemes: &[Scheme], token: &str) -> Vec<Probe> {
+pub fn probes(
+    routes: &BTreeMap<RouteKey, ServedRoute>,
+    schemes: &[Scheme],
+    token: &str,
+) -> Vec<Probe> {
     let mut probes = Vec::new();
     let nobody = format!("{token}.invalid");
     for (key, served) in routes {
@@ -124,7 +123,9 @@ impl Probe {
 fn by_route(object: &ObjectKey, generation: u64, answer: &ProbeAnswer) -> Option<String> {
     let expected = object.to_string();
     match (answer.route.as_deref(), answer.status) {
-        (None, 503) => Some("it lands on the page for hosts that nothing is configured for".to_owned()),
+        (None, 503) => {
+            Some("it lands on the page for hosts that nothing is configured for".to_owned())
+        }
         (None, status) => Some(format!("it is answered {status} by no route of the edge")),
         (Some(route), _) if route != expected => {
             Some(format!("it is served by {route} and not by {expected}"))
@@ -144,7 +145,11 @@ fn by_page(answer: &ProbeAnswer) -> Option<String> {
     let expected = [
         (&answer.retry_after, "60", "Retry-After"),
         (&answer.cache_control, "no-store", "Cache-Control"),
-        (&answer.content_type, "text/html; charset=utf-8", "Content-Type"),
+        (
+            &answer.content_type,
+            "text/html; charset=utf-8",
+            "Content-Type",
+        ),
     ];
     let wrong = expected
         .into_iter()

@@ -64,10 +64,12 @@ impl Remembered {
         let mut places: BTreeMap<*const Adapted, usize> = BTreeMap::new();
         let mut routes = Vec::new();
         for (key, served) in &self.served {
-            let place = *places.entry(Arc::as_ptr(&served.routes)).or_insert_with(|| {
-                contents.push(json!([served.routes.routes, served.routes.errors]));
-                contents.len() - 1
-            });
+            let place = *places
+                .entry(Arc::as_ptr(&served.routes))
+                .or_insert_with(|| {
+                    contents.push(json!([served.routes.routes, served.routes.errors]));
+                    contents.len() - 1
+                });
             let holder = self.published.holders.get(key);
             let mut route = key_value(key);
             route.insert("object".to_owned(), object_value(&served.object));
@@ -174,7 +176,11 @@ fn key_of(value: &Value) -> Result<RouteKey, RememberedError> {
         }
         None => None,
     };
-    let part = |at: usize| value.pointer(&format!("/path/{at}")).and_then(Value::as_str);
+    let part = |at: usize| {
+        value
+            .pointer(&format!("/path/{at}"))
+            .and_then(Value::as_str)
+    };
     let of_ingress = |kind: &str| PathMatch::of_ingress(part(1)?, kind);
     let path = match part(0) {
         Some("all") => Some(PathMatch::All),

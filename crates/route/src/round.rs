@@ -30,7 +30,10 @@ pub fn blocks(table: &RoutingTable) -> Vec<Arc<Block>> {
             }
         }
     }
-    order.into_iter().filter_map(|at| blocks.remove(&at)).collect()
+    order
+        .into_iter()
+        .filter_map(|at| blocks.remove(&at))
+        .collect()
 }
 
 /// The routes of a table, ready to be run. Blocks that came to nothing are taken out of the table, with
@@ -125,7 +128,11 @@ pub fn round(input: &RoundInput<'_>) -> Round {
     };
     if !decision.publish {
         let act = Act::Hold;
-        return Round { decision, act, next };
+        return Round {
+            decision,
+            act,
+            next,
+        };
     }
     // What is not there any more cannot be served on, whatever it deserves.
     decision
@@ -141,8 +148,8 @@ pub fn round(input: &RoundInput<'_>) -> Round {
         generation: remembered.published.generation,
         ..decision.published(&guarded)
     };
-    let same = same(&routes, &remembered.served)
-        && next.published.holders == remembered.published.holders;
+    let same =
+        same(&routes, &remembered.served) && next.published.holders == remembered.published.holders;
     let act = if same && !input.anew && remembered.published.generation > 0 {
         Act::Nothing
     } else {
@@ -151,13 +158,14 @@ pub fn round(input: &RoundInput<'_>) -> Round {
         Act::Publish
     };
     forget(&mut next);
-    Round { decision, act, next }
+    Round {
+        decision,
+        act,
+        next,
+    }
 }
 
-fn same(
-    left: &BTreeMap<RouteKey, ServedRoute>,
-    right: &BTreeMap<RouteKey, ServedRoute>,
-) -> bool {
+fn same(left: &BTreeMap<RouteKey, ServedRoute>, right: &BTreeMap<RouteKey, ServedRoute>) -> bool {
     let equal = |left: &ServedRoute, right: &ServedRoute| {
         left.object == right.object
             && (Arc::ptr_eq(&left.routes, &right.routes) || left.routes == right.routes)

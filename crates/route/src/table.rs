@@ -237,7 +237,9 @@ impl fmt::Display for RefusalReason {
             Self::Rejected => {
                 f.write_str("Caddy does not take the entry; `caddy adapt` on its text shows why")
             }
-            Self::Unanswered => f.write_str("Caddy did not finish with the entry; it is tried again"),
+            Self::Unanswered => {
+                f.write_str("Caddy did not finish with the entry; it is tried again")
+            }
             Self::Unverified => f.write_str(
                 "once it was published, something else answered in its place; it is served as it \
                  was before",

@@ -238,7 +238,10 @@ fn r3_2_a_held_loss_goes_by_consent_to_itself() {
     let three = services("old-ns", 3, 1);
     let mut edge = Edge::default();
     let nothing = edge.round(is(&[]), 0);
-    assert_eq!((nothing.act, nothing.decision.holds), (Act::Hold, vec![Hold::Empty]));
+    assert_eq!(
+        (nothing.act, nothing.decision.holds),
+        (Act::Hold, vec![Hold::Empty])
+    );
     edge.round(is(&three), 1);
     let held = edge.round(is(&[]), 2).decision.held();
     assert_eq!(held.len(), 3);

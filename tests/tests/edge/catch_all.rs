@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use underpin_tests::Running;
 
-use crate::stage::{Stage, service};
+use crate::stage::Stage;
 
 /// Hosts that are asked for: one that nobody has, and none at all.
 const UNKNOWN: &str = "unknown.example.net";
@@ -13,8 +13,13 @@ const UNKNOWN: &str = "unknown.example.net";
 fn staged(more: &[&str]) -> Result<(Stage, Running)> {
     let stage = Stage::new()?;
     stage.kubectl.run(["create", "namespace", "shop"])?;
-    stage.kubectl.create(&service("shop", &["a.example.com"]))?;
-    fs::write(stage.folder().join("page.html"), "<p>{env.HOME} our own page\n")?;
+    stage
+        .kubectl
+        .create(&stage.service("shop", &["a.example.com"])?)?;
+    fs::write(
+        stage.folder().join("page.html"),
+        "<p>{env.HOME} our own page\n",
+    )?;
     fs::write(stage.folder().join("huge.html"), "x".repeat(1 << 20))?;
     let serve = stage.serve(more)?;
     stage.served_from("a.example.com", "shop")?;
@@ -35,7 +40,9 @@ fn r3_4_every_request_for_an_unknown_host_is_told_so() -> Result<()> {
         &[("Range", "bytes=0-3")],
         &[("Upgrade-Insecure-Requests", "1")],
     ];
-    for method in ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PROPFIND"] {
+    for method in [
+        "GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PROPFIND",
+    ] {
         for headers in headers {
             for path in ["/", "/index.html", "/.well-known/x?y=z"] {
                 let answer = client.ask(method, UNKNOWN, path, headers)?;
@@ -48,7 +55,12 @@ fn r3_4_every_request_for_an_unknown_host_is_told_so() -> Result<()> {
                 ] {
                     ensure!(answer.header(name) == Some(value), "{name}: {what}");
                 }
-                for name in ["location", "strict-transport-security", "etag", "last-modified"] {
+                for name in [
+                    "location",
+                    "strict-transport-security",
+                    "etag",
+                    "last-modified",
+                ] {
                     ensure!(answer.header(name).is_none(), "{name}: {what}");
                 }
                 let says = answer.body.contains("No backend route is configured");
@@ -57,7 +69,12 @@ fn r3_4_every_request_for_an_unknown_host_is_told_so() -> Result<()> {
         }
     }
     // Of no use to who guesses: the header of probes without its word.
-    let guess = client.ask("GET", "a.example.com", "/", &[("X-Underpin-Probe", "guess")])?;
+    let guess = client.ask(
+        "GET",
+        "a.example.com",
+        "/",
+        &[("X-Underpin-Probe", "guess")],
+    )?;
     ensure!(guess.status == 200, "{guess:?}");
     Ok(())
 }

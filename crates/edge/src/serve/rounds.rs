@@ -146,7 +146,9 @@ impl<'a> Rounds<'a> {
     }
 
     fn is_ours(&self) -> bool {
-        self.ours.borrow().is_some_and(|until| until > Instant::now())
+        self.ours
+            .borrow()
+            .is_some_and(|until| until > Instant::now())
     }
 
     /// Who comes to write begins with what the one before has left.
@@ -180,7 +182,14 @@ impl<'a> Rounds<'a> {
         let world = &*self.seen.world();
         let decided = self
             .edge
-            .decide(world, self.claims.clone(), &self.remembered, self.anew, None, now)
+            .decide(
+                world,
+                self.claims.clone(),
+                &self.remembered,
+                self.anew,
+                None,
+                now,
+            )
             .await;
         let decided = match decided {
             Ok(decided) => decided,
@@ -217,13 +226,11 @@ impl<'a> Rounds<'a> {
             matches!(kept, Kept::Held | Kept::WaitingUnexplained(_))
         });
         let mut holds: Vec<String> = decision.holds.iter().map(ToString::to_string).collect();
-        if let (Some(loss), Some((namespace, name))) =
-            (&decided.loss, &self.edge.options().service)
+        if let (Some(loss), Some((namespace, name))) = (&decided.loss, &self.edge.options().service)
         {
             holds.push(format!(
                 "to consent to it: kubectl annotate --overwrite service {name} --namespace \
-                 {namespace} {}={loss}",
-                ACCEPT_LOSS_ANNOTATION
+                 {namespace} {ACCEPT_LOSS_ANNOTATION}={loss}"
             ));
         }
         {
@@ -290,7 +297,9 @@ impl<'a> Rounds<'a> {
                 self.pace.again(Instant::now());
             }
             let why = unverified.why;
-            self.fail(&format!("the new configuration does not serve what it says: {why}"));
+            self.fail(&format!(
+                "the new configuration does not serve what it says: {why}"
+            ));
             self.roll_back().await;
             return Ok(());
         }
@@ -382,7 +391,9 @@ impl<'a> Rounds<'a> {
         match restored {
             Ok(()) => (self.tell)(&format!("rolled back to generation {generation}")),
             Err(why) => {
-                (self.tell)(&format!("cannot roll back to generation {generation}: {why}"));
+                (self.tell)(&format!(
+                    "cannot roll back to generation {generation}: {why}"
+                ));
                 self.status().not_ready = Some(why);
             }
         }
@@ -468,7 +479,11 @@ fn of_kind(decision: &Decision, is: impl Fn(&Kept) -> bool) -> usize {
 /// Counts of routes are far below what a float tells apart.
 #[allow(clippy::cast_precision_loss, reason = "counts of routes are small")]
 fn ratio(part: usize, of: usize) -> f64 {
-    if of == 0 { 0.0 } else { part as f64 / of as f64 }
+    if of == 0 {
+        0.0
+    } else {
+        part as f64 / of as f64
+    }
 }
 
 /// Sends Events one after the other. That they cannot be sent changes nothing: the log has them too.

@@ -42,6 +42,13 @@ pub(crate) struct Args {
     output: super::Output,
 }
 
+impl Args {
+    /// Whether one size is measured in this process, as it was built.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+}
+
 /// The fields of what is measured, in seconds, in the order of the table.
 const FIELDS: [(&str, &str); 6] = [
     ("first", "first"),
@@ -282,7 +289,10 @@ impl Serving {
         let (admin, sites) = (held[0].local_addr()?, held[1].local_addr()?);
         drop(held);
         let stub = folder.join("stub.json");
-        fs::write(&stub, json!({"admin": {"listen": admin.to_string()}}).to_string())?;
+        fs::write(
+            &stub,
+            json!({"admin": {"listen": admin.to_string()}}).to_string(),
+        )?;
         let child = Command::new(caddy::find()?)
             .args(["run", "--config"])
             .arg(&stub)

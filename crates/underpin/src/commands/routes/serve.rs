@@ -5,9 +5,7 @@ use underpin_cluster::Cluster;
 use underpin_edge::{LeaseOptions, ServeOptions};
 
 use super::setting::{EdgeArgs, ReadArgs, service};
-use crate::{
-    Exit, error::CommandError, interrupt, output, output::Format, setup::connect_options,
-};
+use crate::{Exit, error::CommandError, interrupt, output, output::Format, setup::connect_options};
 
 /// Hold Caddy to what the cluster's Services and Ingresses say
 ///
@@ -74,6 +72,6 @@ pub(super) async fn serve(args: RoutesServeArgs) -> Result<Exit, CommandError> {
     };
     let cluster = Cluster::connect(&connect).await?;
     let stop = interrupt::flag_of("stopping; Caddy serves on");
-    underpin_edge::serve(cluster, options, |line| output::message(line), stop).await?;
+    underpin_edge::serve(cluster, options, output::message, stop).await?;
     Ok(Exit::Done)
 }
