@@ -18,7 +18,7 @@ use crate::{
 /// Longest time to connect.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest time for Caddy to take on a configuration: 10 000 sites take it about 2 s.
-const LOAD: Duration = Duration::from_secs(60);
+const LOAD: Duration = Duration::from_mins(1);
 /// Longest time for everything else.
 const ASK: Duration = Duration::from_secs(10);
 

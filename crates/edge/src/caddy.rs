@@ -22,6 +22,11 @@ use crate::{
 const AT_ONCE: usize = 4;
 /// Longest time for the answer to one.
 const PROBE: Duration = Duration::from_secs(5);
+/// How often a probe is sent until its answer counts: connections that were waiting when the document
+/// was loaded may still be answered, or be closed, by what ran before.
+const ATTEMPTS: u32 = 5;
+/// Pause before the second of these; doubled with each further one.
+const PAUSE: Duration = Duration::from_millis(30);
 /// How many failures are told of one verification.
 const MOST_TOLD: usize = 20;
 
@@ -112,21 +117,26 @@ async fn verify_each(
         if failures.len() >= MOST_TOLD {
             break;
         }
-        let mut answer = ask(&address, &mut connection, &probe, &nonce).await;
-        if answer.is_err() {
-            // A connection that stood may have been closed meanwhile.
+        let mut pause = PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            let answer = ask(&address, &mut connection, &probe, &nonce).await;
+            let judged = match answer {
+                Ok(answer) => probe.judge(generation, &answer),
+                Err(error) => Err(ProbeFailure {
+                    key: None,
+                    asked: format!("{}://{}", probe.scheme, probe.host),
+                    what: error.to_string(),
+                }),
+            };
+            let Err(failure) = judged else { break };
+            if attempt == ATTEMPTS {
+                failures.push(failure);
+                break;
+            }
             connection = None;
-            answer = ask(&address, &mut connection, &probe, &nonce).await;
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
-        let judged = match answer {
-            Ok(answer) => probe.judge(generation, &answer),
-            Err(error) => Err(ProbeFailure {
-                key: None,
-                asked: format!("{}://{}", probe.scheme, probe.host),
-                what: error.to_string(),
-            }),
-        };
-        failures.extend(judged.err());
     }
     failures
 }

@@ -26,6 +26,8 @@ use crate::{Address, IsolatedError, Trials};
 pub const ACCEPT_LOSS_ANNOTATION: &str = "underpin.dev/accept-loss";
 /// Digits of a loss's digest that name it.
 const LOSS_DIGITS: usize = 6;
+/// How many seconds a route is left out that was published and not served.
+pub(crate) const DISTRUST: u64 = 60;
 /// Random bytes of the nonce and of names that nobody has.
 const RANDOM_BYTES: usize = 16;
 
@@ -95,8 +97,8 @@ pub struct Ready {
 pub struct Edge {
     options: EdgeOptions,
     trials: Trials,
-    /// Routes that were published and not served, as they were then.
-    distrusted: BTreeMap<RouteKey, ServedRoute>,
+    /// Routes that were published and not served, as they were then, and until when they are left out.
+    distrusted: BTreeMap<RouteKey, (ServedRoute, u64)>,
 }
 
 impl Edge {
@@ -143,9 +145,9 @@ impl Edge {
         let found = blocks(&table);
         let outcomes = self.trials.outcomes(&found).await?;
         let mut served = served(&mut table, &found, outcomes);
-        // What was changed since is given another chance.
+        // What was changed since is given another chance, and everything is after a while.
         self.distrusted
-            .retain(|key, route| served.get(key) == Some(route));
+            .retain(|key, (route, until)| now < *until && served.get(key) == Some(route));
         for key in self.distrusted.keys() {
             table.distrust(key);
             served.remove(key);
@@ -189,19 +191,30 @@ impl Edge {
 
     /// Remembers routes in whose place something else answered when they were published, so that they
     /// do not keep the others from being published. Whether there are any.
-    pub(crate) fn distrust(&mut self, failures: &[ProbeFailure], published: &Remembered) -> bool {
+    pub(crate) fn distrust(
+        &mut self,
+        failures: &[ProbeFailure],
+        published: &Remembered,
+        now: u64,
+    ) -> bool {
         let keys: BTreeSet<&RouteKey> = failures.iter().filter_map(|it| it.key.as_ref()).collect();
         // If none is served, it is not for what they say.
         if keys.len() >= published.served.len() {
             return false;
         }
-        let found = keys
+        let until = now.saturating_add(DISTRUST);
+        let found: Vec<(RouteKey, (ServedRoute, u64))> = keys
             .into_iter()
-            .filter_map(|key| Some((key.clone(), published.served.get(key)?.clone())));
-        let found: Vec<(RouteKey, ServedRoute)> = found.collect();
+            .filter_map(|key| Some((key.clone(), (published.served.get(key)?.clone(), until))))
+            .collect();
         let any = !found.is_empty();
         self.distrusted.extend(found);
         any
+    }
+
+    /// Whether routes are left out for a while.
+    pub(crate) fn distrusts(&self) -> bool {
+        !self.distrusted.is_empty()
     }
 
     /// What is said on the Service of the edge.

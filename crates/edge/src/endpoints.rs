@@ -87,10 +87,8 @@ fn read(path: &str, query: Option<&str>, status: &Status) -> (StatusCode, String
         },
         "/metrics" => (StatusCode::OK, status.metrics()),
         "/ask" => {
-            let fields = query.unwrap_or_default().split('&');
-            let domain = fields
-                .filter_map(|field| field.strip_prefix("domain="))
-                .next();
+            let mut fields = query.unwrap_or_default().split('&');
+            let domain = fields.find_map(|field| field.strip_prefix("domain="));
             if domain.is_some_and(|domain| status.serves(domain)) {
                 (StatusCode::OK, "served\n".to_owned())
             } else {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 use tokio::time::Instant;
 
 /// After this time without a sign of life the loop is taken for stuck. Longer than the longest load.
-const STUCK: Duration = Duration::from_secs(180);
+const STUCK: Duration = Duration::from_mins(3);
 
 /// How the edge stands.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use underpin_tests::Running;
 
-use crate::stage::{Stage, service};
+use crate::stage::Stage;
 
 /// Hosts that are asked for: one that nobody has, and none at all.
 const UNKNOWN: &str = "unknown.example.net";
@@ -13,7 +13,9 @@ const UNKNOWN: &str = "unknown.example.net";
 fn staged(more: &[&str]) -> Result<(Stage, Running)> {
     let stage = Stage::new()?;
     stage.kubectl.run(["create", "namespace", "shop"])?;
-    stage.kubectl.create(&service("shop", &["a.example.com"]))?;
+    stage
+        .kubectl
+        .create(&stage.service("shop", &["a.example.com"])?)?;
     fs::write(
         stage.folder().join("page.html"),
         "<p>{env.HOME} our own page\n",

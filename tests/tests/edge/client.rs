@@ -66,14 +66,13 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Answer> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(("127.0.0.1", self.port)).context("connect")?;
-                stream.set_read_timeout(Some(LIMIT))?;
-                stream.set_nodelay(true)?;
-                BufReader::new(stream)
-            }
+        let mut stream = if let Some(stream) = self.stream.take() {
+            stream
+        } else {
+            let stream = TcpStream::connect(("127.0.0.1", self.port)).context("connect")?;
+            stream.set_read_timeout(Some(LIMIT))?;
+            stream.set_nodelay(true)?;
+            BufReader::new(stream)
         };
         let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
         for (name, value) in headers {

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use underpin_tests::{eventually, terminate};
 
 use crate::LIMIT;
-use crate::stage::{ENTRY, Stage, service};
+use crate::stage::{ENTRY, Stage};
 
 /// R3.3, R3.6: an entry that turns bad is served as it was; others change; what is told names the
 /// object and never the entry.
@@ -15,8 +15,8 @@ fn r3_3_an_entry_that_turns_bad_is_served_as_it_was() -> Result<()> {
     for namespace in ["one", "two", "three"] {
         kubectl.run(["create", "namespace", namespace])?;
     }
-    kubectl.create(&service("one", &["one.example.com"]))?;
-    kubectl.create(&service("two", &["two.example.com"]))?;
+    kubectl.create(&stage.service("one", &["one.example.com"])?)?;
+    kubectl.create(&stage.service("two", &["two.example.com"])?)?;
     let serve = stage.serve(&[])?;
     stage.served_from("one.example.com", "one")?;
     stage.served_from("two.example.com", "two")?;
@@ -39,20 +39,14 @@ fn r3_3_an_entry_that_turns_bad_is_served_as_it_was() -> Result<()> {
             "one",
             &value,
         ])?;
-        stage.metric_is("entries_refused", |number| number > 0.0)?;
+        stage.metric_is("entries_refused", |number| number > 0)?;
         // Meanwhile the others change.
         let name = format!("h{}.example.com", entry.len());
-        kubectl.apply("test", &service("three", &[&name]))?;
+        kubectl.apply("test", &stage.service("three", &[&name])?)?;
         stage.served_from(&name, "three")?;
         stage.served_from("one.example.com", "one")?;
         stage.served_from("two.example.com", "two")?;
-        let good = service("one", &["one.example.com"]);
-        let text = good
-            .split(&format!("{ENTRY}: |\n"))
-            .nth(1)
-            .unwrap_or_default();
-        let text = text.split("spec:").next().unwrap_or_default();
-        let value = format!("{ENTRY}={text}");
+        let value = format!("{ENTRY}={}", stage.entry("one", &["one.example.com"])?);
         kubectl.run([
             "annotate",
             "--overwrite",
@@ -62,7 +56,7 @@ fn r3_3_an_entry_that_turns_bad_is_served_as_it_was() -> Result<()> {
             "one",
             &value,
         ])?;
-        stage.metric_is("entries_refused", |number| number == 0.0)?;
+        stage.metric_is("entries_refused", |number| number == 0)?;
     }
     let events = eventually("an Event", LIMIT, || {
         let text = kubectl.run(["get", "events", "-n", "one", "-o", "yaml"])?;

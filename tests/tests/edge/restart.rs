@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use underpin_tests::terminate;
 
-use crate::stage::{Stage, service};
+use crate::stage::Stage;
 
 /// R3.2: Caddy boots from the last good document, whether or not the cluster can be read, and one that
 /// does not is given it again.
@@ -13,10 +13,12 @@ use crate::stage::{Stage, service};
 fn r3_2_caddy_boots_from_the_last_good_document() -> Result<()> {
     let mut stage = Stage::new()?;
     stage.kubectl.run(["create", "namespace", "shop"])?;
-    stage.kubectl.create(&service("shop", &["a.example.com"]))?;
+    stage
+        .kubectl
+        .create(&stage.service("shop", &["a.example.com"])?)?;
     let serve = stage.serve(&[])?;
     stage.served_from("a.example.com", "shop")?;
-    stage.metric_is("routes_live", |number| number == 1.0)?;
+    stage.metric_is("routes_live", |number| number == 1)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -24,16 +26,16 @@ fn r3_2_caddy_boots_from_the_last_good_document() -> Result<()> {
         ensure!(mode & 0o777 == 0o600, "{mode:o}");
     }
     stage.cluster.stop_apiserver();
-    stage.metric_is("sources_unread", |number| number > 0.0)?;
+    stage.metric_is("sources_unread", |number| number > 0)?;
     // From the document.
     stage.start_caddy("edge/caddy.json")?;
     stage.served_from("a.example.com", "shop")?;
     let drifts = stage.metric("drifts_total")?;
-    ensure!(drifts == 0.0, "{drifts}");
+    ensure!(drifts == 0, "{drifts}");
     // From something else.
     stage.start_caddy("stub.json")?;
     stage.served_from("a.example.com", "shop")?;
-    stage.metric_is("drifts_total", |number| number == 1.0)?;
+    stage.metric_is("drifts_total", |number| number == 1)?;
     // Without the program, too, and by a program that is started while the cluster is away.
     terminate(serve.id()?)?;
     let ended = serve.wait()?;
@@ -43,7 +45,7 @@ fn r3_2_caddy_boots_from_the_last_good_document() -> Result<()> {
     stage.start_caddy("stub.json")?;
     let _again = stage.serve(&[])?;
     stage.served_from("a.example.com", "shop")?;
-    stage.metric_is("ready", |number| number == 1.0)
+    stage.metric_is("ready", |number| number == 1)
 }
 
 /// R3.7: the same document, written once.
@@ -57,7 +59,9 @@ fn r3_7_render_writes_what_caddy_boots_from() -> Result<()> {
         "a document without routes was written"
     );
     stage.kubectl.run(["create", "namespace", "shop"])?;
-    stage.kubectl.create(&service("shop", &["a.example.com"]))?;
+    stage
+        .kubectl
+        .create(&stage.service("shop", &["a.example.com"])?)?;
     let rendered = stage.program().run(stage.args("render"))?;
     ensure!(rendered.code == Some(0), "{}", rendered.transcript());
     stage.start_caddy("edge/caddy.json")?;

@@ -11,12 +11,15 @@ use underpin_tests::{ControlPlane, Kubectl, Running, Underpin, caddy, eventually
 
 use crate::LIMIT;
 use crate::client::Client;
-use crate::upstream::Upstreams;
+use crate::upstream::{self, Upstreams};
 
 /// The key of entries.
 pub(crate) const ENTRY: &str = "simple-container.com/caddyfile-entry";
 /// How long a loss waits for its replacement, in seconds.
 pub(crate) const TOMBSTONE: &str = "3";
+
+/// Starts a program `$1` as Caddy with the configuration `$2`, with hosts of its own.
+const IN_ITS_OWN_WORLD: &str = "mount --bind hosts /etc/hosts && exec \"$1\" run --config \"$2\"";
 
 /// Everything.
 pub(crate) struct Stage {
@@ -65,6 +68,7 @@ impl Stage {
         };
         let stub = format!(r#"{{"admin": {{"listen": "127.0.0.1:{admin}"}}}}"#);
         fs::write(stage.folder.path().join("stub.json"), stub)?;
+        fs::write(stage.folder.path().join("hosts"), Upstreams::hosts())?;
         stage.start_caddy("stub.json")?;
         Ok(stage)
     }
@@ -83,17 +87,21 @@ impl Stage {
     pub(crate) fn start_caddy(&mut self, config: &str) -> Result<()> {
         self.kill_caddy();
         let log = fs::File::create(self.folder.path().join("caddy.log"))?;
-        let child = Command::new(caddy::find()?)
-            .args(["run", "--config", config])
+        // Names of Services resolve for this process alone: its /etc/hosts is another file.
+        let child = Command::new("unshare")
+            .args(["--mount", "--map-root-user", "sh", "-c", IN_ITS_OWN_WORLD])
+            .arg("caddy")
+            .arg(caddy::find()?)
+            .arg(config)
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
-            .env("HTTP_PROXY", self.upstreams.proxy())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .context("start caddy")?;
+            .context("start caddy by unshare, of util-linux")?;
         self.caddy = Some(child);
         Ok(())
     }
@@ -140,9 +148,29 @@ impl Stage {
         Client::new(self.ports.http)
     }
 
+    /// A Service `web` in a namespace, whose entry has these hosts.
+    pub(crate) fn service(&self, namespace: &str, hosts: &[&str]) -> Result<String> {
+        let entry = self.entry(namespace, hosts)?.replace('\n', "\n      ");
+        let port = self.upstreams.port(namespace)?;
+        Ok(format!(
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: {namespace}\n  \
+             annotations:\n    {ENTRY}: |\n      {entry}\nspec:\n  ports: [{{port: {port}}}]\n"
+        ))
+    }
+
+    /// An entry for these hosts, behind which the Service of a namespace is.
+    pub(crate) fn entry(&self, namespace: &str, hosts: &[&str]) -> Result<String> {
+        let addresses: Vec<String> = hosts.iter().map(|host| format!("http://{host}")).collect();
+        let (addresses, name) = (addresses.join(", "), upstream::name(namespace));
+        let port = self.upstreams.port(namespace)?;
+        Ok(format!(
+            "{addresses} {{\n  reverse_proxy http://{name}:{port}\n}}"
+        ))
+    }
+
     /// Waits until a host is answered by the Service of a namespace.
     pub(crate) fn served_from(&self, host: &str, namespace: &str) -> Result<()> {
-        let expected = format!("answered for web.{namespace}.svc.cluster.local");
+        let expected = format!("answered for {namespace}");
         eventually(&format!("{host} from {namespace}"), LIMIT, || {
             let (status, body) = self.client().get(host)?;
             ensure!(status == 200 && body == expected, "{status} {body}");
@@ -160,12 +188,12 @@ impl Stage {
     }
 
     /// A number of the program.
-    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
+    pub(crate) fn metric(&self, name: &str) -> Result<u64> {
         Self::metric_at(self.ports.questions, name)
     }
 
     /// A number of the program that answers at a port.
-    pub(crate) fn metric_at(questions: u16, name: &str) -> Result<f64> {
+    pub(crate) fn metric_at(questions: u16, name: &str) -> Result<u64> {
         let text = question(questions, "/metrics")?.1;
         let line = text
             .lines()
@@ -174,7 +202,7 @@ impl Stage {
     }
 
     /// Waits until a number is as it is to be.
-    pub(crate) fn metric_is(&self, name: &str, is: impl Fn(f64) -> bool) -> Result<()> {
+    pub(crate) fn metric_is(&self, name: &str, is: impl Fn(u64) -> bool) -> Result<()> {
         eventually(name, LIMIT, || {
             let value = self.metric(name)?;
             ensure!(is(value), "{name} is {value}");
@@ -197,17 +225,6 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.kill_caddy();
     }
-}
-
-/// A Service `web` in a namespace, whose entry has these hosts.
-pub(crate) fn service(namespace: &str, hosts: &[&str]) -> String {
-    let addresses: Vec<String> = hosts.iter().map(|host| format!("http://{host}")).collect();
-    let addresses = addresses.join(", ");
-    format!(
-        "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  namespace: {namespace}\n  \
-         annotations:\n    {ENTRY}: |\n      {addresses} {{\n        reverse_proxy \
-         http://web.{namespace}.svc.cluster.local:80\n      }}\nspec:\n  ports: [{{port: 80}}]\n"
-    )
 }
 
 fn free_ports<const N: usize>() -> Result<[u16; N]> {

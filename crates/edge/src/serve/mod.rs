@@ -108,16 +108,13 @@ pub async fn serve(
     running.ours = ours;
     let mut renewing = None;
     // Kept where there is no lease: this process writes for as long as it lives.
-    let _always = match &options.lease {
-        Some(lease) => {
-            let lease = lease_of(&cluster, lease)?;
-            renewing = Some(tokio::spawn(hold(lease, held, stop.clone())));
-            None
-        }
-        None => {
-            let _ = held.send(Some(Instant::now() + FOR_EVER));
-            Some(held)
-        }
+    let _always = if let Some(lease) = &options.lease {
+        let lease = lease_of(&cluster, lease)?;
+        renewing = Some(tokio::spawn(hold(lease, held, stop.clone())));
+        None
+    } else {
+        let _ = held.send(Some(Instant::now() + FOR_EVER));
+        Some(held)
     };
     running.lease_changed()?;
     let kinds = tokio::select! {
@@ -193,7 +190,7 @@ fn lease_of(cluster: &Cluster, lease: &LeaseOptions) -> Result<Lease, ServeError
 }
 
 /// Longer than any process lives.
-const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 30);
 
 /// Renews a lease until the process is told to stop, then gives it back.
 async fn hold(

@@ -204,6 +204,9 @@ impl<'a> Rounds<'a> {
             let wait = Duration::from_secs(at.saturating_sub(now).max(1));
             self.pace.again(Instant::now() + wait);
         }
+        if self.edge.distrusts() {
+            self.pace.again(Instant::now() + AGAIN);
+        }
         match decided.round.act {
             Act::Publish if self.is_ours() => self.publish(decided, begun).await?,
             Act::Publish => {}
@@ -230,8 +233,7 @@ impl<'a> Rounds<'a> {
         {
             holds.push(format!(
                 "to consent to it: kubectl annotate --overwrite service {name} --namespace \
-                 {namespace} {}={loss}",
-                ACCEPT_LOSS_ANNOTATION
+                 {namespace} {ACCEPT_LOSS_ANNOTATION}={loss}"
             ));
         }
         {
@@ -293,7 +295,7 @@ impl<'a> Rounds<'a> {
             }
         };
         if let Err(unverified) = self.verified(&ready, &next).await {
-            if self.edge.distrust(&unverified.failures, &next) {
+            if self.edge.distrust(&unverified.failures, &next, self.now()) {
                 // The others are not to wait.
                 self.pace.again(Instant::now());
             }

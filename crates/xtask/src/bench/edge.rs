@@ -42,6 +42,13 @@ pub(crate) struct Args {
     output: super::Output,
 }
 
+impl Args {
+    /// Whether one size is measured in this process, as it was built.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+}
+
 /// The fields of what is measured, in seconds, in the order of the table.
 const FIELDS: [(&str, &str); 6] = [
     ("first", "first"),

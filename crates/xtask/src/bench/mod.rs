@@ -68,7 +68,11 @@ enum Output {
 pub(crate) fn run(task: &Task) -> Result<ExitCode> {
     match task {
         Task::Plan(args) => plan(args),
-        Task::Reach(_) | Task::Edge(_) if cfg!(debug_assertions) => {
+        Task::Edge(args) if cfg!(debug_assertions) && !args.is_alone() => {
+            let [xtask] = built(["xtask"])?;
+            run_instead(xtask, &[])
+        }
+        Task::Reach(_) if cfg!(debug_assertions) => {
             let [xtask] = built(["xtask"])?;
             run_instead(xtask, &[])
         }

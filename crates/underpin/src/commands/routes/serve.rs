@@ -72,6 +72,6 @@ pub(super) async fn serve(args: RoutesServeArgs) -> Result<Exit, CommandError> {
     };
     let cluster = Cluster::connect(&connect).await?;
     let stop = interrupt::flag_of("stopping; Caddy serves on");
-    underpin_edge::serve(cluster, options, |line| output::message(line), stop).await?;
+    underpin_edge::serve(cluster, options, output::message, stop).await?;
     Ok(Exit::Done)
 }
