@@ -283,7 +283,6 @@ impl ClaimStore {
     }
 
     /// Patches a head of this version; `answer` is how much of it is read back.
-
     async fn patch_head(
         &self,
         name: &str,
