@@ -35,7 +35,7 @@ pub use stack::{SHORT_LEASE, Stack};
 pub use transcript::{filters, with_filters};
 pub use underpin::{Running, Underpin, program, write_files};
 pub use underpin_testenv::kubelet::OUTCOME;
-pub use underpin_testenv::{Kubeconfig, caddy, kill, terminate};
+pub use underpin_testenv::{Kubeconfig, caddy, free_ports, kill, terminate};
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -19,6 +19,10 @@ use crate::{
 const CONNECT: Duration = Duration::from_secs(5);
 /// Longest time for Caddy to take on a configuration: 10 000 sites take it about 2 s.
 const LOAD: Duration = Duration::from_mins(1);
+/// How often a request is sent whose connection breaks.
+const ATTEMPTS: u32 = 4;
+/// Pause between two of these.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Longest time for everything else.
 const ASK: Duration = Duration::from_secs(10);
 
@@ -54,8 +58,9 @@ impl Admin {
 
     /// What runs, as Caddy writes it.
     pub(crate) async fn config(&self) -> Result<Bytes, AdminError> {
-        let request = self.request(Method::GET, "/config/", "", Bytes::new());
-        let answer = self.open().await?.send(request, ASK).await?;
+        let answer = self
+            .send(Method::GET, "/config/", "", &Bytes::new(), ASK)
+            .await?;
         match answer.status {
             StatusCode::OK => Ok(answer.body),
             _ => Err(self.no_caddy()),
@@ -64,14 +69,41 @@ impl Admin {
 
     /// Has a document run. When this returns without an error, it does.
     pub(crate) async fn load(&self, document: Bytes) -> Result<(), AdminError> {
-        let request = self.request(Method::POST, "/load", "application/json", document);
-        let answer = self.open().await?.send(request, LOAD).await?;
+        let json = "application/json";
+        let answer = self
+            .send(Method::POST, "/load", json, &document, LOAD)
+            .await?;
         match answer.status {
             StatusCode::OK => Ok(()),
             status if status.is_client_error() || status.is_server_error() => {
                 Err(AdminError::Refused(status.as_u16()))
             }
             _ => Err(self.no_caddy()),
+        }
+    }
+
+    /// Sends a request that does no more if it is done twice. For each document Caddy opens its admin
+    /// endpoint anew, and a connection that comes at that moment may be reset.
+    async fn send(
+        &self,
+        method: Method,
+        path: &'static str,
+        content: &'static str,
+        body: &Bytes,
+        limit: Duration,
+    ) -> Result<Answer, ExchangeError> {
+        let mut attempt = 1;
+        loop {
+            let request = self.request(method.clone(), path, content, body.clone());
+            match self.open().await?.send(request, limit).await {
+                Err(ExchangeError::Broken { .. } | ExchangeError::Answer { .. })
+                    if attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                answer => return answer,
+            }
         }
     }
 

@@ -49,11 +49,12 @@ impl Caddy {
         }
     }
 
-    /// Whether it runs this very document.
-    pub async fn runs(&mut self, document: &Value) -> Result<bool, AdminError> {
+    /// Whether it runs this very document, which is `sent` when written.
+    pub async fn runs(&mut self, document: &Value, sent: &[u8]) -> Result<bool, AdminError> {
         let running = self.admin.config().await?;
         self.confirmed = None;
-        let is_same = serde_json::from_slice::<Value>(&running).is_ok_and(|it| it == *document);
+        let is_same = || serde_json::from_slice::<Value>(&running).is_ok_and(|it| it == *document);
+        let is_same = written_alike(sent, &running) || is_same();
         if is_same {
             self.confirmed = Some(Sha256::digest(&running).into());
         }
@@ -103,6 +104,33 @@ impl Caddy {
         failures
     }
 }
+
+/// Whether two texts are the same document with its fields in the same order, as both we and Caddy write
+/// them, apart from characters that Caddy escapes. That they are not says nothing.
+fn written_alike(sent: &[u8], running: &[u8]) -> bool {
+    let (mut sent, mut running) = (sent, running.trim_ascii_end());
+    loop {
+        let same = sent.iter().zip(running).take_while(|(a, b)| a == b).count();
+        (sent, running) = (&sent[same..], &running[same..]);
+        let found = ESCAPED.iter().find_map(|(plain, escaped)| {
+            let rest = sent.strip_prefix(plain.as_bytes())?;
+            Some((rest, running.strip_prefix(escaped.as_bytes())?))
+        });
+        match found {
+            Some(rest) => (sent, running) = rest,
+            None => return sent.is_empty() && running.is_empty(),
+        }
+    }
+}
+
+/// What Caddy escapes and we do not.
+const ESCAPED: [(&str, &str); 5] = [
+    ("<", r"\u003c"),
+    (">", r"\u003e"),
+    ("&", r"\u0026"),
+    ("\u{2028}", r"\u2028"),
+    ("\u{2029}", r"\u2029"),
+];
 
 async fn verify_each(
     sites: SocketAddr,
@@ -188,4 +216,27 @@ fn read(answer: &Answer) -> ProbeAnswer {
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(sent: &str, running: &str, expect: bool) {
+        assert_eq!(written_alike(sent.as_bytes(), running.as_bytes()), expect);
+    }
+
+    #[test]
+    fn documents_are_compared_as_they_are_written() {
+        let running = concat!(r#"{"a":"\u003cp\u003e \u0026 \u2028"}"#, "\n");
+        check("{\"a\":\"<p> & \u{2028}\"}", running, true);
+        check(r#"{"a":"b"}"#, r#"{"a":"u0008"}"#, false);
+        check(r#"{"a":1}"#, "{\"a\":1}\n", true);
+        check(r#"{"a":1}"#, r#"{"a":2}"#, false);
+        check(r#"{"a":1}"#, r#"{"a":1"#, false);
+        check(r#"{"a":1"#, r#"{"a":1}"#, false);
+        check("{}", "null", false);
+        check("", "", true);
+    }
 }

@@ -32,4 +32,5 @@ mod tool;
 pub use components::{BUILD_COMMAND, Components};
 pub use control_plane::{ControlPlane, Options};
 pub use kubeconfig::Kubeconfig;
+pub use ports::free as free_ports;
 pub use process::{Supervised, interrupt, kill, run_limited, terminate};

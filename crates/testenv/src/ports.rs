@@ -15,7 +15,7 @@ const TRIES: usize = 200;
 
 /// `N` different ports that nothing listened on a moment ago. A server that loses the race for
 /// one fails with "address already in use"; the caller starts over.
-pub(crate) fn free<const N: usize>() -> Result<[u16; N]> {
+pub fn free<const N: usize>() -> Result<[u16; N]> {
     let mut taken = BTreeSet::new();
     let mut ports = [0; N];
     for port in &mut ports {

@@ -1,13 +1,14 @@
 //! A cluster, a Caddy, upstreams, and the program between them.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
-use underpin_tests::{ControlPlane, Kubectl, Running, Underpin, caddy, eventually, fresh};
+use underpin_tests::{
+    ControlPlane, Kubectl, Running, Underpin, caddy, eventually, free_ports, fresh,
+};
 
 use crate::LIMIT;
 use crate::client::Client;
@@ -225,15 +226,4 @@ impl Drop for Stage {
     fn drop(&mut self) {
         self.kill_caddy();
     }
-}
-
-fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let mut held = Vec::new();
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }

@@ -340,7 +340,7 @@ impl<'a> Rounds<'a> {
 
     /// Whether Caddy runs a document and serves what it says (R3.7).
     async fn verified(&mut self, ready: &Ready, remembered: &Remembered) -> Result<(), Unverified> {
-        match self.caddy.runs(&ready.value).await {
+        match self.caddy.runs(&ready.value, &ready.bytes).await {
             Ok(true) => {}
             Ok(false) => {
                 let why = "Caddy runs something else than it was given";
@@ -418,7 +418,7 @@ impl<'a> Rounds<'a> {
         };
         let runs = match self.caddy.runs_on().await {
             // After a start, what it said is not known yet.
-            Ok(false) => self.caddy.runs(&document.value).await,
+            Ok(false) => self.caddy.runs(&document.value, &document.bytes).await,
             other => other,
         };
         match runs {
