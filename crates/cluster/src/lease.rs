@@ -190,7 +190,8 @@ mod tests {
                 (&Method::GET, Some(_)) => None,
                 (&Method::PATCH, None) => Some((1, spec)),
                 (&Method::PATCH, Some((version, _)))
-                    if seen.body["metadata"]["resourceVersion"] != version.to_string() =>
+                    if seen.body["metadata"]["resourceVersion"].as_str()
+                        != Some(version.to_string().as_str()) =>
                 {
                     return status(409, "Conflict", "changed", json!({}));
                 }
