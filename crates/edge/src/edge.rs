@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
     fs,
     path::PathBuf,
     sync::Arc,
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use underpin_cluster::Host;
-use underpin_model::{GroupKind, ObjectKey, World};
+use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
 use underpin_route::{
     Acknowledgement, Backend, BackendState, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
     ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable, Scheme, ServedRoute,
@@ -260,15 +259,6 @@ pub fn token(host: &dyn Host) -> Result<String, EdgeError> {
     let mut bytes = [0; RANDOM_BYTES];
     host.random(&mut bytes).map_err(EdgeError::Random)?;
     Ok(hexadecimal(&bytes))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// Names a loss: of these keys, since this generation.

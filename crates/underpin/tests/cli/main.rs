@@ -21,6 +21,7 @@ mod help;
 mod rbac;
 mod reach;
 mod routes;
+mod routes_render;
 mod streams;
 mod target;
 mod usage;
