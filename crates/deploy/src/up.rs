@@ -33,7 +33,7 @@ const TERMINATING_POLL: Duration = Duration::from_secs(1);
 
 /// Longest time after which what was applied is recorded between two waves. A claim is large, and
 /// until then a killed run's objects are known by their stamps.
-const RECORD_AFTER: Duration = Duration::from_secs(2);
+const RECORD_AFTER: Duration = Duration::from_secs(5);
 
 /// Plans, asks `confirm`, and carries out what the verdict allows. Refused plans change nothing.
 pub async fn up(
