@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode, header, response::Parts};
 use kube::{Client, client::Body};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -224,15 +224,7 @@ impl Transport {
             return Err(call.timed_out());
         };
         let body = body.map_err(|error| self.connection_failure(&error).error)?;
-        let refusal = Refusal {
-            act: &call.act,
-            server: &self.server,
-            user: &self.user,
-            code: parts.status,
-            retry_after: retry_after(&parts.headers),
-            body: &body,
-        };
-        Err(refusal.to_error())
+        Err(self.refused(call, &parts, &body))
     }
 
     async fn permit(&self, call: &Call) -> Option<Permit<'_>> {
@@ -268,18 +260,24 @@ impl Transport {
                 value,
             });
         }
+        let error = self.refused(call, &parts, &body);
+        Err(Failure {
+            retry: retry_of(call, parts.status, &error),
+            error,
+        })
+    }
+
+    /// What an answer says that is no success.
+    fn refused(&self, call: &Call, parts: &Parts, body: &[u8]) -> ClusterError {
         let refusal = Refusal {
             act: &call.act,
             server: &self.server,
             user: &self.user,
             code: parts.status,
             retry_after: retry_after(&parts.headers),
-            body: &body,
+            body,
         };
-        Err(Failure {
-            error: refusal.to_error(),
-            retry: retry_of(call, parts.status, &refusal.to_error()),
-        })
+        refusal.to_error()
     }
 
     /// A failure on the way: no connection, or one that broke.

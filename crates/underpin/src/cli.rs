@@ -8,6 +8,7 @@ use clap::{
     builder::{EnumValueParser, PossibleValue, TypedValueParser},
     error::{ContextKind, ContextValue},
 };
+use underpin_cluster::ConnectOptions;
 use underpin_plan::{Acceptance, rules};
 use underpin_source::{stack::RESERVED_VARIABLES, substitute::is_variable_name};
 
@@ -16,6 +17,9 @@ use crate::{
     error::CommandError,
     output::{self, Format},
     render,
+    setup::connect_options,
+    telling::CheckFormat,
+    worlds::{self, Against, Source},
 };
 
 /// Deploys stacks to Kubernetes, and refuses, with evidence, any step that takes away what
@@ -75,6 +79,49 @@ pub(crate) struct TargetArgs {
     /// Output for people (text) or for programs (json).
     #[arg(short, long, default_value = "text", value_parser = OutputFormat)]
     pub(crate) output: Format,
+}
+
+/// How files are checked, beside a cluster or without one, and how what is found is told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CheckingArgs {
+    /// A file of values for Terraform's variables; later ones win.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) var_file: Vec<Utf8PathBuf>,
+    /// List the findings that comments suppress.
+    #[arg(long)]
+    pub(crate) show_suppressed: bool,
+    /// Exit with 7 when there are warnings.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// The kubeconfig file for --against CONTEXT, instead of KUBECONFIG and the home directory's.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<Utf8PathBuf>,
+    /// Time limit of each request to the API server, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
+    request_timeout: u64,
+    /// Output for people (text), for programs (json), for code review (sarif), or as workflow
+    /// commands of GitHub Actions (github).
+    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(crate) output: CheckFormat,
+}
+
+impl CheckingArgs {
+    /// What `--against` names: a dump, or a cluster, as `read` reads it.
+    pub(crate) async fn live(
+        &self,
+        against: Option<&str>,
+        read: impl AsyncFnOnce(&ConnectOptions) -> Result<Source, CommandError>,
+    ) -> Result<Option<Source>, CommandError> {
+        Ok(match against.map(worlds::against).transpose()? {
+            Some(Against::Dump(path)) => Some(worlds::dumped(&path, None)?),
+            Some(Against::Context(context)) => {
+                let kubeconfig = self.kubeconfig.as_deref();
+                let options = connect_options(kubeconfig, Some(context), self.request_timeout);
+                Some(read(&options).await?)
+            }
+            None => None,
+        })
+    }
 }
 
 /// As clap reads a [`Format`]; who gives `plan` a file's name is told of `--out`.

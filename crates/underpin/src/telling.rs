@@ -12,6 +12,7 @@ use underpin_source::Diagnostic;
 use crate::{
     Exit,
     checking::Examined,
+    cli::CheckingArgs,
     commands::write,
     error::CommandError,
     output::Format,
@@ -49,9 +50,7 @@ pub(crate) struct Telling<'a> {
     pub(crate) command: &'static str,
     /// What was examined.
     pub(crate) paths: &'a [Utf8PathBuf],
-    pub(crate) show_suppressed: bool,
-    pub(crate) strict: bool,
-    pub(crate) output: CheckFormat,
+    pub(crate) args: &'a CheckingArgs,
     /// What else was looked at, in words.
     pub(crate) besides: Vec<String>,
     /// What else is good to know.
@@ -76,7 +75,7 @@ impl Telling<'_> {
     pub(crate) fn tell(&self, examined: Examined) -> Result<Exit, CommandError> {
         nothing_there(self.paths, &examined)?;
         let checked = self.checked(examined)?;
-        write(&match self.output {
+        write(&match self.args.output {
             CheckFormat::Text => render::text(&checked),
             CheckFormat::Json => render::json(&checked),
             CheckFormat::Sarif => render::sarif(&checked),
@@ -136,7 +135,7 @@ impl Telling<'_> {
             diagnostics: examined.diagnostics,
             findings,
             suppressed,
-            show_suppressed: self.show_suppressed,
+            show_suppressed: self.args.show_suppressed,
         })
     }
 
@@ -145,7 +144,7 @@ impl Telling<'_> {
             Exit::Error
         } else if findings.iter().any(Finding::blocks) {
             Exit::Blocked
-        } else if self.strict && findings.iter().any(|one| one.severity == Severity::Warn) {
+        } else if self.args.strict && findings.iter().any(|one| one.severity == Severity::Warn) {
             Exit::Warnings
         } else {
             Exit::Done

@@ -111,11 +111,7 @@ pub(crate) async fn live(
     let cluster = Cluster::connect(options).await?;
     let claims_namespace = claims_namespace.unwrap_or(names::CLAIMS_NAMESPACE);
     let world = underpin_deploy::read_world(&cluster, claims_namespace, namespaces, &[]).await?;
-    Ok(Source {
-        world,
-        origin: WorldOrigin::Cluster,
-        problems: Vec::new(),
-    })
+    Ok(of_cluster(world))
 }
 
 /// Reads a live cluster with what is ready behind Services.
@@ -123,11 +119,15 @@ pub(crate) async fn live_with_endpoints(options: &ConnectOptions) -> Result<Sour
     let cluster = Cluster::connect(options).await?;
     let namespace = names::CLAIMS_NAMESPACE;
     let world = underpin_deploy::read_world_with_endpoints(&cluster, namespace).await?;
-    Ok(Source {
+    Ok(of_cluster(world))
+}
+
+fn of_cluster(world: World) -> Source {
+    Source {
         world,
         origin: WorldOrigin::Cluster,
         problems: Vec::new(),
-    })
+    }
 }
 
 /// Reads a dump. One bad document leaves the others; a dump without any object is an error.

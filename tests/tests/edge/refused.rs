@@ -28,17 +28,13 @@ fn r3_3_an_entry_that_turns_bad_is_served_as_it_was() -> Result<()> {
         "{\n  admin off\n}",
         "import /etc/passwd",
     ];
-    for entry in bad {
+    let say = |entry: &str| {
         let value = format!("{ENTRY}={entry}");
-        kubectl.run([
-            "annotate",
-            "--overwrite",
-            "service",
-            "web",
-            "-n",
-            "one",
-            &value,
-        ])?;
+        let of_one = ["service", "web", "--namespace", "one", &value];
+        kubectl.run(["annotate", "--overwrite"].iter().chain(&of_one))
+    };
+    for entry in bad {
+        say(entry)?;
         stage.metric_is("entries_refused", |number| number > 0)?;
         // Meanwhile the others change.
         let name = format!("h{}.example.com", entry.len());
@@ -46,16 +42,7 @@ fn r3_3_an_entry_that_turns_bad_is_served_as_it_was() -> Result<()> {
         stage.served_from(&name, "three")?;
         stage.served_from("one.example.com", "one")?;
         stage.served_from("two.example.com", "two")?;
-        let value = format!("{ENTRY}={}", stage.entry("one", &["one.example.com"])?);
-        kubectl.run([
-            "annotate",
-            "--overwrite",
-            "service",
-            "web",
-            "-n",
-            "one",
-            &value,
-        ])?;
+        say(&stage.entry("one", &["one.example.com"])?)?;
         stage.metric_is("entries_refused", |number| number == 0)?;
     }
     let events = eventually("an Event", LIMIT, || {

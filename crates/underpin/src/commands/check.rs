@@ -6,13 +6,12 @@ use underpin_refs::NeedOptions;
 use crate::{
     Exit,
     checking::{Question, examine},
-    cli::given as not_empty,
+    cli::{CheckingArgs, given as not_empty},
     error::CommandError,
     given::given,
     output::Format,
-    setup::connect_options,
-    telling::{CheckFormat, Telling, all_there},
-    worlds::{self, Against},
+    telling::{Telling, all_there},
+    worlds,
 };
 
 /// Check declared files, without a cluster or beside one
@@ -46,49 +45,25 @@ pub(crate) struct CheckArgs {
     /// The domain of the cluster, if it is not cluster.local.
     #[arg(long, value_name = "DOMAIN", value_parser = not_empty)]
     cluster_domain: Option<String>,
-    /// A file of values for Terraform's variables; later ones win.
-    #[arg(long, value_name = "FILE")]
-    var_file: Vec<Utf8PathBuf>,
-    /// List the findings that comments suppress.
-    #[arg(long)]
-    show_suppressed: bool,
-    /// Exit with 7 when there are warnings.
-    #[arg(long)]
-    strict: bool,
-    /// The kubeconfig file for --against CONTEXT, instead of KUBECONFIG and the home directory's.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<Utf8PathBuf>,
-    /// Time limit of each request to the API server, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
-    request_timeout: u64,
-    /// Output for people (text), for programs (json), for code review (sarif), or as workflow
-    /// commands of GitHub Actions (github).
-    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
-    output: CheckFormat,
+    #[command(flatten)]
+    checking: CheckingArgs,
 }
 
 impl CheckArgs {
     /// How an error that ends the command is told.
     pub(crate) fn error_format(&self) -> Format {
-        self.output.of_errors()
+        self.checking.output.of_errors()
     }
 }
 
 pub(crate) async fn check(args: CheckArgs) -> Result<Exit, CommandError> {
     all_there(&args.paths)?;
-    let live = match args.against.as_deref().map(worlds::against).transpose()? {
-        Some(Against::Dump(path)) => Some(worlds::dumped(&path, None)?),
-        Some(Against::Context(context)) => {
-            let kubeconfig = args.kubeconfig.as_deref();
-            let options = connect_options(kubeconfig, Some(context), args.request_timeout);
-            Some(worlds::live(&options, None, &[]).await?)
-        }
-        None => None,
-    };
+    let read = async |options: &_| worlds::live(options, None, &[]).await;
+    let live = args.checking.live(args.against.as_deref(), read).await?;
     let given = given(&args.needs, &args.flows)?;
     let question = Question {
         paths: &args.paths,
-        variable_files: &args.var_file,
+        variable_files: &args.checking.var_file,
         given: &given,
         options: NeedOptions {
             cluster_domain: args.cluster_domain.clone(),
@@ -103,9 +78,7 @@ pub(crate) async fn check(args: CheckArgs) -> Result<Exit, CommandError> {
     let told = Telling {
         command: "check",
         paths: &args.paths,
-        show_suppressed: args.show_suppressed,
-        strict: args.strict,
-        output: args.output,
+        args: &args.checking,
         besides: Vec::new(),
         notes: Vec::new(),
         asked: &|rule| rule.survey.is_some() && (has_live || rule.code != up405::CODE),

@@ -12,13 +12,12 @@ use super::{
 use crate::{
     Exit,
     checking::{Question, examine},
-    cli::given as not_empty,
+    cli::{CheckingArgs, given as not_empty},
     error::CommandError,
     given::Given,
     output::Format,
-    setup::connect_options,
-    telling::{CheckFormat, Telling, all_there},
-    worlds::{self, Against, Source},
+    telling::{Telling, all_there},
+    worlds::{self, Source},
 };
 
 /// Check what the edge would serve: of declared files, of a dump, or of a cluster
@@ -55,25 +54,8 @@ pub(crate) struct RoutesCheckArgs {
     caddy: CaddyArgs,
     #[command(flatten)]
     entries: EntryArgs,
-    /// A file of values for Terraform's variables; later ones win.
-    #[arg(long, value_name = "FILE")]
-    var_file: Vec<Utf8PathBuf>,
-    /// List the findings that comments suppress.
-    #[arg(long)]
-    show_suppressed: bool,
-    /// Exit with 7 when there are warnings.
-    #[arg(long)]
-    strict: bool,
-    /// The kubeconfig file for --against CONTEXT, instead of KUBECONFIG and the home directory's.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<Utf8PathBuf>,
-    /// Time limit of each request to the API server, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
-    request_timeout: u64,
-    /// Output for people (text), for programs (json), for code review (sarif), or as workflow
-    /// commands of GitHub Actions (github).
-    #[arg(short, long, value_enum, default_value_t = CheckFormat::Text)]
-    output: CheckFormat,
+    #[command(flatten)]
+    checking: CheckingArgs,
 }
 
 /// The command, as its documents name it.
@@ -82,20 +64,21 @@ pub(super) const NAME: &str = "routes-check";
 impl RoutesCheckArgs {
     /// How an error that ends the command is told.
     pub(super) fn error_format(&self) -> Format {
-        self.output.of_errors()
+        self.checking.output.of_errors()
     }
 }
 
 pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
     all_there(&args.paths)?;
-    let live = live(&args).await?;
+    let read = worlds::live_with_endpoints;
+    let live = args.checking.live(args.against.as_deref(), read).await?;
     let mut configurations = Vec::new();
     for path in &args.config {
         configurations.push(configuration::read(path, &args.caddy).await?);
     }
     let question = Question {
         paths: &args.paths,
-        variable_files: &args.var_file,
+        variable_files: &args.checking.var_file,
         given: &Given::default(),
         options: NeedOptions::default(),
         since: args.changed_since.as_deref(),
@@ -124,28 +107,12 @@ pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
     let told = Telling {
         command: NAME,
         paths: &args.paths,
-        show_suppressed: args.show_suppressed,
-        strict: args.strict,
-        output: args.output,
+        args: &args.checking,
         besides,
         notes: tried.note.into_iter().collect(),
         asked: &Rule::is_of_the_edge,
     };
     told.tell(examined)
-}
-
-async fn live(args: &RoutesCheckArgs) -> Result<Option<Source>, CommandError> {
-    Ok(
-        match args.against.as_deref().map(worlds::against).transpose()? {
-            Some(Against::Dump(path)) => Some(worlds::dumped(&path, None)?),
-            Some(Against::Context(context)) => {
-                let kubeconfig = args.kubeconfig.as_deref();
-                let options = connect_options(kubeconfig, Some(context), args.request_timeout);
-                Some(worlds::live_with_endpoints(&options).await?)
-            }
-            None => None,
-        },
-    )
 }
 
 /// Whether a world tells what is ready behind Services: a dump need not hold it.
