@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use underpin_model::{Depth, Object, ObjectKey, Origin, ResourceKind, names};
 
 use crate::{
-    Act, Cluster, ClusterError, ConflictKind, Precondition, path,
+    Act, Cluster, ClusterError, ConflictKind, Precondition,
+    list::complete_item,
+    path,
     transport::{ACCEPT_JSON, ACCEPT_METADATA, Call, MERGE_PATCH, Repeat},
 };
 
@@ -87,14 +89,14 @@ impl Cluster {
         key: &ObjectKey,
         patch: &Value,
     ) -> Result<Object, ClusterError> {
-        let (act, mut value) = self
+        let (act, value) = self
             .send_merge_patch(kind, key, patch, ACCEPT_METADATA)
             .await?;
-        let object = json!({
-            "apiVersion": "v1",
-            "kind": kind.kind.kind,
-            "metadata": value.get_mut("metadata").map(Value::take),
-        });
+        let item = match value {
+            Value::Object(item) => item,
+            _ => Map::new(),
+        };
+        let object = complete_item(item, kind, Depth::Metadata);
         Ok(Object {
             depth: Depth::Metadata,
             ..live_object(&act, object)?

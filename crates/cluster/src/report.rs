@@ -1,11 +1,9 @@
 //! Events of our own: what a program that runs all the time has to say of an object.
 
-use std::fmt::Write as _;
-
 use http::Method;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use underpin_model::{ObjectKey, names};
+use underpin_model::{ObjectKey, hexadecimal, names};
 
 use crate::{
     Act, Cluster, ClusterError,
@@ -45,11 +43,8 @@ impl Cluster {
             digest.update(part.as_bytes());
             digest.update([0]);
         }
-        let mut name = format!("{}.", about.name);
-        for byte in digest.finalize().iter().take(NAME_BYTES) {
-            // Writing to a String cannot fail.
-            let _ = write!(name, "{byte:02x}");
-        }
+        let print = hexadecimal(&digest.finalize()[..NAME_BYTES]);
+        let name = format!("{}.{print}", about.name);
         let now = self.host().now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let message: String = report.message.chars().take(MESSAGE_LIMIT).collect();
         let value = json!({

@@ -14,7 +14,7 @@ use crate::{
     list::complete_item,
     path,
     status::Refusal,
-    transport::{ACCEPT_JSON, Call},
+    transport::{ACCEPT_JSON, ACCEPT_METADATA, Call},
 };
 
 /// How long the server is asked to go on. Clients of this library end an answer without data after
@@ -92,10 +92,6 @@ impl Cluster {
         })
     }
 }
-
-/// Metadata only; plain JSON where an aggregated server cannot do that.
-const ACCEPT_METADATA: &str =
-    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 impl Watching {
     /// The revision that the next watch goes on from.

@@ -14,8 +14,8 @@ use underpin_cluster::Host;
 use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
 use underpin_route::{
     Acknowledgement, Backend, BackendState, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
-    ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable, Scheme, ServedRoute,
-    Settings, blocks, document, page_or_built_in, resolve, round, served,
+    ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable, ServedRoute, Settings,
+    blocks, document, page_or_built_in, resolve, round, served,
 };
 
 use crate::{Address, IsolatedError, Trials};
@@ -246,11 +246,6 @@ impl Edge {
             value: made.value,
             unserved: made.unserved,
         })
-    }
-
-    /// The schemes that probes are sent by.
-    pub fn probed(&self) -> &'static [Scheme] {
-        &[Scheme::Http]
     }
 }
 

@@ -3,10 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use serde_json::Value;
-use underpin_model::{
-    FieldPath, GroupKind, ObjectKey, Origin, Place, SpanIndex, World, canonical_group,
-};
-use underpin_route::{Published, Refusal, RoutingTable, Settings, resolve};
+use underpin_model::{FieldPath, GroupKind, ObjectKey, Origin, Place, SpanIndex, World};
+use underpin_route::{Published, Refusal, RoutingTable, Settings, is_ingress, resolve};
 
 /// What is asked of the edge where nothing is planned.
 #[derive(Clone, Debug, Default)]
@@ -94,9 +92,4 @@ impl Tables {
 /// Whether objects of a kind may change what the edge serves.
 pub(crate) fn takes_part_in_routes(kind: &GroupKind) -> bool {
     kind.is("", "Namespace") || kind.is("", "Service") || is_ingress(kind)
-}
-
-/// Whether a kind is that of Ingresses, in whatever group old servers have it.
-pub(crate) fn is_ingress(kind: &GroupKind) -> bool {
-    kind.kind == "Ingress" && canonical_group(&kind.group, &kind.kind) == "networking.k8s.io"
 }

@@ -95,7 +95,8 @@ pub(crate) fn find(world: &World, settings: &Settings) -> Found {
     found
 }
 
-pub(crate) fn is_ingress(kind: &GroupKind) -> bool {
+/// Whether a kind is that of Ingresses, in whatever group old servers have it.
+pub fn is_ingress(kind: &GroupKind) -> bool {
     kind.kind == "Ingress" && canonical_group(&kind.group, &kind.kind) == "networking.k8s.io"
 }
 

@@ -43,7 +43,7 @@ pub use allow::{Forbidden, ForbiddenWhat, Limits, UpstreamError, forbidden};
 pub use caddyfile::{
     Block, BlockKind, Body, Defect, DefectKind, Import, Item, PathDirective, Position, parse_entry,
 };
-pub use candidates::Settings;
+pub use candidates::{Settings, is_ingress};
 pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,

@@ -1,14 +1,11 @@
 //! The stored form of a claim: pure, both ways.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use underpin_model::{Claim, GroupKind, Lock, Object, Unread, names};
+use underpin_model::{Claim, GroupKind, Lock, Object, Unread, hexadecimal, names};
 
 /// Bytes of data in one ConfigMap; the API server's limit is 1 MiB, metadata and field names
 /// included.
@@ -291,12 +288,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, String> {
 
 /// Hexadecimal SHA-256.
 pub(crate) fn digest(text: &str) -> String {
-    let mut out = String::new();
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
+    hexadecimal(&Sha256::digest(text.as_bytes()))
 }
 
 fn shard_name(name: &str, content: &str) -> String {

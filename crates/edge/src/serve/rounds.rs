@@ -31,6 +31,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// How many Events may wait to be sent; what is more is told in the log alone.
 const EVENTS_WAITING: usize = 256;
 
+/// The schemes that probes are sent by.
+const PROBED: &[Scheme] = &[Scheme::Http];
+
 /// Until when this process writes, if it does.
 type Held = watch::Receiver<Option<Instant>>;
 
@@ -56,7 +59,6 @@ pub(super) struct Rounds<'a> {
     told: BTreeSet<String>,
     events: Option<mpsc::Sender<Report>>,
     reported: BTreeSet<Report>,
-    schemes: &'static [Scheme],
 }
 
 impl<'a> Rounds<'a> {
@@ -77,7 +79,6 @@ impl<'a> Rounds<'a> {
         });
         let mut running = Self {
             cluster,
-            schemes: edge.probed(),
             edge,
             caddy: Caddy::new(admin, options.sites),
             folder: Folder::open(&options.folder)?,
@@ -350,7 +351,7 @@ impl<'a> Rounds<'a> {
         }
         let token = token(self.cluster.host());
         let token = token.map_err(|error| Unverified::of(error.to_string()))?;
-        let probes = probes(&remembered.served, self.schemes, &token);
+        let probes = probes(&remembered.served, PROBED, &token);
         let generation = remembered.published.generation;
         let failures = self
             .caddy

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{Action, Code, FieldPath, Finding, ObjectKey, Severity};
-use underpin_route::{RouteKey, RoutingTable};
+use underpin_route::{RouteKey, RoutingTable, is_ingress};
 
 use crate::{
     Context, Survey,
-    edge::{Tables, is_ingress},
+    edge::Tables,
     rules::Rule,
     wording::{accept, list},
 };

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, ffi::OsString, process::ExitCode, time::Duratio
 use camino::Utf8PathBuf;
 use clap::Args;
 use underpin_cluster::{Host as _, SystemHost};
+use underpin_model::hexadecimal;
 use underpin_sandbox::{
     Config, NoHooks, Sandbox, State, User,
     serve::{Access, Options, ServeError, Server, context_name},
@@ -196,7 +197,7 @@ fn token() -> Result<String, CommandError> {
         message: format!("cannot draw a random token: {why}"),
         help: None,
     })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(&bytes))
 }
 
 /// The cluster to begin with: what was seeded has started.

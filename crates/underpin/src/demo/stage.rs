@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 use underpin_cluster::{Host as _, SystemHost};
+use underpin_model::hexadecimal;
 use underpin_sandbox::{
     Config, Hooks, ReplyBody, Request, Sandbox, State, User,
     serve::{Access, Options, Server},
@@ -57,7 +58,7 @@ impl Stage {
         let mut token = [0; 16];
         let drawn = SystemHost.random(&mut token);
         drawn.map_err(|why| failed("cannot draw a token", why))?;
-        let token = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = hexadecimal(&token);
         let options = Options {
             port: 0,
             users: vec![Access {
