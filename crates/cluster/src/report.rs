@@ -7,6 +7,7 @@ use underpin_model::{ObjectKey, hexadecimal, names};
 
 use crate::{
     Act, Cluster, ClusterError,
+    claims::shorten,
     objects::core_kind,
     path,
     transport::{ACCEPT_JSON, Call, Repeat},
@@ -14,6 +15,8 @@ use crate::{
 
 /// Longest message that the API server takes.
 const MESSAGE_LIMIT: usize = 1_024;
+/// Longest name of an object.
+const NAME_LIMIT: usize = 253;
 /// Bytes of a digest that tell Events of one object apart.
 const NAME_BYTES: usize = 8;
 
@@ -44,7 +47,11 @@ impl Cluster {
             digest.update([0]);
         }
         let print = hexadecimal(&digest.finalize()[..NAME_BYTES]);
-        let name = format!("{}.{print}", about.name);
+        // Names have 253 characters at most, and the object's may have as many.
+        let name = format!(
+            "{}.{print}",
+            shorten(&about.name, NAME_LIMIT - 1 - print.len())
+        );
         let now = self.host().now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let message: String = report.message.chars().take(MESSAGE_LIMIT).collect();
         let value = json!({
@@ -126,5 +133,13 @@ mod tests {
         "something else".clone_into(&mut report.message);
         cluster.report("v1", &report).await.unwrap();
         assert_eq!(names.lock().unwrap().len(), 2);
+        let kind = GroupKind::new("networking.k8s.io", "Ingress");
+        report.about = ObjectKey::namespaced(kind, "wallet", "a".repeat(NAME_LIMIT));
+        cluster
+            .report("networking.k8s.io/v1", &report)
+            .await
+            .unwrap();
+        let names = names.lock().unwrap();
+        assert!(names[2].as_str().unwrap().len() <= NAME_LIMIT, "{names:?}");
     }
 }

@@ -114,7 +114,7 @@ fn protect(entry: &mut Entry, object: &Object) {
     entry.protection.sort();
 }
 
-/// Objects as the server returned them, by declared identity: what a wave has done.
+/// Objects as the server returned them, by declared identity: what one wave has done, or several.
 pub(crate) type AppliedObjects = BTreeMap<LogicalKey, Object>;
 
 /// Records what is there now: uid, version and digest of what was applied.

@@ -31,8 +31,8 @@ const REASON_LIMIT: usize = 300;
 /// Between two looks at objects that are being deleted and are to be created anew.
 const TERMINATING_POLL: Duration = Duration::from_secs(1);
 
-/// Longest time after which what was applied is recorded between two waves. A claim is large, and
-/// until then a killed run's objects are known by their stamps.
+/// Between two waves, what was applied is recorded if that was last done longer ago. A claim is large,
+/// and until then a killed run's objects are known by their stamps.
 const RECORD_AFTER: Duration = Duration::from_secs(5);
 
 /// Plans, asks `confirm`, and carries out what the verdict allows. Refused plans change nothing.
@@ -416,11 +416,11 @@ impl Run<'_> {
             let (outputs, stopped) =
                 waves::run_wave(wave, &mut self.summary.results, self.observer, perform).await;
             self.take_note(index + 1, outputs);
-            if self.unrecorded.since.elapsed() >= RECORD_AFTER {
-                self.record_applied().await?;
-            }
             if let Some(reason) = stopped {
                 return Err(reason.into());
+            }
+            if self.unrecorded.since.elapsed() >= RECORD_AFTER {
+                self.record_applied().await?;
             }
         }
         Ok(())
@@ -438,16 +438,16 @@ impl Run<'_> {
     }
 
     /// Records what was applied since this was last done. What is left at the run's end is recorded
-    /// with its history.
+    /// with its history, and so is what could not be recorded here.
     async fn record_applied(&mut self) -> Result<(), Ended> {
-        let new = std::mem::replace(&mut self.unrecorded, Unrecorded::none());
-        if new.steps.is_empty() {
-            return Ok(());
+        let new = &self.unrecorded;
+        if !new.steps.is_empty() {
+            let change = |claim: &mut Claim| {
+                record::applied(claim, &new.steps, &new.objects, &self.fingerprints);
+            };
+            self.tools.guard.update(change).await?;
         }
-        self.tools
-            .guard
-            .update(|claim| record::applied(claim, &new.steps, &new.objects, &self.fingerprints))
-            .await?;
+        self.unrecorded = Unrecorded::none();
         Ok(())
     }
 

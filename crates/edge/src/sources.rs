@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use underpin_cluster::{Cluster, ClusterError, claims::ClaimStore};
 use underpin_model::{Claim, Depth, GroupKind, ResourceKind, Unread, World};
 use underpin_route::Settings;
@@ -145,15 +145,27 @@ pub(crate) fn watch(
 }
 
 /// Claims are read as a whole whenever anything that stores them changes: that happens when somebody
-/// deploys.
+/// deploys. What could not be read is read again after a while: nothing tells that it can be.
 async fn follow_claims(source: &Source, store: &ClaimStore, sender: &mpsc::Sender<Message>) {
     source
         .follow(|told| async move {
-            let claims = match told {
-                Told::Unread(_, why) => Err(format!("whose objects are is not known: {why}")),
-                _ => load_claims(store).await,
-            };
-            sender.send(Message::Claims(claims)).await.is_ok()
+            if let Told::Unread(_, why) = told {
+                let why = format!("whose objects are is not known: {why}");
+                return sender.send(Message::Claims(Err(why))).await.is_ok();
+            }
+            let mut pause = PAUSE;
+            loop {
+                let claims = load_claims(store).await;
+                let is_read = claims.is_ok();
+                if sender.send(Message::Claims(claims)).await.is_err() {
+                    return false;
+                }
+                if is_read {
+                    return true;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
         })
         .await;
 }
@@ -222,6 +234,7 @@ impl Source {
                     if std::mem::take(&mut away) && !tell(Told::ReadOn(kind())).await {
                         return None;
                     }
+                    let since = Instant::now();
                     let ended = loop {
                         match watching.next().await {
                             Ok(Some(change)) => {
@@ -234,6 +247,9 @@ impl Source {
                             Err(error) => break Some(error),
                         }
                     };
+                    if since.elapsed() > LONGEST_PAUSE {
+                        pause = PAUSE;
+                    }
                     watching.revision().clone_into(&mut revision);
                     ended
                 }

@@ -210,7 +210,11 @@ async fn adapt_each(
     texts: Vec<(Fingerprint, Body)>,
 ) -> Result<Vec<(Fingerprint, Tried)>, IsolatedError> {
     let mut tried = Vec::with_capacity(texts.len());
-    let mut connection = admin.open().await.map_err(AdminError::from)?;
+    let Ok(mut connection) = admin.open().await else {
+        // Another text may have ended it, which is found when what was adapted is set up.
+        let prints = texts.into_iter().map(|(print, _)| print);
+        return Ok(prints.map(|print| (print, Tried::Unanswered)).collect());
+    };
     for (print, text) in texts {
         let outcome = match admin.adapt(&mut connection, text.reveal()).await {
             Ok(Some(document)) => match Adapted::read(&document) {

@@ -177,7 +177,9 @@ pub(crate) fn unread_of<'c>(context: &'c Context<'_>, fate: &'c NeedFate) -> Opt
         let policies = unread_policies(context.before, Some(namespace));
         let others = context.before.unread_in(namespace);
         let mut others = others.filter(|one| one.kind.as_ref().is_some_and(takes_part));
-        policies.or_else(|| others.next()).filter(|_| !is_new)
+        let pods = || unread_pods(context.before, Some(namespace));
+        let unread = policies.or_else(|| others.next()).or_else(pods);
+        unread.filter(|_| !is_new)
     })
 }
 

@@ -4,6 +4,7 @@
 mod connection;
 mod forbidden;
 mod outputs;
+mod record;
 mod refused;
 mod restart;
 mod unreliable;

@@ -16,6 +16,7 @@ pub use key::FINGERPRINT_KEY;
 pub use revision::{RevisionError, StoredRevision};
 pub use store::ClaimStore;
 pub(crate) use store::Head;
+pub(crate) use stored::shorten;
 pub use stored::{StoredError, parse};
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ use tokio::{
 };
 use underpin_cluster::{Cluster, Report};
 use underpin_model::wording::count;
-use underpin_route::{Act, Decision, Kept, ProbeFailure, Remembered, Scheme, probes};
+use underpin_route::{
+    Act, Decision, Kept, ProbeFailure, Refusal, RefusalReason, Remembered, Scheme, probes,
+};
 
 use super::{COMPONENT, ServeError, ServeOptions};
 use crate::{
@@ -205,7 +207,9 @@ impl<'a> Rounds<'a> {
             let wait = Duration::from_secs(at.saturating_sub(now).max(1));
             self.pace.again(Instant::now() + wait);
         }
-        if self.edge.distrusts() {
+        let refused = &decided.table.refused;
+        let is_unanswered = |one: &Refusal| one.reason == RefusalReason::Unanswered;
+        if self.edge.distrusts() || refused.iter().any(is_unanswered) {
             self.pace.again(Instant::now() + AGAIN);
         }
         match decided.round.act {
@@ -305,6 +309,11 @@ impl<'a> Rounds<'a> {
                 "the new configuration does not serve what it says: {why}"
             ));
             self.roll_back().await;
+            return Ok(());
+        }
+        if !self.is_ours() {
+            // Another process may have begun with what is in the folder.
+            self.fail("the lease was lost while a document was published; it is not kept");
             return Ok(());
         }
         self.folder.keep(&ready.bytes, &next)?;

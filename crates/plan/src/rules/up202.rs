@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_model::{Action, Code, FieldPath, Finding, ObjectKey, Severity};
+use underpin_model::{Action, Code, FieldPath, Finding, GroupKind, ObjectKey, Severity};
 use underpin_route::{RouteKey, RoutingTable, is_ingress};
 
 use crate::{
@@ -154,18 +154,24 @@ fn leaving<'s>(
 /// What could not be read may hold entries: an address that is not seen is not known to be gone.
 fn unread(survey: &Survey<'_>) -> Vec<Finding> {
     let serves_ingresses = survey.edge.settings.ingress_class.is_some();
+    let mut kinds = vec![GroupKind::core("Service")];
+    if serves_ingresses {
+        kinds.push(GroupKind::new("networking.k8s.io", "Ingress"));
+    }
     let unread = survey.after.world.unread.iter().filter(|unread| {
-        let kind = unread.kind.as_ref();
-        kind.is_some_and(|kind| kind.is("", "Service") || (serves_ingresses && is_ingress(kind)))
+        let is_old_ingress = || serves_ingresses && unread.kind.as_ref().is_some_and(is_ingress);
+        kinds.iter().any(|kind| unread.covers(kind, None)) || is_old_ingress()
     });
     let mut findings: Vec<Finding> = unread
         .map(|unread| {
-            let subject = unread.kind.as_ref().map(ToString::to_string);
             let message = format!(
                 "what the edge serves is not known completely, for something could not be read: \
                  {unread}"
             );
-            let subject = subject.unwrap_or_default();
+            let subject = match &unread.kind {
+                Some(kind) => kind.to_string(),
+                None => unread.group.clone(),
+            };
             let mut finding = Finding::new(CODE, Severity::Warn, subject, message);
             finding.unknown = true;
             finding.help = vec![

@@ -306,11 +306,16 @@ fn environment(compact: &Value) -> Environment {
     }
 }
 
+/// A kind, or a whole group that discovery could not read.
 fn unread(compact: &Value) -> Unread {
-    let (_, key) = identity(&format!("{} x", text(compact, "kind").unwrap()));
+    let kind = text(compact, "kind").map(|kind| identity(&format!("{kind} x")).1.kind);
+    assert!(
+        kind.is_some() != text(compact, "group").is_some(),
+        "{compact}"
+    );
     Unread {
-        kind: Some(key.kind),
-        group: String::new(),
+        kind,
+        group: text(compact, "group").unwrap_or_default().to_owned(),
         namespace: text(compact, "namespace").map(str::to_owned),
         reason: "list forbidden".to_owned(),
     }
