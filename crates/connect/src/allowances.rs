@@ -1,6 +1,6 @@
 //! What policies let pass, as questions that can be asked of another world.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{Evidence, ObjectKey, Requirement};
 
@@ -23,8 +23,12 @@ pub struct Allowance {
     pub evidence: Evidence,
     /// Who it is about, one for each namespace or block that it names.
     pub peers: Vec<Endpoint>,
+    /// Of peers by labels of namespaces: such pods of namespaces that the world does not hold.
+    pub unlisted: Vec<Endpoint>,
     /// The workloads that the policy is about for certain, sorted.
     pub subjects: Vec<ObjectKey>,
+    /// Pods just as the policy selects them, one for each namespace, that the world need not hold.
+    pub selected: Vec<Endpoint>,
 }
 
 impl Engine {
@@ -37,10 +41,17 @@ impl Engine {
         let mut allowances = Vec::new();
         for policy in policies {
             let subjects = self.subjects(policy);
+            let subject = &policy.subject;
+            let selected = self.witnesses(&subject.namespaces, &subject.pods);
             for direction in [Direction::Ingress, Direction::Egress] {
                 let rules = policy.rules(direction).unwrap_or_default();
                 for rule in rules.iter().filter(|rule| rule.action == Action::Allow) {
-                    allowances.extend(self.of_rule(policy, direction, rule, &subjects));
+                    allowances.extend(self.of_rule(
+                        policy,
+                        direction,
+                        rule,
+                        (&subjects, &selected),
+                    ));
                 }
             }
         }
@@ -52,29 +63,35 @@ impl Engine {
         policy: &Policy,
         direction: Direction,
         rule: &Rule,
-        subjects: &[ObjectKey],
+        (subjects, selected): (&[ObjectKey], &[Endpoint]),
     ) -> Vec<Allowance> {
-        let allowance = |path, note: String, peers| Allowance {
+        let allowance = |path, note: String, peers, unlisted| Allowance {
             policy: policy.object.key.clone(),
             direction,
             evidence: policy.object.evidence(path, note),
             peers,
+            unlisted,
             subjects: subjects.to_vec(),
+            selected: selected.to_vec(),
         };
         let Some(peers) = &rule.peers else {
             let path = Policy::rule_path(direction, rule.index);
-            let anybody = self.witnesses(
-                &Namespaces::Selected(Selector::everything()),
-                &Selector::everything(),
-            );
-            return vec![allowance(path, "allows everybody".to_owned(), anybody)];
+            let all = Namespaces::Selected(Selector::everything());
+            let anybody = self.witnesses(&all, &Selector::everything());
+            let unlisted = unlisted(&all, &Selector::everything());
+            let note = "allows everybody".to_owned();
+            return vec![allowance(path, note, anybody, unlisted)];
         };
         let each = peers.iter().enumerate();
         each.filter_map(|(at, id)| {
-            let (who, peers) = match self.peers.get(*id) {
+            let (who, peers, unlisted) = match self.peers.get(*id) {
                 Peer::Pods {
                     namespaces, pods, ..
-                } => (meaning(namespaces, pods), self.witnesses(namespaces, pods)),
+                } => (
+                    meaning(namespaces, pods),
+                    self.witnesses(namespaces, pods),
+                    unlisted(namespaces, pods),
+                ),
                 Peer::Addresses { set, .. } => {
                     let ends = set
                         .ranges()
@@ -82,12 +99,13 @@ impl Engine {
                         .flat_map(|range| [range.first(), range.last()]);
                     let ranges: Vec<String> =
                         set.ranges().iter().map(ToString::to_string).collect();
-                    (ranges.join(", "), ends.map(Endpoint::Address).collect())
+                    let ends = ends.map(Endpoint::Address).collect();
+                    (ranges.join(", "), ends, Vec::new())
                 }
                 Peer::Nodes(_) | Peer::DomainNames(_) | Peer::Unknown(_) => return None,
             };
             let path = Policy::peer_path(direction, rule.index, at);
-            Some(allowance(path, format!("allows {who}"), peers))
+            Some(allowance(path, format!("allows {who}"), peers, unlisted))
         })
         .collect()
     }
@@ -97,12 +115,7 @@ impl Engine {
         let Some(asked) = pods.readable() else {
             return Vec::new();
         };
-        let label = |requirement: &Requirement| match requirement {
-            Requirement::In(key, values) => Some((key.clone(), values.first()?.clone())),
-            Requirement::Exists(key) => Some((key.clone(), String::new())),
-            Requirement::NotIn(..) | Requirement::DoesNotExist(_) => None,
-        };
-        let labels = asked.0.iter().filter_map(label).collect();
+        let labels: BTreeMap<String, String> = asked.0.iter().filter_map(label).collect();
         let in_namespace = |namespace: &str| Endpoint::Pods {
             namespace: namespace.to_owned(),
             labels: Some(Clone::clone(&labels)),
@@ -146,6 +159,47 @@ impl Engine {
         };
         subjects.into_iter().cloned().collect()
     }
+}
+
+/// The label that is asked for; the first where several will do.
+fn label(requirement: &Requirement) -> Option<(String, String)> {
+    match requirement {
+        Requirement::In(key, values) => Some((key.clone(), values.first()?.clone())),
+        Requirement::Exists(key) => Some((key.clone(), String::new())),
+        Requirement::NotIn(..) | Requirement::DoesNotExist(_) => None,
+    }
+}
+
+/// Such pods of namespaces that the world does not hold, one for each value of a label that will do. None
+/// where the names of the namespaces are asked for: these are known.
+fn unlisted(namespaces: &Namespaces, pods: &Selector) -> Vec<Endpoint> {
+    let (Namespaces::Selected(namespaces), Some(pods)) = (namespaces, pods.readable()) else {
+        return Vec::new();
+    };
+    let Some(asked) = namespaces.readable() else {
+        return Vec::new();
+    };
+    let by_name = |one: &Requirement| matches!(one, Requirement::In(key, _) if key == NAME_LABEL);
+    if asked.0.iter().any(by_name) {
+        return Vec::new();
+    }
+    let first: BTreeMap<String, String> = asked.0.iter().filter_map(label).collect();
+    let mut all = vec![first.clone()];
+    for requirement in &asked.0 {
+        if let Requirement::In(key, values) = requirement {
+            all.extend(values.iter().skip(1).map(|value| {
+                let mut other = first.clone();
+                other.insert(key.clone(), value.clone());
+                other
+            }));
+        }
+    }
+    let labels: BTreeMap<String, String> = pods.0.iter().filter_map(label).collect();
+    let of = |namespaces| Endpoint::PodsOfSome {
+        namespaces,
+        labels: labels.clone(),
+    };
+    all.into_iter().map(of).collect()
 }
 
 fn meaning(namespaces: &Namespaces, pods: &Selector) -> String {

@@ -76,13 +76,13 @@ pub struct Trace {
     pub reasons: Vec<Reason>,
 }
 
-/// What one policy, or one of its rules, said.
+/// What one policy, one of its rules, or the network that the pod is on, said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The policy, its field, and where that is written: the peer that matched, else the rule.
     pub evidence: Evidence,
-    /// The policy's tier.
-    pub tier: Tier,
+    /// The policy's tier; absent where a network speaks, which comes before all policies.
+    pub tier: Option<Tier>,
     /// What it did.
     pub effect: Effect,
     /// Which rule, from 0; absent where the policy as a whole speaks.
@@ -124,6 +124,10 @@ pub enum Effect {
     PeerDiffers,
     /// The rule is about other ports.
     PortDiffers,
+    /// The pod is on this network, and the other end is not.
+    Isolates,
+    /// The pod is on this network, and the other end perhaps is not.
+    MayIsolate,
 }
 
 impl fmt::Display for Effect {
@@ -139,6 +143,8 @@ impl fmt::Display for Effect {
             Self::MayPass => "may leave it to the next tier",
             Self::PeerDiffers => "is about others",
             Self::PortDiffers => "is about other ports",
+            Self::Isolates => "keeps the pod from other networks",
+            Self::MayIsolate => "may keep the pod from the other end",
         })
     }
 }

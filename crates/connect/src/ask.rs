@@ -8,6 +8,7 @@ use crate::{
     answer::{Answer, Flow, Trace, Verdict},
     engine::Engine,
     evaluate::{Applicable, Outcome},
+    networks::Way,
     party::{Party, Pod},
     policy::Direction,
     ports::Connections,
@@ -69,7 +70,7 @@ impl Engine {
                 let number = port.as_ref().ok().copied();
                 let mut verdict = self.verdict(source, destination, protocol, number);
                 if let Some((_, other)) = &seen_as
-                    && self.verdict(other, destination, protocol, number) != verdict
+                    && self.verdict(other, &forwarded(destination), protocol, number) != verdict
                 {
                     verdict = Verdict::Unknown;
                 }
@@ -95,7 +96,8 @@ impl Engine {
             Party::Pod(pod) if !end.is_free || direction == Direction::Ingress => {
                 let applicable = self.policies_about(end.id, pod, direction);
                 let about = (&**pod, &*applicable);
-                let outcome = self.judge(about, direction, &other.party, scope(), &mut |_| {});
+                let party = (&other.party, to.way);
+                let outcome = self.judge(about, direction, party, scope(), &mut |_| {});
                 trace::verdict(&outcome, &scope())
             }
             _ => Verdict::Allowed,
@@ -137,7 +139,7 @@ impl Engine {
     ) -> Flow {
         let mut flow = self.flow(from, to, protocol, port.clone());
         if let Some((reason, other)) = self.rewrites_source(from, target) {
-            let seen = self.flow(&other, to, protocol, port.clone());
+            let seen = self.flow(&other, &forwarded(to), protocol, port.clone());
             if seen.verdict != flow.verdict {
                 flow.verdict = Verdict::Unknown;
                 flow.ingress.reasons.push(reason);
@@ -184,8 +186,8 @@ impl Engine {
         direction: Direction,
     ) -> Result<Outcome, Reason> {
         self.over_pairs(from, to, |from, to| match direction {
-            Direction::Egress => self.one_way(from, direction, to),
-            Direction::Ingress => self.one_way(to, direction, from),
+            Direction::Egress => self.one_way(from, direction, to, to.way),
+            Direction::Ingress => self.one_way(to, direction, from, to.way),
         })
     }
 
@@ -214,12 +216,12 @@ impl Engine {
         if is_itself(from, to) {
             return Outcome::all();
         }
-        let egress = self.one_way(from, Direction::Egress, to);
-        egress.and(&self.one_way(to, Direction::Ingress, from))
+        let egress = self.one_way(from, Direction::Egress, to, to.way);
+        egress.and(&self.one_way(to, Direction::Ingress, from, to.way))
     }
 
     /// What the policies about an end let pass to or from another.
-    fn one_way(&self, end: &End, direction: Direction, other: &End) -> Outcome {
+    fn one_way(&self, end: &End, direction: Direction, other: &End, way: Way) -> Outcome {
         match &end.party {
             Party::Pod(pod) if !end.is_free || direction == Direction::Ingress => {
                 let applicable = self.policies_about(end.id, pod, direction);
@@ -227,7 +229,7 @@ impl Engine {
                 self.judge(
                     about,
                     direction,
-                    &other.party,
+                    (&other.party, way),
                     Connections::all(),
                     &mut |_| {},
                 )
@@ -272,6 +274,7 @@ impl Engine {
                 applicable: &applicable,
                 direction,
                 other: &other.party,
+                way: to.way,
                 protocol,
                 port,
             })
@@ -307,6 +310,14 @@ impl Engine {
 /// Whether two ends are one pod. Pods of one workload are several.
 fn is_itself(from: &End, to: &End) -> bool {
     from.single.is_some() && from.single == to.single
+}
+
+/// The pod behind a Service, for what a node or a load balancer forwards to it: that reaches every network.
+fn forwarded(to: &End) -> End {
+    End {
+        way: Way::EveryNetwork,
+        ..to.clone()
+    }
 }
 
 /// What the verdicts of both directions come to.

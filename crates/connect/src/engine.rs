@@ -16,11 +16,12 @@ use crate::{
     inventory::Inventory,
     labels::{Labels, Tri},
     matching::Matcher,
+    networks::{Isolation, Networks, Way},
     party::{Party, Pod},
     policy::{Defect, Direction, Namespaces, Peer, Peers, Policy, Tier},
     ports::Connections,
     profile::{Options, Profile},
-    read::{Reader, policy, unread_of},
+    read::{Network, Reader, network, policy, unread_of},
     reason::Reason,
 };
 
@@ -64,13 +65,16 @@ impl Engine {
     pub fn new(world: &World, options: &Options) -> Self {
         let mut peers = Peers::default();
         let mut defects = Vec::new();
-        let mut policies: Vec<Policy> = world
-            .shared()
-            .filter_map(|object| policy(object, &mut Reader::new(object, &mut peers, &mut defects)))
-            .collect();
+        let mut policies: Vec<Policy> = Vec::new();
+        let mut networks: Vec<Network> = Vec::new();
+        for object in world.shared() {
+            let mut reader = Reader::new(object, &mut peers, &mut defects);
+            policies.extend(policy(object, &mut reader));
+            networks.extend(network(object, &mut reader));
+        }
         policies.shrink_to_fit();
         policies.sort_by_key(|policy| (policy.tier, policy.priority));
-        let inventory = Inventory::new(world, options);
+        let inventory = Inventory::new(world, options, Networks::new(networks));
         let mut engine = Self {
             profile: options.profile,
             unread: Unread::new(world, &inventory),
@@ -235,12 +239,13 @@ impl Engine {
             && pod.namespace.as_ref().is_some_and(|name| !known(name))
     }
 
-    /// One direction: what of `scope` the policies about `pod` allow with the other end.
+    /// One direction: what of `scope` the network that `pod` is on, and the policies about it, allow with
+    /// the other end, where the connection takes that way.
     pub(crate) fn judge(
         &self,
         (pod, applicable): (&Pod, &Applicable),
         direction: Direction,
-        other: &Party,
+        (other, way): (&Party, Way),
         scope: Connections,
         sink: &mut dyn FnMut(Event<'_>),
     ) -> Outcome {
@@ -257,8 +262,22 @@ impl Engine {
             peer: &|id| matcher.matches(self.peers.get(id), other),
             ports,
             own_node: self.own_node(pod, other),
+            isolation: self.isolation(pod, direction, other, way).certainty(),
         };
         case.judge(scope, sink)
+    }
+
+    /// Whether the network that a pod is on keeps it from the other end.
+    pub(crate) fn isolation<'a>(
+        &'a self,
+        pod: &'a Pod,
+        direction: Direction,
+        other: &'a Party,
+        way: Way,
+    ) -> Isolation<'a> {
+        let own_node = || self.own_node(pod, other) == Tri::Yes;
+        let networks = &self.inventory.primary;
+        networks.isolation(pod, direction, other, way, (self.profile, &own_node))
     }
 
     /// Whether the other end is, or acts as, the node that the pod runs on.

@@ -81,6 +81,8 @@ pub(crate) struct Case<'a> {
     pub(crate) ports: Option<&'a NamedPorts>,
     /// Whether the other end is the pod's own node.
     pub(crate) own_node: Tri,
+    /// Whether the pod is on a network that the other end does not reach.
+    pub(crate) isolation: Tri,
 }
 
 /// What a policy said, for who wants to know why.
@@ -103,6 +105,8 @@ pub(crate) enum Event<'a> {
     Unread(Tier),
     /// The other end is, or may be, the pod's own node.
     OwnNode(Tri),
+    /// The pod is, or may be, on a network that the other end does not reach.
+    Isolates(Tri),
 }
 
 struct State<'e> {
@@ -116,16 +120,26 @@ struct State<'e> {
 impl Case<'_> {
     /// What of `scope` is allowed.
     pub(crate) fn judge(&self, scope: Connections, sink: &mut dyn FnMut(Event<'_>)) -> Outcome {
-        if self.applicable.is_empty() {
+        if self.isolation != Tri::No {
+            sink(Event::Isolates(self.isolation));
+        }
+        if self.isolation == Tri::Yes {
+            // No policy is asked of what does not arrive.
+            return Outcome::default();
+        }
+        if self.applicable.is_empty() && self.isolation == Tri::No {
             return Outcome {
                 allowed: scope,
                 unknown: Connections::default(),
             };
         }
         let mut state = State {
-            open: scope,
             may_allow: Connections::default(),
-            may_deny: Connections::default(),
+            may_deny: match self.isolation {
+                Tri::No => Connections::default(),
+                Tri::Maybe | Tri::Yes => scope.clone(),
+            },
+            open: scope,
             sink,
         };
         self.ordered_tier(Tier::Admin, &mut state);

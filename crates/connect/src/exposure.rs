@@ -18,6 +18,7 @@ use crate::{
     evaluate::Outcome,
     labels::{Labels, Selector, Tri},
     matrix::peers,
+    networks::{Membership, Way},
     party::{Addresses, Party, Pod},
     policy::{Direction, NamedPorts, Namespaces, Peer, PeerId},
     ports::Connections,
@@ -57,6 +58,8 @@ type Strangers = HashMap<PeerId, Option<(Stranger, Party)>>;
 pub enum Stranger {
     /// Any pod of any namespace, whatever its labels.
     AnyPod,
+    /// Any pod on the network that is the workload's own, whatever its labels.
+    OnNetwork(ObjectKey),
     /// Addresses outside of the cluster.
     Outside(AddressRange),
     /// Pods that a policy's peer means.
@@ -74,7 +77,7 @@ impl Stranger {
     /// Whether somebody who is there is among these.
     pub fn is_present(&self) -> bool {
         match self {
-            Self::AnyPod | Self::Outside(_) => true,
+            Self::AnyPod | Self::OnNetwork(_) | Self::Outside(_) => true,
             Self::Pods { has_some, .. } => *has_some,
         }
     }
@@ -85,6 +88,7 @@ impl fmt::Display for Stranger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AnyPod => f.write_str("any pod of any namespace"),
+            Self::OnNetwork(network) => write!(f, "any pod on {network}"),
             Self::Outside(range) => write!(f, "{range}"),
             Self::Pods {
                 namespaces, pods, ..
@@ -143,7 +147,7 @@ impl Engine {
             self.judge(
                 (self.pod(id), self.group(id, direction)),
                 direction,
-                other,
+                (other, Way::Straight),
                 Connections::all(),
                 &mut |_| {},
             )
@@ -155,12 +159,22 @@ impl Engine {
             None,
             &Labels::default(),
             Labels::default(),
+            Membership::ClusterDefault,
         )));
         if is_open(&anybody) {
             found.push(Exposed {
                 to: Stranger::AnyPod,
                 outcome: anybody.clone(),
             });
+        }
+        if let Some(network) = self.inventory.primary.get(&self.pod(id).network) {
+            let own = self.pod(id).network.clone();
+            let (none, labels) = (Labels::default(), Labels::default());
+            let outcome = judged(&Party::Pod(stranger(None, &none, labels, own)));
+            if is_open(&outcome) {
+                let to = Stranger::OnNetwork(network.object.key.clone());
+                found.push(Exposed { to, outcome });
+            }
         }
         for one in ranges(outside, |range| judged(&Party::Range(*range))) {
             if is_open(&one.outcome) {
@@ -210,7 +224,12 @@ impl Engine {
             }
         };
         let own = just(pods)?;
-        let party = Party::Pod(stranger(name.map(String::as_str), &labels, own));
+        let name = name.map(String::as_str);
+        let membership = self
+            .inventory
+            .primary
+            .of(name.or(Some(UNSEEN_NAMESPACE)), &labels);
+        let party = Party::Pod(stranger(name, &labels, own, membership));
         let is_meant = |party: &Party| self.matcher().matches(peer, party);
         if is_meant(&party) == Tri::No {
             return None;
@@ -230,7 +249,7 @@ impl Engine {
 }
 
 /// A pod that the world does not hold; without a namespace, of one that it does not hold either.
-fn stranger(namespace: Option<&str>, of: &Labels, labels: Labels) -> Arc<Pod> {
+fn stranger(namespace: Option<&str>, of: &Labels, labels: Labels, network: Membership) -> Arc<Pod> {
     Arc::new(Pod {
         namespace: Some(namespace.unwrap_or(UNSEEN_NAMESPACE).to_owned()),
         namespace_labels: Arc::new(of.clone()),
@@ -242,6 +261,8 @@ fn stranger(namespace: Option<&str>, of: &Labels, labels: Labels) -> Arc<Pod> {
         host_network: Tri::No,
         addresses: Addresses::Unknown,
         node: None,
+        network,
+        opens_ports: false,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::{
     addresses::AddressRange,
     index::LabelIndex,
     labels::{Labels, Selector, Tri},
+    networks::{Membership, Networks},
     party::{Addresses, Node, Pod},
     policy::NamedPorts,
     profile::Profile,
@@ -34,6 +35,8 @@ pub(crate) struct Inventory {
     slices: BTreeMap<(String, String), Vec<SliceFields>>,
     by_address: BTreeMap<IpAddr, Owned>,
     by_namespace: BTreeMap<String, OfNamespace>,
+    /// The networks that pods may be on instead of the cluster's default one.
+    pub(crate) primary: Networks,
     /// The networks that pods get their addresses from; none when they are not known.
     networks: Arc<[AddressRange]>,
 }
@@ -65,17 +68,44 @@ impl Inventory {
 
     /// Pods that the world does not hold, taken for such that are not of the host network.
     pub(crate) fn unseen_pod(&self, namespace: &str, labels: Labels) -> Pod {
+        let namespace_labels = self.namespace_labels(namespace);
+        let network = self.primary.of(Some(namespace), &namespace_labels);
         Pod {
             namespace: Some(namespace.to_owned()),
-            namespace_labels: self.namespace_labels(namespace),
+            namespace_labels,
             labels,
             ports: NamedPorts {
                 known: Vec::new(),
                 open: true,
             },
             host_network: Tri::No,
-            addresses: within(&self.networks),
+            addresses: self.some_address(&network),
             node: None,
+            network,
+            opens_ports: false,
+        }
+    }
+
+    /// Pods of which some labels are known, of a namespace of which some are.
+    pub(crate) fn some_pod(
+        &self,
+        namespace: BTreeMap<String, String>,
+        labels: BTreeMap<String, String>,
+    ) -> Pod {
+        let open = |known| Labels {
+            known,
+            open: true,
+            ..Labels::default()
+        };
+        Pod {
+            namespace_labels: Arc::new(open(namespace)),
+            labels: open(labels),
+            ports: NamedPorts {
+                known: Vec::new(),
+                open: true,
+            },
+            host_network: Tri::No,
+            ..self.anybody()
         }
     }
 
@@ -107,6 +137,17 @@ impl Inventory {
             host_network: if unknown { Tri::Maybe } else { Tri::No },
             addresses: Addresses::Unknown,
             node: None,
+            network: self.primary.of(None, &Labels::default()),
+            opens_ports: false,
+        }
+    }
+
+    /// Some address out of the networks of pods. Pods on a network of their own have addresses of that.
+    fn some_address(&self, network: &Membership) -> Addresses {
+        if self.networks.is_empty() || *network != Membership::ClusterDefault {
+            Addresses::Unknown
+        } else {
+            Addresses::Within(self.networks.clone())
         }
     }
 
@@ -143,14 +184,5 @@ impl Inventory {
     pub(crate) fn slices(&self, namespace: &str, service: &str) -> &[SliceFields] {
         let id = (namespace.to_owned(), service.to_owned());
         self.slices.get(&id).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// Some address out of the networks of pods.
-fn within(networks: &Arc<[AddressRange]>) -> Addresses {
-    if networks.is_empty() {
-        Addresses::Unknown
-    } else {
-        Addresses::Within(networks.clone())
     }
 }

@@ -55,6 +55,16 @@ enum Value<'a> {
 }
 
 impl Labels {
+    /// Whether there is a label of this key, whatever its value.
+    pub(crate) fn has(&self, key: &str) -> Tri {
+        match self.get(key) {
+            Value::Absent => Tri::No,
+            Value::Is(_) => Tri::Yes,
+            Value::Unknown if self.possible.contains(key) => Tri::Yes,
+            Value::Unknown => Tri::Maybe,
+        }
+    }
+
     fn get(&self, key: &str) -> Value<'_> {
         match self.known.get(key) {
             Some(value) => Value::Is(value),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! World ──▶ read ──▶ policies ─┐
+//!      ├──▶ read ──▶ networks ─┤
 //!      ╰──▶ inventory: pods ───┴─▶ Engine ──▶ answer   one question, line by line
 //!                                       ├──▶ Matrix   everybody to everybody
 //!                                       ├──▶ change   what two worlds allow differently
@@ -34,6 +35,7 @@ mod inventory;
 mod labels;
 mod matching;
 mod matrix;
+mod networks;
 mod overview;
 mod party;
 mod policy;
@@ -60,6 +62,9 @@ pub use policy::{Defect, Direction, Tier};
 pub use ports::Connections;
 pub use profile::{Options, Profile};
 pub use question::{Endpoint, Question, Target};
-pub use read::{holds_policies, is_policy, takes_part, unread_pods, unread_policies};
+pub use read::{
+    holds_policies, is_network, is_policy, may_limit, takes_part, unread_networks, unread_pods,
+    unread_policies,
+};
 pub use reason::Reason;
 pub use selections::{AllowLists, Missing, UnmatchedSelector};

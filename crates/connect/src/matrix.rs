@@ -18,7 +18,8 @@ use crate::{
     evaluate::{Applicable, Outcome},
     index::LabelIndex,
     labels::{Selector, Tri},
-    party::Party,
+    networks::{Membership, Way},
+    party::{Party, Pod},
     policy::{Direction, NamedPorts, Namespaces, Peer, PeerId, PortEntry, Rule},
     ports::Connections,
     profile::Profile,
@@ -57,6 +58,17 @@ struct PartitionKey {
     group: u32,
     /// The ports that the pod names, where a rule asks for names.
     ports: NamedPorts,
+    /// A pod for all that are on the same network, where that is not the cluster's default one.
+    network: Option<NetworkKey>,
+}
+
+/// What decides of a pod on a network of its own which other ends reach it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct NetworkKey {
+    network: Membership,
+    namespace: Option<String>,
+    host_network: Tri,
+    opens_ports: bool,
 }
 
 /// The other ends, in parts that fare alike.
@@ -144,7 +156,7 @@ impl Engine {
         // The outcome that is there before any is asked for: nothing is allowed.
         matrix.outcomes.intern(Outcome::default());
         for id in (0_u32..).take(self.inventory.pods.len()) {
-            if !self.group(id, Direction::Egress).is_empty() {
+            if !self.group(id, Direction::Egress).is_empty() || self.pod(id).network.is_special() {
                 let partition = matrix.partition(id, Direction::Egress);
                 matrix.limited.push((id as usize, partition));
             }
@@ -247,6 +259,7 @@ impl Matrix<'_> {
             direction,
             group: engine.group_of[id as usize][direction as usize],
             ports,
+            network: network_key(engine.pod(id)),
         };
         if let Some(known) = self.partitions.get(&key) {
             return known.clone();
@@ -261,6 +274,9 @@ impl Matrix<'_> {
             if direction == Direction::Egress && asks_names {
                 sets.extend(self.by_named_ports(applicable));
             }
+        }
+        if key.network.is_some() {
+            sets.extend(self.by_isolation(id, direction));
         }
         let mut parts = vec![Bits::full(self.parties.len())];
         for set in &sets {
@@ -277,7 +293,7 @@ impl Matrix<'_> {
             let outcome = engine.judge(
                 (&pod, applicable),
                 direction,
-                &self.parties[first],
+                (&self.parties[first], Way::Straight),
                 Connections::all(),
                 &mut |_| {},
             );
@@ -339,6 +355,21 @@ impl Matrix<'_> {
         }
     }
 
+    /// The other ends by whether the network of a pod keeps them away.
+    fn by_isolation(&self, id: u32, direction: Direction) -> Vec<Bits> {
+        let pod = self.engine.pod(id);
+        let mut sets = [0, 1].map(|_| Bits::empty(self.parties.len()));
+        for (column, party) in self.parties.iter().enumerate() {
+            let isolation = self.engine.isolation(pod, direction, party, Way::Straight);
+            match isolation.certainty() {
+                Tri::Yes => sets[0].insert(column),
+                Tri::Maybe => sets[1].insert(column),
+                Tri::No => {}
+            }
+        }
+        sets.into()
+    }
+
     fn of_host_network(&self) -> Bits {
         let mut bits = Bits::empty(self.parties.len());
         if self.engine.profile == Profile::NpGuard {
@@ -376,6 +407,15 @@ impl Matrix<'_> {
         }
         groups.into_values().collect()
     }
+}
+
+fn network_key(pod: &Pod) -> Option<NetworkKey> {
+    pod.network.is_special().then(|| NetworkKey {
+        network: pod.network.clone(),
+        namespace: pod.namespace.clone(),
+        host_network: pod.host_network,
+        opens_ports: pod.opens_ports,
+    })
 }
 
 fn rules<'e>(

@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use crate::{
     addresses::{AddressRange, AddressSet, Coverage},
     labels::{Labels, Tri},
+    networks::Membership,
     policy::NamedPorts,
 };
 
@@ -31,6 +32,10 @@ pub(crate) struct Pod {
     pub(crate) addresses: Addresses,
     /// The node it runs on, where that is known and stays.
     pub(crate) node: Option<String>,
+    /// The network that is its primary one.
+    pub(crate) network: Membership,
+    /// Whether it asks that ports of its own be reached on the cluster's default network, too.
+    pub(crate) opens_ports: bool,
 }
 
 /// What is known of a pod's addresses.

@@ -16,6 +16,13 @@ pub enum Endpoint {
         /// Their labels, where they are known.
         labels: Option<BTreeMap<String, String>>,
     },
+    /// Pods of a namespace of which some labels are known, and nothing else.
+    PodsOfSome {
+        /// Labels of the namespace, which may have more.
+        namespaces: BTreeMap<String, String>,
+        /// Labels of the pods, which may have more.
+        labels: BTreeMap<String, String>,
+    },
     /// An address: of a pod, of a node, or outside of the cluster.
     Address(IpAddr),
     /// A host outside of the cluster.
@@ -36,12 +43,14 @@ impl fmt::Display for Endpoint {
             Self::Workload(key) => write!(f, "{key}"),
             Self::Pods { namespace, labels } => {
                 write!(f, "pods of namespace {namespace}")?;
-                let mut separator = " with ";
-                for (key, value) in labels.iter().flatten() {
-                    write!(f, "{separator}{key}={value}")?;
-                    separator = ",";
-                }
-                Ok(())
+                with(f, labels.iter().flatten())
+            }
+            Self::PodsOfSome { namespaces, labels } => {
+                f.write_str("pods")?;
+                with(f, labels)?;
+                f.write_str(" of namespaces")?;
+                with(f, namespaces)?;
+                f.write_str(" that could not be listed")
             }
             Self::Address(address) => write!(f, "{address}"),
             Self::Host(name) => f.write_str(name),
@@ -50,6 +59,19 @@ impl fmt::Display for Endpoint {
             Self::ApiServer => f.write_str("the API server"),
         }
     }
+}
+
+/// ` with app=web,tier=x`; nothing without labels.
+fn with<'a>(
+    f: &mut fmt::Formatter<'_>,
+    labels: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> fmt::Result {
+    let mut separator = " with ";
+    for (key, value) in labels {
+        write!(f, "{separator}{key}={value}")?;
+        separator = ",";
+    }
+    Ok(())
 }
 
 /// What a connection goes to.

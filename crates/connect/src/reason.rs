@@ -49,6 +49,8 @@ pub enum Reason {
     Unread(String),
     /// Nothing of a namespace is known, and so no policies in it.
     UndeclaredNamespace(String),
+    /// Which networks the pods are on, or whether one leads to the other, is not known.
+    PrimaryNetwork(String),
     /// Policies of the same tier and priority disagree.
     SamePriority,
     /// Nothing in the world is what the connection goes to.
@@ -107,7 +109,7 @@ impl fmt::Display for Reason {
             Self::SamePriority => {
                 f.write_str("policies of the same priority disagree, and any of them may count")
             }
-            Self::NoBackend(what) => f.write_str(what),
+            Self::PrimaryNetwork(what) | Self::NoBackend(what) => f.write_str(what),
             Self::SourceAddress(service) => write!(
                 f,
                 "{service} may be reached with the address of a node or of a load balancer in place of the client's"

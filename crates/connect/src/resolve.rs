@@ -7,6 +7,7 @@ use underpin_model::{ObjectKey, PortRef, Protocol};
 use crate::{
     engine::Engine,
     labels::{Labels, Selector, Tri},
+    networks::Way,
     party::{Node, Party},
     question::{Endpoint, Target},
     read::{ServiceFields, ServicePort, SliceFields, TargetPort},
@@ -28,6 +29,8 @@ pub(crate) struct End {
     pub(crate) single: Option<ObjectKey>,
     /// Whether nothing is known that limits what it sends.
     pub(crate) is_free: bool,
+    /// How a connection comes to it.
+    pub(crate) way: Way,
 }
 
 /// An end with the port it is asked on, or why there is none.
@@ -58,6 +61,7 @@ impl Engine {
                 name: name.clone(),
                 single: None,
                 is_free: false,
+                way: Way::Straight,
             }]
         };
         Ok(match endpoint {
@@ -73,6 +77,10 @@ impl Engine {
                     ..Labels::default()
                 };
                 end(self.unseen(namespace, labels))
+            }
+            Endpoint::PodsOfSome { namespaces, labels } => {
+                let pod = self.inventory.some_pod(namespaces.clone(), labels.clone());
+                end(Party::Pod(Arc::new(pod)))
             }
             Endpoint::Address(address) => match self.inventory.with_address(*address) {
                 Some((key, id)) => vec![self.end_of(key, id)],
@@ -96,6 +104,7 @@ impl Engine {
             name: key.to_string(),
             single: key.kind.is("", "Pod").then(|| key.clone()),
             is_free: false,
+            way: Way::Straight,
         }
     }
 
@@ -171,6 +180,7 @@ impl Engine {
             name: format!("pods behind service/{namespace}/{name}"),
             single: None,
             is_free: false,
+            way: Way::by_service(namespace, name, false),
         };
         (end, Err(why))
     }
@@ -225,6 +235,10 @@ impl Engine {
                 .iter()
                 .flat_map(|slice| self.of_slice(slice, &port, protocol))
                 .collect();
+        }
+        let way = Way::by_service(namespace, name, service.headless);
+        for (end, _) in &mut found {
+            end.way = way;
         }
         if !found.is_empty() {
             return Ok(found);
@@ -298,6 +312,10 @@ impl Engine {
             found = addresses
                 .flat_map(|address| self.ends(&outside(address)).unwrap_or_default())
                 .collect();
+        }
+        let way = Way::by_service(namespace, name, service.headless);
+        for end in &mut found {
+            end.way = way;
         }
         match &service.selector {
             _ if !found.is_empty() => Ok(found),

@@ -9,6 +9,7 @@ use crate::{
     evaluate::{Applicable, Event, Outcome},
     labels::Tri,
     matching::Matcher,
+    networks::Way,
     party::{Party, Pod},
     policy::{Action, Direction, NamedPorts, Policy, PortEntry, Rule},
     ports::Connections,
@@ -21,6 +22,7 @@ pub(crate) struct Traced<'a> {
     pub(crate) applicable: &'a Applicable,
     pub(crate) direction: Direction,
     pub(crate) other: &'a Party,
+    pub(crate) way: Way,
     pub(crate) protocol: Protocol,
     /// The port; absent where it is not known, and all of the protocol are asked about.
     pub(crate) port: Option<u16>,
@@ -38,7 +40,7 @@ impl Engine {
         let outcome = self.judge(
             (traced.pod, traced.applicable),
             traced.direction,
-            traced.other,
+            (traced.other, traced.way),
             scope,
             &mut |event| recorder.record(event),
         );
@@ -110,7 +112,44 @@ impl Recorder<'_> {
             }
             Event::OwnNode(Tri::Maybe) => self.reasons.push(Reason::OwnNode),
             Event::OwnNode(_) => {}
+            Event::Isolates(certainty) => self.isolates(certainty),
         }
+    }
+
+    fn isolates(&mut self, certainty: Tri) {
+        let Traced {
+            pod,
+            direction,
+            other,
+            way,
+            ..
+        } = *self.traced;
+        let isolation = self.engine.isolation(pod, direction, other, way);
+        let networks = &self.engine.inventory.primary;
+        self.reasons.extend(networks.why(&isolation, pod));
+        let Some(own) = networks.get(&pod.network) else {
+            return;
+        };
+        let (effect, words) = match certainty {
+            Tri::Yes => (
+                Effect::Isolates,
+                format!("the other end is on {}", networks.whose(other)),
+            ),
+            Tri::Maybe | Tri::No => (
+                Effect::MayIsolate,
+                "whether the other end reaches it is not known".to_owned(),
+            ),
+        };
+        let note = format!("is the pod's primary network, and {words}");
+        self.lines.push(Line {
+            evidence: own.object.evidence(own.role.clone(), note),
+            tier: None,
+            effect,
+            rule: None,
+            peer: None,
+            port: None,
+            difference: None,
+        });
     }
 
     fn selects(&mut self, policy: &Policy, certainty: Tri) {
@@ -245,7 +284,7 @@ impl Recorder<'_> {
             evidence: policy
                 .object
                 .evidence(path, format!("{name}{effect}{isolates}")),
-            tier: policy.tier,
+            tier: Some(policy.tier),
             effect,
             rule,
             peer,

@@ -197,6 +197,8 @@ cases! {
     unknown_tiers
     unknown_pods
     unknown_namespaces
+    primary_networks
+    unknown_networks
 }
 
 #[test]

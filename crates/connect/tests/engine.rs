@@ -179,8 +179,8 @@ fn an_answer_tells_both_directions_line_by_line() {
     assert_eq!(
         lines,
         [
-            (Tier::Network, Effect::Selects, None, None, None),
-            (Tier::Network, Effect::Allows, Some(0), None, Some(0)),
+            (Some(Tier::Network), Effect::Selects, None, None, None),
+            (Some(Tier::Network), Effect::Allows, Some(0), None, Some(0)),
         ]
     );
     let itself = engine.answer(&support::question(&engine, "x/a -> x/a TCP 9"));

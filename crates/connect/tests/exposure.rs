@@ -91,6 +91,48 @@ fn who_may_come_that_is_not_there_yet() {
     );
 }
 
+/// On a network of its own, a workload is open to whoever else is on it, and to nobody of another.
+#[test]
+fn who_may_come_is_on_the_same_network() {
+    let network = r#"
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: shop, k8s.ovn.org/primary-user-defined-network: ""}}
+---
+apiVersion: k8s.ovn.org/v1
+kind: UserDefinedNetwork
+metadata: {name: own, namespace: shop}
+spec: {topology: Layer2, layer2: {role: Primary}}
+"#;
+    let world = support::world("exposure.yaml", &format!("{WORLD}{network}"));
+    let engine = support::engine(&world, Profile::NpGuard);
+    let exposure = engine.exposure();
+    let of = |name: &str| {
+        let mut all = exposure.iter();
+        told(
+            &all.find(|one| one.workload.name == name)
+                .expect("exposed")
+                .ingress,
+        )
+    };
+    assert_eq!(
+        of("api"),
+        ["pods with app=web of namespace shop: TCP 8080 / none"]
+    );
+    assert_eq!(
+        of("web"),
+        [
+            "any pod on userdefinednetwork.k8s.ovn.org/shop/own: TCP 8080 / none",
+            "10.0.0.0-10.255.255.255: all / none",
+        ]
+    );
+    assert_eq!(
+        of("open")[0],
+        "any pod on userdefinednetwork.k8s.ovn.org/shop/own: all / none"
+    );
+}
+
 /// R5.5: what was not matched, and why: the peer that comes nearest.
 #[test]
 fn the_nearest_miss_is_told() {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use underpin_connect::{Renames, UnmatchedSelector, holds_policies, takes_part, unread_policies};
+use underpin_connect::{Renames, UnmatchedSelector, may_limit, takes_part};
 use underpin_model::{
     Action, Claim, ClaimId, Evidence, FieldPath, Finding, ObjectKey, Step, World, builtin_kind,
 };
@@ -95,12 +95,10 @@ impl<'a> Context<'a> {
     }
 
     /// What the plan does to connections; nothing where it touches nothing that they depend on, and
-    /// where no policy limits any, as far as is known. Both engines are built once, and no sooner.
+    /// where no policy or network limits any, as far as is known. Both engines are built once, and no sooner.
     pub(crate) fn connectivity(&self) -> &Connectivity {
         self.connectivity.get_or_init(|| {
             let after = &self.simulation.after;
-            let may_limit =
-                |world: &World| holds_policies(world) || unread_policies(world, None).is_some();
             if !self.plan.steps.iter().any(touches_connections)
                 || ![self.before, after].into_iter().any(may_limit)
             {

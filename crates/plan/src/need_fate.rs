@@ -226,7 +226,7 @@ impl NeedFate {
         }
     }
 
-    /// The policies that refuse it now.
+    /// The policies that refuse it now, and the networks that do.
     fn refusing(&self) -> Vec<&Line> {
         let mut lines: Vec<&Line> = Vec::new();
         let answers = self.now.judgements.iter().map(|one| &one.answer);
@@ -234,7 +234,10 @@ impl NeedFate {
             for trace in [&flow.egress, &flow.ingress] {
                 let refuses = trace.lines.iter().filter(|line| {
                     trace.verdict == Verdict::Refused
-                        && matches!(line.effect, Effect::Selects | Effect::Denies)
+                        && matches!(
+                            line.effect,
+                            Effect::Selects | Effect::Denies | Effect::Isolates
+                        )
                 });
                 for line in refuses {
                     if !lines.contains(&line) {
@@ -246,10 +249,16 @@ impl NeedFate {
         lines
     }
 
-    /// The policies that refuse it, sorted.
+    /// The policies that refuse it, and the networks that do, sorted.
     pub(crate) fn policies(&self) -> BTreeSet<&ObjectKey> {
         let lines = self.refusing().into_iter();
         lines.map(|line| &line.evidence.object).collect()
+    }
+
+    /// Whether a network keeps the two ends apart: then no policy can allow it.
+    fn is_between_networks(&self) -> bool {
+        let mut lines = self.refusing().into_iter();
+        lines.any(|line| line.effect == Effect::Isolates)
     }
 
     /// What allowed it before, where it is refused now.
@@ -306,7 +315,15 @@ impl NeedFate {
     fn help(&self) -> Vec<String> {
         let mut help = Vec::new();
         let policies: Vec<String> = self.policies().iter().map(ToString::to_string).collect();
-        if let (Some(namespace), false) = (namespace_of(&self.now.need.from), policies.is_empty()) {
+        if self.is_between_networks() {
+            help.push(
+                "no policy leads from one network to another: have both namespaces on one, by a \
+                 ClusterUserDefinedNetwork that selects both"
+                    .to_owned(),
+            );
+        } else if let (Some(namespace), false) =
+            (namespace_of(&self.now.need.from), policies.is_empty())
+        {
             help.push(format!(
                 "allow it in {}: a peer with namespaceSelector \
                  `kubernetes.io/metadata.name: {namespace}`",

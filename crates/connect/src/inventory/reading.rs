@@ -9,12 +9,13 @@ use std::{
 use underpin_model::{FieldPath, GroupKind, Object, ObjectKey, World};
 use underpin_refs::{bears_pods, namespace_of, operator_services};
 
-use super::{Inventory, OfNamespace, Owned, within};
+use super::{Inventory, OfNamespace, Owned};
 use crate::{
     addresses::AddressRange,
     gap::Gap,
     index::LabelIndex,
     labels::{Labels, Tri},
+    networks::{Membership, Networks},
     party::{Addresses, Node, Pod},
     profile::{Options, Profile},
     read::{
@@ -64,13 +65,20 @@ impl Found {
 }
 
 impl Inventory {
-    pub(crate) fn new(world: &World, options: &Options) -> Self {
+    /// What `world` holds, where pods may be on these networks.
+    pub(crate) fn new(world: &World, options: &Options, primary: Networks) -> Self {
         let mut inventory = Self {
             profile: options.profile,
             networks: networks(world, options),
+            primary,
             ..Self::default()
         };
         inventory.read_namespaces(world);
+        let namespaces = inventory.namespaces.iter();
+        inventory.primary.note_namespaces(
+            world,
+            namespaces.map(|(name, labels)| (name.as_str(), &**labels)),
+        );
         inventory.read_nodes(world);
         inventory.read_services(world);
         let mut found = Found::default();
@@ -189,27 +197,34 @@ impl Inventory {
     fn pod(&self, workload: &ObjectKey, object: &Object, fields: PodFields) -> Pod {
         let is_pod = object.key.kind.is("", "Pod");
         let namespace = workload.namespace.clone();
+        let namespace_labels = match &namespace {
+            Some(namespace) => self.namespace_labels(namespace),
+            None => Arc::new(Labels {
+                open: true,
+                why: unknown_namespace(object).map(Arc::new),
+                ..Labels::default()
+            }),
+        };
+        let network = self.primary.of(namespace.as_deref(), &namespace_labels);
+        // What its status tells is its address on the default network.
+        let tells_addresses = is_pod && !fields.addresses.is_empty();
+        let is_elsewhere = network != Membership::ClusterDefault && fields.host_network == Tri::No;
         Pod {
-            namespace_labels: match &namespace {
-                Some(namespace) => self.namespace_labels(namespace),
-                None => Arc::new(Labels {
-                    open: true,
-                    why: unknown_namespace(object).map(Arc::new),
-                    ..Labels::default()
-                }),
-            },
+            namespace_labels,
             namespace,
             labels: fields.labels,
             ports: fields.ports,
             host_network: fields.host_network,
-            addresses: if is_pod && !fields.addresses.is_empty() {
+            addresses: if tells_addresses && !is_elsewhere {
                 Addresses::Known(fields.addresses)
             } else if fields.host_network != Tri::No {
                 Addresses::Unknown
             } else {
-                within(&self.networks)
+                self.some_address(&network)
             },
             node: fields.node.filter(|_| is_pod),
+            network,
+            opens_ports: fields.opens_ports,
         }
     }
 }

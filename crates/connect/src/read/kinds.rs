@@ -5,7 +5,11 @@ use std::sync::Arc;
 use underpin_model::{BUILTIN_KINDS, GroupKind, Object, Unread, World, canonical_group};
 use underpin_refs::bears_pods;
 
-use super::{Reader, cluster_policy, network_policy};
+use super::{
+    PRIMARY_LABEL, Reader, cluster_policy, is_network,
+    network::{CONNECT, NETWORKS, OVN_GROUP},
+    network_policy,
+};
 use crate::policy::{Policy, Tier};
 
 /// The API group of the cluster-wide policies.
@@ -77,7 +81,7 @@ pub fn holds_policies(world: &World) -> bool {
 /// Whether objects of a kind can change who may connect to whom.
 pub fn takes_part(kind: &GroupKind) -> bool {
     let group = canonical_group(&kind.group, &kind.kind);
-    is_policy(kind) || bears_pods(kind) || OTHERS.contains(&(group, &kind.kind))
+    is_policy(kind) || is_network(kind) || bears_pods(kind) || OTHERS.contains(&(group, &kind.kind))
 }
 
 /// The first reason why policies about the pods of a namespace may be missing from a world; about those
@@ -87,6 +91,31 @@ pub fn unread_policies<'w>(world: &'w World, namespace: Option<&str>) -> Option<
     network
         .or_else(|| unread_of(world, Tier::Admin, None))
         .or_else(|| unread_of(world, Tier::Baseline, None))
+}
+
+/// Whether anything limits connections in a world, or may: policies, networks that pods are on instead of
+/// the cluster's default one, or what of both could not be read.
+pub fn may_limit(world: &World) -> bool {
+    let is_labelled = |object: &Object| object.labels().contains_key(PRIMARY_LABEL);
+    holds_policies(world)
+        || world.objects().any(|object| is_network(&object.key.kind))
+        || world
+            .of_kind(&GroupKind::core("Namespace"))
+            .any(is_labelled)
+        || unread_policies(world, None).is_some()
+        || unread_networks(world, None).is_some()
+}
+
+/// The first reason why networks that the pods of a namespace may be on are missing from a world; those of
+/// any, without one.
+pub fn unread_networks<'w>(world: &'w World, namespace: Option<&str>) -> Option<&'w Unread> {
+    let mut kinds = NETWORKS.iter().map(|kind| GroupKind::new(OVN_GROUP, *kind));
+    kinds.find_map(|kind| world.unread(&kind, namespace))
+}
+
+/// Why what connects networks with each other may be missing from a world.
+pub(crate) fn unread_connects(world: &World) -> Option<&Unread> {
+    world.unread(&GroupKind::new(OVN_GROUP, CONNECT), None)
 }
 
 /// The first reason why what bears pods in a namespace may be missing from a world; in any, without one.

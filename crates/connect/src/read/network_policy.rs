@@ -43,7 +43,7 @@ pub(super) fn read(object: &Arc<Object>, reader: &mut Reader<'_>) -> Policy {
 }
 
 /// The namespace; `default` when there is none.
-fn namespace(object: &Object, reader: &Reader<'_>) -> Namespaces {
+pub(super) fn namespace(object: &Object, reader: &Reader<'_>) -> Namespaces {
     if let Some(namespace) = &object.key.namespace {
         return Namespaces::Named(namespace.clone());
     }

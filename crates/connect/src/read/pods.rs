@@ -24,7 +24,12 @@ pub(crate) struct PodFields {
     /// The pod's addresses, where it has any already.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) node: Option<String>,
+    /// Whether it asks OVN-Kubernetes to open ports of its own on the cluster's default network.
+    pub(crate) opens_ports: bool,
 }
+
+/// The annotation by which a pod on a network of its own opens ports on the cluster's default one.
+const OPEN_DEFAULT_PORTS: &str = "k8s.ovn.org/open-default-ports";
 
 /// The fields of a pod or workload. `None` for what bears no pods, and for what was not read.
 pub(crate) fn pod_fields(object: &Object, profile: Profile) -> Option<PodFields> {
@@ -47,6 +52,10 @@ pub(crate) fn pod_fields(object: &Object, profile: Profile) -> Option<PodFields>
         node: field(spec, "nodeName")
             .and_then(Value::as_str)
             .map(str::to_owned),
+        opens_ports: template
+            .pointer("/metadata/annotations")
+            .and_then(|annotations| field(annotations, OPEN_DEFAULT_PORTS))
+            .is_some(),
     })
 }
 
@@ -84,6 +93,7 @@ fn unknown_fields(object: &Object) -> Option<PodFields> {
         host_network: Tri::Maybe,
         addresses: Vec::new(),
         node: None,
+        opens_ports: false,
     })
 }
 

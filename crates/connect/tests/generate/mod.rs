@@ -3,6 +3,7 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
+    clippy::struct_excessive_bools,
     clippy::unwrap_used,
     reason = "tests: what is wrong here fails them"
 )]
@@ -33,6 +34,8 @@ pub(crate) struct Kind {
     pub(crate) dual_stack: bool,
     /// Pods have addresses of IPv6 alone.
     ipv6: bool,
+    /// Some namespaces are on networks of their own.
+    pub(crate) networks: bool,
 }
 
 impl Kind {
@@ -42,6 +45,17 @@ impl Kind {
             ties: seed.is_multiple_of(8) && seed & 8 != 0,
             dual_stack: seed % 8 == 1,
             ipv6: seed % 8 == 2 || seed % 8 == 3,
+            networks: seed % 8 == 4 || seed & 0x70 == 0x70,
+        }
+    }
+}
+
+impl Kind {
+    /// The same with all pods on one network.
+    pub(crate) fn on_one_network(self) -> Self {
+        Self {
+            networks: false,
+            ..self
         }
     }
 }
@@ -93,7 +107,56 @@ impl Random {
         if self.one_in(2) {
             objects.push(self.baseline());
         }
+        if kind.networks {
+            self.put_on_networks(&mut objects);
+        }
         objects
+    }
+
+    /// Networks of OVN-Kubernetes: some namespaces ask for one, and those that do have exactly one.
+    fn put_on_networks(&mut self, objects: &mut Vec<Value>) {
+        let layer = |role: &str, topology: &str| {
+            let mut network = json!({"topology": topology});
+            network[topology.to_lowercase()] = json!({"role": role});
+            network
+        };
+        let mut shared = Vec::new();
+        for name in ["n0", "n1", "n2"] {
+            if self.one_in(3) {
+                continue;
+            }
+            let is_own = self.one_in(2);
+            let mut namespaces = objects.iter_mut();
+            let namespace = namespaces
+                .find(|one| one["kind"] == "Namespace" && one["metadata"]["name"] == name);
+            let labels = &mut namespace.expect("a namespace")["metadata"]["labels"];
+            labels["k8s.ovn.org/primary-user-defined-network"] = "".into();
+            if is_own {
+                let topology = self.pick(&["Layer2", "Layer3"]);
+                objects.push(json!({
+                    "apiVersion": "k8s.ovn.org/v1", "kind": "UserDefinedNetwork",
+                    "metadata": {"name": "own", "namespace": name}, "spec": layer("Primary", topology),
+                }));
+            } else {
+                shared.push(name);
+            }
+            if self.one_in(3) {
+                objects.push(json!({
+                    "apiVersion": "k8s.ovn.org/v1", "kind": "UserDefinedNetwork",
+                    "metadata": {"name": "more", "namespace": name}, "spec": layer("Secondary", "Layer2"),
+                }));
+            }
+        }
+        let selector = json!({"matchExpressions": [
+            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": shared},
+        ]});
+        if !shared.is_empty() {
+            objects.push(json!({
+                "apiVersion": "k8s.ovn.org/v1", "kind": "ClusterUserDefinedNetwork",
+                "metadata": {"name": "shared"},
+                "spec": {"namespaceSelector": selector, "network": layer("Primary", "Layer2")},
+            }));
+        }
     }
 
     pub(crate) fn namespace(&mut self, name: &str) -> Value {

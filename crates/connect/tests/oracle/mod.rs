@@ -57,6 +57,11 @@ pub(crate) fn passes(objects: &[Value], packet: Packet<'_>, choices: Choices) ->
     {
         return true;
     }
+    if let (Host::Pod(from), Host::Pod(to)) = (packet.from, packet.to)
+        && oracle.network(from) != oracle.network(to)
+    {
+        return false;
+    }
     oracle.passes_one("egress", packet.from, packet.to)
         && oracle.passes_one("ingress", packet.to, packet.from)
 }
@@ -318,6 +323,42 @@ impl<'a> Oracle<'a> {
                             .is_some_and(|end| port <= end))
             })
         })
+    }
+
+    /// The primary network of a pod by OVN-Kubernetes' documents: that of its namespace, if this has the
+    /// label; null is the cluster's default one.
+    fn network(&self, pod: &Value) -> Value {
+        let labels = self.namespace_labels(pod);
+        if labels
+            .get("k8s.ovn.org/primary-user-defined-network")
+            .is_none()
+        {
+            return Value::Null;
+        }
+        let is_primary = |network: &Value| {
+            let layer = network["topology"].as_str().unwrap().to_lowercase();
+            network[layer]["role"] == "Primary"
+        };
+        let mut networks = self.objects.iter().filter(|object| {
+            let spec = &object["spec"];
+            match object["kind"].as_str() {
+                Some("UserDefinedNetwork") => {
+                    is_primary(spec)
+                        && object["metadata"]["namespace"] == pod["metadata"]["namespace"]
+                }
+                Some("ClusterUserDefinedNetwork") => {
+                    is_primary(&spec["network"]) && selects(&spec["namespaceSelector"], &labels)
+                }
+                _ => false,
+            }
+        });
+        let network = networks.next();
+        assert!(networks.next().is_none(), "a namespace has one network");
+        match network {
+            Some(network) => network["metadata"].clone(),
+            // Whichever it will be.
+            None => serde_json::json!({"of": pod["metadata"]["namespace"]}),
+        }
     }
 
     fn namespace_labels(&self, pod: &Value) -> Value {

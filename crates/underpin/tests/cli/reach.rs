@@ -36,6 +36,21 @@ fn one_question_is_explained() {
     ask("json", 0, "shop/web data/postgres:5432 -o json");
 }
 
+/// R5.5: what a network of OVN-Kubernetes keeps apart, and which one it is, with its place.
+#[test]
+fn networks_are_named() {
+    let ask = |name: &str, code, arguments: &str| {
+        let name = format!("networks_{name}");
+        reach(&name, code, "networks", &format!("{arguments} --against networks"))
+    };
+    ask("refused", 0, "blue/web green/web:80");
+    ask("json", 0, "blue/web green/web:80 -o json");
+    ask("unknown", 0, "plain/web waiting/web:80");
+    ask("all", 0, "--exposure");
+    ask("csv", 0, "-o csv");
+    ask("needs", 3, "--show-needs");
+}
+
 /// For scripts: an expectation that is not met is exit code 3.
 #[test]
 fn an_expectation_is_an_exit_code() {

@@ -1,5 +1,4 @@
-//! Cases that must differ from what the other tool prints: where it is wrong, or is about more than
-//! policies.
+//! Cases that must differ from what the other tool prints: where it is wrong.
 
 /// A case that must differ.
 pub(super) struct Known {
@@ -20,10 +19,6 @@ impl Known {
 const PORT_OF_THE_PODS: &str = "an Ingress's port is one of its Service, which has none of that \
     number; the other tool takes it for the port of the pods";
 
-/// Namespaces on networks of their own.
-const NETWORKS_OF_OVN: &str = "the other tool knows UserDefinedNetwork of OVN-Kubernetes, which is \
-    no policy and is not read here";
-
 pub(super) const KNOWN: &[Known] = &[
     Known {
         group: "connlist",
@@ -34,10 +29,5 @@ pub(super) const KNOWN: &[Known] = &[
         group: "diff",
         case: "k8s_ingress_test_new__k8s_ingress_test",
         why: PORT_OF_THE_PODS,
-    },
-    Known {
-        group: "diff",
-        case: "udn_test_1__only_pods_test",
-        why: NETWORKS_OF_OVN,
     },
 ];

@@ -94,9 +94,9 @@ pub(super) fn refusal(judged: &JudgedNeed) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut nearest: Vec<String> = Vec::new();
     for trace in refusing {
-        use underpin_connect::Effect::{Denies, Selects};
+        use underpin_connect::Effect::{Denies, Isolates, Selects};
         let told = trace.lines.iter();
-        for line in told.filter(|line| matches!(line.effect, Selects | Denies)) {
+        for line in told.filter(|line| matches!(line.effect, Selects | Denies | Isolates)) {
             push(&mut lines, format!("  refused by {}\n", line.evidence));
         }
         if let Some(difference) = nearest_of(trace) {

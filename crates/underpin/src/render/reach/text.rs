@@ -220,6 +220,9 @@ fn way_out(reason: &Reason) -> Option<&'static str> {
         Reason::UnknownPart { .. } | Reason::MayNotExist { .. } => {
             "give Terraform's variables a value in a .tfvars file, or ask the live cluster, or a dump of it"
         }
+        Reason::PrimaryNetwork(_) => {
+            "add the UserDefinedNetwork or ClusterUserDefinedNetwork to what is read, or ask the live cluster"
+        }
         Reason::SamePriority => "give the policies different priorities",
         Reason::HostNetwork
         | Reason::OwnNode
@@ -414,7 +417,7 @@ fn exposed(way: &str, all: &[Exposed], out: &mut dyn Write) -> io::Result<()> {
     let is_anybody = |one: &&Exposed| match &one.to {
         Stranger::AnyPod => true,
         Stranger::Outside(range) => FAMILIES.contains(&range.to_string().as_str()),
-        Stranger::Pods { .. } => false,
+        Stranger::OnNetwork(_) | Stranger::Pods { .. } => false,
     };
     let anybody: Vec<&Exposed> = all.iter().filter(is_anybody).collect();
     // Any pod and all addresses of both families, on the same ports.

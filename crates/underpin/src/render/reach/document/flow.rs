@@ -49,14 +49,14 @@ struct TraceDocument {
     lines: Vec<LineDocument>,
 }
 
-/// What a policy, or one of its rules, says.
+/// What a policy, one of its rules, or the network that the pod is on, says.
 #[derive(Serialize, JsonSchema)]
 struct LineDocument {
     /// The policy, its field, and where that is written.
     #[serde(flatten)]
     evidence: EvidenceDocument,
-    /// The tier of the policy.
-    tier: TierDocument,
+    /// The tier of the policy; null where the network that the pod is on speaks, before all policies.
+    tier: Option<TierDocument>,
     /// What it does.
     effect: EffectDocument,
     /// Which rule, from 0; null where the policy as a whole speaks.
@@ -115,6 +115,10 @@ enum EffectDocument {
     PeerDiffers,
     /// The rule is about other ports.
     PortDiffers,
+    /// The pod is on this network, and the other end is not.
+    Isolates,
+    /// The pod is on this network, and the other end perhaps is not.
+    MayIsolate,
 }
 
 impl From<Verdict> for VerdictDocument {
@@ -155,11 +159,11 @@ impl From<&Line> for LineDocument {
     fn from(line: &Line) -> Self {
         Self {
             evidence: (&line.evidence).into(),
-            tier: match line.tier {
+            tier: line.tier.map(|tier| match tier {
                 Tier::Admin => TierDocument::Admin,
                 Tier::Network => TierDocument::Network,
                 Tier::Baseline => TierDocument::Baseline,
-            },
+            }),
             effect: line.effect.into(),
             rule: line.rule,
             peer: line.peer,
@@ -191,6 +195,8 @@ impl From<Effect> for EffectDocument {
             Effect::MayPass => Self::MayPass,
             Effect::PeerDiffers => Self::PeerDiffers,
             Effect::PortDiffers => Self::PortDiffers,
+            Effect::Isolates => Self::Isolates,
+            Effect::MayIsolate => Self::MayIsolate,
         }
     }
 }
