@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use underpin_connect::{
-    Allowance, Endpoint, Engine, is_policy, takes_part, unread_pods, unread_policies,
+    Allowance, Connections, Direction, Endpoint, Engine, Outcome, Reason, is_network, is_policy,
+    takes_part, unread_pods, unread_policies,
 };
 use underpin_model::{
     Action, Consumer, Finding, GroupKind, ObjectKey, Severity, Step, Supplier, Unread, World,
@@ -12,7 +13,7 @@ use underpin_model::{
 
 use crate::{
     Context, NeedFate, Plan,
-    connectivity::{losses, shown},
+    connectivity::{SHOWN_LIMIT, shown, told},
     context::evidence_of,
     rules::up406,
     wording::{accept, list},
@@ -28,41 +29,133 @@ pub(crate) struct Loss {
     unread: Unread,
 }
 
-/// The allowances that a plan takes away from pods that could not be read.
+/// The allowances that a plan takes away between pods of which some could not be read.
 pub(crate) fn unseen_losses(
     world: &World,
     plan: &Plan,
     before: &Engine,
     after: &Engine,
 ) -> Vec<Loss> {
-    if unread_pods(world, None).is_none() {
+    let unseen = Unseen::new(world);
+    if unseen.nothing() {
         return Vec::new();
     }
     let changed = plan.steps.iter().filter(|step| changes(step));
     let changed: BTreeSet<&ObjectKey> = changed.map(|step| &step.key).collect();
-    let unread = |peer: &Endpoint| match peer {
-        Endpoint::Pods { namespace, .. } => unread_pods(world, Some(namespace)),
-        _ => None,
-    };
     let allowances = before.allowances(|key| changed.contains(key)).into_iter();
     let lost = allowances.filter_map(|allowance| {
-        let direction = allowance.direction;
-        let pairs = losses(
-            &allowance,
-            |peer| unread(peer).is_some(),
-            |from, to| {
-                let was = before.reach_one_way(from, to, direction).ok()?;
-                Some([was, after.reach_one_way(from, to, direction).ok()?])
-            },
-        );
-        let unread = allowance.peers.iter().find_map(unread)?.clone();
-        (!pairs.is_empty()).then_some(Loss {
+        let (pairs, unread) = unseen.lost(&allowance, before, after);
+        Some(Loss {
+            unread: unread?.clone(),
             allowance,
             pairs,
-            unread,
         })
     });
     lost.collect()
+}
+
+/// Which pods could not be read.
+struct Unseen<'w> {
+    world: &'w World,
+    /// Why any may be missing.
+    pods: Option<&'w Unread>,
+    /// Why whole namespaces may be missing.
+    namespaces: Option<&'w Unread>,
+}
+
+impl<'w> Unseen<'w> {
+    fn new(world: &'w World) -> Self {
+        Self {
+            world,
+            pods: unread_pods(world, None),
+            namespaces: world.unread(&GroupKind::core("Namespace"), None),
+        }
+    }
+
+    fn nothing(&self) -> bool {
+        self.pods.is_none() && self.namespaces.is_none()
+    }
+
+    /// Why not all pods that an end stands for could be read.
+    fn of(&self, end: &Endpoint) -> Option<&'w Unread> {
+        match end {
+            Endpoint::Pods { namespace, .. } => unread_pods(self.world, Some(namespace)),
+            // Everybody is known by the pods, if these are.
+            Endpoint::PodsOfSome { namespaces, .. } if namespaces.is_empty() => {
+                self.pods.and(self.namespaces)
+            }
+            Endpoint::PodsOfSome { .. } => self.namespaces,
+            _ => None,
+        }
+    }
+
+    /// Who loses a connection to or from whom, where one of them could not be read, and why the first of
+    /// them could not.
+    fn lost(
+        &self,
+        allowance: &Allowance,
+        before: &Engine,
+        after: &Engine,
+    ) -> (Vec<String>, Option<&'w Unread>) {
+        let direction = allowance.direction;
+        let known = allowance.subjects.iter().cloned().map(Endpoint::Workload);
+        let selected = allowance.selected.iter().cloned();
+        let subjects: Vec<(Endpoint, Option<&Unread>)> = known
+            .map(|subject| (subject, None))
+            .chain(selected.filter_map(|subject| {
+                let unread = self.of(&subject)?;
+                Some((subject, Some(unread)))
+            }))
+            .collect();
+        let (mut pairs, mut why) = (Vec::new(), None);
+        for peer in allowance.peers.iter().chain(&allowance.unlisted) {
+            let is_listed = !matches!(peer, Endpoint::PodsOfSome { .. });
+            let peer_unread = self.of(peer);
+            if !is_listed && peer_unread.is_none() {
+                continue;
+            }
+            // Between ends that could be read, needs are judged one by one.
+            let meant = if peer_unread.is_some() {
+                &subjects[..]
+            } else {
+                &subjects[allowance.subjects.len()..]
+            };
+            for (subject, unread) in meant {
+                let Some(unread) = peer_unread.or(*unread) else {
+                    continue;
+                };
+                let (from, to) = match direction {
+                    Direction::Ingress => (peer, subject),
+                    Direction::Egress => (subject, peer),
+                };
+                let reach = |engine: &Engine| engine.reach_one_way(from, to, direction).ok();
+                let (Some(was), Some(is)) = (reach(before), reach(after)) else {
+                    continue;
+                };
+                let gone = gone(&was, &is, is_listed);
+                if !gone.is_empty() {
+                    why = why.or(Some(unread));
+                    pairs.push(told(from, to, &gone));
+                }
+                if pairs.len() > SHOWN_LIMIT {
+                    return (pairs, why);
+                }
+            }
+        }
+        (pairs, why)
+    }
+}
+
+/// What was let pass and is not. Of pods of which not all labels are known, also what may not be any more,
+/// and what might have been.
+fn gone(was: &Outcome, is: &Outcome, is_known: bool) -> Connections {
+    let certain = was.allowed.without(&is.allowed);
+    if is_known {
+        return certain.without(&is.unknown);
+    }
+    let mut gone = certain;
+    gone.add(&was.unknown.without(&is.allowed).without(&is.unknown));
+    gone
 }
 
 /// What UP406 says of changes to policies and to labels of namespaces that cannot be judged.
@@ -171,12 +264,18 @@ pub(crate) fn unread_of<'c>(context: &'c Context<'_>, fate: &'c NeedFate) -> Opt
         Supplier::Workload(key) => key.namespace.as_deref(),
         Supplier::Host(_) | Supplier::Address(_) => None,
     };
+    // Networks that pods may be on count where a namespace asks for one.
+    let of_networks = || {
+        let mut reasons = fate.now.reasons.iter();
+        reasons.any(|reason| matches!(reason, Reason::Unread(_)))
+    };
+    let is_meant = |kind: &GroupKind| takes_part(kind) && (!is_network(kind) || of_networks());
     let mut ends = [to, from].into_iter().flatten();
     ends.find_map(|namespace| {
         let is_new = is_new(context, namespace);
         let policies = unread_policies(context.before, Some(namespace));
         let others = context.before.unread_in(namespace);
-        let mut others = others.filter(|one| one.kind.as_ref().is_some_and(takes_part));
+        let mut others = others.filter(|one| one.kind.as_ref().is_some_and(is_meant));
         let pods = || unread_pods(context.before, Some(namespace));
         let unread = policies.or_else(|| others.next()).or_else(pods);
         unread.filter(|_| !is_new)

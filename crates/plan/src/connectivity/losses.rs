@@ -1,6 +1,6 @@
 //! What a policy let pass in one world, and nothing does in another.
 
-use underpin_connect::{Allowance, Direction, Endpoint, Outcome};
+use underpin_connect::{Allowance, Connections, Direction, Endpoint, Outcome};
 
 /// Losses that are named; that there are more changes nothing.
 pub(crate) const SHOWN_LIMIT: usize = 3;
@@ -25,7 +25,7 @@ pub(crate) fn losses(
             };
             let gone = was.allowed.without(&is.allowed).without(&is.unknown);
             if !gone.is_empty() {
-                lost.push(format!("{from} → {to} ({gone})"));
+                lost.push(told(from, to, &gone));
             }
             if lost.len() > SHOWN_LIMIT {
                 return lost;
@@ -33,6 +33,11 @@ pub(crate) fn losses(
         }
     }
     lost
+}
+
+/// What two ends lose, as findings name it.
+pub(crate) fn told(from: &Endpoint, to: &Endpoint, gone: &Connections) -> String {
+    format!("{from} → {to} ({gone})")
 }
 
 /// The first losses, as findings name them.

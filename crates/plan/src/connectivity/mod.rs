@@ -9,4 +9,4 @@ mod losses;
 mod questions;
 
 pub use judge::{JudgedNeed, Judgement, judge_needs};
-pub(crate) use losses::{losses, shown};
+pub(crate) use losses::{SHOWN_LIMIT, losses, shown, told};
