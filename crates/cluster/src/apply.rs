@@ -205,8 +205,7 @@ mod tests {
     use super::*;
     use crate::{
         mock::{Answer, Counter, Seen, cluster, status},
-        objects::core_kind,
-    };
+        };
 
     fn config_map() -> Object {
         let value = json!({
@@ -217,7 +216,7 @@ mod tests {
     }
 
     fn kind() -> ResourceKind {
-        core_kind("ConfigMap", "configmaps", true)
+        ResourceKind::v1("", "ConfigMap", "configmaps", true)
     }
 
     fn options(precondition: Precondition) -> ApplyOptions {

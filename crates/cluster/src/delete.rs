@@ -134,11 +134,10 @@ mod tests {
     use super::*;
     use crate::{
         mock::{Answer, cluster, status},
-        objects::core_kind,
-    };
+        };
 
     fn kind() -> ResourceKind {
-        core_kind("ConfigMap", "configmaps", true)
+        ResourceKind::v1("", "ConfigMap", "configmaps", true)
     }
 
     /// Checks what an answer to a deletion means.

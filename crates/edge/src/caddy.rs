@@ -25,10 +25,24 @@ const PROBE: Duration = Duration::from_secs(5);
 /// How often a probe is sent until its answer counts: connections that were waiting when the document
 /// was loaded may still be answered, or be closed, by what ran before.
 const ATTEMPTS: u32 = 5;
-/// Pause before the second of these; doubled with each further one.
+/// Pause before what failed is asked for a second time; doubled with each further time.
 const PAUSE: Duration = Duration::from_millis(30);
-/// How many failures are told of one verification.
-const MOST_TOLD: usize = 20;
+/// Longest time for all probes of one document; 10 000 take about 4 s.
+const VERIFY: Duration = Duration::from_secs(45);
+
+/// What came of a verification.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// How many routes were found to be served.
+    pub answered: usize,
+    /// Those that were not, sorted.
+    pub failures: Vec<ProbeFailure>,
+    /// What was not asked for in time, sorted.
+    pub not_asked: Vec<String>,
+}
+
+/// A probe that has not been answered as it must be, and why not if it was asked.
+type Open = (Probe, Option<ProbeFailure>);
 
 /// A Caddy that serves.
 #[derive(Debug)]
@@ -47,6 +61,11 @@ impl Caddy {
             sites,
             confirmed: None,
         }
+    }
+
+    /// What it runs, as it writes it.
+    pub(crate) async fn config(&self) -> Result<Bytes, AdminError> {
+        self.admin.config().await
     }
 
     /// Whether it runs this very document, which is `sent` when written.
@@ -74,34 +93,59 @@ impl Caddy {
         Ok(begun.elapsed())
     }
 
-    /// Sends probes, and tells those whose answer is not what it must be; nothing when all is well.
+    /// Sends probes, and tells those whose answer is not what it must be. What fails is asked for again,
+    /// all of it together, so that the time does not grow with the number of failures.
     pub async fn verify(
         &self,
         probes: Vec<Probe>,
         generation: u64,
         nonce: &str,
-    ) -> Vec<ProbeFailure> {
-        let each = probes.len().div_ceil(AT_ONCE).max(1);
-        let mut rest = probes;
-        let mut tasks = JoinSet::new();
-        while !rest.is_empty() {
-            let part = rest.split_off(rest.len().saturating_sub(each));
-            tasks.spawn(verify_each(self.sites, part, generation, nonce.to_owned()));
+    ) -> Verification {
+        let end = Instant::now() + VERIFY;
+        let all = probes.iter().filter(|probe| probe.expect.is_some()).count();
+        let mut open: Vec<Open> = probes.into_iter().map(|probe| (probe, None)).collect();
+        let mut pause = PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            open = self.ask_all(open, generation, nonce, end).await;
+            if open.is_empty() || attempt == ATTEMPTS || Instant::now() + pause >= end {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
-        let mut failures = Vec::new();
-        while let Some(part) = tasks.join_next().await {
-            match part {
-                Ok(part) => failures.extend(part),
-                Err(_) => failures.push(ProbeFailure {
-                    key: None,
-                    asked: "the edge".to_owned(),
-                    what: "a part of the routes was not asked for".to_owned(),
-                }),
+        let left = open.iter().filter(|(probe, _)| probe.expect.is_some());
+        let mut found = Verification {
+            answered: all - left.count(),
+            ..Verification::default()
+        };
+        for (probe, failure) in open {
+            match failure {
+                Some(failure) => found.failures.push(failure),
+                None => found.not_asked.push(probe.asked()),
             }
         }
-        failures.sort_by(|left, right| left.asked.cmp(&right.asked));
-        failures.truncate(MOST_TOLD);
-        failures
+        found.failures.sort_by(|a, b| a.asked.cmp(&b.asked));
+        found.not_asked.sort_unstable();
+        found
+    }
+
+    /// Asks for everything once, several at a time; comes back with what is not answered as it must be.
+    async fn ask_all(
+        &self,
+        mut open: Vec<Open>,
+        generation: u64,
+        nonce: &str,
+        end: Instant,
+    ) -> Vec<Open> {
+        let each = open.len().div_ceil(AT_ONCE).max(1);
+        let mut tasks = JoinSet::new();
+        while !open.is_empty() {
+            let part = open.split_off(open.len().saturating_sub(each));
+            let nonce = nonce.to_owned();
+            tasks.spawn(ask_each(self.sites, part, generation, nonce, end));
+        }
+        // None of them panics, and nobody ends them.
+        tasks.join_all().await.into_iter().flatten().collect()
     }
 }
 
@@ -132,41 +176,36 @@ const ESCAPED: [(&str, &str); 5] = [
     ("\u{2029}", r"\u2029"),
 ];
 
-async fn verify_each(
+async fn ask_each(
     sites: SocketAddr,
-    probes: Vec<Probe>,
+    probes: Vec<Open>,
     generation: u64,
     nonce: String,
-) -> Vec<ProbeFailure> {
+    end: Instant,
+) -> Vec<Open> {
     let address = Address::Tcp(sites);
-    let mut failures = Vec::new();
+    let mut left = Vec::new();
     let mut connection: Option<Connection> = None;
-    for probe in probes {
-        if failures.len() >= MOST_TOLD {
-            break;
+    for (probe, before) in probes {
+        if Instant::now() >= end {
+            left.push((probe, before));
+            continue;
         }
-        let mut pause = PAUSE;
-        for attempt in 1..=ATTEMPTS {
-            let answer = ask(&address, &mut connection, &probe, &nonce).await;
-            let judged = match answer {
-                Ok(answer) => probe.judge(generation, &answer),
-                Err(error) => Err(ProbeFailure {
-                    key: None,
-                    asked: format!("{}://{}", probe.scheme, probe.host),
-                    what: error.to_string(),
-                }),
-            };
-            let Err(failure) = judged else { break };
-            if attempt == ATTEMPTS {
-                failures.push(failure);
-                break;
-            }
+        let judged = match ask(&address, &mut connection, &probe, &nonce).await {
+            Ok(answer) => probe.judge(generation, &answer),
+            Err(error) => Err(ProbeFailure {
+                key: None,
+                asked: probe.asked(),
+                what: error.to_string(),
+            }),
+        };
+        if let Err(failure) = judged {
+            // It may lead to what ran before.
             connection = None;
-            tokio::time::sleep(pause).await;
-            pause *= 2;
+            left.push((probe, Some(failure)));
         }
     }
-    failures
+    left
 }
 
 async fn ask(

@@ -91,6 +91,17 @@ pub struct Ready {
     pub unserved: Vec<RouteKey>,
 }
 
+impl Ready {
+    /// A document that may hold what entries hold.
+    pub(crate) fn of(value: Value) -> Self {
+        Self {
+            bytes: value.to_string().into(),
+            value,
+            unserved: Vec::new(),
+        }
+    }
+}
+
 /// What decides of an edge: its settings, and the entries that were tried.
 #[derive(Debug)]
 pub struct Edge {
@@ -98,6 +109,9 @@ pub struct Edge {
     trials: Trials,
     /// Routes that were published and not served, as they were then, and until when they are left out.
     distrusted: BTreeMap<RouteKey, (ServedRoute, u64)>,
+    /// Routes in whose place something else answers although they are as they were when they were
+    /// found to be served: the others do not wait for them.
+    astray: BTreeMap<RouteKey, ServedRoute>,
 }
 
 impl Edge {
@@ -111,6 +125,7 @@ impl Edge {
             trials: Trials::new(options.caddy.clone(), limits),
             options,
             distrusted: BTreeMap::new(),
+            astray: BTreeMap::new(),
         }
     }
 
@@ -188,27 +203,37 @@ impl Edge {
         })
     }
 
-    /// Remembers routes in whose place something else answered when they were published, so that they
-    /// do not keep the others from being published. Whether there are any.
-    pub(crate) fn distrust(
-        &mut self,
-        failures: &[ProbeFailure],
-        published: &Remembered,
-        now: u64,
-    ) -> bool {
-        let keys: BTreeSet<&RouteKey> = failures.iter().filter_map(|it| it.key.as_ref()).collect();
-        // If none is served, it is not for what they say.
-        if keys.len() >= published.served.len() {
-            return false;
-        }
+    /// Leaves routes out for a while that were published as they are here and not served, so that they
+    /// do not keep the others from being published.
+    pub(crate) fn distrust(&mut self, routes: BTreeMap<RouteKey, ServedRoute>, now: u64) {
         let until = now.saturating_add(DISTRUST);
-        let found: Vec<(RouteKey, (ServedRoute, u64))> = keys
-            .into_iter()
-            .filter_map(|key| Some((key.clone(), (published.served.get(key)?.clone(), until))))
-            .collect();
-        let any = !found.is_empty();
-        self.distrusted.extend(found);
-        any
+        let each = routes.into_iter();
+        self.distrusted
+            .extend(each.map(|(key, route)| (key, (route, until))));
+    }
+
+    /// Goes on without routes that are served as they were and in whose place something else answers.
+    pub(crate) fn go_on_without(&mut self, routes: BTreeMap<RouteKey, ServedRoute>) {
+        self.astray.extend(routes);
+    }
+
+    /// Takes what a verification found: those that are answered again are asked for again, and of those
+    /// that are not, the ones that it goes on without are no failure of the document.
+    pub(crate) fn without_astray(
+        &mut self,
+        failures: Vec<ProbeFailure>,
+        served: &BTreeMap<RouteKey, ServedRoute>,
+    ) -> Vec<ProbeFailure> {
+        let failed: BTreeSet<&RouteKey> = failures.iter().filter_map(|it| it.key.as_ref()).collect();
+        self.astray
+            .retain(|key, route| failed.contains(key) && served.get(key) == Some(route));
+        let is_told = |failure: &ProbeFailure| failure.key.as_ref().is_none_or(|key| !self.astray.contains_key(key));
+        failures.into_iter().filter(is_told).collect()
+    }
+
+    /// Routes in whose place something else answers.
+    pub(crate) fn astray(&self) -> impl Iterator<Item = &RouteKey> {
+        self.astray.keys()
     }
 
     /// Whether routes are left out for a while.
@@ -225,6 +250,28 @@ impl Edge {
         Some(text.trim().to_owned())
     }
 
+    /// What Caddy is to run again that was found running before the first document: with the admin
+    /// endpoint at which it is reached, for one without would move that. Where nobody was served by it,
+    /// everybody is answered by the page.
+    pub(crate) fn put_back(&self, found: &Value, nonce: &str) -> Result<Ready, EdgeError> {
+        if found.get("apps").is_none_or(Value::is_null) {
+            let nothing = Remembered {
+                nonce: nonce.to_owned(),
+                ..Remembered::default()
+            };
+            return self.document(&nothing);
+        }
+        let mut value = found.clone();
+        if value.get("admin").is_none_or(Value::is_null) {
+            value["admin"] = self.admin();
+        }
+        Ok(Ready::of(value))
+    }
+
+    fn admin(&self) -> Value {
+        json!({"listen": self.options.admin.to_string(), "config": {"persist": false}})
+    }
+
     /// The document of what is remembered.
     pub fn document(&self, remembered: &Remembered) -> Result<Ready, EdgeError> {
         let options = &self.options;
@@ -232,7 +279,7 @@ impl Edge {
         let page = page.unwrap_or_else(|| PathBuf::from(&options.pages).join("503.html"));
         let page = fs::read_to_string(page).ok();
         let settings = EdgeSettings {
-            admin: json!({"listen": options.admin.to_string(), "config": {"persist": false}}),
+            admin: self.admin(),
             http_port: options.http_port,
             https_port: options.https_port,
             tls: options.tls.clone(),
@@ -277,8 +324,13 @@ fn own_names(options: &EdgeOptions) -> BTreeSet<String> {
     names.into_iter().flatten().collect()
 }
 
-/// Everything that is to be told of objects, by object and sorted.
-pub(crate) fn remarks(table: &RoutingTable) -> BTreeMap<ObjectKey, Vec<Remark>> {
+/// Everything that is to be told of objects, by object and sorted. `unserved`: sites over TLS for which
+/// the edge has no port; `astray`: routes in whose place something else answers.
+pub(crate) fn remarks<'a>(
+    table: &RoutingTable,
+    unserved: &[RouteKey],
+    astray: impl Iterator<Item = &'a RouteKey>,
+) -> BTreeMap<ObjectKey, Vec<Remark>> {
     let mut found: BTreeMap<ObjectKey, Vec<Remark>> = BTreeMap::new();
     let mut tell = |object: &ObjectKey, reason, text| {
         let remarks = found.entry(object.clone()).or_default();
@@ -296,6 +348,19 @@ pub(crate) fn remarks(table: &RoutingTable) -> BTreeMap<ObjectKey, Vec<Remark>> 
         let (key, reason) = (&conflict.key, &conflict.reason);
         let text = format!("{key} is not served from here: {reason}; {by}");
         tell(&conflict.loser, "RouteConflict", text);
+    }
+    let object_of = |key: &RouteKey| Some(&table.routes.get(key)?.source.object);
+    for key in unserved {
+        let text = format!("{key} is not served: the edge has no port for TLS (--https-port)");
+        if let Some(object) = object_of(key) {
+            tell(object, "RouteUnserved", text);
+        }
+    }
+    for key in astray {
+        let text = format!("{key} is published, and something else answers in its place");
+        if let Some(object) = object_of(key) {
+            tell(object, "RouteUnverified", text);
+        }
     }
     for stale in &table.stale {
         let how = if stale.rewritten {

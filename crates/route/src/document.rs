@@ -117,7 +117,7 @@ const MINIMUM_NONCE: usize = 16;
 pub struct Document {
     /// What Caddy is given. It holds what the entries hold.
     pub value: Value,
-    /// Sites over TLS where the edge has no port for that. They take nothing from the others.
+    /// What [`unserved`] tells.
     pub unserved: Vec<RouteKey>,
 }
 
@@ -149,16 +149,9 @@ pub fn document(
         writer.server(Scheme::Http, settings.http_port),
     );
     let mut http = json!({"http_port": settings.http_port});
-    let mut unserved = Vec::new();
     if let Some(port) = settings.https_port {
         http["https_port"] = json!(port);
         servers.insert("https".to_owned(), writer.server(Scheme::Https, port));
-    } else {
-        let secure = |key: &&RouteKey| {
-            let site = key.site.as_ref();
-            site.is_some_and(|site| site.scheme() == Scheme::Https)
-        };
-        unserved.extend(routes.keys().filter(secure).cloned());
     }
     http["servers"] = Value::Object(servers);
     let mut apps = object([("http", http)]);
@@ -166,7 +159,23 @@ pub fn document(
         apps["tls"] = tls.clone();
     }
     let value = object([("admin", settings.admin.clone()), ("apps", apps)]);
+    let unserved = unserved(routes, settings.https_port);
     Ok(Document { value, unserved })
+}
+
+/// Sites over TLS where the edge has no port for that. They take nothing from the others.
+pub fn unserved(
+    routes: &BTreeMap<RouteKey, ServedRoute>,
+    https_port: Option<u16>,
+) -> Vec<RouteKey> {
+    let is_secure = |key: &&RouteKey| {
+        let site = key.site.as_ref();
+        site.is_some_and(|site| site.scheme() == Scheme::Https)
+    };
+    match https_port {
+        Some(_) => Vec::new(),
+        None => routes.keys().filter(is_secure).cloned().collect(),
+    }
 }
 
 /// A document that runs these routes where nobody asks, to see whether Caddy takes them. `listen` is

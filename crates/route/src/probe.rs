@@ -92,6 +92,20 @@ pub fn probes(
     probes
 }
 
+/// Of routes in whose place something else answered once they were published, those that are new or
+/// changed since the last good document: what they say may be why. Of the others it is not.
+pub fn suspects<'a>(
+    failed: impl IntoIterator<Item = &'a RouteKey>,
+    published: &BTreeMap<RouteKey, ServedRoute>,
+    last: &BTreeMap<RouteKey, ServedRoute>,
+) -> BTreeMap<RouteKey, ServedRoute> {
+    let changed = failed.into_iter().filter_map(|key| {
+        let route = published.get(key)?;
+        (last.get(key) != Some(route)).then(|| (key.clone(), route.clone()))
+    });
+    changed.collect()
+}
+
 /// A path that this matches and nothing longer does.
 fn path_of(path: &PathMatch, token: &str) -> String {
     match path {
@@ -110,13 +124,21 @@ impl Probe {
             None => by_page(answer),
         };
         what.map_or(Ok(()), |what| {
-            let asked = match &self.expect {
-                Some((key, _)) => key.to_string(),
-                None => format!("{}://a host that nothing is configured for", self.scheme),
-            };
             let key = self.expect.as_ref().map(|(key, _)| key.clone());
-            Err(ProbeFailure { key, asked, what })
+            Err(ProbeFailure {
+                key,
+                asked: self.asked(),
+                what,
+            })
         })
+    }
+
+    /// What is asked for, for people.
+    pub fn asked(&self) -> String {
+        match &self.expect {
+            Some((key, _)) => key.to_string(),
+            None => format!("{}://a host that nothing is configured for", self.scheme),
+        }
     }
 }
 

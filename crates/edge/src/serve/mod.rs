@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, interval, sleep_until},
 };
-use underpin_cluster::{Cluster, ClusterError, Lease, LeaseHolder};
+use underpin_cluster::{Cluster, ClusterError, Lease, LeaseHolder, Tenure};
 use underpin_model::ResourceKind;
 
 use self::rounds::Rounds;
@@ -113,7 +113,10 @@ pub async fn serve(
         renewing = Some(tokio::spawn(hold(lease, held, stop.clone())));
         None
     } else {
-        let _ = held.send(Some(Instant::now() + FOR_EVER));
+        let _ = held.send(Some(Tenure {
+            until: Instant::now() + FOR_EVER,
+            term: 1,
+        }));
         Some(held)
     };
     running.lease_changed()?;
@@ -195,7 +198,7 @@ const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 30);
 /// Renews a lease until the process is told to stop, then gives it back.
 async fn hold(
     mut lease: Lease,
-    held: watch::Sender<Option<Instant>>,
+    held: watch::Sender<Option<Tenure>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut renewal = interval(lease.length() / 3);
@@ -205,8 +208,8 @@ async fn hold(
             _ = renewal.tick() => {}
         }
         match lease.attempt().await {
-            Ok(LeaseHolder::Us(until)) => {
-                let _ = held.send(Some(until));
+            Ok(LeaseHolder::Us(tenure)) => {
+                let _ = held.send(Some(tenure));
             }
             Ok(LeaseHolder::Other(_)) => {
                 held.send_if_modified(|held| held.take().is_some());

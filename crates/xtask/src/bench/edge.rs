@@ -177,8 +177,8 @@ async fn changes(routes: u32) -> Result<Value> {
         let begun = Instant::now();
         let asked = probes(&next.served, &[Scheme::Http], "t0ken");
         let generation = next.published.generation;
-        let failures = serving.verify(asked, generation, NONCE).await;
-        if let Some(failure) = failures.first() {
+        let verified = serving.verify(asked, generation, NONCE).await;
+        if let Some(failure) = verified.failures.first() {
             bail!("{failure}");
         }
         remembered = next;

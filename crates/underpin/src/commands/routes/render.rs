@@ -1,11 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use underpin_cluster::{Cluster, Host as _, SystemHost};
+use underpin_cluster::{Cluster, Host as _, SystemHost, claims::parse_taken_down};
 use underpin_edge::{Edge, Folder, Ready, token, write_private};
-use underpin_model::World;
-use underpin_route::{Act, Remembered};
+use underpin_model::{GroupKind, World};
+use underpin_route::{Act, Remembered, Settings};
 
 use super::setting::{EdgeArgs, ReadArgs};
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
     output::Format,
     render::{self, routes::Rendered},
     setup::connect_options,
-    worlds::{self, Against},
+    worlds::{self, Against, tells_endpoints},
 };
 
 /// Write the document for Caddy, once
@@ -75,13 +78,18 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
     if remembered.nonce.is_empty() {
         remembered.nonce = token(&SystemHost)?;
     }
-    let world = match world(&args).await {
-        Err(error) if args.keep_last && has_document(folder.as_ref()) => {
+    // What is wrong with the arguments is not kept quiet, whatever is there.
+    let options = args.edge.options(true)?;
+    let (world, taken_down) = match world(&args, &options.read).await {
+        Err(CommandError::Cluster(error))
+            if !error.is_of_setup() && args.keep_last && has_document(folder.as_ref()) =>
+        {
             let told = Rendered::kept_last(error.to_string());
             return finish(&args, &told, Exit::Done);
         }
         world => world?,
     };
+    remembered.learn(&BTreeMap::new(), &taken_down);
     let mut edge = Edge::new(args.edge.options(tells_endpoints(&world))?);
     let now = u64::try_from(SystemHost.now().as_second()).unwrap_or_default();
     let accepted = args.accept_loss.as_deref();
@@ -144,34 +152,36 @@ fn has_document(folder: Option<&Folder>) -> bool {
     folder.is_some_and(|folder| matches!(folder.document(), Ok(Some(_))))
 }
 
-async fn world(args: &RoutesRenderArgs) -> Result<World, CommandError> {
+/// What is read, and what `down`s took.
+async fn world(
+    args: &RoutesRenderArgs,
+    settings: &Settings,
+) -> Result<(World, BTreeMap<String, u64>), CommandError> {
     let read = &args.read;
     let mut context = read.context.clone();
     match args.against.as_deref().map(worlds::against).transpose()? {
-        Some(Against::Dump(path)) => return dumped(&path),
+        Some(Against::Dump(path)) => return dumped(&path, &read.claims_namespace),
         Some(Against::Context(named)) => context = Some(named),
         None => {}
     }
     let connect = connect_options(read.kubeconfig.as_deref(), context, read.request_timeout);
     let cluster = Cluster::connect(&connect).await?;
-    let read_args = args.edge.options(true)?.read;
-    Ok(underpin_edge::read_once(&cluster, &read_args, &read.claims_namespace).await?)
+    Ok(underpin_edge::read_once(&cluster, settings, &read.claims_namespace).await?)
 }
 
-fn dumped(path: &Utf8PathBuf) -> Result<World, CommandError> {
-    let source = worlds::dumped(path, None)?;
-    if source.problems.is_empty() {
-        Ok(source.world)
-    } else {
-        Err(CommandError::Declared {
+/// A dump; what it need not hold is unknown, as everywhere.
+fn dumped(
+    path: &Utf8PathBuf,
+    claims_namespace: &str,
+) -> Result<(World, BTreeMap<String, u64>), CommandError> {
+    let source = worlds::dumped(path, Some(claims_namespace))?;
+    if !source.problems.is_empty() {
+        return Err(CommandError::Declared {
             summary: format!("{path} cannot be used"),
             diagnostics: source.problems,
-        })
+        });
     }
-}
-
-/// Whether a world tells what is ready behind Services: a dump need not hold it.
-fn tells_endpoints(world: &World) -> bool {
-    let kind = underpin_model::GroupKind::new("discovery.k8s.io", "EndpointSlice");
-    world.of_kind(&kind).next().is_some() || world.unread(&kind, None).is_some()
+    let taken_down = parse_taken_down(claims_namespace, source.world.objects());
+    let services = GroupKind::core("Service");
+    Ok((source.world_as_known(&[services]), taken_down))
 }
