@@ -203,9 +203,7 @@ mod tests {
     use underpin_model::{Depth, Origin};
 
     use super::*;
-    use crate::{
-        mock::{Answer, Counter, Seen, cluster, status},
-        };
+    use crate::mock::{Answer, Counter, Seen, cluster, status};
 
     fn config_map() -> Object {
         let value = json!({

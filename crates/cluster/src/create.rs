@@ -163,9 +163,7 @@ mod tests {
     use underpin_model::{Depth, Origin};
 
     use super::*;
-    use crate::{
-        mock::{Answer, cluster, status},
-        };
+    use crate::mock::{Answer, cluster, status};
 
     fn service() -> Object {
         let value = json!({

@@ -132,9 +132,7 @@ fn deletion_of(value: &Value) -> Deletion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        mock::{Answer, cluster, status},
-        };
+    use crate::mock::{Answer, cluster, status};
 
     fn kind() -> ResourceKind {
         ResourceKind::v1("", "ConfigMap", "configmaps", true)

@@ -5,8 +5,7 @@ use serde_json::Value;
 use underpin_model::{Depth, GroupKind, Object, ObjectKey, Origin, ResourceKind};
 
 use crate::{
-    Act, Cluster, ClusterError,
-    path,
+    Act, Cluster, ClusterError, path,
     transport::{ACCEPT_JSON, ACCEPT_TEXT, Call, Repeat},
 };
 

@@ -199,9 +199,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        mock::{Answer, cluster},
-        };
+    use crate::mock::{Answer, cluster};
 
     fn line(what: &str, name: &str, revision: &str) -> String {
         let object = json!({"metadata": {"name": name, "namespace": "a",

@@ -95,12 +95,7 @@ impl Caddy {
 
     /// Sends probes, and tells those whose answer is not what it must be. What fails is asked for again,
     /// all of it together, so that the time does not grow with the number of failures.
-    pub async fn verify(
-        &self,
-        probes: Vec<Probe>,
-        generation: u64,
-        nonce: &str,
-    ) -> Verification {
+    pub async fn verify(&self, probes: Vec<Probe>, generation: u64, nonce: &str) -> Verification {
         let end = Instant::now() + VERIFY;
         let all = probes.iter().filter(|probe| probe.expect.is_some()).count();
         let mut open: Vec<Open> = probes.into_iter().map(|probe| (probe, None)).collect();
@@ -214,7 +209,7 @@ async fn ask(
     probe: &Probe,
     nonce: &str,
 ) -> Result<ProbeAnswer, ExchangeError> {
-    let open = match connection.take() {
+    let open = match connection.take().filter(Connection::is_open) {
         Some(open) => open,
         None => Connection::open(address, PROBE).await?,
     };
@@ -236,7 +231,12 @@ async fn ask(
         headers.insert(header::HOST, host);
         headers.insert(name, nonce);
     }
-    Ok(read(&open.send(request, PROBE).await?))
+    let answer = open.send(request, PROBE).await?;
+    let last = answer.headers.get(header::CONNECTION);
+    if last.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close")) {
+        *connection = None;
+    }
+    Ok(read(&answer))
 }
 
 fn read(answer: &Answer) -> ProbeAnswer {

@@ -224,10 +224,16 @@ impl Edge {
         failures: Vec<ProbeFailure>,
         served: &BTreeMap<RouteKey, ServedRoute>,
     ) -> Vec<ProbeFailure> {
-        let failed: BTreeSet<&RouteKey> = failures.iter().filter_map(|it| it.key.as_ref()).collect();
+        let failed: BTreeSet<&RouteKey> =
+            failures.iter().filter_map(|it| it.key.as_ref()).collect();
         self.astray
             .retain(|key, route| failed.contains(key) && served.get(key) == Some(route));
-        let is_told = |failure: &ProbeFailure| failure.key.as_ref().is_none_or(|key| !self.astray.contains_key(key));
+        let is_told = |failure: &ProbeFailure| {
+            failure
+                .key
+                .as_ref()
+                .is_none_or(|key| !self.astray.contains_key(key))
+        };
         failures.into_iter().filter(is_told).collect()
     }
 

@@ -73,6 +73,11 @@ impl Connection {
         })?
     }
 
+    /// Whether it takes another request, as far as is known.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
+
     /// Sends a request, waits for the whole answer.
     pub(crate) async fn send(
         &mut self,

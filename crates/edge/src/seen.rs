@@ -113,13 +113,17 @@ impl Seen {
     pub fn take_claims(&mut self, read: ClaimsRead) -> bool {
         let whose = |claims: &[Claim]| -> Vec<_> {
             let each = claims.iter().map(|claim| {
-                let entries: Vec<_> = claim.entries.values().map(|one| (one.key.clone(), one.uid.clone(), one.nonce.clone())).collect();
+                let entries: Vec<_> = claim
+                    .entries
+                    .values()
+                    .map(|one| (one.key.clone(), one.uid.clone(), one.nonce.clone()))
+                    .collect();
                 (claim.id.clone(), entries)
             });
             each.collect()
         };
-        let differs = whose(&self.world.claims) != whose(&read.claims)
-            || self.taken_down != read.taken_down;
+        let differs =
+            whose(&self.world.claims) != whose(&read.claims) || self.taken_down != read.taken_down;
         self.world.claims = read.claims;
         self.taken_down = read.taken_down;
         differs
@@ -244,7 +248,10 @@ mod tests {
         assert!(seen.take_claims(read("1")));
         assert!(!seen.take_claims(read("2")));
         let taken_down: BTreeMap<String, u64> = [("u1".to_owned(), 1)].into();
-        let read = ClaimsRead { taken_down: taken_down.clone(), ..read("2") };
+        let read = ClaimsRead {
+            taken_down: taken_down.clone(),
+            ..read("2")
+        };
         assert!(seen.take_claims(read));
         assert_eq!(*seen.taken_down(), taken_down);
     }

@@ -34,7 +34,12 @@ fn wanted(read: &Settings) -> Vec<ResourceKind> {
     ];
     if read.endpoints {
         let group = "discovery.k8s.io";
-        kinds.push(ResourceKind::v1(group, "EndpointSlice", "endpointslices", true));
+        kinds.push(ResourceKind::v1(
+            group,
+            "EndpointSlice",
+            "endpointslices",
+            true,
+        ));
     }
     kinds
 }

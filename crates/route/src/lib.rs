@@ -47,8 +47,7 @@ pub use candidates::{Settings, is_ingress, may_ask};
 pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
-    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document,
-    unserved,
+    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document, unserved,
 };
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
 pub use page::{BUILT_IN_PAGE, page_or_built_in};

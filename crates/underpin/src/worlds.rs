@@ -67,7 +67,6 @@ impl Source {
         }
         world
     }
-
 }
 
 /// Whether a world tells what is ready behind Services: a dump need not hold it. What could not be read of

@@ -8,11 +8,9 @@ use underpin_model::{
     names,
 };
 
-use super::taken_down;
 use super::stored::{self, Encoded, HEAD_KEYS, LOCK_KEY, SHARD_KEY, Shard, StoredError};
-use crate::{
-    Act, ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition, Propagation,
-};
+use super::taken_down;
+use crate::{Act, ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition, Propagation};
 
 /// Longest name of a claim: what is stored beside it adds ten characters to its name at most, and 253
 /// is Kubernetes' limit.

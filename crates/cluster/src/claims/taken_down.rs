@@ -73,8 +73,7 @@ impl ClaimStore {
                 }
             };
             match written {
-                Err(error)
-                    if swaps < SWAPS && (error.is_conflict() || error.is_not_found()) => {}
+                Err(error) if swaps < SWAPS && (error.is_conflict() || error.is_not_found()) => {}
                 written => return written.map(|_| ()),
             }
         }

@@ -429,9 +429,7 @@ impl<'a> Rounds<'a> {
         let mut found = verified.await;
         self.lives();
         let answered = found.answered;
-        found.failures = self
-            .edge
-            .without_astray(found.failures, &remembered.served);
+        found.failures = self.edge.without_astray(found.failures, &remembered.served);
         if found.failures.is_empty() && found.not_asked.is_empty() {
             return Ok(());
         }
@@ -455,12 +453,16 @@ impl<'a> Rounds<'a> {
             return Err(unverified.why);
         }
         let keys = unverified.failures.iter().filter_map(|it| it.key.as_ref());
-        let routes = keys.filter_map(|key| Some((key.clone(), remembered.served.get(key)?.clone())));
+        let routes =
+            keys.filter_map(|key| Some((key.clone(), remembered.served.get(key)?.clone())));
         let routes = routes.collect();
         self.edge.go_on_without(routes);
         let astray = self.edge.astray().count();
         self.status().astray = astray;
-        let line = format!("something else answers in place of what is published: {}", unverified.why);
+        let line = format!(
+            "something else answers in place of what is published: {}",
+            unverified.why
+        );
         if self.told.insert(line.clone()) {
             (self.tell)(&line);
         }

@@ -84,9 +84,10 @@ pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
         since: args.changed_since.as_deref(),
         live: live.as_ref(),
         edge: EdgeOptions {
-            settings: args
-                .entries
-                .settings(live.as_ref().is_some_and(|live| tells_endpoints(&live.world))),
+            settings: args.entries.settings(
+                live.as_ref()
+                    .is_some_and(|live| tells_endpoints(&live.world)),
+            ),
             alone: true,
             is_whole: false,
             configurations,
