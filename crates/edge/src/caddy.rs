@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::{task::JoinSet, time::Instant};
 use underpin_route::{
     PROBE_GENERATION_HEADER, PROBE_HEADER, PROBE_ROUTE_HEADER, Probe, ProbeAnswer, ProbeFailure,
+    Protocol, RouteKey,
 };
 
 use crate::{
@@ -37,25 +38,45 @@ pub struct Verification {
     pub answered: usize,
     /// Those that were not, sorted.
     pub failures: Vec<ProbeFailure>,
+    /// Sites for which Caddy shows no certificate, sorted.
+    pub uncertified: Vec<RouteKey>,
     /// What was not asked for in time, sorted.
     pub not_asked: Vec<String>,
 }
 
+/// Why a probe is not answered as it must be.
+#[derive(Clone, Debug)]
+enum Wrong {
+    /// Something else answers, or nothing.
+    Failure(ProbeFailure),
+    /// There is no certificate for the host.
+    NoCertificate(ProbeFailure),
+}
+
+/// Where sites are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Sites {
+    /// Over HTTP.
+    pub http: SocketAddr,
+    /// Over TLS, if at all.
+    pub https: Option<SocketAddr>,
+}
+
 /// A probe that has not been answered as it must be, and why not if it was asked.
-type Open = (Probe, Option<ProbeFailure>);
+type Open = (Probe, Option<Wrong>);
 
 /// A Caddy that serves.
 #[derive(Debug)]
 pub struct Caddy {
     admin: Admin,
-    sites: SocketAddr,
+    sites: Sites,
     /// Digest of what it said it runs, when that was last found to be what was published.
     confirmed: Option<[u8; 32]>,
 }
 
 impl Caddy {
-    /// The Caddy of this admin endpoint, whose sites over HTTP are at `sites`.
-    pub fn new(admin: Address, sites: SocketAddr) -> Self {
+    /// The Caddy of this admin endpoint, with its sites.
+    pub fn new(admin: Address, sites: Sites) -> Self {
         Self {
             admin: Admin::new(admin),
             sites,
@@ -113,12 +134,23 @@ impl Caddy {
             answered: all - left.count(),
             ..Verification::default()
         };
-        for (probe, failure) in open {
-            match failure {
-                Some(failure) => found.failures.push(failure),
-                None => found.not_asked.push(probe.asked()),
+        for (probe, wrong) in open {
+            match (wrong, &probe.expect) {
+                (Some(Wrong::Failure(failure)), _) => found.failures.push(failure),
+                // Of a host that TLS is to know; what nobody has a certificate for is not served.
+                (Some(Wrong::NoCertificate(_)), Some((key, _))) => {
+                    found.uncertified.push(key.clone());
+                }
+                (Some(Wrong::NoCertificate(failure)), None) => {
+                    if probe.name.as_ref() == Some(&probe.host) {
+                        found.failures.push(failure);
+                    }
+                }
+                (None, _) => found.not_asked.push(probe.asked()),
             }
         }
+        found.uncertified.sort_unstable();
+        found.uncertified.dedup();
         found.failures.sort_by(|a, b| a.asked.cmp(&b.asked));
         found.not_asked.sort_unstable();
         found
@@ -172,13 +204,12 @@ const ESCAPED: [(&str, &str); 5] = [
 ];
 
 async fn ask_each(
-    sites: SocketAddr,
+    sites: Sites,
     probes: Vec<Open>,
     generation: u64,
     nonce: String,
     end: Instant,
 ) -> Vec<Open> {
-    let address = Address::Tcp(sites);
     let mut left = Vec::new();
     let mut connection: Option<Connection> = None;
     for (probe, before) in probes {
@@ -186,57 +217,84 @@ async fn ask_each(
             left.push((probe, before));
             continue;
         }
-        let judged = match ask(&address, &mut connection, &probe, &nonce).await {
-            Ok(answer) => probe.judge(generation, &answer),
-            Err(error) => Err(ProbeFailure {
-                key: None,
-                asked: probe.asked(),
-                what: error.to_string(),
-            }),
+        let failure = |what: String| ProbeFailure {
+            key: None,
+            asked: probe.asked(),
+            what,
         };
-        if let Err(failure) = judged {
+        let wrong = match ask(sites, &mut connection, &probe, &nonce).await {
+            Ok(answer) => probe.judge(generation, &answer).err().map(Wrong::Failure),
+            Err(error @ ExchangeError::NoCertificate { .. }) => {
+                Some(Wrong::NoCertificate(failure(error.to_string())))
+            }
+            Err(error) => Some(Wrong::Failure(failure(error.to_string()))),
+        };
+        if wrong.is_some() {
             // It may lead to what ran before.
             connection = None;
-            left.push((probe, Some(failure)));
+            left.push((probe, wrong));
         }
     }
     left
 }
 
+/// Over HTTP one connection serves for many; over TLS each host is asked for its certificate.
 async fn ask(
-    address: &Address,
+    sites: Sites,
     connection: &mut Option<Connection>,
     probe: &Probe,
     nonce: &str,
 ) -> Result<ProbeAnswer, ExchangeError> {
-    let open = match connection.take().filter(Connection::is_open) {
-        Some(open) => open,
-        None => Connection::open(address, PROBE).await?,
+    let mut secure = None;
+    let open = match (&probe.name, sites.https) {
+        (Some(name), Some(at)) => {
+            // Of a host that nobody has, there is no certificate with its name.
+            let named = probe
+                .expect
+                .as_ref()
+                .is_some_and(|(key, _)| key.site.is_some());
+            let opened = Connection::open_tls(at, name, named, probe.protocol, PROBE);
+            secure.insert(opened.await?)
+        }
+        _ => {
+            let open = match connection.take().filter(Connection::is_open) {
+                Some(open) => open,
+                None => Connection::open(&Address::Tcp(sites.http), PROBE).await?,
+            };
+            connection.insert(open)
+        }
     };
-    let open = connection.insert(open);
-    let mut request = Request::new(Full::new(Bytes::new()));
-    // What matchers take for a path is one of a URI too, or the edge does not answer for it.
-    *request.uri_mut() = probe.path.parse().unwrap_or_default();
-    let headers = request.headers_mut();
-    let host = if probe.host.contains(':') {
-        format!("[{}]", probe.host)
-    } else {
-        probe.host.clone()
-    };
-    let (name, nonce) = (
-        HeaderName::try_from(PROBE_HEADER),
-        HeaderValue::try_from(nonce),
-    );
-    if let (Ok(host), Ok(name), Ok(nonce)) = (HeaderValue::try_from(host), name, nonce) {
-        headers.insert(header::HOST, host);
-        headers.insert(name, nonce);
-    }
-    let answer = open.send(request, PROBE).await?;
+    let answer = open.send(request(probe, nonce), PROBE).await?;
     let last = answer.headers.get(header::CONNECTION);
     if last.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close")) {
         *connection = None;
     }
     Ok(read(&answer))
+}
+
+fn request(probe: &Probe, nonce: &str) -> Request<Full<Bytes>> {
+    let host = if probe.host.contains(':') {
+        format!("[{}]", probe.host)
+    } else {
+        probe.host.clone()
+    };
+    let mut request = Request::new(Full::new(Bytes::new()));
+    // What matchers take for a path is one of a URI too, or the edge does not answer for it.
+    let path = &probe.path;
+    *request.uri_mut() = match probe.protocol {
+        Protocol::One => path.parse().unwrap_or_default(),
+        // Its requests name the host in the URI.
+        Protocol::Two => format!("https://{host}{path}").parse().unwrap_or_default(),
+    };
+    let headers = request.headers_mut();
+    if let (Protocol::One, Ok(host)) = (probe.protocol, HeaderValue::try_from(host)) {
+        headers.insert(header::HOST, host);
+    }
+    let name = HeaderName::try_from(PROBE_HEADER);
+    if let (Ok(name), Ok(nonce)) = (name, HeaderValue::try_from(nonce)) {
+        headers.insert(name, nonce);
+    }
+    request
 }
 
 fn read(answer: &Answer) -> ProbeAnswer {

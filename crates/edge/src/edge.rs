@@ -10,15 +10,15 @@ use std::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use underpin_cluster::Host;
+use underpin_cluster::{Cluster, Host};
 use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
 use underpin_route::{
-    Acknowledgement, Backend, BackendState, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
-    ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable, ServedRoute, Settings,
-    blocks, document, page_or_built_in, resolve, round, served,
+    Acknowledgement, Asking, Backend, BackendState, Certificate, DocumentError, EdgeSettings, Hold,
+    Incomplete, Limits, ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable,
+    Scheme, ServedRoute, Settings, blocks, document, page_or_built_in, resolve, round, served,
 };
 
-use crate::{Address, IsolatedError, Trials};
+use crate::{Address, Folder, FolderError, IsolatedError, Trials, certificates::Certificates, tls};
 
 /// Annotation on the Service of the edge: the loss that an operator consents to, as the edge names
 /// it.
@@ -47,6 +47,10 @@ pub struct EdgeOptions {
     pub https_port: Option<u16>,
     /// The app `tls` of Caddy.
     pub tls: Option<Value>,
+    /// Whether certificates are taken from the Secrets that Ingresses name.
+    pub tls_secrets: bool,
+    /// Whether hosts that are unknown to TLS are answered.
+    pub answer_unknown: bool,
     /// The folder of the error pages, as Caddy sees it.
     pub pages: String,
     /// The page for hosts that nothing is configured for; without it `503.html` of the folder, and
@@ -65,6 +69,12 @@ pub enum EdgeError {
     /// The settings do not make one.
     #[error("{0}")]
     Document(#[from] DocumentError),
+    /// No certificate can be made.
+    #[error("cannot make a certificate for unknown hosts: {0}")]
+    Certificate(String),
+    /// The folder of the edge.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The machine gives no randomness.
     #[error("cannot draw a nonce: {0}")]
     Random(String),
@@ -112,6 +122,8 @@ pub struct Edge {
     /// Routes in whose place something else answers although they are as they were when they were
     /// found to be served: the others do not wait for them.
     astray: BTreeMap<RouteKey, ServedRoute>,
+    pub(crate) certificates: Certificates,
+    unknown: Option<Certificate>,
 }
 
 impl Edge {
@@ -126,12 +138,80 @@ impl Edge {
             options,
             distrusted: BTreeMap::new(),
             astray: BTreeMap::new(),
+            certificates: Certificates::default(),
+            unknown: None,
         }
     }
 
     /// How it is set up.
     pub fn options(&self) -> &EdgeOptions {
         &self.options
+    }
+
+    /// Has a certificate for hosts that are unknown to TLS, if they are to be answered: that of the folder,
+    /// or a new one.
+    pub fn prepare(&mut self, folder: Option<&Folder>) -> Result<(), EdgeError> {
+        if !self.options.answer_unknown || self.unknown.is_some() {
+            return Ok(());
+        }
+        let kept = folder.map(Folder::unknown).transpose()?.flatten();
+        let kept = kept.filter(|certificate| tls::usable(certificate).is_ok());
+        let certificate = match kept {
+            Some(kept) => kept,
+            None => {
+                let made = tls::for_nobody()?;
+                if let Some(folder) = folder {
+                    folder.keep_unknown(&made)?;
+                }
+                made
+            }
+        };
+        self.unknown = Some(certificate);
+        Ok(())
+    }
+
+    /// Begins with the certificates of the last document: what cannot be read now was read once.
+    pub fn recall_certificates(&mut self, document: &Value) {
+        if self.options.tls_secrets {
+            self.certificates.recall(document);
+        }
+    }
+
+    /// Reads the certificates that the routes of a table want, if they are taken from Secrets. Whether
+    /// anything of them changed.
+    pub async fn look_at_certificates(&mut self, cluster: &Cluster, decided: &Decided) -> bool {
+        if !self.options.tls_secrets {
+            return false;
+        }
+        let keeps = !decided.round.decision.kept.is_empty();
+        self.certificates.look(cluster, &decided.table, keeps).await
+    }
+
+    /// Secrets whose certificates cannot be used, each with why and with the routes that it is for.
+    pub fn certificate_problems(
+        &self,
+    ) -> impl Iterator<Item = (&ObjectKey, &str, &BTreeSet<RouteKey>)> {
+        let problems = self.certificates.problems.iter();
+        problems.filter_map(|(secret, why)| {
+            Some((secret, why.as_str(), self.certificates.wanted.get(secret)?))
+        })
+    }
+
+    /// The schemes that probes are sent by. Where Caddy gets certificates by itself, a probe over TLS would
+    /// have it get one.
+    pub(crate) fn asking<'a>(&self, token: &'a str) -> Asking<'a> {
+        let tls = self.options.tls.as_ref();
+        let is_automated = tls.is_some_and(|tls| tls.get("automation").is_some());
+        let schemes: &[Scheme] = if self.options.https_port.is_some() && !is_automated {
+            &[Scheme::Http, Scheme::Https]
+        } else {
+            &[Scheme::Http]
+        };
+        Asking {
+            schemes,
+            answers_unknown: self.unknown.is_some(),
+            token,
+        }
     }
 
     /// Ends what only runs while entries are tried.
@@ -289,6 +369,8 @@ impl Edge {
             http_port: options.http_port,
             https_port: options.https_port,
             tls: options.tls.clone(),
+            certificates: self.certificates.known().clone(),
+            unknown: self.unknown.clone(),
             page: page_or_built_in(page.as_deref()).0.to_owned(),
             nonce: remembered.nonce.clone(),
             generation: remembered.published.generation,
@@ -330,12 +412,12 @@ fn own_names(options: &EdgeOptions) -> BTreeSet<String> {
     names.into_iter().flatten().collect()
 }
 
-/// Everything that is to be told of objects, by object and sorted. `unserved`: sites over TLS for which
-/// the edge has no port; `astray`: routes in whose place something else answers.
-pub(crate) fn remarks<'a>(
+/// Everything that is to be told of objects, by object and sorted. `unserved`: sites over TLS that are not
+/// served, and why.
+pub(crate) fn remarks(
     table: &RoutingTable,
-    unserved: &[RouteKey],
-    astray: impl Iterator<Item = &'a RouteKey>,
+    unserved: &BTreeMap<RouteKey, String>,
+    edge: &Edge,
 ) -> BTreeMap<ObjectKey, Vec<Remark>> {
     let mut found: BTreeMap<ObjectKey, Vec<Remark>> = BTreeMap::new();
     let mut tell = |object: &ObjectKey, reason, text| {
@@ -356,13 +438,24 @@ pub(crate) fn remarks<'a>(
         tell(&conflict.loser, "RouteConflict", text);
     }
     let object_of = |key: &RouteKey| Some(&table.routes.get(key)?.source.object);
-    for key in unserved {
-        let text = format!("{key} is not served: the edge has no port for TLS (--https-port)");
+    for (key, why) in unserved {
         if let Some(object) = object_of(key) {
-            tell(object, "RouteUnserved", text);
+            tell(
+                object,
+                "RouteUnserved",
+                format!("{key} is not served: {why}"),
+            );
         }
     }
-    for key in astray {
+    for (secret, why, routes) in edge.certificate_problems() {
+        for key in routes {
+            if let Some(object) = object_of(key) {
+                let text = format!("{secret} is of no use for {key}: {why}");
+                tell(object, "RouteCertificate", text);
+            }
+        }
+    }
+    for key in edge.astray() {
         let text = format!("{key} is published, and something else answers in its place");
         if let Some(object) = object_of(key) {
             tell(object, "RouteUnverified", text);

@@ -18,6 +18,7 @@
 mod address;
 mod admin;
 mod caddy;
+mod certificates;
 mod edge;
 mod endpoints;
 mod exchange;
@@ -28,11 +29,12 @@ mod seen;
 mod serve;
 mod sources;
 mod status;
+mod tls;
 mod trials;
 
 pub use address::{Address, AddressError};
 pub use admin::AdminError;
-pub use caddy::{Caddy, Verification};
+pub use caddy::{Caddy, Sites, Verification};
 pub use edge::{ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Ready, token};
 pub use exchange::ExchangeError;
 pub use folder::{DOCUMENT_FILE, Folder, FolderError, STATE_FILE, write_private};

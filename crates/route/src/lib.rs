@@ -23,6 +23,7 @@ mod allow;
 mod caddyfile;
 mod candidates;
 mod catch_all;
+mod certificate;
 mod document;
 mod guard;
 mod ingress;
@@ -45,6 +46,7 @@ pub use caddyfile::{
 };
 pub use candidates::{Settings, is_ingress, may_ask};
 pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
+pub use certificate::{Certificate, certificates_in, wanted_secrets};
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
     PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document, unserved,
@@ -52,7 +54,7 @@ pub use document::{
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
 pub use page::{BUILT_IN_PAGE, page_or_built_in};
 pub use path::PathMatch;
-pub use probe::{Probe, ProbeAnswer, ProbeFailure, probes, suspects};
+pub use probe::{Asking, Probe, ProbeAnswer, ProbeFailure, Protocol, probes, suspects};
 pub use published::{Holder, Published};
 pub use remembered::{Remembered, RememberedError};
 pub use resolve::resolve;

@@ -51,26 +51,23 @@ impl ClaimStore {
             records.push(taken.clone());
             bound(&mut records);
             let data = json!({KEY: json!(records).to_string()});
-            let written = match &live {
-                Some(live) => {
-                    let patch = json!({
-                        "metadata": {
-                            "uid": live.uid(),
-                            "resourceVersion": live.resource_version(),
-                        },
-                        "data": data,
-                    });
-                    self.cluster.merge_patch_unseen(&kind, &key, &patch).await
-                }
-                None => {
-                    let value = json!({
-                        "apiVersion": "v1",
-                        "kind": "ConfigMap",
-                        "metadata": {"name": TAKEN_DOWN, "namespace": self.namespace},
-                        "data": data,
-                    });
-                    self.create_object(&kind, &key, value).await
-                }
+            let written = if let Some(live) = &live {
+                let patch = json!({
+                    "metadata": {
+                        "uid": live.uid(),
+                        "resourceVersion": live.resource_version(),
+                    },
+                    "data": data,
+                });
+                self.cluster.merge_patch_unseen(&kind, &key, &patch).await
+            } else {
+                let value = json!({
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": TAKEN_DOWN, "namespace": self.namespace},
+                    "data": data,
+                });
+                self.create_object(&kind, &key, value).await
             };
             match written {
                 Err(error) if swaps < SWAPS && (error.is_conflict() || error.is_not_found()) => {}

@@ -19,7 +19,7 @@ use underpin_model::ResourceKind;
 
 use self::rounds::Rounds;
 use crate::{
-    EdgeError, EdgeOptions, FolderError, Seen, Status,
+    EdgeError, EdgeOptions, FolderError, Seen, Sites, Status,
     edge::{Shared, token},
     endpoints, sources,
 };
@@ -38,8 +38,8 @@ pub struct ServeOptions {
     pub edge: EdgeOptions,
     /// Where the last good document and what is remembered are kept.
     pub folder: PathBuf,
-    /// Where sites over HTTP are asked for.
-    pub sites: SocketAddr,
+    /// Where sites are asked for.
+    pub sites: Sites,
     /// Where the claims are.
     pub claims_namespace: String,
     /// Where health, readiness, numbers and `ask` are answered.

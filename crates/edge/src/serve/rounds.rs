@@ -15,8 +15,8 @@ use tokio::{
 use underpin_cluster::{Cluster, Report, Tenure};
 use underpin_model::wording::{count, list};
 use underpin_route::{
-    Act, Decision, Kept, ProbeFailure, Refusal, RefusalReason, Remembered, RouteKey, Scheme,
-    ServedRoute, probes, suspects, unserved,
+    Act, Decision, Kept, ProbeFailure, Refusal, RefusalReason, Remembered, RouteKey, ServedRoute,
+    probes, suspects, unserved,
 };
 
 use super::{COMPONENT, ServeError, ServeOptions};
@@ -38,9 +38,6 @@ const MOST_TOLD: usize = 20;
 /// How many Events may wait to be sent; what is more is told in the log alone.
 const EVENTS_WAITING: usize = 256;
 
-/// The schemes that probes are sent by.
-const PROBED: &[Scheme] = &[Scheme::Http];
-
 /// Until when this process writes, if it does.
 type Held = watch::Receiver<Option<Tenure>>;
 
@@ -57,6 +54,8 @@ pub(super) struct Rounds<'a> {
     document: Option<Ready>,
     /// What Caddy ran before the first document, while none has been published.
     found: Option<Value>,
+    /// Sites for which Caddy showed no certificate.
+    uncertified: Vec<RouteKey>,
     /// Whether the settings are others than those of what was published.
     anew: bool,
     pub(super) pace: Pace,
@@ -81,7 +80,9 @@ impl<'a> Rounds<'a> {
         helpers: &mut JoinSet<()>,
     ) -> Result<Self, ServeError> {
         let admin = options.edge.admin.clone();
-        let edge = Edge::new(options.edge.clone());
+        let folder = Folder::open(&options.folder)?;
+        let mut edge = Edge::new(options.edge.clone());
+        edge.prepare(Some(&folder))?;
         let (_, ours) = watch::channel(None);
         let events = options.events.then(|| {
             let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
@@ -92,12 +93,13 @@ impl<'a> Rounds<'a> {
             cluster,
             edge,
             caddy: Caddy::new(admin, options.sites),
-            folder: Folder::open(&options.folder)?,
+            folder,
             seen: Seen::new([]),
             claims: Some("the claims have not been read yet".to_owned()),
             remembered: Remembered::default(),
             document: None,
             found: None,
+            uncertified: Vec::new(),
             anew: false,
             pace: Pace::new(options.quiet, LONGEST_BURST),
             status,
@@ -124,6 +126,7 @@ impl<'a> Rounds<'a> {
         self.anew = false;
         self.document = None;
         if let Some(value) = document.filter(|_| self.remembered.published.generation > 0) {
+            self.edge.recall_certificates(&value);
             self.anew = self.edge.document(&self.remembered)?.value != value;
             self.document = Some(Ready::of(value));
         }
@@ -217,6 +220,14 @@ impl<'a> Rounds<'a> {
                 return Ok(());
             }
         };
+        if self.edge.look_at_certificates(self.cluster, &decided).await {
+            // A document with the new ones is made even if nothing else changed.
+            self.anew = true;
+            self.pace.again(Instant::now());
+        }
+        if let Some(at) = self.edge.certificates.due() {
+            self.pace.again(at);
+        }
         self.describe(&decided);
         let decision = &decided.round.decision;
         if let Some(at) = decision.again_at {
@@ -258,7 +269,7 @@ impl<'a> Rounds<'a> {
                  {namespace} {ACCEPT_LOSS_ANNOTATION}={loss}"
             ));
         }
-        let unserved = unserved(&decided.round.next.served, self.edge.options().https_port);
+        let unserved = self.unserved(decided);
         {
             let writes = self.is_ours();
             let mut status = self.status();
@@ -279,7 +290,7 @@ impl<'a> Rounds<'a> {
         }
         let mut lines: BTreeSet<String> = holds.into_iter().collect();
         let mut reports = BTreeSet::new();
-        for (object, remarks) in remarks(&decided.table, &unserved, self.edge.astray()) {
+        for (object, remarks) in remarks(&decided.table, &unserved, &self.edge) {
             let live = self.seen.world().get(&object);
             let uid = live.and_then(|live| live.uid()).map(str::to_owned);
             for Remark { reason, text } in remarks {
@@ -306,6 +317,22 @@ impl<'a> Rounds<'a> {
             }
         }
         self.reported = reports;
+    }
+
+    /// Sites over TLS that are not served, and why.
+    fn unserved(&self, decided: &Decided) -> BTreeMap<RouteKey, String> {
+        let served = &decided.round.next.served;
+        let without_port = unserved(served, self.edge.options().https_port).into_iter();
+        let no_port = "the edge has no port for TLS (--https-port)";
+        let mut told: BTreeMap<RouteKey, String> =
+            without_port.map(|key| (key, no_port.to_owned())).collect();
+        let uncertified = self
+            .uncertified
+            .iter()
+            .filter(|key| served.contains_key(key));
+        let no_certificate = "Caddy has no certificate for it";
+        told.extend(uncertified.map(|key| (key.clone(), no_certificate.to_owned())));
+        told
     }
 
     async fn publish(
@@ -423,12 +450,17 @@ impl<'a> Rounds<'a> {
         }
         let token = token(self.cluster.host());
         let token = token.map_err(|error| Unverified::of(error.to_string()))?;
-        let probes = probes(&remembered.served, PROBED, &token);
+        let probes = probes(&remembered.served, &self.edge.asking(&token));
         let generation = remembered.published.generation;
         let verified = self.caddy.verify(probes, generation, &remembered.nonce);
         let mut found = verified.await;
         self.lives();
         let answered = found.answered;
+        if self.uncertified != found.uncertified {
+            self.uncertified = std::mem::take(&mut found.uncertified);
+            // That is told in the next round.
+            self.pace.changed(Instant::now());
+        }
         found.failures = self.edge.without_astray(found.failures, &remembered.served);
         if found.failures.is_empty() && found.not_asked.is_empty() {
             return Ok(());

@@ -80,21 +80,26 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
     }
     // What is wrong with the arguments is not kept quiet, whatever is there.
     let options = args.edge.options(true)?;
-    let (world, taken_down) = match world(&args, &options.read).await {
+    let read = match world(&args, &options.read).await {
         Err(CommandError::Cluster(error))
             if !error.is_of_setup() && args.keep_last && has_document(folder.as_ref()) =>
         {
             let told = Rendered::kept_last(error.to_string());
             return finish(&args, &told, Exit::Done);
         }
-        world => world?,
+        read => read?,
     };
-    remembered.learn(&BTreeMap::new(), &taken_down);
-    let mut edge = Edge::new(args.edge.options(tells_endpoints(&world))?);
+    let world = &read.world;
+    remembered.learn(&BTreeMap::new(), &read.taken_down);
+    let mut edge = Edge::new(args.edge.options(tells_endpoints(world))?);
+    edge.prepare(folder.as_ref())?;
+    if let Some(document) = folder.as_ref().map(Folder::document).transpose()?.flatten() {
+        edge.recall_certificates(&document);
+    }
     let now = u64::try_from(SystemHost.now().as_second()).unwrap_or_default();
     let accepted = args.accept_loss.as_deref();
     let decided = edge
-        .decide(&world, None, &remembered, true, accepted, now)
+        .decide(world, None, &remembered, true, accepted, now)
         .await
         .map_err(underpin_edge::EdgeError::from)?;
     let mut told = Rendered::of(&decided);
@@ -110,6 +115,10 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
         };
         return finish(&args, &told, exit);
     }
+    if let Some(cluster) = &read.cluster {
+        edge.look_at_certificates(cluster, &decided).await;
+    }
+    told.certificates(edge.certificate_problems());
     let next = decided.round.next;
     let ready = edge.document(&next)?;
     let path = keep(args.out.as_deref(), folder.as_ref(), &ready, &next)?;
@@ -152,11 +161,16 @@ fn has_document(folder: Option<&Folder>) -> bool {
     folder.is_some_and(|folder| matches!(folder.document(), Ok(Some(_))))
 }
 
-/// What is read, and what `down`s took.
-async fn world(
-    args: &RoutesRenderArgs,
-    settings: &Settings,
-) -> Result<(World, BTreeMap<String, u64>), CommandError> {
+/// What is read.
+struct Read {
+    world: World,
+    /// What `down`s took.
+    taken_down: BTreeMap<String, u64>,
+    /// Where, if not of a dump.
+    cluster: Option<Cluster>,
+}
+
+async fn world(args: &RoutesRenderArgs, settings: &Settings) -> Result<Read, CommandError> {
     let read = &args.read;
     let mut context = read.context.clone();
     match args.against.as_deref().map(worlds::against).transpose()? {
@@ -166,14 +180,17 @@ async fn world(
     }
     let connect = connect_options(read.kubeconfig.as_deref(), context, read.request_timeout);
     let cluster = Cluster::connect(&connect).await?;
-    Ok(underpin_edge::read_once(&cluster, settings, &read.claims_namespace).await?)
+    let once = underpin_edge::read_once(&cluster, settings, &read.claims_namespace);
+    let (world, taken_down) = once.await?;
+    Ok(Read {
+        world,
+        taken_down,
+        cluster: Some(cluster),
+    })
 }
 
 /// A dump; what it need not hold is unknown, as everywhere.
-fn dumped(
-    path: &Utf8PathBuf,
-    claims_namespace: &str,
-) -> Result<(World, BTreeMap<String, u64>), CommandError> {
+fn dumped(path: &Utf8PathBuf, claims_namespace: &str) -> Result<Read, CommandError> {
     let source = worlds::dumped(path, Some(claims_namespace))?;
     if !source.problems.is_empty() {
         return Err(CommandError::Declared {
@@ -183,5 +200,9 @@ fn dumped(
     }
     let taken_down = parse_taken_down(claims_namespace, source.world.objects());
     let services = GroupKind::core("Service");
-    Ok((source.world_as_known(&[services]), taken_down))
+    Ok(Read {
+        world: source.world_as_known(&[services]),
+        taken_down,
+        cluster: None,
+    })
 }
