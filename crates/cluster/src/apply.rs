@@ -203,10 +203,7 @@ mod tests {
     use underpin_model::{Depth, Origin};
 
     use super::*;
-    use crate::{
-        mock::{Answer, Counter, Seen, cluster, status},
-        objects::core_kind,
-    };
+    use crate::mock::{Answer, Counter, Seen, cluster, status};
 
     fn config_map() -> Object {
         let value = json!({
@@ -217,7 +214,7 @@ mod tests {
     }
 
     fn kind() -> ResourceKind {
-        core_kind("ConfigMap", "configmaps", true)
+        ResourceKind::v1("", "ConfigMap", "configmaps", true)
     }
 
     fn options(precondition: Precondition) -> ApplyOptions {

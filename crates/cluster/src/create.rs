@@ -163,10 +163,7 @@ mod tests {
     use underpin_model::{Depth, Origin};
 
     use super::*;
-    use crate::{
-        mock::{Answer, cluster, status},
-        objects::core_kind,
-    };
+    use crate::mock::{Answer, cluster, status};
 
     fn service() -> Object {
         let value = json!({
@@ -208,7 +205,7 @@ mod tests {
             .as_object_mut()
             .unwrap()
             .remove("uid");
-        let kind = core_kind("Service", "services", true);
+        let kind = ResourceKind::v1("", "Service", "services", true);
         let result = cluster.apply(&kind, &object, &options).await;
         assert_eq!(*sent.lock().unwrap(), expect);
         result
@@ -246,7 +243,7 @@ mod tests {
             }
             Answer::Json(200, created)
         });
-        let kind = core_kind("Service", "services", true);
+        let kind = ResourceKind::v1("", "Service", "services", true);
         cluster.remember_created_by_post(&kind.kind);
         let mut object = service();
         *Arc::make_mut(&mut object.value) = json!({
@@ -297,7 +294,7 @@ mod tests {
             }
             Answer::Json(200, service().value.as_ref().clone())
         });
-        let kind = core_kind("Service", "services", true);
+        let kind = ResourceKind::v1("", "Service", "services", true);
         let mut options = ApplyOptions {
             dry_run: false,
             force: false,
@@ -317,7 +314,7 @@ mod tests {
         assert_eq!(*sent.lock().unwrap(), ["PATCH", "PATCH"]);
         options.dry_run = false;
         sent.lock().unwrap().clear();
-        let other = core_kind("ConfigMap", "configmaps", true);
+        let other = ResourceKind::v1("", "ConfigMap", "configmaps", true);
         let mut map = service();
         map.key.kind = other.kind.clone();
         cluster.apply(&other, &map, &options).await.unwrap();

@@ -132,13 +132,10 @@ fn deletion_of(value: &Value) -> Deletion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        mock::{Answer, cluster, status},
-        objects::core_kind,
-    };
+    use crate::mock::{Answer, cluster, status};
 
     fn kind() -> ResourceKind {
-        core_kind("ConfigMap", "configmaps", true)
+        ResourceKind::v1("", "ConfigMap", "configmaps", true)
     }
 
     /// Checks what an answer to a deletion means.

@@ -281,6 +281,17 @@ impl ClusterError {
         matches!(self, Self::NotFound { .. })
     }
 
+    /// Whether it is about what was given to connect with, and not about any cluster.
+    pub fn is_of_setup(&self) -> bool {
+        matches!(
+            self,
+            Self::NoKubeconfig { .. }
+                | Self::KubeconfigUnreadable { .. }
+                | Self::NoContext { .. }
+                | Self::BadContext { .. }
+        )
+    }
+
     /// Whether the object exists and should not.
     pub fn is_already_exists(&self) -> bool {
         matches!(

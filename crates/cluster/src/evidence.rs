@@ -2,12 +2,10 @@
 
 use http::Method;
 use serde_json::Value;
-use underpin_model::{Depth, GroupKind, Object, ObjectKey, Origin};
+use underpin_model::{Depth, GroupKind, Object, ObjectKey, Origin, ResourceKind};
 
 use crate::{
-    Act, Cluster, ClusterError,
-    objects::core_kind,
-    path,
+    Act, Cluster, ClusterError, path,
     transport::{ACCEPT_JSON, ACCEPT_TEXT, Call, Repeat},
 };
 
@@ -39,7 +37,7 @@ impl Cluster {
         namespace: &str,
         uid: &str,
     ) -> Result<Vec<Object>, ClusterError> {
-        let kind = core_kind("Event", "events", true);
+        let kind = ResourceKind::v1("", "Event", "events", true);
         let selector = format!("involvedObject.uid={uid}");
         let parameters = [("fieldSelector", selector.as_str()), ("limit", EVENT_LIMIT)];
         let uri = path::with_query(&path::collection(&kind, Some(namespace)), &parameters);
@@ -62,7 +60,7 @@ impl Cluster {
     /// The end of a container's log. It is asked for once: where the node does not answer, it will
     /// not a moment later.
     pub async fn log(&self, request: &LogRequest) -> Result<String, ClusterError> {
-        let kind = core_kind("Pod", "pods", true);
+        let kind = ResourceKind::v1("", "Pod", "pods", true);
         let key = ObjectKey::namespaced(
             GroupKind::core("Pod"),
             request.namespace.as_str(),

@@ -7,17 +7,30 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use underpin_model::{Depth, GroupKind, Object, ObjectKey, Origin, ResourceKind};
+use underpin_model::{Depth, Object, ObjectKey, Origin, ResourceKind, UnknownParts};
 
 use crate::{ApplyOptions, Cluster, ClusterError, Precondition};
+
+/// How often a write that met a conflict is decided anew in one attempt.
+const SWAPS: usize = 3;
 
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseHolder {
-    /// This program, until this moment if it does not renew.
-    Us(Instant),
+    /// This program.
+    Us(Tenure),
     /// Somebody else.
     Other(String),
+}
+
+/// That a program holds a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenure {
+    /// Until when, if it does not renew.
+    pub until: Instant,
+    /// Counts how often the program came by the lease: while it is the same, nobody else has held it
+    /// between, whether or not a renewal came late.
+    pub term: u64,
 }
 
 /// A Lease and what has been seen of it.
@@ -29,6 +42,10 @@ pub struct Lease {
     length: Duration,
     /// The renewal that was seen last, and since when.
     seen: Option<(String, Instant)>,
+    /// How often this program came by it.
+    term: u64,
+    /// Whether this program's write may have come by it, though its answer was lost.
+    uncertain: bool,
 }
 
 impl Lease {
@@ -46,6 +63,8 @@ impl Lease {
             identity,
             length,
             seen: None,
+            term: 0,
+            uncertain: false,
         }
     }
 
@@ -55,14 +74,28 @@ impl Lease {
     }
 
     /// Takes the lease if nobody holds it, renews it if this program does, and tells who holds it.
+    /// An answer that was lost is told from somebody else's write by the identity in it: a write that
+    /// met a conflict is decided anew on what is there.
     pub async fn attempt(&mut self) -> Result<LeaseHolder, ClusterError> {
+        for _ in 0..SWAPS {
+            if let Some(holder) = self.attempt_once().await? {
+                return Ok(holder);
+            }
+        }
+        Ok(LeaseHolder::Other("others that are faster".to_owned()))
+    }
+
+    /// `None` when somebody wrote between the look and the write, this program itself perhaps.
+    async fn attempt_once(&mut self) -> Result<Option<LeaseHolder>, ClusterError> {
         let begun = Instant::now();
         let Some(live) = self.cluster.get(&lease_kind(), &self.key).await? else {
-            return self.create(begun).await;
+            let created = self.create().await;
+            return self.taken(created, begun);
         };
         let holder = live.text("/spec/holderIdentity").unwrap_or_default();
         let version = live.resource_version().unwrap_or_default();
-        if holder != self.identity && !holder.is_empty() {
+        let is_ours = holder == self.identity;
+        if !is_ours && !holder.is_empty() {
             let seen = self.seen.take();
             let since = match seen {
                 Some((seen, since)) if seen == version => since,
@@ -74,25 +107,62 @@ impl Lease {
                 .and_then(Value::as_u64);
             let length = seconds.map_or(self.length, Duration::from_secs);
             if since.elapsed() < length {
-                return Ok(LeaseHolder::Other(holder.to_owned()));
+                self.uncertain = false;
+                return Ok(Some(LeaseHolder::Other(holder.to_owned())));
             }
         }
-        let (holder, now) = (holder.to_owned(), self.now());
+        let now = self.now();
         let mut spec = json!({
             "holderIdentity": self.identity,
             "leaseDurationSeconds": self.length.as_secs(),
             "renewTime": now,
         });
-        if holder != self.identity {
+        if !is_ours {
             spec["acquireTime"] = json!(now);
+            let swapped = self.swap(&live, &spec).await;
+            return self.taken(swapped, begun);
         }
         match self.swap(&live, &spec).await {
-            Ok(_) => Ok(LeaseHolder::Us(begun + self.length)),
-            Err(error) if error.is_conflict() || error.is_not_found() => {
-                Ok(LeaseHolder::Other("another that was faster".to_owned()))
+            Ok(_) => {
+                if std::mem::take(&mut self.uncertain) {
+                    self.term += 1;
+                }
+                Ok(Some(self.ours(begun)))
             }
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What came of a write by which this program would come by the lease.
+    fn taken(
+        &mut self,
+        outcome: Result<Object, ClusterError>,
+        begun: Instant,
+    ) -> Result<Option<LeaseHolder>, ClusterError> {
+        match outcome {
+            Ok(_) => {
+                self.uncertain = false;
+                self.term += 1;
+                Ok(Some(self.ours(begun)))
+            }
+            Err(error) => {
+                // It may have been carried out all the same.
+                self.uncertain = true;
+                if error.is_conflict() || error.is_not_found() {
+                    Ok(None)
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    fn ours(&self, begun: Instant) -> LeaseHolder {
+        LeaseHolder::Us(Tenure {
+            until: begun + self.length,
+            term: self.term,
+        })
     }
 
     /// Gives the lease back, if this program holds it, so that nobody has to wait.
@@ -119,21 +189,26 @@ impl Lease {
         self.cluster.merge_patch(&kind, &self.key, &patch).await
     }
 
-    async fn create(&self, begun: Instant) -> Result<LeaseHolder, ClusterError> {
+    async fn create(&self) -> Result<Object, ClusterError> {
         let now = self.now();
-        let value = json!({
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {"name": self.key.name, "namespace": self.key.namespace},
-            "spec": {
-                "holderIdentity": self.identity,
-                "leaseDurationSeconds": self.length.as_secs(),
-                "acquireTime": now,
-                "renewTime": now,
-            },
-        });
-        let Some(lease) = Object::from_value(value, Depth::Full, Origin::Live) else {
-            return Ok(LeaseHolder::Other(String::new()));
+        let object = Object {
+            key: self.key.clone(),
+            version: lease_kind().version,
+            value: json!({
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": self.key.name, "namespace": self.key.namespace},
+                "spec": {
+                    "holderIdentity": self.identity,
+                    "leaseDurationSeconds": self.length.as_secs(),
+                    "acquireTime": now,
+                    "renewTime": now,
+                },
+            })
+            .into(),
+            depth: Depth::Full,
+            origin: Origin::Live,
+            unknown: UnknownParts::default(),
         };
         let options = ApplyOptions {
             dry_run: false,
@@ -141,13 +216,8 @@ impl Lease {
             precondition: Precondition::CreateOnly,
             timeout: self.cluster.timeout(),
         };
-        match self.cluster.apply(&lease_kind(), &lease, &options).await {
-            Ok(_) => Ok(LeaseHolder::Us(begun + self.length)),
-            Err(error) if error.is_already_exists() => {
-                Ok(LeaseHolder::Other("another that was faster".to_owned()))
-            }
-            Err(error) => Err(error),
-        }
+        let applied = self.cluster.apply(&lease_kind(), &object, &options).await;
+        applied.map(|applied| applied.object)
     }
 
     /// The wall clock, for people.
@@ -158,14 +228,7 @@ impl Lease {
 }
 
 fn lease_kind() -> ResourceKind {
-    ResourceKind {
-        kind: GroupKind::new("coordination.k8s.io", "Lease"),
-        version: "v1".to_owned(),
-        versions: vec!["v1".to_owned()],
-        plural: "leases".to_owned(),
-        namespaced: true,
-        listable: true,
-    }
+    ResourceKind::v1("coordination.k8s.io", "Lease", "leases", true)
 }
 
 #[cfg(test)]
@@ -177,9 +240,11 @@ mod tests {
     use super::*;
     use crate::mock::{Answer, cluster, status};
 
-    /// A server with one lease, which compares versions.
-    fn server() -> Cluster {
+    /// A server with one lease, which compares versions. While `lost` is more than nothing, so many
+    /// answers to writes get lost after their effect.
+    fn server(lost: &Arc<Mutex<u32>>) -> Cluster {
         let stored: Arc<Mutex<Option<(u64, Value)>>> = Arc::default();
+        let lost = Arc::clone(lost);
         cluster(move |seen| {
             let mut stored = stored.lock().unwrap();
             let spec = seen.body["spec"].clone();
@@ -200,6 +265,11 @@ mod tests {
             };
             if next.is_some() {
                 *stored = next;
+                let mut lost = lost.lock().unwrap();
+                if *lost > 0 {
+                    *lost -= 1;
+                    return Answer::Broken;
+                }
             }
             let (version, spec) = stored.clone().unwrap();
             Answer::Json(
@@ -229,7 +299,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_holds_it_until_it_stands_still_or_gives_it_back() {
-        let cluster = server();
+        let cluster = server(&Arc::default());
         let (mut one, mut two) = (lease(&cluster, "one"), lease(&cluster, "two"));
         assert!(holds(&mut one).await);
         for _ in 0..4 {
@@ -249,5 +319,48 @@ mod tests {
         // Who does not hold it gives nothing back.
         two.release().await.unwrap();
         assert!(!holds(&mut two).await);
+    }
+    async fn term(lease: &mut Lease) -> Option<u64> {
+        match lease.attempt().await {
+            Ok(LeaseHolder::Us(tenure)) => Some(tenure.term),
+            _ => None,
+        }
+    }
+
+    /// Who writes has to know whether anybody else may have written between.
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_was_anothers_between_is_another_term() {
+        let cluster = server(&Arc::default());
+        let (mut one, mut two) = (lease(&cluster, "one"), lease(&cluster, "two"));
+        assert_eq!(term(&mut one).await, Some(1));
+        // Late, but nobody has taken it.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(term(&mut one).await, Some(1));
+        assert_eq!(term(&mut two).await, None);
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        assert_eq!(term(&mut two).await, Some(1));
+        two.release().await.unwrap();
+        assert_eq!(term(&mut one).await, Some(2));
+    }
+
+    /// An answer that got lost is no sign of somebody else.
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_whose_answer_was_lost_is_ones_own() {
+        let lost = Arc::default();
+        let cluster = server(&lost);
+        let mut one = lease(&cluster, "one");
+        // Of the first write, which takes it.
+        *lost.lock().unwrap() = 1;
+        let first = one.attempt().await;
+        let taken = match first {
+            Ok(LeaseHolder::Us(tenure)) => tenure.term,
+            Ok(LeaseHolder::Other(other)) => panic!("it is said to be {other}'s"),
+            Err(_) => term(&mut one).await.unwrap(),
+        };
+        assert_eq!(taken, 1);
+        // Of a renewal.
+        *lost.lock().unwrap() = 1;
+        assert!(!matches!(one.attempt().await, Ok(LeaseHolder::Other(_))));
+        assert_eq!(term(&mut one).await, Some(1));
     }
 }

@@ -55,7 +55,7 @@ pub use host::{Host, SystemHost};
 /// [`Cluster::over_service`].
 pub use kube::client::Body;
 
-pub use lease::{Lease, LeaseHolder};
+pub use lease::{Lease, LeaseHolder, Tenure};
 pub use list::Listed;
 pub use read::{Interest, ReadRequest, is_ambient};
 pub use report::Report;

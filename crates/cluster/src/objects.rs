@@ -44,7 +44,7 @@ impl Cluster {
         annotation: &str,
         value: &str,
     ) -> Result<Object, ClusterError> {
-        let kind = core_kind("Namespace", "namespaces", false);
+        let kind = ResourceKind::v1("", "Namespace", "namespaces", false);
         let patch = json!({"metadata": {"uid": uid, "annotations": {annotation: value}}});
         self.merge_patch(&kind, &ObjectKey::of_namespace(name), &patch)
             .await
@@ -132,18 +132,6 @@ impl Cluster {
     }
 }
 
-/// A kind of the core group, which every server serves in `v1`.
-pub(crate) fn core_kind(kind: &str, plural: &str, namespaced: bool) -> ResourceKind {
-    ResourceKind {
-        kind: underpin_model::GroupKind::core(kind),
-        version: "v1".to_owned(),
-        versions: vec!["v1".to_owned()],
-        plural: plural.to_owned(),
-        namespaced,
-        listable: true,
-    }
-}
-
 /// The time limit for the server: whole seconds, rounded down so that it gives up first.
 pub(crate) fn server_timeout(timeout: Duration) -> String {
     format!("{}s", timeout.as_secs().max(1))
@@ -196,7 +184,7 @@ mod tests {
     }
 
     fn kind() -> ResourceKind {
-        core_kind("ConfigMap", "configmaps", true)
+        ResourceKind::v1("", "ConfigMap", "configmaps", true)
     }
 
     #[tokio::test(start_paused = true)]

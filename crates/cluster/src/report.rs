@@ -3,12 +3,11 @@
 use http::Method;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use underpin_model::{ObjectKey, hexadecimal, names};
+use underpin_model::{ObjectKey, ResourceKind, hexadecimal, names};
 
 use crate::{
     Act, Cluster, ClusterError,
     claims::shorten,
-    objects::core_kind,
     path,
     transport::{ACCEPT_JSON, Call, Repeat},
 };
@@ -39,7 +38,7 @@ impl Cluster {
     /// Tells a warning about an object. The same Event is there once, for as long as the server keeps
     /// it.
     pub async fn report(&self, api_version: &str, report: &Report) -> Result<(), ClusterError> {
-        let kind = core_kind("Event", "events", true);
+        let kind = ResourceKind::v1("", "Event", "events", true);
         let about = &report.about;
         let mut digest = Sha256::new();
         for part in [&report.uid, &report.reason, &report.message] {

@@ -199,10 +199,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        mock::{Answer, cluster},
-        objects::core_kind,
-    };
+    use crate::mock::{Answer, cluster};
 
     fn line(what: &str, name: &str, revision: &str) -> String {
         let object = json!({"metadata": {"name": name, "namespace": "a",
@@ -219,7 +216,7 @@ mod tests {
             );
             Answer::Text(200, text)
         });
-        let kind = core_kind("Service", "services", true);
+        let kind = ResourceKind::v1("", "Service", "services", true);
         let watching = cluster.watch(&kind, None, Depth::Full, "7").await;
         watching.unwrap()
     }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use underpin_cluster::lock::LockGuard;
+use underpin_cluster::{claims::TakenDown, lock::LockGuard};
 use underpin_model::{
     Action, Claim, KeepReason, NamespaceProvenance, ObjectKey, Retirement, World,
 };
 use underpin_plan::{Case, Fingerprints, Identity, Ownership, Recorded, judge, plan_down};
+use underpin_route::may_ask;
 
 use crate::{
     DeployError, Deployment, Event, Observer, Outcome, Planned, StepResult, Stop, Summary,
@@ -229,6 +230,7 @@ async fn removals(
         }
         return Ok(());
     }
+    tell_the_edge(deployment, planned, tools).await?;
     let removal = Removal::new(deployment, planned);
     let deletes = plan
         .steps
@@ -237,6 +239,33 @@ async fn removals(
     for wave in waves::grouped(deletes) {
         remove_wave(tools, &removal, &wave, summary, observer).await?;
     }
+    Ok(())
+}
+
+/// Records what of it an edge may serve, before it goes: the claim may go too (R3.2). Without this
+/// record an edge that did not see the objects go asks an operator, so that it fails nothing.
+async fn tell_the_edge(
+    deployment: &Deployment,
+    planned: &Planned,
+    tools: &Tools,
+) -> Result<(), Ended> {
+    let deletes = planned.plan.steps.iter();
+    let uids: Vec<String> = deletes
+        .filter(|step| step.action == Action::Delete && may_ask(&step.key.kind))
+        .filter_map(|step| step.before.as_ref()?.uid().map(str::to_owned))
+        .collect();
+    if uids.is_empty() {
+        return Ok(());
+    }
+    let now = deployment.cluster.host().now().as_second();
+    let taken = TakenDown {
+        at: u64::try_from(now).unwrap_or_default(),
+        environment: deployment.environment.display_name(),
+        uids,
+    };
+    let time = tools.time()?;
+    let store = deployment.store.with_timeout(time);
+    let _ = tokio::time::timeout(time, store.record_taken_down(&taken)).await;
     Ok(())
 }
 

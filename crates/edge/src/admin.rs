@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{
     Address,
@@ -92,10 +93,12 @@ impl Admin {
         body: &Bytes,
         limit: Duration,
     ) -> Result<Answer, ExchangeError> {
+        let end = Instant::now() + limit;
         let mut attempt = 1;
         loop {
             let request = self.request(method.clone(), path, content, body.clone());
-            match self.open().await?.send(request, limit).await {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.open().await?.send(request, left).await {
                 Err(ExchangeError::Broken { .. } | ExchangeError::Answer { .. })
                     if attempt < ATTEMPTS =>
                 {

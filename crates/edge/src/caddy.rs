@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::{task::JoinSet, time::Instant};
 use underpin_route::{
     PROBE_GENERATION_HEADER, PROBE_HEADER, PROBE_ROUTE_HEADER, Probe, ProbeAnswer, ProbeFailure,
+    Protocol, RouteKey,
 };
 
 use crate::{
@@ -25,28 +26,67 @@ const PROBE: Duration = Duration::from_secs(5);
 /// How often a probe is sent until its answer counts: connections that were waiting when the document
 /// was loaded may still be answered, or be closed, by what ran before.
 const ATTEMPTS: u32 = 5;
-/// Pause before the second of these; doubled with each further one.
+/// Pause before what failed is asked for a second time; doubled with each further time.
 const PAUSE: Duration = Duration::from_millis(30);
-/// How many failures are told of one verification.
-const MOST_TOLD: usize = 20;
+/// Longest time for all probes of one document; 10 000 take about 4 s.
+const VERIFY: Duration = Duration::from_secs(45);
+
+/// What came of a verification.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// How many routes were found to be served.
+    pub answered: usize,
+    /// Those that were not, sorted.
+    pub failures: Vec<ProbeFailure>,
+    /// Sites for which Caddy shows no certificate, sorted.
+    pub uncertified: Vec<RouteKey>,
+    /// What was not asked for in time, sorted.
+    pub not_asked: Vec<String>,
+}
+
+/// Why a probe is not answered as it must be.
+#[derive(Clone, Debug)]
+enum Wrong {
+    /// Something else answers, or nothing.
+    Failure(ProbeFailure),
+    /// There is no certificate for the host.
+    NoCertificate(ProbeFailure),
+}
+
+/// Where sites are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Sites {
+    /// Over HTTP.
+    pub http: SocketAddr,
+    /// Over TLS, if at all.
+    pub https: Option<SocketAddr>,
+}
+
+/// A probe that has not been answered as it must be, and why not if it was asked.
+type Open = (Probe, Option<Wrong>);
 
 /// A Caddy that serves.
 #[derive(Debug)]
 pub struct Caddy {
     admin: Admin,
-    sites: SocketAddr,
+    sites: Sites,
     /// Digest of what it said it runs, when that was last found to be what was published.
     confirmed: Option<[u8; 32]>,
 }
 
 impl Caddy {
-    /// The Caddy of this admin endpoint, whose sites over HTTP are at `sites`.
-    pub fn new(admin: Address, sites: SocketAddr) -> Self {
+    /// The Caddy of this admin endpoint, with its sites.
+    pub fn new(admin: Address, sites: Sites) -> Self {
         Self {
             admin: Admin::new(admin),
             sites,
             confirmed: None,
         }
+    }
+
+    /// What it runs, as it writes it.
+    pub(crate) async fn config(&self) -> Result<Bytes, AdminError> {
+        self.admin.config().await
     }
 
     /// Whether it runs this very document, which is `sent` when written.
@@ -74,34 +114,65 @@ impl Caddy {
         Ok(begun.elapsed())
     }
 
-    /// Sends probes, and tells those whose answer is not what it must be; nothing when all is well.
-    pub async fn verify(
-        &self,
-        probes: Vec<Probe>,
-        generation: u64,
-        nonce: &str,
-    ) -> Vec<ProbeFailure> {
-        let each = probes.len().div_ceil(AT_ONCE).max(1);
-        let mut rest = probes;
-        let mut tasks = JoinSet::new();
-        while !rest.is_empty() {
-            let part = rest.split_off(rest.len().saturating_sub(each));
-            tasks.spawn(verify_each(self.sites, part, generation, nonce.to_owned()));
+    /// Sends probes, and tells those whose answer is not what it must be. What fails is asked for again,
+    /// all of it together, so that the time does not grow with the number of failures.
+    pub async fn verify(&self, probes: Vec<Probe>, generation: u64, nonce: &str) -> Verification {
+        let end = Instant::now() + VERIFY;
+        let all = probes.iter().filter(|probe| probe.expect.is_some()).count();
+        let mut open: Vec<Open> = probes.into_iter().map(|probe| (probe, None)).collect();
+        let mut pause = PAUSE;
+        for attempt in 1..=ATTEMPTS {
+            open = self.ask_all(open, generation, nonce, end).await;
+            if open.is_empty() || attempt == ATTEMPTS || Instant::now() + pause >= end {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
-        let mut failures = Vec::new();
-        while let Some(part) = tasks.join_next().await {
-            match part {
-                Ok(part) => failures.extend(part),
-                Err(_) => failures.push(ProbeFailure {
-                    key: None,
-                    asked: "the edge".to_owned(),
-                    what: "a part of the routes was not asked for".to_owned(),
-                }),
+        let left = open.iter().filter(|(probe, _)| probe.expect.is_some());
+        let mut found = Verification {
+            answered: all - left.count(),
+            ..Verification::default()
+        };
+        for (probe, wrong) in open {
+            match (wrong, &probe.expect) {
+                (Some(Wrong::Failure(failure)), _) => found.failures.push(failure),
+                // Of a host that TLS is to know; what nobody has a certificate for is not served.
+                (Some(Wrong::NoCertificate(_)), Some((key, _))) => {
+                    found.uncertified.push(key.clone());
+                }
+                (Some(Wrong::NoCertificate(failure)), None) => {
+                    if probe.name.as_ref() == Some(&probe.host) {
+                        found.failures.push(failure);
+                    }
+                }
+                (None, _) => found.not_asked.push(probe.asked()),
             }
         }
-        failures.sort_by(|left, right| left.asked.cmp(&right.asked));
-        failures.truncate(MOST_TOLD);
-        failures
+        found.uncertified.sort_unstable();
+        found.uncertified.dedup();
+        found.failures.sort_by(|a, b| a.asked.cmp(&b.asked));
+        found.not_asked.sort_unstable();
+        found
+    }
+
+    /// Asks for everything once, several at a time; comes back with what is not answered as it must be.
+    async fn ask_all(
+        &self,
+        mut open: Vec<Open>,
+        generation: u64,
+        nonce: &str,
+        end: Instant,
+    ) -> Vec<Open> {
+        let each = open.len().div_ceil(AT_ONCE).max(1);
+        let mut tasks = JoinSet::new();
+        while !open.is_empty() {
+            let part = open.split_off(open.len().saturating_sub(each));
+            let nonce = nonce.to_owned();
+            tasks.spawn(ask_each(self.sites, part, generation, nonce, end));
+        }
+        // None of them panics, and nobody ends them.
+        tasks.join_all().await.into_iter().flatten().collect()
     }
 }
 
@@ -132,72 +203,98 @@ const ESCAPED: [(&str, &str); 5] = [
     ("\u{2029}", r"\u2029"),
 ];
 
-async fn verify_each(
-    sites: SocketAddr,
-    probes: Vec<Probe>,
+async fn ask_each(
+    sites: Sites,
+    probes: Vec<Open>,
     generation: u64,
     nonce: String,
-) -> Vec<ProbeFailure> {
-    let address = Address::Tcp(sites);
-    let mut failures = Vec::new();
+    end: Instant,
+) -> Vec<Open> {
+    let mut left = Vec::new();
     let mut connection: Option<Connection> = None;
-    for probe in probes {
-        if failures.len() >= MOST_TOLD {
-            break;
+    for (probe, before) in probes {
+        if Instant::now() >= end {
+            left.push((probe, before));
+            continue;
         }
-        let mut pause = PAUSE;
-        for attempt in 1..=ATTEMPTS {
-            let answer = ask(&address, &mut connection, &probe, &nonce).await;
-            let judged = match answer {
-                Ok(answer) => probe.judge(generation, &answer),
-                Err(error) => Err(ProbeFailure {
-                    key: None,
-                    asked: format!("{}://{}", probe.scheme, probe.host),
-                    what: error.to_string(),
-                }),
-            };
-            let Err(failure) = judged else { break };
-            if attempt == ATTEMPTS {
-                failures.push(failure);
-                break;
+        let failure = |what: String| ProbeFailure {
+            key: None,
+            asked: probe.asked(),
+            what,
+        };
+        let wrong = match ask(sites, &mut connection, &probe, &nonce).await {
+            Ok(answer) => probe.judge(generation, &answer).err().map(Wrong::Failure),
+            Err(error @ ExchangeError::NoCertificate { .. }) => {
+                Some(Wrong::NoCertificate(failure(error.to_string())))
             }
+            Err(error) => Some(Wrong::Failure(failure(error.to_string()))),
+        };
+        if wrong.is_some() {
+            // It may lead to what ran before.
             connection = None;
-            tokio::time::sleep(pause).await;
-            pause *= 2;
+            left.push((probe, wrong));
         }
     }
-    failures
+    left
 }
 
+/// Over HTTP one connection serves for many; over TLS each host is asked for its certificate.
 async fn ask(
-    address: &Address,
+    sites: Sites,
     connection: &mut Option<Connection>,
     probe: &Probe,
     nonce: &str,
 ) -> Result<ProbeAnswer, ExchangeError> {
-    let open = match connection.take() {
-        Some(open) => open,
-        None => Connection::open(address, PROBE).await?,
+    let mut secure = None;
+    let open = match (&probe.name, sites.https) {
+        (Some(name), Some(at)) => {
+            // Of a host that nobody has, there is no certificate with its name.
+            let named = probe
+                .expect
+                .as_ref()
+                .is_some_and(|(key, _)| key.site.is_some());
+            let opened = Connection::open_tls(at, name, named, probe.protocol, PROBE);
+            secure.insert(opened.await?)
+        }
+        _ => {
+            let open = match connection.take().filter(Connection::is_open) {
+                Some(open) => open,
+                None => Connection::open(&Address::Tcp(sites.http), PROBE).await?,
+            };
+            connection.insert(open)
+        }
     };
-    let open = connection.insert(open);
-    let mut request = Request::new(Full::new(Bytes::new()));
-    // What matchers take for a path is one of a URI too, or the edge does not answer for it.
-    *request.uri_mut() = probe.path.parse().unwrap_or_default();
-    let headers = request.headers_mut();
+    let answer = open.send(request(probe, nonce), PROBE).await?;
+    let last = answer.headers.get(header::CONNECTION);
+    if last.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close")) {
+        *connection = None;
+    }
+    Ok(read(&answer))
+}
+
+fn request(probe: &Probe, nonce: &str) -> Request<Full<Bytes>> {
     let host = if probe.host.contains(':') {
         format!("[{}]", probe.host)
     } else {
         probe.host.clone()
     };
-    let (name, nonce) = (
-        HeaderName::try_from(PROBE_HEADER),
-        HeaderValue::try_from(nonce),
-    );
-    if let (Ok(host), Ok(name), Ok(nonce)) = (HeaderValue::try_from(host), name, nonce) {
+    let mut request = Request::new(Full::new(Bytes::new()));
+    // What matchers take for a path is one of a URI too, or the edge does not answer for it.
+    let path = &probe.path;
+    *request.uri_mut() = match probe.protocol {
+        Protocol::One => path.parse().unwrap_or_default(),
+        // Its requests name the host in the URI.
+        Protocol::Two => format!("https://{host}{path}").parse().unwrap_or_default(),
+    };
+    let headers = request.headers_mut();
+    if let (Protocol::One, Ok(host)) = (probe.protocol, HeaderValue::try_from(host)) {
         headers.insert(header::HOST, host);
+    }
+    let name = HeaderName::try_from(PROBE_HEADER);
+    if let (Ok(name), Ok(nonce)) = (name, HeaderValue::try_from(nonce)) {
         headers.insert(name, nonce);
     }
-    Ok(read(&open.send(request, PROBE).await?))
+    request
 }
 
 fn read(answer: &Answer) -> ProbeAnswer {

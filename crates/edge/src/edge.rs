@@ -10,15 +10,15 @@ use std::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use underpin_cluster::Host;
+use underpin_cluster::{Cluster, Host};
 use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
 use underpin_route::{
-    Acknowledgement, Backend, BackendState, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
-    ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable, ServedRoute, Settings,
-    blocks, document, page_or_built_in, resolve, round, served,
+    Acknowledgement, Asking, Backend, BackendState, Certificate, DocumentError, EdgeSettings, Hold,
+    Incomplete, Limits, ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable,
+    Scheme, ServedRoute, Settings, blocks, document, page_or_built_in, resolve, round, served,
 };
 
-use crate::{Address, IsolatedError, Trials};
+use crate::{Address, Folder, FolderError, IsolatedError, Trials, certificates::Certificates, tls};
 
 /// Annotation on the Service of the edge: the loss that an operator consents to, as the edge names
 /// it.
@@ -47,6 +47,10 @@ pub struct EdgeOptions {
     pub https_port: Option<u16>,
     /// The app `tls` of Caddy.
     pub tls: Option<Value>,
+    /// Whether certificates are taken from the Secrets that Ingresses name.
+    pub tls_secrets: bool,
+    /// Whether hosts that are unknown to TLS are answered.
+    pub answer_unknown: bool,
     /// The folder of the error pages, as Caddy sees it.
     pub pages: String,
     /// The page for hosts that nothing is configured for; without it `503.html` of the folder, and
@@ -65,6 +69,12 @@ pub enum EdgeError {
     /// The settings do not make one.
     #[error("{0}")]
     Document(#[from] DocumentError),
+    /// No certificate can be made.
+    #[error("cannot make a certificate for unknown hosts: {0}")]
+    Certificate(String),
+    /// The folder of the edge.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The machine gives no randomness.
     #[error("cannot draw a nonce: {0}")]
     Random(String),
@@ -91,6 +101,17 @@ pub struct Ready {
     pub unserved: Vec<RouteKey>,
 }
 
+impl Ready {
+    /// A document that may hold what entries hold.
+    pub(crate) fn of(value: Value) -> Self {
+        Self {
+            bytes: value.to_string().into(),
+            value,
+            unserved: Vec::new(),
+        }
+    }
+}
+
 /// What decides of an edge: its settings, and the entries that were tried.
 #[derive(Debug)]
 pub struct Edge {
@@ -98,6 +119,11 @@ pub struct Edge {
     trials: Trials,
     /// Routes that were published and not served, as they were then, and until when they are left out.
     distrusted: BTreeMap<RouteKey, (ServedRoute, u64)>,
+    /// Routes in whose place something else answers although they are as they were when they were
+    /// found to be served: the others do not wait for them.
+    astray: BTreeMap<RouteKey, ServedRoute>,
+    pub(crate) certificates: Certificates,
+    unknown: Option<Certificate>,
 }
 
 impl Edge {
@@ -111,12 +137,81 @@ impl Edge {
             trials: Trials::new(options.caddy.clone(), limits),
             options,
             distrusted: BTreeMap::new(),
+            astray: BTreeMap::new(),
+            certificates: Certificates::default(),
+            unknown: None,
         }
     }
 
     /// How it is set up.
     pub fn options(&self) -> &EdgeOptions {
         &self.options
+    }
+
+    /// Has a certificate for hosts that are unknown to TLS, if they are to be answered: that of the folder,
+    /// or a new one.
+    pub fn prepare(&mut self, folder: Option<&Folder>) -> Result<(), EdgeError> {
+        if !self.options.answer_unknown || self.unknown.is_some() {
+            return Ok(());
+        }
+        let kept = folder.map(Folder::unknown).transpose()?.flatten();
+        let kept = kept.filter(|certificate| tls::usable(certificate).is_ok());
+        let certificate = match kept {
+            Some(kept) => kept,
+            None => {
+                let made = tls::for_nobody()?;
+                if let Some(folder) = folder {
+                    folder.keep_unknown(&made)?;
+                }
+                made
+            }
+        };
+        self.unknown = Some(certificate);
+        Ok(())
+    }
+
+    /// Begins with the certificates of the last document: what cannot be read now was read once.
+    pub fn recall_certificates(&mut self, document: &Value) {
+        if self.options.tls_secrets {
+            self.certificates.recall(document);
+        }
+    }
+
+    /// Reads the certificates that the routes of a table want, if they are taken from Secrets. Whether
+    /// anything of them changed.
+    pub async fn look_at_certificates(&mut self, cluster: &Cluster, decided: &Decided) -> bool {
+        if !self.options.tls_secrets {
+            return false;
+        }
+        let keeps = !decided.round.decision.kept.is_empty();
+        self.certificates.look(cluster, &decided.table, keeps).await
+    }
+
+    /// Secrets whose certificates cannot be used, each with why and with the routes that it is for.
+    pub fn certificate_problems(
+        &self,
+    ) -> impl Iterator<Item = (&ObjectKey, &str, &BTreeSet<RouteKey>)> {
+        let problems = self.certificates.problems.iter();
+        problems.filter_map(|(secret, why)| {
+            Some((secret, why.as_str(), self.certificates.wanted.get(secret)?))
+        })
+    }
+
+    /// The schemes that probes are sent by. Where Caddy gets certificates by itself, a probe over TLS would
+    /// have it get one.
+    pub(crate) fn asking<'a>(&self, token: &'a str) -> Asking<'a> {
+        let tls = self.options.tls.as_ref();
+        let is_automated = tls.is_some_and(|tls| tls.get("automation").is_some());
+        let schemes: &[Scheme] = if self.options.https_port.is_some() && !is_automated {
+            &[Scheme::Http, Scheme::Https]
+        } else {
+            &[Scheme::Http]
+        };
+        Asking {
+            schemes,
+            answers_unknown: self.unknown.is_some(),
+            token,
+        }
     }
 
     /// Ends what only runs while entries are tried.
@@ -188,27 +283,43 @@ impl Edge {
         })
     }
 
-    /// Remembers routes in whose place something else answered when they were published, so that they
-    /// do not keep the others from being published. Whether there are any.
-    pub(crate) fn distrust(
-        &mut self,
-        failures: &[ProbeFailure],
-        published: &Remembered,
-        now: u64,
-    ) -> bool {
-        let keys: BTreeSet<&RouteKey> = failures.iter().filter_map(|it| it.key.as_ref()).collect();
-        // If none is served, it is not for what they say.
-        if keys.len() >= published.served.len() {
-            return false;
-        }
+    /// Leaves routes out for a while that were published as they are here and not served, so that they
+    /// do not keep the others from being published.
+    pub(crate) fn distrust(&mut self, routes: BTreeMap<RouteKey, ServedRoute>, now: u64) {
         let until = now.saturating_add(DISTRUST);
-        let found: Vec<(RouteKey, (ServedRoute, u64))> = keys
-            .into_iter()
-            .filter_map(|key| Some((key.clone(), (published.served.get(key)?.clone(), until))))
-            .collect();
-        let any = !found.is_empty();
-        self.distrusted.extend(found);
-        any
+        let each = routes.into_iter();
+        self.distrusted
+            .extend(each.map(|(key, route)| (key, (route, until))));
+    }
+
+    /// Goes on without routes that are served as they were and in whose place something else answers.
+    pub(crate) fn go_on_without(&mut self, routes: BTreeMap<RouteKey, ServedRoute>) {
+        self.astray.extend(routes);
+    }
+
+    /// Takes what a verification found: those that are answered again are asked for again, and of those
+    /// that are not, the ones that it goes on without are no failure of the document.
+    pub(crate) fn without_astray(
+        &mut self,
+        failures: Vec<ProbeFailure>,
+        served: &BTreeMap<RouteKey, ServedRoute>,
+    ) -> Vec<ProbeFailure> {
+        let failed: BTreeSet<&RouteKey> =
+            failures.iter().filter_map(|it| it.key.as_ref()).collect();
+        self.astray
+            .retain(|key, route| failed.contains(key) && served.get(key) == Some(route));
+        let is_told = |failure: &ProbeFailure| {
+            failure
+                .key
+                .as_ref()
+                .is_none_or(|key| !self.astray.contains_key(key))
+        };
+        failures.into_iter().filter(is_told).collect()
+    }
+
+    /// Routes in whose place something else answers.
+    pub(crate) fn astray(&self) -> impl Iterator<Item = &RouteKey> {
+        self.astray.keys()
     }
 
     /// Whether routes are left out for a while.
@@ -225,6 +336,28 @@ impl Edge {
         Some(text.trim().to_owned())
     }
 
+    /// What Caddy is to run again that was found running before the first document: with the admin
+    /// endpoint at which it is reached, for one without would move that. Where nobody was served by it,
+    /// everybody is answered by the page.
+    pub(crate) fn put_back(&self, found: &Value, nonce: &str) -> Result<Ready, EdgeError> {
+        if found.get("apps").is_none_or(Value::is_null) {
+            let nothing = Remembered {
+                nonce: nonce.to_owned(),
+                ..Remembered::default()
+            };
+            return self.document(&nothing);
+        }
+        let mut value = found.clone();
+        if value.get("admin").is_none_or(Value::is_null) {
+            value["admin"] = self.admin();
+        }
+        Ok(Ready::of(value))
+    }
+
+    fn admin(&self) -> Value {
+        json!({"listen": self.options.admin.to_string(), "config": {"persist": false}})
+    }
+
     /// The document of what is remembered.
     pub fn document(&self, remembered: &Remembered) -> Result<Ready, EdgeError> {
         let options = &self.options;
@@ -232,10 +365,12 @@ impl Edge {
         let page = page.unwrap_or_else(|| PathBuf::from(&options.pages).join("503.html"));
         let page = fs::read_to_string(page).ok();
         let settings = EdgeSettings {
-            admin: json!({"listen": options.admin.to_string(), "config": {"persist": false}}),
+            admin: self.admin(),
             http_port: options.http_port,
             https_port: options.https_port,
             tls: options.tls.clone(),
+            certificates: self.certificates.known().clone(),
+            unknown: self.unknown.clone(),
             page: page_or_built_in(page.as_deref()).0.to_owned(),
             nonce: remembered.nonce.clone(),
             generation: remembered.published.generation,
@@ -277,8 +412,13 @@ fn own_names(options: &EdgeOptions) -> BTreeSet<String> {
     names.into_iter().flatten().collect()
 }
 
-/// Everything that is to be told of objects, by object and sorted.
-pub(crate) fn remarks(table: &RoutingTable) -> BTreeMap<ObjectKey, Vec<Remark>> {
+/// Everything that is to be told of objects, by object and sorted. `unserved`: sites over TLS that are not
+/// served, and why.
+pub(crate) fn remarks(
+    table: &RoutingTable,
+    unserved: &BTreeMap<RouteKey, String>,
+    edge: &Edge,
+) -> BTreeMap<ObjectKey, Vec<Remark>> {
     let mut found: BTreeMap<ObjectKey, Vec<Remark>> = BTreeMap::new();
     let mut tell = |object: &ObjectKey, reason, text| {
         let remarks = found.entry(object.clone()).or_default();
@@ -296,6 +436,30 @@ pub(crate) fn remarks(table: &RoutingTable) -> BTreeMap<ObjectKey, Vec<Remark>> 
         let (key, reason) = (&conflict.key, &conflict.reason);
         let text = format!("{key} is not served from here: {reason}; {by}");
         tell(&conflict.loser, "RouteConflict", text);
+    }
+    let object_of = |key: &RouteKey| Some(&table.routes.get(key)?.source.object);
+    for (key, why) in unserved {
+        if let Some(object) = object_of(key) {
+            tell(
+                object,
+                "RouteUnserved",
+                format!("{key} is not served: {why}"),
+            );
+        }
+    }
+    for (secret, why, routes) in edge.certificate_problems() {
+        for key in routes {
+            if let Some(object) = object_of(key) {
+                let text = format!("{secret} is of no use for {key}: {why}");
+                tell(object, "RouteCertificate", text);
+            }
+        }
+    }
+    for key in edge.astray() {
+        let text = format!("{key} is published, and something else answers in its place");
+        if let Some(object) = object_of(key) {
+            tell(object, "RouteUnverified", text);
+        }
     }
     for stale in &table.stale {
         let how = if stale.rewritten {

@@ -1,15 +1,18 @@
 //! HTTP with a Caddy: one connection, one request after the other.
 
-use std::{io, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use underpin_route::Protocol;
 
-use crate::Address;
+use crate::{Address, tls};
 
 /// Longest answer: the configuration of a large edge, with room to spare.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
@@ -23,6 +26,24 @@ pub enum ExchangeError {
         /// Where.
         address: String,
         /// Why.
+        source: io::Error,
+    },
+    /// There is no certificate for a name.
+    #[error("no certificate for {name} is shown at {address}")]
+    NoCertificate {
+        /// Where.
+        address: String,
+        /// The name.
+        name: String,
+    },
+    /// TLS does not come about.
+    #[error("no TLS with {address} for {name}: {source}")]
+    Tls {
+        /// Where.
+        address: String,
+        /// The name.
+        name: String,
+        /// Why not.
         source: io::Error,
     },
     /// The connection broke.
@@ -60,7 +81,12 @@ pub(crate) struct Answer {
 /// A connection.
 pub(crate) struct Connection {
     address: String,
-    sender: SendRequest<Full<Bytes>>,
+    sender: Sender,
+}
+
+enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
 }
 
 impl Connection {
@@ -73,6 +99,29 @@ impl Connection {
         })?
     }
 
+    /// The same over TLS for a name. Where `named`, the certificate must have it.
+    pub(crate) async fn open_tls(
+        at: SocketAddr,
+        name: &str,
+        named: bool,
+        protocol: Protocol,
+        limit: Duration,
+    ) -> Result<Self, ExchangeError> {
+        let opened = tokio::time::timeout(limit, connect_tls(at, name, named, protocol));
+        opened.await.map_err(|_| ExchangeError::TimedOut {
+            address: at.to_string(),
+            after: limit,
+        })?
+    }
+
+    /// Whether it takes another request, as far as is known.
+    pub(crate) fn is_open(&self) -> bool {
+        match &self.sender {
+            Sender::One(sender) => !sender.is_closed(),
+            Sender::Two(sender) => !sender.is_closed(),
+        }
+    }
+
     /// Sends a request, waits for the whole answer.
     pub(crate) async fn send(
         &mut self,
@@ -81,7 +130,10 @@ impl Connection {
     ) -> Result<Answer, ExchangeError> {
         let address = self.address.clone();
         let sent = tokio::time::timeout(limit, async {
-            let response = self.sender.send_request(request).await;
+            let response = match &mut self.sender {
+                Sender::One(sender) => sender.send_request(request).await,
+                Sender::Two(sender) => sender.send_request(request).await,
+            };
             let response = response.map_err(|source| ExchangeError::Broken {
                 address: address.clone(),
                 source,
@@ -120,7 +172,9 @@ async fn connect(address: &Address, name: &str) -> Result<Connection, ExchangeEr
         Address::Tcp(at) => {
             let stream = TcpStream::connect(at).await.map_err(refused)?;
             stream.set_nodelay(true).map_err(refused)?;
-            let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
+            let (sender, connection) = http1::handshake(TokioIo::new(stream))
+                .await
+                .map_err(broken)?;
             tokio::spawn(connection);
             sender
         }
@@ -128,7 +182,7 @@ async fn connect(address: &Address, name: &str) -> Result<Connection, ExchangeEr
         Address::Unix(path) => {
             let stream = tokio::net::UnixStream::connect(path).await;
             let stream = TokioIo::new(stream.map_err(refused)?);
-            let (sender, connection) = handshake(stream).await.map_err(broken)?;
+            let (sender, connection) = http1::handshake(stream).await.map_err(broken)?;
             tokio::spawn(connection);
             sender
         }
@@ -137,6 +191,57 @@ async fn connect(address: &Address, name: &str) -> Result<Connection, ExchangeEr
     };
     Ok(Connection {
         address: name.to_owned(),
-        sender,
+        sender: Sender::One(sender),
     })
+}
+
+async fn connect_tls(
+    at: SocketAddr,
+    name: &str,
+    named: bool,
+    protocol: Protocol,
+) -> Result<Connection, ExchangeError> {
+    let address = at.to_string();
+    let failed = |source: io::Error| {
+        let (address, name) = (at.to_string(), name.to_owned());
+        if tls::lacks_certificate(&source) {
+            ExchangeError::NoCertificate { address, name }
+        } else {
+            ExchangeError::Tls {
+                address,
+                name,
+                source,
+            }
+        }
+    };
+    let refused = |source| ExchangeError::Connect {
+        address: at.to_string(),
+        source,
+    };
+    let broken = |source| ExchangeError::Broken {
+        address: at.to_string(),
+        source,
+    };
+    let config = tls::client(protocol, named).map_err(|error| failed(io::Error::other(error)))?;
+    let server = ServerName::try_from(name.to_owned());
+    let server = server.map_err(|error| failed(io::Error::other(error)))?;
+    let stream = TcpStream::connect(at).await.map_err(refused)?;
+    stream.set_nodelay(true).map_err(refused)?;
+    let stream = TlsConnector::from(config).connect(server, stream).await;
+    let stream = TokioIo::new(stream.map_err(failed)?);
+    let sender = match protocol {
+        Protocol::One => {
+            let (sender, connection) = http1::handshake(stream).await.map_err(broken)?;
+            tokio::spawn(connection);
+            Sender::One(sender)
+        }
+        Protocol::Two => {
+            let executor = TokioExecutor::new();
+            let made = http2::handshake(executor, stream).await;
+            let (sender, connection) = made.map_err(broken)?;
+            tokio::spawn(connection);
+            Sender::Two(sender)
+        }
+    };
+    Ok(Connection { address, sender })
 }

@@ -10,13 +10,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde_json::Value;
-use underpin_route::{Remembered, RememberedError};
+use serde_json::{Value, json};
+use underpin_route::{Certificate, Remembered, RememberedError};
 
 /// The last good document.
 pub const DOCUMENT_FILE: &str = "caddy.json";
 /// What is remembered.
 pub const STATE_FILE: &str = "state.json";
+
+/// What Caddy ran before the first document, until one has been verified.
+const FOUND_FILE: &str = "found.json";
+
+/// The certificate for hosts that nobody has, and its key.
+const UNKNOWN_FILE: &str = "unknown-host.json";
 
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -86,11 +92,48 @@ impl Folder {
         })
     }
 
+    /// What Caddy ran before the first document, if none has been verified yet.
+    pub fn found(&self) -> Result<Option<Value>, FolderError> {
+        self.read(FOUND_FILE)
+    }
+
+    /// Keeps what Caddy ran before the first document.
+    pub fn keep_found(&self, document: &[u8]) -> Result<(), FolderError> {
+        self.write(FOUND_FILE, document)
+    }
+
+    /// The certificate for hosts that nobody has, if one was made.
+    pub(crate) fn unknown(&self) -> Result<Option<Certificate>, FolderError> {
+        let value = self.read(UNKNOWN_FILE)?;
+        let text = |value: &Value, field: &str| Some(value.get(field)?.as_str()?.to_owned());
+        Ok(value.and_then(|value| {
+            Some(Certificate {
+                chain: text(&value, "certificate")?,
+                key: text(&value, "key")?,
+            })
+        }))
+    }
+
+    /// Keeps that certificate.
+    pub(crate) fn keep_unknown(&self, certificate: &Certificate) -> Result<(), FolderError> {
+        let value = json!({"certificate": certificate.chain, "key": certificate.key});
+        self.write(UNKNOWN_FILE, value.to_string().as_bytes())
+    }
+
     /// Writes both. The document comes first: a state that is older than what Caddy boots from is found
     /// out by comparing, a newer one would be believed.
     pub fn keep(&self, document: &Bytes, remembered: &Remembered) -> Result<(), FolderError> {
         self.write(DOCUMENT_FILE, document)?;
-        self.remember(remembered)
+        self.remember(remembered)?;
+        let found = self.path.join(FOUND_FILE);
+        match fs::remove_file(&found) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(FolderError::Io {
+                act: "remove",
+                path: found,
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what is remembered alone.
@@ -172,6 +215,10 @@ mod tests {
             }
         }
         assert_eq!(fs::read_dir(&folder.path).unwrap().count(), 2);
+        folder.keep_found(b"{\"b\": 1}").unwrap();
+        assert_eq!(folder.found().unwrap().unwrap()["b"], 1);
+        folder.keep(&Bytes::from("{}"), &remembered).unwrap();
+        assert_eq!(folder.found().unwrap(), None);
     }
 
     #[test]

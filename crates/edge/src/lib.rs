@@ -18,6 +18,7 @@
 mod address;
 mod admin;
 mod caddy;
+mod certificates;
 mod edge;
 mod endpoints;
 mod exchange;
@@ -28,16 +29,17 @@ mod seen;
 mod serve;
 mod sources;
 mod status;
+mod tls;
 mod trials;
 
 pub use address::{Address, AddressError};
 pub use admin::AdminError;
-pub use caddy::Caddy;
+pub use caddy::{Caddy, Sites, Verification};
 pub use edge::{ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Ready, token};
 pub use exchange::ExchangeError;
 pub use folder::{DOCUMENT_FILE, Folder, FolderError, STATE_FILE, write_private};
 pub use isolated::IsolatedError;
-pub use seen::{Seen, Told};
+pub use seen::{ClaimsRead, Seen, Told};
 pub use serve::{LeaseOptions, ServeError, ServeOptions, serve};
 pub use sources::read_once;
 pub use status::Status;

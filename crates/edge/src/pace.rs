@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Changes come in bursts: a round waits until it is quiet, and not for ever.
+/// Pause behind the first of several rounds that fail; doubled with each further one.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// Changes come in bursts: a round waits until it is quiet, and not for ever. Behind one that failed
+/// there is a pause, whatever changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     quiet: Duration,
@@ -12,6 +18,8 @@ pub(crate) struct Pace {
     first: Option<Instant>,
     last: Option<Instant>,
     again: Option<Instant>,
+    /// No round before this time, and how long that pause is.
+    pause: Option<(Instant, Duration)>,
 }
 
 impl Pace {
@@ -22,6 +30,7 @@ impl Pace {
             first: None,
             last: None,
             again: None,
+            pause: None,
         }
     }
 
@@ -44,10 +53,25 @@ impl Pace {
             (Some(quiet), Some(longest)) => Some(quiet.min(longest)),
             _ => None,
         };
-        match (burst, self.again) {
+        let due = match (burst, self.again) {
             (Some(burst), Some(again)) => Some(burst.min(again)),
             (burst, again) => burst.or(again),
-        }
+        };
+        let due = due?;
+        Some(self.pause.map_or(due, |(earliest, _)| due.max(earliest)))
+    }
+
+    /// The round that began last failed: it is tried again after a pause.
+    pub(crate) fn failed(&mut self, now: Instant) {
+        let pause = self.pause.map_or(PAUSE, |(_, pause)| pause * 2);
+        let pause = pause.min(LONGEST_PAUSE);
+        self.pause = Some((now + pause, pause));
+        self.again(now + pause);
+    }
+
+    /// It did not.
+    pub(crate) fn succeeded(&mut self) {
+        self.pause = None;
     }
 
     /// A round begins: what changed until now is in it.
@@ -82,5 +106,27 @@ mod tests {
         assert_eq!(pace.due(), None);
         pace.again(after(5_000));
         assert_eq!(pace.due(), Some(after(5_000)));
+    }
+    /// Rounds that fail do not follow each other without a pause, even while things change.
+    #[tokio::test(start_paused = true)]
+    async fn behind_a_round_that_failed_there_is_a_pause_that_grows() {
+        let begin = Instant::now();
+        let after = |millis| begin + Duration::from_millis(millis);
+        let mut pace = Pace::new(Duration::from_millis(200), Duration::from_secs(1));
+        pace.failed(begin);
+        pace.changed(begin);
+        assert_eq!(pace.due(), Some(after(1_000)));
+        pace.begun();
+        assert_eq!(pace.due(), None);
+        pace.failed(after(1_000));
+        assert_eq!(pace.due(), Some(after(3_000)));
+        for _ in 0..9 {
+            pace.failed(begin);
+        }
+        pace.begun();
+        pace.changed(begin);
+        assert_eq!(pace.due(), Some(begin + LONGEST_PAUSE));
+        pace.succeeded();
+        assert_eq!(pace.due(), Some(after(200)));
     }
 }

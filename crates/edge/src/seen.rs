@@ -4,7 +4,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 use underpin_cluster::Change;
-use underpin_model::{GroupKind, Object, ObjectKey, Unread, World};
+use underpin_model::{Claim, GroupKind, Object, ObjectKey, Unread, World};
+use underpin_route::may_ask;
+
+/// How many deletions are remembered.
+const DELETIONS: usize = 10_000;
+
+/// The claims, and what `down`s took.
+#[derive(Clone, Debug, Default)]
+pub struct ClaimsRead {
+    /// Every claim.
+    pub claims: Vec<Claim>,
+    /// What `down`s took, by uid and when.
+    pub taken_down: BTreeMap<String, u64>,
+}
 
 /// What a watch has to say.
 #[derive(Clone, Debug)]
@@ -24,8 +37,11 @@ pub enum Told {
 pub struct Seen {
     world: World,
     unread: BTreeMap<GroupKind, String>,
-    /// Deletions by uid, and when; to be taken over by [`Self::deletions`].
+    /// Deletions by uid, and when. Kept until there are many: who does not write yet may have to tell
+    /// later why something is gone.
     deleted: BTreeMap<String, u64>,
+    /// What `down`s took, by uid and when.
+    taken_down: BTreeMap<String, u64>,
 }
 
 impl Seen {
@@ -36,6 +52,7 @@ impl Seen {
             world: World::default(),
             unread: kinds.into_iter().map(|kind| (kind, reason())).collect(),
             deleted: BTreeMap::new(),
+            taken_down: BTreeMap::new(),
         }
     }
 
@@ -67,8 +84,9 @@ impl Seen {
                 differs
             }
             Told::Changed(Change::Deleted(object)) => {
-                if let Some(uid) = object.uid() {
+                if let Some(uid) = object.uid().filter(|_| may_ask(&object.key.kind)) {
                     self.deleted.insert(uid.to_owned(), now);
+                    self.forget();
                 }
                 self.world.remove(&object.key);
                 true
@@ -90,9 +108,46 @@ impl Seen {
         &mut self.world
     }
 
-    /// Deletions that were seen since this was last called.
-    pub fn deletions(&mut self) -> BTreeMap<String, u64> {
-        std::mem::take(&mut self.deleted)
+    /// Takes in the claims, and what `down`s took. Whether there may be something to do: a lock that is
+    /// renewed is no change.
+    pub fn take_claims(&mut self, read: ClaimsRead) -> bool {
+        let whose = |claims: &[Claim]| -> Vec<_> {
+            let each = claims.iter().map(|claim| {
+                let entries: Vec<_> = claim
+                    .entries
+                    .values()
+                    .map(|one| (one.key.clone(), one.uid.clone(), one.nonce.clone()))
+                    .collect();
+                (claim.id.clone(), entries)
+            });
+            each.collect()
+        };
+        let differs =
+            whose(&self.world.claims) != whose(&read.claims) || self.taken_down != read.taken_down;
+        self.world.claims = read.claims;
+        self.taken_down = read.taken_down;
+        differs
+    }
+
+    /// Deletions that were seen, by uid and when.
+    pub fn deleted(&self) -> &BTreeMap<String, u64> {
+        &self.deleted
+    }
+
+    /// What `down`s took, by uid and when.
+    pub fn taken_down(&self) -> &BTreeMap<String, u64> {
+        &self.taken_down
+    }
+
+    /// Half of what there is goes, the oldest, so that this is done seldom.
+    fn forget(&mut self) {
+        if self.deleted.len() <= DELETIONS {
+            return;
+        }
+        let mut times: Vec<u64> = self.deleted.values().copied().collect();
+        times.sort_unstable();
+        let oldest = times.get(times.len() / 2).copied().unwrap_or_default();
+        self.deleted.retain(|_, at| *at > oldest);
     }
 }
 
@@ -160,8 +215,45 @@ mod tests {
         assert!(seen.take(Told::Changed(deleted), 5));
         assert!(seen.take(Told::Listed(kind(), Vec::new()), 6));
         assert_eq!(seen.world().objects().count(), 0);
-        assert_eq!(seen.deletions(), [("u1".to_owned(), 5)].into());
-        assert!(seen.deletions().is_empty());
+        // Who does not write yet may have to know it later.
+        for _ in 0..2 {
+            assert_eq!(*seen.deleted(), [("u1".to_owned(), 5)].into());
+        }
+    }
+
+    #[test]
+    fn of_many_deletions_the_newest_are_remembered() {
+        let mut seen = Seen::new([]);
+        for number in 0..=DELETIONS as u64 {
+            let deleted = Change::Deleted(service("one", &format!("u{number}"), 80));
+            seen.take(Told::Changed(deleted), number);
+        }
+        let left = seen.deleted();
+        assert!(left.len() < DELETIONS && left.contains_key(&format!("u{DELETIONS}")));
+        assert!(!left.contains_key("u0"));
+    }
+
+    /// A run renews its lock every few seconds.
+    #[test]
+    fn a_lock_that_is_renewed_is_no_change() {
+        let mut seen = Seen::new([]);
+        let claim = Claim::new(underpin_model::ClaimId("c".to_owned()), "shop", "test", "u");
+        let read = |version: &str| ClaimsRead {
+            claims: vec![Claim {
+                resource_version: version.to_owned(),
+                ..claim.clone()
+            }],
+            ..ClaimsRead::default()
+        };
+        assert!(seen.take_claims(read("1")));
+        assert!(!seen.take_claims(read("2")));
+        let taken_down: BTreeMap<String, u64> = [("u1".to_owned(), 1)].into();
+        let read = ClaimsRead {
+            taken_down: taken_down.clone(),
+            ..read("2")
+        };
+        assert!(seen.take_claims(read));
+        assert_eq!(*seen.taken_down(), taken_down);
     }
 
     #[test]

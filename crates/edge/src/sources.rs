@@ -1,13 +1,13 @@
 //! Watches of everything that the edge looks at, each a task.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use underpin_cluster::{Cluster, ClusterError, claims::ClaimStore};
-use underpin_model::{Claim, Depth, GroupKind, ResourceKind, Unread, World};
+use underpin_model::{Depth, GroupKind, ResourceKind, Unread, World};
 use underpin_route::Settings;
 
-use crate::seen::Told;
+use crate::seen::{ClaimsRead, Told};
 
 /// First pause after a failure; doubled with each further one.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -22,18 +22,27 @@ pub(crate) enum Message {
     /// Of objects.
     Objects(Told),
     /// The claims, or why they cannot be read.
-    Claims(Result<Vec<Claim>, String>),
+    Claims(Result<ClaimsRead, String>),
 }
 
-/// A kind that is looked at: group, kind, plural, and whether it has namespaces.
-type Row = (&'static str, &'static str, &'static str, bool);
-
-const KINDS: [Row; 3] = [
-    ("", "Namespace", "namespaces", false),
-    ("", "Service", "services", true),
-    ("networking.k8s.io", "Ingress", "ingresses", true),
-];
-const ENDPOINTS: Row = ("discovery.k8s.io", "EndpointSlice", "endpointslices", true);
+/// What is looked at, in the version in which every server has it.
+fn wanted(read: &Settings) -> Vec<ResourceKind> {
+    let mut kinds = vec![
+        ResourceKind::v1("", "Namespace", "namespaces", false),
+        ResourceKind::v1("", "Service", "services", true),
+        ResourceKind::v1("networking.k8s.io", "Ingress", "ingresses", true),
+    ];
+    if read.endpoints {
+        let group = "discovery.k8s.io";
+        kinds.push(ResourceKind::v1(
+            group,
+            "EndpointSlice",
+            "endpointslices",
+            true,
+        ));
+    }
+    kinds
+}
 
 /// The kinds that are looked at, in the version that a cluster serves them in.
 pub(crate) async fn kinds(
@@ -41,12 +50,9 @@ pub(crate) async fn kinds(
     read: &Settings,
 ) -> Result<Vec<ResourceKind>, ClusterError> {
     let (known, unread) = cluster.discover().await?;
-    let endpoints = read.endpoints.then_some(ENDPOINTS);
-    Ok(KINDS
+    Ok(wanted(read)
         .into_iter()
-        .chain(endpoints)
-        .filter_map(|row| {
-            let kind = kind_of(row);
+        .filter_map(|kind| {
             let known = known.get(&kind.kind).cloned();
             // A group that could not be discovered is asked for all the same: unknown is not absent.
             let is_unknown = unread.iter().any(|unread| unread.covers(&kind.kind, None));
@@ -55,23 +61,12 @@ pub(crate) async fn kinds(
         .collect())
 }
 
-fn kind_of((group, kind, plural, namespaced): Row) -> ResourceKind {
-    ResourceKind {
-        kind: GroupKind::new(group, kind),
-        version: "v1".to_owned(),
-        versions: vec!["v1".to_owned()],
-        plural: plural.to_owned(),
-        namespaced,
-        listable: true,
-    }
-}
-
-/// The world, read once.
+/// The world, read once, and what `down`s took.
 pub async fn read_once(
     cluster: &Cluster,
     read: &Settings,
     claims_namespace: &str,
-) -> Result<World, ClusterError> {
+) -> Result<(World, BTreeMap<String, u64>), ClusterError> {
     let mut world = World::default();
     for kind in kinds(cluster, read).await? {
         match cluster.list(&kind, None, Depth::Full).await {
@@ -85,8 +80,9 @@ pub async fn read_once(
         }
     }
     let claims = ClaimStore::new(cluster.clone(), claims_namespace);
+    let mut taken_down = BTreeMap::new();
     match load_claims(&claims).await {
-        Ok(claims) => world.claims = claims,
+        Ok(read) => (world.claims, taken_down) = (read.claims, read.taken_down),
         Err(reason) => world.unread.push(Unread {
             // As if Services could not be read: whose they are is not known.
             kind: Some(GroupKind::core("Service")),
@@ -95,13 +91,13 @@ pub async fn read_once(
             reason,
         }),
     }
-    Ok(world)
+    Ok((world, taken_down))
 }
 
-async fn load_claims(claims: &ClaimStore) -> Result<Vec<Claim>, String> {
-    match claims.load_all().await {
-        Ok((claims, unread)) => match unread.first() {
-            None => Ok(claims),
+async fn load_claims(claims: &ClaimStore) -> Result<ClaimsRead, String> {
+    match claims.load_all_and_taken_down().await {
+        Ok((claims, unread, taken_down)) => match unread.first() {
+            None => Ok(ClaimsRead { claims, taken_down }),
             Some(unread) => Err(format!("whose objects are is not known: {unread}")),
         },
         Err(error) => Err(format!("whose objects are is not known: {error}")),
@@ -135,7 +131,7 @@ pub(crate) fn watch(
     }
     let source = Source {
         cluster: cluster.clone(),
-        kind: kind_of(("", "ConfigMap", "configmaps", true)),
+        kind: ResourceKind::v1("", "ConfigMap", "configmaps", true),
         namespace: Some(claims_namespace.to_owned()),
         depth: Depth::Metadata,
     };

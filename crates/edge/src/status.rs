@@ -23,6 +23,10 @@ pub struct Status {
     pub conflicted: usize,
     /// Entries, or parts of them, that are not served for what they say.
     pub refused: usize,
+    /// Sites over TLS for which there is no port or no certificate.
+    pub unserved: usize,
+    /// Published routes in whose place something else answers.
+    pub astray: usize,
     /// Of what was published, the part that vanished without a cause.
     pub vanish_ratio: f64,
     /// Sources that cannot be read.
@@ -115,6 +119,16 @@ impl Status {
             "entries_refused",
             "Entries that are not served because of what they say.",
             whole(self.refused),
+        );
+        gauge(
+            "routes_unserved",
+            "Sites over TLS that are not served.",
+            whole(self.unserved),
+        );
+        gauge(
+            "routes_astray",
+            "Published routes in whose place something else answers.",
+            whole(self.astray),
         );
         gauge(
             "vanish_ratio",

@@ -93,3 +93,37 @@ async fn a_caddy_that_is_not_there_is_an_error_with_a_way_out() {
     // Without an entry there is nothing to try.
     assert!(trials.outcomes(&[]).await.unwrap().is_empty());
 }
+
+/// R3.3: entries that Caddy did not finish with, because it was gone, are refused for now and tried again;
+/// nothing is put down to them.
+#[cfg(unix)]
+#[tokio::test]
+async fn r3_3_what_was_not_answered_is_tried_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("caddy");
+    let real = underpin_testenv::caddy::find().unwrap();
+    let write = |then: &str| {
+        let text = format!("#!/bin/sh\n{} \"$@\" {then}\n", real.display());
+        std::fs::write(&program, text).unwrap();
+        for path in [folder.path(), program.as_path()] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    };
+    // It lives too shortly for so many.
+    write("& /bin/sleep 0.3; kill -9 $!");
+    let mut trials = Trials::new(program.clone(), Limits::default());
+    let blocks: Vec<Arc<Block>> = (0..2_000)
+        .map(|index| site(&format!("respond ok{index} 200")))
+        .collect();
+    let outcomes = trials.outcomes(&blocks).await.unwrap();
+    let unanswered = |outcome: &&Outcome| shown(outcome).contains("is tried again");
+    let refused = outcomes.iter().filter(|outcome| outcome.is_err());
+    let refused: Vec<&Outcome> = refused.collect();
+    assert!(!refused.is_empty(), "Caddy was fast");
+    assert!(refused.iter().all(unanswered), "{:?}", refused[0]);
+    trials.rest();
+    write("");
+    let outcomes = trials.outcomes(&blocks).await.unwrap();
+    assert!(outcomes.iter().all(Result::is_ok));
+}

@@ -38,6 +38,20 @@ pub struct ResourceKind {
     pub listable: bool,
 }
 
+impl ResourceKind {
+    /// A kind that every server serves in `v1`, for who asks for it without discovery.
+    pub fn v1(group: &str, kind: &str, plural: &str, namespaced: bool) -> Self {
+        Self {
+            kind: GroupKind::new(group, kind),
+            version: "v1".to_owned(),
+            versions: vec!["v1".to_owned()],
+            plural: plural.to_owned(),
+            namespaced,
+            listable: true,
+        }
+    }
+}
+
 /// Something that could not be read completely. Unknown is not absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {

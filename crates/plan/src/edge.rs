@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde_json::Value;
 use underpin_model::{FieldPath, GroupKind, ObjectKey, Origin, Place, SpanIndex, World};
-use underpin_route::{Published, Refusal, RoutingTable, Settings, is_ingress, resolve};
+use underpin_route::{Published, Refusal, RoutingTable, Settings, may_ask, resolve};
 
 /// What is asked of the edge where nothing is planned.
 #[derive(Clone, Debug, Default)]
@@ -91,5 +91,5 @@ impl Tables {
 
 /// Whether objects of a kind may change what the edge serves.
 pub(crate) fn takes_part_in_routes(kind: &GroupKind) -> bool {
-    kind.is("", "Namespace") || kind.is("", "Service") || is_ingress(kind)
+    kind.is("", "Namespace") || may_ask(kind)
 }

@@ -77,7 +77,7 @@ pub(crate) fn find(world: &World, settings: &Settings) -> Found {
     let mut found = Found::default();
     for object in world.objects() {
         let is_ingress = is_ingress(&object.key.kind);
-        if is_ingress || object.key.kind.is("", "Service") {
+        if may_ask(&object.key.kind) {
             let place = Place::of(&reader, object);
             let before = found.candidates.len();
             annotations(&reader, &place, &mut found);
@@ -93,6 +93,11 @@ pub(crate) fn find(world: &World, settings: &Settings) -> Found {
         }
     }
     found
+}
+
+/// Whether objects of a kind may ask for routes.
+pub fn may_ask(kind: &GroupKind) -> bool {
+    kind.is("", "Service") || is_ingress(kind)
 }
 
 /// Whether a kind is that of Ingresses, in whatever group old servers have it.

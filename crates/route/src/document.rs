@@ -12,6 +12,7 @@ use underpin_model::ObjectKey;
 use crate::{
     adapted::Adapted,
     address::{Scheme, SiteAddress},
+    certificate::{self, Certificate},
     page,
     path::PathMatch,
     table::{Proxy, RouteKey},
@@ -43,8 +44,13 @@ pub struct EdgeSettings {
     pub http_port: u16,
     /// The port of `https` sites; `None` when TLS ends before the edge.
     pub https_port: Option<u16>,
-    /// The app `tls` of Caddy, such as certificates to be loaded.
+    /// The app `tls` of Caddy, as the operator has it. Where it has `automation`, Caddy itself gets
+    /// certificates for the sites.
     pub tls: Option<Value>,
+    /// Certificates of sites, by the Secrets that hold them.
+    pub certificates: BTreeMap<ObjectKey, Certificate>,
+    /// The certificate with which hosts that are unknown to TLS are answered; they are not without it.
+    pub unknown: Option<Certificate>,
     /// The page for hosts that nothing is configured for.
     pub page: String,
     /// What a probe must carry; it never reaches an upstream.
@@ -117,7 +123,7 @@ const MINIMUM_NONCE: usize = 16;
 pub struct Document {
     /// What Caddy is given. It holds what the entries hold.
     pub value: Value,
-    /// Sites over TLS where the edge has no port for that. They take nothing from the others.
+    /// What [`unserved`] tells.
     pub unserved: Vec<RouteKey>,
 }
 
@@ -149,24 +155,38 @@ pub fn document(
         writer.server(Scheme::Http, settings.http_port),
     );
     let mut http = json!({"http_port": settings.http_port});
-    let mut unserved = Vec::new();
+    let mut tls = settings.tls.clone();
     if let Some(port) = settings.https_port {
         http["https_port"] = json!(port);
-        servers.insert("https".to_owned(), writer.server(Scheme::Https, port));
-    } else {
-        let secure = |key: &&RouteKey| {
-            let site = key.site.as_ref();
-            site.is_some_and(|site| site.scheme() == Scheme::Https)
-        };
-        unserved.extend(routes.keys().filter(secure).cloned());
+        let mut server = writer.server(Scheme::Https, port);
+        writer.secure(&mut server);
+        servers.insert("https".to_owned(), server);
+        let unknown = settings.unknown.as_ref();
+        tls = certificate::tls(tls.as_ref(), &settings.certificates, unknown);
     }
     http["servers"] = Value::Object(servers);
     let mut apps = object([("http", http)]);
-    if let Some(tls) = &settings.tls {
-        apps["tls"] = tls.clone();
+    if let Some(tls) = tls {
+        apps["tls"] = tls;
     }
     let value = object([("admin", settings.admin.clone()), ("apps", apps)]);
+    let unserved = unserved(routes, settings.https_port);
     Ok(Document { value, unserved })
+}
+
+/// Sites over TLS where the edge has no port for that. They take nothing from the others.
+pub fn unserved(
+    routes: &BTreeMap<RouteKey, ServedRoute>,
+    https_port: Option<u16>,
+) -> Vec<RouteKey> {
+    let is_secure = |key: &&RouteKey| {
+        let site = key.site.as_ref();
+        site.is_some_and(|site| site.scheme() == Scheme::Https)
+    };
+    match https_port {
+        Some(_) => Vec::new(),
+        None => routes.keys().filter(is_secure).cloned().collect(),
+    }
 }
 
 /// A document that runs these routes where nobody asks, to see whether Caddy takes them. `listen` is
@@ -247,6 +267,23 @@ impl<'a> Writer<'a> {
             server["errors"] = object([("routes", errors.into())]);
         }
         server
+    }
+
+    /// TLS of a listener. Caddy gets no certificate by itself unless it is told how, and redirects nobody:
+    /// `http://` of a host is another address. HTTP/3 is not offered, for nobody looks whether it works.
+    fn secure(&self, server: &mut Value) {
+        let given = self.settings.tls.as_ref();
+        let is_automated = given.is_some_and(|tls| tls.get("automation").is_some());
+        server["automatic_https"] = if is_automated {
+            json!({"disable_redirects": true})
+        } else {
+            json!({"disable": true})
+        };
+        let sites = self.sites(Scheme::Https);
+        let hosts: Vec<&str> = sites.iter().map(|(site, _)| site.host()).collect();
+        server["tls_connection_policies"] =
+            certificate::policies(&hosts, self.settings.unknown.is_some());
+        server["protocols"] = json!(["h1", "h2"]);
     }
 
     fn site(&self, group: &str, site: &SiteAddress, paths: &Paths<'_>) -> Value {

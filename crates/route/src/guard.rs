@@ -177,7 +177,7 @@ impl Decision {
     }
 
     /// What is published once this is done: the table, and what is kept with whose it was. The
-    /// generation counts on where something changes.
+    /// generation is still that of what is published: [`crate::round`](fn@crate::round) counts.
     pub fn published(&self, input: &GuardInput<'_>) -> Published {
         if !self.publish {
             return input.last.clone();
@@ -187,9 +187,6 @@ impl Decision {
             if let Some(holder) = input.last.holders.get(key) {
                 next.holders.insert(key.clone(), holder.clone());
             }
-        }
-        if next.holders != input.last.holders || next.generation == 0 {
-            next.generation += 1;
         }
         next
     }

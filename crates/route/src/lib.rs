@@ -23,6 +23,7 @@ mod allow;
 mod caddyfile;
 mod candidates;
 mod catch_all;
+mod certificate;
 mod document;
 mod guard;
 mod ingress;
@@ -43,16 +44,17 @@ pub use allow::{Forbidden, ForbiddenWhat, Limits, UpstreamError, forbidden};
 pub use caddyfile::{
     Block, BlockKind, Body, Defect, DefectKind, Import, Item, PathDirective, Position, parse_entry,
 };
-pub use candidates::{Settings, is_ingress};
+pub use candidates::{Settings, is_ingress, may_ask};
 pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
+pub use certificate::{Certificate, certificates_in, wanted_secrets};
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
-    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document,
+    PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document, unserved,
 };
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
 pub use page::{BUILT_IN_PAGE, page_or_built_in};
 pub use path::PathMatch;
-pub use probe::{Probe, ProbeAnswer, ProbeFailure, probes};
+pub use probe::{Asking, Probe, ProbeAnswer, ProbeFailure, Protocol, probes, suspects};
 pub use published::{Holder, Published};
 pub use remembered::{Remembered, RememberedError};
 pub use resolve::resolve;

@@ -6,11 +6,35 @@ use underpin_model::ObjectKey;
 
 use crate::{address::Scheme, document::ServedRoute, path::PathMatch, table::RouteKey};
 
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    One,
+    /// HTTP/2.
+    Two,
+}
+
+/// How routes are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// The schemes by which probes are sent.
+    pub schemes: &'a [Scheme],
+    /// Whether hosts that are unknown to TLS are answered.
+    pub answers_unknown: bool,
+    /// A word that occurs in no path and no host.
+    pub token: &'a str,
+}
+
 /// A request that the edge answers by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The scheme.
     pub scheme: Scheme,
+    /// The version of HTTP.
+    pub protocol: Protocol,
+    /// The name that TLS is asked for; `None` without TLS.
+    pub name: Option<String>,
     /// The host.
     pub host: String,
     /// The path.
@@ -55,41 +79,84 @@ impl fmt::Display for ProbeFailure {
     }
 }
 
-/// A probe for every route, and one for a host that there is not. `token` is a word that occurs in no
-/// path and no host.
-pub fn probes(
-    routes: &BTreeMap<RouteKey, ServedRoute>,
-    schemes: &[Scheme],
-    token: &str,
-) -> Vec<Probe> {
+/// A probe for every route, and some for a host that there is not. Over TLS each site has a connection of
+/// its own, for its certificate is looked at; of these every other one is of HTTP/2.
+pub fn probes(routes: &BTreeMap<RouteKey, ServedRoute>, asking: &Asking<'_>) -> Vec<Probe> {
     let mut probes = Vec::new();
-    let nobody = format!("{token}.invalid");
+    let nobody = format!("{}.invalid", asking.token);
+    let secure = |key: &&RouteKey| {
+        key.site
+            .as_ref()
+            .is_some_and(|it| it.scheme() == Scheme::Https)
+    };
+    let first = routes.keys().find(secure).and_then(|key| key.site.as_ref());
+    // The name by which TLS is asked for where the host is nobody's: without one there is no TLS.
+    let name = if asking.answers_unknown {
+        Some(nobody.clone())
+    } else {
+        first.map(|site| site.host().replacen('*', asking.token, 1))
+    };
+    let mut probe = |scheme: Scheme, protocol, host: &str, path: &str, expect| {
+        let name = match scheme {
+            Scheme::Http => None,
+            Scheme::Https if host == nobody => match &name {
+                Some(name) => Some(name.clone()),
+                None => return,
+            },
+            Scheme::Https => Some(host.to_owned()),
+        };
+        probes.push(Probe {
+            scheme,
+            protocol,
+            name,
+            host: host.to_owned(),
+            path: path.to_owned(),
+            expect,
+        });
+    };
+    let mut number = 0_usize;
     for (key, served) in routes {
         let expect = Some((key.clone(), served.object.clone()));
-        let path = path_of(&key.path, token);
+        let path = path_of(&key.path, asking.token);
         match &key.site {
-            Some(site) if schemes.contains(&site.scheme()) => probes.push(Probe {
-                scheme: site.scheme(),
-                host: site.host().replacen('*', token, 1),
-                path,
-                expect,
-            }),
+            Some(site) if asking.schemes.contains(&site.scheme()) => {
+                let protocol = match site.scheme() {
+                    Scheme::Https if number.is_multiple_of(2) => Protocol::Two,
+                    _ => Protocol::One,
+                };
+                number += usize::from(site.scheme() == Scheme::Https);
+                let host = site.host().replacen('*', asking.token, 1);
+                probe(site.scheme(), protocol, &host, &path, expect);
+            }
             Some(_) => {}
-            None => probes.extend(schemes.iter().map(|scheme| Probe {
-                scheme: *scheme,
-                host: nobody.clone(),
-                path: path.clone(),
-                expect: expect.clone(),
-            })),
+            None => {
+                for scheme in asking.schemes {
+                    probe(*scheme, Protocol::One, &nobody, &path, expect.clone());
+                }
+            }
         }
     }
-    probes.extend(schemes.iter().map(|scheme| Probe {
-        scheme: *scheme,
-        host: nobody.clone(),
-        path: "/".to_owned(),
-        expect: None,
-    }));
+    for scheme in asking.schemes {
+        probe(*scheme, Protocol::One, &nobody, "/", None);
+        if *scheme == Scheme::Https {
+            probe(*scheme, Protocol::Two, &nobody, "/", None);
+        }
+    }
     probes
+}
+
+/// Of routes in whose place something else answered once they were published, those that are new or
+/// changed since the last good document: what they say may be why. Of the others it is not.
+pub fn suspects<'a>(
+    failed: impl IntoIterator<Item = &'a RouteKey>,
+    published: &BTreeMap<RouteKey, ServedRoute>,
+    last: &BTreeMap<RouteKey, ServedRoute>,
+) -> BTreeMap<RouteKey, ServedRoute> {
+    let changed = failed.into_iter().filter_map(|key| {
+        let route = published.get(key)?;
+        (last.get(key) != Some(route)).then(|| (key.clone(), route.clone()))
+    });
+    changed.collect()
 }
 
 /// A path that this matches and nothing longer does.
@@ -110,13 +177,21 @@ impl Probe {
             None => by_page(answer),
         };
         what.map_or(Ok(()), |what| {
-            let asked = match &self.expect {
-                Some((key, _)) => key.to_string(),
-                None => format!("{}://a host that nothing is configured for", self.scheme),
-            };
             let key = self.expect.as_ref().map(|(key, _)| key.clone());
-            Err(ProbeFailure { key, asked, what })
+            Err(ProbeFailure {
+                key,
+                asked: self.asked(),
+                what,
+            })
         })
+    }
+
+    /// What is asked for, for people.
+    pub fn asked(&self) -> String {
+        match &self.expect {
+            Some((key, _)) => key.to_string(),
+            None => format!("{}://a host that nothing is configured for", self.scheme),
+        }
     }
 }
 

@@ -57,6 +57,23 @@ impl fmt::Display for RememberedError {
 impl std::error::Error for RememberedError {}
 
 impl Remembered {
+    /// Takes in what has been seen of objects that are gone, by uid and when, as far as they hold what
+    /// is published.
+    pub fn learn(&mut self, deleted: &BTreeMap<String, u64>, taken_down: &BTreeMap<String, u64>) {
+        for holder in self.published.holders.values() {
+            let Some(uid) = &holder.uid else { continue };
+            let causes = &mut self.causes;
+            for (told, known) in [
+                (deleted, &mut causes.deleted),
+                (taken_down, &mut causes.taken_down),
+            ] {
+                if let Some(at) = told.get(uid) {
+                    known.entry(uid.clone()).or_insert(*at);
+                }
+            }
+        }
+    }
+
     /// To be written. It holds what the entries hold.
     pub fn to_value(&self) -> Value {
         // Entries with several addresses have their routes once.

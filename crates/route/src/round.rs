@@ -10,7 +10,6 @@ use crate::{
     caddyfile::Block,
     document::{ServedRoute, proxy_routes},
     guard::{Acknowledgement, Decision, GuardInput, guard},
-    published::Published,
     remembered::Remembered,
     table::{Content, RefusalReason, RouteKey, RoutingTable},
 };
@@ -144,10 +143,7 @@ pub fn round(input: &RoundInput<'_>) -> Round {
             routes.insert(key.clone(), kept.clone());
         }
     }
-    next.published = Published {
-        generation: remembered.published.generation,
-        ..decision.published(&guarded)
-    };
+    next.published = decision.published(&guarded);
     let same =
         same(&routes, &remembered.served) && next.published.holders == remembered.published.holders;
     let act = if same && !input.anew && remembered.published.generation > 0 {

@@ -20,6 +20,8 @@ fn settings() -> EdgeSettings {
         http_port: 28080,
         https_port: Some(28443),
         tls: Some(json!({"automation": {"policies": [{"issuers": [{"module": "internal"}]}]}})),
+        certificates: BTreeMap::new(),
+        unknown: None,
         page: "<style>p { color: red }</style><p>No backend route {env.HOME}</p>\n".to_owned(),
         nonce: NONCE.to_owned(),
         generation: 7,

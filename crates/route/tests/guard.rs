@@ -113,7 +113,7 @@ fn r3_2_all_vanished_without_a_cause_is_held() {
         decision.holds[0].to_string(),
         "10 routes of 10 vanished without a recorded cause"
     );
-    // Nothing changes by that: it is the same generation.
+    // Nothing changes by that.
     assert_eq!(decision.published(&case.input()), case.last);
     // Waiting does not help.
     let later = Case {
@@ -176,7 +176,7 @@ fn r3_2_an_explained_loss_waits_and_goes() {
     let decision = case.decide();
     assert!((0..4).all(|n| decision.dropped[&key(n)] == Some(Cause::Deleted)));
     let next = decision.published(&case.input());
-    assert_eq!((next.holders.len(), next.generation), (6, 8));
+    assert_eq!(next.holders.len(), 6);
 }
 
 /// R3.2: a namespace that is replaced is one swap: its keys are never gone.
@@ -293,7 +293,6 @@ fn a_first_table_without_routes_takes_consent() {
         keys: BTreeSet::new(),
     });
     assert!(case.decide().publish);
-    assert_eq!(case.decide().published(&case.input()).generation, 1);
 }
 
 /// What the requirement says, key by key and without any index.
@@ -448,6 +447,5 @@ proptest! {
         } else {
             prop_assert_eq!(&next, &case.last);
         }
-        prop_assert_eq!(next.holders == case.last.holders, next.generation == 7);
     }
 }

@@ -18,8 +18,9 @@ use std::{
 use serde_json::json;
 use underpin_model::{GroupKind, Unread};
 use underpin_route::{
-    Acknowledgement, Act, Adapted, Hold, Outcome, ProbeAnswer, RefusalReason, Remembered, Round,
-    RoundInput, RouteKey, Scheme, blocks, probes, resolve, round, served,
+    Acknowledgement, Act, Adapted, Asking, Hold, Outcome, ProbeAnswer, RefusalReason, Remembered,
+    Round, RoundInput, RouteKey, Scheme, ServedRoute, SiteAddress, blocks, probes, resolve, round,
+    served,
 };
 
 const TOMBSTONE: u64 = 30;
@@ -282,7 +283,12 @@ fn r3_7_probes_tell_who_answers() {
     let mut edge = Edge::default();
     let services = services("old-ns", 1, 1);
     edge.round(is(&services), 0);
-    let probes = probes(&edge.remembered.served, &[Scheme::Http], "t0ken");
+    let asking = Asking {
+        schemes: &[Scheme::Http],
+        answers_unknown: false,
+        token: "t0ken",
+    };
+    let probes = probes(&edge.remembered.served, &asking);
     let shown: Vec<String> = probes
         .iter()
         .map(|probe| format!("{}{}", probe.host, probe.path))
@@ -355,4 +361,42 @@ fn r3_6_what_is_remembered_is_not_shown() {
     let round = edge.round(is(&services), 0);
     let shown = format!("{:?} {:?}", round, edge.remembered);
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+/// R3.7: over TLS each site is asked for by its own name, and the page by both versions of HTTP.
+#[test]
+fn r3_7_sites_over_tls_are_asked_for_by_name() {
+    let mut edge = Edge::default();
+    edge.round(is(&services("old-ns", 2, 1)), 0);
+    let served = edge.remembered.served.into_iter().map(|(key, route)| {
+        let host = key.site.unwrap().host().to_owned();
+        let site = SiteAddress::new(Scheme::Https, &host).unwrap();
+        (RouteKey::site(site), route)
+    });
+    let served = served.collect();
+    let shown = |answers_unknown: bool, served: &BTreeMap<RouteKey, ServedRoute>| {
+        let asking = Asking {
+            schemes: &[Scheme::Https],
+            answers_unknown,
+            token: "t0ken",
+        };
+        let probes = probes(served, &asking);
+        let lines = probes.into_iter().map(|probe| {
+            let name = probe.name.unwrap();
+            format!("{:?} {name} {}{}", probe.protocol, probe.host, probe.path)
+        });
+        lines.collect::<Vec<String>>().join("\n")
+    };
+    insta::assert_snapshot!(shown(false, &served), @"
+    Two h0.example.com h0.example.com/t0ken
+    One h1.example.com h1.example.com/t0ken
+    One h0.example.com t0ken.invalid/
+    Two h0.example.com t0ken.invalid/
+    ");
+    insta::assert_snapshot!(shown(true, &BTreeMap::new()), @"
+    One t0ken.invalid t0ken.invalid/
+    Two t0ken.invalid t0ken.invalid/
+    ");
+    // There is no name for which there would be TLS.
+    assert_eq!(shown(false, &BTreeMap::new()), "");
 }

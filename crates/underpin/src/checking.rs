@@ -7,7 +7,7 @@ use std::{
 };
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{Evidence, FieldPath, Finding, GroupKind, Mask, Object, Place, Unread, World};
+use underpin_model::{Evidence, FieldPath, Finding, GroupKind, Mask, Object, Place, World};
 use underpin_plan::{
     EdgeOptions, Network, Survey, WaitingError, applied, rules::up604, secret_values,
     sort_findings, suppression::Texts, survey, waiting,
@@ -21,7 +21,7 @@ use crate::{
     lines,
     render::check::Excerpts,
     trees::{DeclaredTree, DeclaredWorld, call_files},
-    worlds::{Source, WorldOrigin},
+    worlds::Source,
 };
 
 /// What is to be examined, and what is known besides.
@@ -207,10 +207,6 @@ fn malformed(problem: &NeedProblem) -> Option<Diagnostic> {
 
 /// The live world, with what a dump need not hold as unknown.
 fn live_world(source: &Source, edge: &EdgeOptions) -> World {
-    let mut world = source.world.clone();
-    let WorldOrigin::Dump(dump) = &source.origin else {
-        return world;
-    };
     let mut kinds = vec![
         GroupKind::core("Namespace"),
         GroupKind::new("networking.k8s.io", "NetworkPolicy"),
@@ -218,24 +214,7 @@ fn live_world(source: &Source, edge: &EdgeOptions) -> World {
     if edge.alone {
         kinds.push(GroupKind::core("Service"));
     }
-    for kind in kinds {
-        let holds_none = world.of_kind(&kind).next().is_none();
-        if !holds_none && dump.only_namespace.is_none() {
-            continue;
-        }
-        // Services of its one namespace are dumped together.
-        let is_held = !holds_none && kind.is("", "Service");
-        let namespaces = dump.only_namespace.iter().filter(|_| is_held);
-        let read = world.partly_read.entry(kind.clone()).or_default();
-        read.extend(namespaces.cloned());
-        world.unread.push(Unread {
-            kind: Some(kind),
-            group: String::new(),
-            namespace: None,
-            reason: format!("{} does not hold all of them", dump.path),
-        });
-    }
-    world
+    source.world_as_known(&kinds)
 }
 
 /// Annotations about waiting that cannot be followed.

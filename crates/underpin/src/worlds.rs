@@ -7,7 +7,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_cluster::{Cluster, ConnectOptions, claims};
-use underpin_model::{GroupKind, Object, ObjectKey, Owner, World, names};
+use underpin_model::{GroupKind, Object, ObjectKey, Owner, Unread, World, names};
 use underpin_plan::{
     DeclaredEnvironment,
     naming::{Derivation, derive_namespace},
@@ -38,6 +38,42 @@ pub(crate) struct Source {
     pub(crate) origin: WorldOrigin,
     /// What could not be understood in files.
     pub(crate) problems: Vec<Diagnostic>,
+}
+
+impl Source {
+    /// The world, with those of these kinds as unknown that a dump need not hold: all of a kind of which
+    /// it holds none, and those outside of the one namespace that it holds.
+    pub(crate) fn world_as_known(&self, kinds: &[GroupKind]) -> World {
+        let mut world = self.world.clone();
+        let WorldOrigin::Dump(dump) = &self.origin else {
+            return world;
+        };
+        for kind in kinds {
+            let holds_none = world.of_kind(kind).next().is_none();
+            if !holds_none && dump.only_namespace.is_none() {
+                continue;
+            }
+            // Services of its one namespace are dumped together.
+            let is_held = !holds_none && kind.is("", "Service");
+            let namespaces = dump.only_namespace.iter().filter(|_| is_held);
+            let read = world.partly_read.entry(kind.clone()).or_default();
+            read.extend(namespaces.cloned());
+            world.unread.push(Unread {
+                kind: Some(kind.clone()),
+                group: String::new(),
+                namespace: None,
+                reason: format!("{} does not hold all of them", dump.path),
+            });
+        }
+        world
+    }
+}
+
+/// Whether a world tells what is ready behind Services: a dump need not hold it. What could not be read of
+/// a cluster was asked for, and is unknown.
+pub(crate) fn tells_endpoints(world: &World) -> bool {
+    let kind = GroupKind::new("discovery.k8s.io", "EndpointSlice");
+    world.of_kind(&kind).next().is_some() || world.unread(&kind, None).is_some()
 }
 
 /// Where a world comes from.

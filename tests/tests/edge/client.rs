@@ -1,7 +1,7 @@
 //! An HTTP client that shows what is on the wire: no redirect is followed, no header is added.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -26,13 +26,20 @@ impl Answer {
 
 /// A connection that is used again and again, as those of a CDN are.
 pub(crate) struct Client {
-    port: u16,
+    address: SocketAddr,
     stream: Option<BufReader<TcpStream>>,
 }
 
 impl Client {
     pub(crate) fn new(port: u16) -> Self {
-        Self { port, stream: None }
+        Self::at(([127, 0, 0, 1], port).into())
+    }
+
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            stream: None,
+        }
     }
 
     /// Sends a request, and once more over a new connection if the old one was closed before.
@@ -69,7 +76,7 @@ impl Client {
         let mut stream = if let Some(stream) = self.stream.take() {
             stream
         } else {
-            let stream = TcpStream::connect(("127.0.0.1", self.port)).context("connect")?;
+            let stream = TcpStream::connect(self.address).context("connect")?;
             stream.set_read_timeout(Some(LIMIT))?;
             stream.set_nodelay(true)?;
             BufReader::new(stream)

@@ -6,12 +6,17 @@
     reason = "drives real processes in real time"
 )]
 
+mod astray;
 mod catch_all;
 mod client;
+mod down;
+mod impostor;
 mod load;
 mod outage;
 mod refused;
 mod restart;
+mod rights;
+mod snippets;
 mod stage;
 mod two;
 mod upstream;

@@ -56,3 +56,30 @@ fn r3_3_an_entry_that_turns_bad_is_served_as_it_was() -> Result<()> {
     ensure!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
     Ok(())
 }
+
+/// A site over TLS for which there is no port is told once: a number, a line and an Event.
+#[test]
+fn a_site_over_tls_without_a_port_is_told() -> Result<()> {
+    let stage = Stage::new()?;
+    stage.kubectl.run(["create", "namespace", "one"])?;
+    let service = stage.service("one", &["one.example.com"])?;
+    let both = service.replace("http://one.", "https://tls.example.com, http://one.");
+    stage.kubectl.create(&both)?;
+    let serve = stage.serve(&[])?;
+    stage.served_from("one.example.com", "one")?;
+    stage.metric_is("routes_unserved", |number| number == 1)?;
+    eventually("an Event", LIMIT, || {
+        let text = stage
+            .kubectl
+            .run(["get", "events", "-n", "one", "-o", "yaml"])?;
+        Ok(text.contains("RouteUnserved").then_some(()))
+    })?;
+    terminate(serve.id()?)?;
+    let ended = serve.wait()?;
+    let told = ended
+        .stderr
+        .matches("https://tls.example.com is not served")
+        .count();
+    ensure!(told == 1, "{}", ended.stderr);
+    Ok(())
+}

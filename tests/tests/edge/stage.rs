@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 use tempfile::TempDir;
 use underpin_tests::{
     ControlPlane, Kubectl, Running, Underpin, caddy, eventually, free_ports, fresh,
@@ -12,6 +13,7 @@ use underpin_tests::{
 
 use crate::LIMIT;
 use crate::client::Client;
+use crate::impostor::BEHIND;
 use crate::upstream::{self, Upstreams};
 
 /// The key of entries.
@@ -107,6 +109,25 @@ impl Stage {
         Ok(())
     }
 
+    /// Starts Caddy with a site for every host that is not the edge's.
+    pub(crate) fn start_caddy_serving(&mut self, body: &str) -> Result<()> {
+        let Ports { http, admin, .. } = &self.ports;
+        let config = json!({
+            "admin": {"listen": format!("127.0.0.1:{admin}")},
+            "apps": {"http": {"servers": {"before": {
+                "listen": [format!(":{http}")],
+                "routes": [{"handle": [{"handler": "static_response", "body": body}]}],
+            }}}},
+        });
+        fs::write(self.folder.path().join("before.json"), config.to_string())?;
+        self.start_caddy("before.json")
+    }
+
+    /// Has another program, or one with other rights, do what is asked from now on.
+    pub(crate) fn use_program(&mut self, program: Underpin) {
+        self.program = program;
+    }
+
     /// As if the machine took it.
     pub(crate) fn kill_caddy(&mut self) {
         if let Some(mut child) = self.caddy.take() {
@@ -147,6 +168,11 @@ impl Stage {
     /// A new client of the edge.
     pub(crate) fn client(&self) -> Client {
         Client::new(self.ports.http)
+    }
+
+    /// A new client of Caddy itself, past what stands before it.
+    pub(crate) fn client_behind(&self) -> Client {
+        Client::at((BEHIND, self.ports.http).into())
     }
 
     /// A Service `web` in a namespace, whose entry has these hosts.

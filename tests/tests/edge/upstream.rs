@@ -1,5 +1,5 @@
 //! What stands behind the edge: servers on this machine, one for the Service of each namespace, that say
-//! for whom they answer.
+//! for whom they answer. A path `/status/404` is answered so.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Context as _, Result};
+use underpin_route::PROBE_HEADER;
 
 /// The namespaces that there are.
 const NAMESPACES: [&str; 7] = ["new-ns", "old-ns", "one", "other", "shop", "three", "two"];
@@ -75,11 +76,22 @@ fn answer(stream: TcpStream, namespace: &str, counts: &Counts) {
     let mut stream = BufReader::new(stream);
     let body = format!("answered for {namespace}");
     let length = body.len();
-    let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+    let probe = PROBE_HEADER.to_ascii_lowercase();
     while let Some(head) = head(&mut stream) {
         counts.asked.fetch_add(1, Ordering::Relaxed);
-        if head.contains("x-underpin-probe") {
+        if head.contains(&probe) {
             counts.probed.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut words = head.split(' ');
+        let method = words.next().unwrap_or_default().to_owned();
+        let status = words.next().and_then(|path| path.strip_prefix("/status/"));
+        let status = status.unwrap_or("200 ok");
+        let mut text = format!(
+            "HTTP/1.1 {status} \r\nContent-Length: {length}\r\n\
+             Strict-Transport-Security: max-age=1\r\n\r\n"
+        );
+        if method != "head" {
+            text.push_str(&body);
         }
         if stream.get_mut().write_all(text.as_bytes()).is_err() {
             return;

@@ -1,4 +1,5 @@
 //! I3: two namespaces asked the proxy for one host, and every site was down; then all routes were gone,
 //! and the hosts answered 200.
 
+mod check;
 mod plans;

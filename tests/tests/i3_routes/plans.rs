@@ -4,7 +4,7 @@ use anyhow::Result;
 use underpin_tests::{Kubectl, Output, Stack, shared};
 
 /// A Service that asks for a host and sends to a Service of its namespace.
-fn service(name: &str, host: &str, upstream: &str) -> String {
+pub(crate) fn service(name: &str, host: &str, upstream: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  annotations:\n    \
          underpin.dev/route: |\n      http://{host} {{\n        reverse_proxy http://{upstream}\n      \
@@ -21,7 +21,7 @@ fn stack(name: &str, manifests: &str) -> Result<Stack> {
 }
 
 #[track_caller]
-fn says(output: &Output, parts: &[&str]) {
+pub(crate) fn says(output: &Output, parts: &[&str]) {
     for part in parts {
         assert!(
             output.stdout.contains(part),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use underpin_model::{GroupKind, Object, ObjectKey, ResourceKind};
 
 use super::ClaimStore;
-use crate::{Act, ClusterError, objects::core_kind};
+use crate::{Act, ClusterError};
 
 /// Name of the Secret that holds the key of the keyed fingerprints.
 pub const FINGERPRINT_KEY: &str = "underpin-fingerprint-key";
@@ -76,5 +76,5 @@ impl ClaimStore {
 }
 
 fn secret_kind() -> ResourceKind {
-    core_kind("Secret", "secrets", true)
+    ResourceKind::v1("", "Secret", "secrets", true)
 }

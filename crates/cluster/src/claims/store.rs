@@ -9,10 +9,8 @@ use underpin_model::{
 };
 
 use super::stored::{self, Encoded, HEAD_KEYS, LOCK_KEY, SHARD_KEY, Shard, StoredError};
-use crate::{
-    Act, ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition, Propagation,
-    objects::core_kind,
-};
+use super::taken_down;
+use crate::{Act, ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition, Propagation};
 
 /// Longest name of a claim: what is stored beside it adds ten characters to its name at most, and 253
 /// is Kubernetes' limit.
@@ -87,6 +85,14 @@ impl ClaimStore {
 
     /// Every claim, sorted by stack and environment, and those that cannot be read.
     pub async fn load_all(&self) -> Result<(Vec<Claim>, Vec<Unread>), ClusterError> {
+        let (claims, unread, _) = self.load_all_and_taken_down().await?;
+        Ok((claims, unread))
+    }
+
+    /// The same, and what `down`s took, by uid and when.
+    pub async fn load_all_and_taken_down(
+        &self,
+    ) -> Result<(Vec<Claim>, Vec<Unread>, BTreeMap<String, u64>), ClusterError> {
         let kind = config_map_kind();
         // Not by the claims' own label: who lost it is a claim still.
         let no_revisions = format!("!{}", names::REVISION_LABEL);
@@ -94,7 +100,9 @@ impl ClaimStore {
             .cluster
             .list_selected(&kind, Some(&self.namespace), Depth::Full, &no_revisions)
             .await?;
-        Ok(stored::parse(&self.namespace, &objects))
+        let (claims, unread) = stored::parse(&self.namespace, &objects);
+        let taken = taken_down::parse_taken_down(&self.namespace, &objects);
+        Ok((claims, unread, taken))
     }
 
     /// As [`Self::load_all`]; that the claims cannot be listed is an [`Unread`] too.
@@ -498,7 +506,7 @@ impl ClaimStore {
             origin: Origin::Recorded("claims".to_owned()),
             unknown: UnknownParts::default(),
         };
-        let kind = core_kind("Namespace", "namespaces", false);
+        let kind = ResourceKind::v1("", "Namespace", "namespaces", false);
         match self
             .cluster
             .apply(&kind, &object, &self.create_only())
@@ -545,5 +553,5 @@ fn at_head(claim: &Claim, head: Head) -> (Claim, Head) {
 }
 
 pub(super) fn config_map_kind() -> ResourceKind {
-    core_kind("ConfigMap", "configmaps", true)
+    ResourceKind::v1("", "ConfigMap", "configmaps", true)
 }

@@ -14,12 +14,12 @@ use tokio::{
     task::JoinSet,
     time::{Instant, interval, sleep_until},
 };
-use underpin_cluster::{Cluster, ClusterError, Lease, LeaseHolder};
+use underpin_cluster::{Cluster, ClusterError, Lease, LeaseHolder, Tenure};
 use underpin_model::ResourceKind;
 
 use self::rounds::Rounds;
 use crate::{
-    EdgeError, EdgeOptions, FolderError, Seen, Status,
+    EdgeError, EdgeOptions, FolderError, Seen, Sites, Status,
     edge::{Shared, token},
     endpoints, sources,
 };
@@ -38,8 +38,8 @@ pub struct ServeOptions {
     pub edge: EdgeOptions,
     /// Where the last good document and what is remembered are kept.
     pub folder: PathBuf,
-    /// Where sites over HTTP are asked for.
-    pub sites: SocketAddr,
+    /// Where sites are asked for.
+    pub sites: Sites,
     /// Where the claims are.
     pub claims_namespace: String,
     /// Where health, readiness, numbers and `ask` are answered.
@@ -113,7 +113,10 @@ pub async fn serve(
         renewing = Some(tokio::spawn(hold(lease, held, stop.clone())));
         None
     } else {
-        let _ = held.send(Some(Instant::now() + FOR_EVER));
+        let _ = held.send(Some(Tenure {
+            until: Instant::now() + FOR_EVER,
+            term: 1,
+        }));
         Some(held)
     };
     running.lease_changed()?;
@@ -195,7 +198,7 @@ const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 30);
 /// Renews a lease until the process is told to stop, then gives it back.
 async fn hold(
     mut lease: Lease,
-    held: watch::Sender<Option<Instant>>,
+    held: watch::Sender<Option<Tenure>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut renewal = interval(lease.length() / 3);
@@ -205,8 +208,8 @@ async fn hold(
             _ = renewal.tick() => {}
         }
         match lease.attempt().await {
-            Ok(LeaseHolder::Us(until)) => {
-                let _ = held.send(Some(until));
+            Ok(LeaseHolder::Us(tenure)) => {
+                let _ = held.send(Some(tenure));
             }
             Ok(LeaseHolder::Other(_)) => {
                 held.send_if_modified(|held| held.take().is_some());

@@ -1,25 +1,28 @@
 //! Rounds: what was decided is told, published, verified and kept, or rolled back.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
 
+use serde_json::Value;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
     time::Instant,
 };
-use underpin_cluster::{Cluster, Report};
-use underpin_model::wording::count;
+use underpin_cluster::{Cluster, Report, Tenure};
+use underpin_model::wording::{count, list};
 use underpin_route::{
-    Act, Decision, Kept, ProbeFailure, Refusal, RefusalReason, Remembered, Scheme, probes,
+    Act, Decision, Kept, ProbeFailure, Refusal, RefusalReason, Remembered, RouteKey, ServedRoute,
+    probes, suspects, unserved,
 };
 
 use super::{COMPONENT, ServeError, ServeOptions};
 use crate::{
     ACCEPT_LOSS_ANNOTATION, AdminError, Caddy, Decided, Edge, Folder, Ready, Seen, Status,
+    Verification,
     edge::{Remark, Shared, remarks, token},
     pace::Pace,
     sources::Message,
@@ -30,14 +33,13 @@ use crate::{
 const LONGEST_BURST: Duration = Duration::from_secs(1);
 /// After this time a round that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How many failures are told of one verification; all of them count.
+const MOST_TOLD: usize = 20;
 /// How many Events may wait to be sent; what is more is told in the log alone.
 const EVENTS_WAITING: usize = 256;
 
-/// The schemes that probes are sent by.
-const PROBED: &[Scheme] = &[Scheme::Http];
-
 /// Until when this process writes, if it does.
-type Held = watch::Receiver<Option<Instant>>;
+type Held = watch::Receiver<Option<Tenure>>;
 
 pub(super) struct Rounds<'a> {
     cluster: &'a Cluster,
@@ -50,6 +52,10 @@ pub(super) struct Rounds<'a> {
     remembered: Remembered,
     /// What was published last.
     document: Option<Ready>,
+    /// What Caddy ran before the first document, while none has been published.
+    found: Option<Value>,
+    /// Sites for which Caddy showed no certificate.
+    uncertified: Vec<RouteKey>,
     /// Whether the settings are others than those of what was published.
     anew: bool,
     pub(super) pace: Pace,
@@ -57,6 +63,8 @@ pub(super) struct Rounds<'a> {
     tell: &'a (dyn Fn(&str) + Send + Sync),
     pub(super) ours: Held,
     was_ours: bool,
+    /// The term of which what was published last has been recalled.
+    recalled: Option<u64>,
     /// What was told in the last round, so that only what is new is told.
     told: BTreeSet<String>,
     events: Option<mpsc::Sender<Report>>,
@@ -72,7 +80,9 @@ impl<'a> Rounds<'a> {
         helpers: &mut JoinSet<()>,
     ) -> Result<Self, ServeError> {
         let admin = options.edge.admin.clone();
-        let edge = Edge::new(options.edge.clone());
+        let folder = Folder::open(&options.folder)?;
+        let mut edge = Edge::new(options.edge.clone());
+        edge.prepare(Some(&folder))?;
         let (_, ours) = watch::channel(None);
         let events = options.events.then(|| {
             let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
@@ -83,17 +93,20 @@ impl<'a> Rounds<'a> {
             cluster,
             edge,
             caddy: Caddy::new(admin, options.sites),
-            folder: Folder::open(&options.folder)?,
+            folder,
             seen: Seen::new([]),
             claims: Some("the claims have not been read yet".to_owned()),
             remembered: Remembered::default(),
             document: None,
+            found: None,
+            uncertified: Vec::new(),
             anew: false,
             pace: Pace::new(options.quiet, LONGEST_BURST),
             status,
             tell,
             ours,
             was_ours: false,
+            recalled: None,
             told: BTreeSet::new(),
             events,
             reported: BTreeSet::new(),
@@ -113,13 +126,11 @@ impl<'a> Rounds<'a> {
         self.anew = false;
         self.document = None;
         if let Some(value) = document.filter(|_| self.remembered.published.generation > 0) {
+            self.edge.recall_certificates(&value);
             self.anew = self.edge.document(&self.remembered)?.value != value;
-            self.document = Some(Ready {
-                bytes: value.to_string().into(),
-                value,
-                unserved: Vec::new(),
-            });
+            self.document = Some(Ready::of(value));
         }
+        self.found = self.folder.found()?;
         Ok(())
     }
 
@@ -136,10 +147,9 @@ impl<'a> Rounds<'a> {
         let now = self.now();
         let changed = match message {
             Message::Objects(told) => self.seen.take(told, now),
-            Message::Claims(Ok(claims)) => {
-                self.claims = None;
-                self.seen.world().claims = claims;
-                true
+            Message::Claims(Ok(read)) => {
+                let is_back = self.claims.take().is_some();
+                self.seen.take_claims(read) || is_back
             }
             Message::Claims(Err(why)) => self.claims.replace(why).is_none(),
         };
@@ -148,17 +158,28 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    fn is_ours(&self) -> bool {
-        self.ours
-            .borrow()
-            .is_some_and(|until| until > Instant::now())
+    /// The term in which this process writes now, if it does.
+    fn term(&self) -> Option<u64> {
+        let tenure = *self.ours.borrow();
+        let tenure = tenure.filter(|tenure| tenure.until > Instant::now());
+        tenure.map(|tenure| tenure.term)
     }
 
-    /// Who comes to write begins with what the one before has left.
+    fn is_ours(&self) -> bool {
+        self.term().is_some()
+    }
+
+    /// Who comes to write begins with what the one before has left. Another term is another time of
+    /// coming, whether or not anybody has looked between.
     pub(super) fn lease_changed(&mut self) -> Result<(), ServeError> {
-        let is_ours = self.is_ours();
-        if is_ours && !self.was_ours {
+        let term = self.term();
+        if term.is_some() && term != self.recalled {
             self.recall()?;
+            self.recalled = term;
+            self.pace.changed(Instant::now());
+        }
+        let is_ours = term.is_some();
+        if is_ours && !self.was_ours {
             (self.tell)("this process writes now");
         } else if !is_ours && self.was_ours {
             (self.tell)("another process writes now");
@@ -173,15 +194,13 @@ impl<'a> Rounds<'a> {
     /// One round.
     pub(super) async fn turn(&mut self) -> Result<(), ServeError> {
         let begun = Instant::now();
+        self.lease_changed()?;
+        let term = self.recalled.filter(|_| self.was_ours);
         self.pace.begun();
         let now = self.now();
         let before = self.remembered.clone();
-        let deletions = self.seen.deletions();
-        let holders = self.remembered.published.holders.values();
-        let held: BTreeSet<&String> = holders.filter_map(|holder| holder.uid.as_ref()).collect();
-        let seen = deletions.into_iter().filter(|(uid, _)| held.contains(uid));
-        let seen: Vec<(String, u64)> = seen.collect();
-        self.remembered.causes.deleted.extend(seen);
+        self.remembered
+            .learn(self.seen.deleted(), self.seen.taken_down());
         let world = &*self.seen.world();
         let decided = self
             .edge
@@ -201,6 +220,14 @@ impl<'a> Rounds<'a> {
                 return Ok(());
             }
         };
+        if self.edge.look_at_certificates(self.cluster, &decided).await {
+            // A document with the new ones is made even if nothing else changed.
+            self.anew = true;
+            self.pace.again(Instant::now());
+        }
+        if let Some(at) = self.edge.certificates.due() {
+            self.pace.again(at);
+        }
         self.describe(&decided);
         let decision = &decided.round.decision;
         if let Some(at) = decision.again_at {
@@ -212,12 +239,13 @@ impl<'a> Rounds<'a> {
         if self.edge.distrusts() || refused.iter().any(is_unanswered) {
             self.pace.again(Instant::now() + AGAIN);
         }
+        let is_still_ours = term.is_some() && self.term() == term;
         match decided.round.act {
-            Act::Publish if self.is_ours() => self.publish(decided, begun).await?,
+            Act::Publish if is_still_ours => self.publish(decided, begun, term).await?,
             Act::Publish => {}
             Act::Nothing | Act::Hold => {
                 self.remembered = decided.round.next;
-                if self.is_ours() && self.remembered != before {
+                if is_still_ours && self.remembered != before {
                     self.folder.remember(&self.remembered)?;
                 }
             }
@@ -241,6 +269,7 @@ impl<'a> Rounds<'a> {
                  {namespace} {ACCEPT_LOSS_ANNOTATION}={loss}"
             ));
         }
+        let unserved = self.unserved(decided);
         {
             let writes = self.is_ours();
             let mut status = self.status();
@@ -252,6 +281,8 @@ impl<'a> Rounds<'a> {
             status.conflicted = decided.table.conflicts.len();
             status.refused = decided.table.refused.len();
             status.unread = decided.table.incomplete.len();
+            status.unserved = unserved.len();
+            status.astray = self.edge.astray().count();
             status.vanish_ratio = ratio(unexplained, published);
             status.holds.clone_from(&holds);
             status.loss.clone_from(&decided.loss);
@@ -259,7 +290,7 @@ impl<'a> Rounds<'a> {
         }
         let mut lines: BTreeSet<String> = holds.into_iter().collect();
         let mut reports = BTreeSet::new();
-        for (object, remarks) in remarks(&decided.table) {
+        for (object, remarks) in remarks(&decided.table, &unserved, &self.edge) {
             let live = self.seen.world().get(&object);
             let uid = live.and_then(|live| live.uid()).map(str::to_owned);
             for Remark { reason, text } in remarks {
@@ -288,50 +319,109 @@ impl<'a> Rounds<'a> {
         self.reported = reports;
     }
 
-    async fn publish(&mut self, decided: Decided, begun: Instant) -> Result<(), ServeError> {
+    /// Sites over TLS that are not served, and why.
+    fn unserved(&self, decided: &Decided) -> BTreeMap<RouteKey, String> {
+        let served = &decided.round.next.served;
+        let without_port = unserved(served, self.edge.options().https_port).into_iter();
+        let no_port = "the edge has no port for TLS (--https-port)";
+        let mut told: BTreeMap<RouteKey, String> =
+            without_port.map(|key| (key, no_port.to_owned())).collect();
+        let uncertified = self
+            .uncertified
+            .iter()
+            .filter(|key| served.contains_key(key));
+        let no_certificate = "Caddy has no certificate for it";
+        told.extend(uncertified.map(|key| (key.clone(), no_certificate.to_owned())));
+        told
+    }
+
+    async fn publish(
+        &mut self,
+        decided: Decided,
+        begun: Instant,
+        term: Option<u64>,
+    ) -> Result<(), ServeError> {
         let next = decided.round.next;
         let ready = self.edge.document(&next)?;
         let ours = begun.elapsed();
+        if self.document.is_none() && self.found.is_none() && !self.finds().await? {
+            return Ok(());
+        }
         let took = match self.caddy.load(ready.bytes.clone()).await {
             Ok(took) => took,
             Err(error) => {
                 self.fail(&format!("the new configuration is not published: {error}"));
+                if !matches!(error, AdminError::Refused(_)) && self.term() == term {
+                    // Whether it runs is not known.
+                    self.roll_back().await;
+                }
                 return Ok(());
             }
         };
+        self.lives();
         if let Err(unverified) = self.verified(&ready, &next).await {
-            if self.edge.distrust(&unverified.failures, &next, self.now()) {
-                // The others are not to wait.
-                self.pace.again(Instant::now());
-            }
-            let why = unverified.why;
+            let why = &unverified.why;
             self.fail(&format!(
                 "the new configuration does not serve what it says: {why}"
             ));
-            self.roll_back().await;
+            if self.term() == term {
+                let now = self.now();
+                self.edge
+                    .distrust(unverified.suspects(&next, &self.remembered), now);
+                self.roll_back().await;
+            }
             return Ok(());
         }
-        if !self.is_ours() {
+        if self.term() != term {
             // Another process may have begun with what is in the folder.
             self.fail("the lease was lost while a document was published; it is not kept");
             return Ok(());
         }
         self.folder.keep(&ready.bytes, &next)?;
+        self.pace.succeeded();
         self.tell_change(&next, took);
         self.remembered = next;
         self.document = Some(ready);
+        self.found = None;
         self.anew = false;
         let now = self.now();
         let hosts = self.remembered.served.keys().filter_map(host_of).collect();
+        let astray = self.edge.astray().count();
         let mut status = self.status();
         status.load_seconds = took.as_secs_f64();
         status.round_seconds = ours.as_secs_f64();
         (status.last_load, status.last_verified) = (now, now);
         status.generation = self.remembered.published.generation;
         status.live = self.remembered.served.len();
+        status.astray = astray;
         status.hosts = hosts;
         status.not_ready = None;
         Ok(())
+    }
+
+    /// Keeps what Caddy runs before it is given the first document, on the disk too: this process may
+    /// end before it is known whether that one does what it says.
+    async fn finds(&mut self) -> Result<bool, ServeError> {
+        let found = match self.caddy.config().await {
+            Ok(found) => found,
+            Err(error) => {
+                let what = "nothing is published, for what Caddy runs now is not known";
+                self.fail(&format!("{what}: {error}"));
+                return Ok(false);
+            }
+        };
+        let Ok(value) = serde_json::from_slice(&found) else {
+            self.fail("nothing is published, for Caddy does not say in JSON what it runs now");
+            return Ok(false);
+        };
+        self.folder.keep_found(&found)?;
+        self.found = Some(value);
+        Ok(true)
+    }
+
+    /// A sign of life between steps of which each has its own limit.
+    fn lives(&self) {
+        self.status().alive = Some(Instant::now());
     }
 
     fn tell_change(&self, next: &Remembered, took: Duration) {
@@ -360,25 +450,60 @@ impl<'a> Rounds<'a> {
         }
         let token = token(self.cluster.host());
         let token = token.map_err(|error| Unverified::of(error.to_string()))?;
-        let probes = probes(&remembered.served, PROBED, &token);
+        let probes = probes(&remembered.served, &self.edge.asking(&token));
         let generation = remembered.published.generation;
-        let failures = self
-            .caddy
-            .verify(probes, generation, &remembered.nonce)
-            .await;
-        if failures.is_empty() {
+        let verified = self.caddy.verify(probes, generation, &remembered.nonce);
+        let mut found = verified.await;
+        self.lives();
+        let answered = found.answered;
+        if self.uncertified != found.uncertified {
+            self.uncertified = std::mem::take(&mut found.uncertified);
+            // That is told in the next round.
+            self.pace.changed(Instant::now());
+        }
+        found.failures = self.edge.without_astray(found.failures, &remembered.served);
+        if found.failures.is_empty() && found.not_asked.is_empty() {
             return Ok(());
         }
-        let texts: Vec<String> = failures.iter().map(ProbeFailure::to_string).collect();
         Err(Unverified {
-            why: texts.join("; "),
-            failures,
+            why: told(&found),
+            failures: found.failures,
+            answered: answered > 0,
         })
+    }
+
+    /// The same of what was published last. Routes in whose place something else answers are no reason to
+    /// give up the others, where these are answered: that is told, and they are asked for at each
+    /// further verification.
+    async fn verified_last(&mut self, document: &Ready) -> Result<(), String> {
+        let remembered = self.remembered.clone();
+        let Err(unverified) = self.verified(document, &remembered).await else {
+            return Ok(());
+        };
+        let is_route = |failure: &ProbeFailure| failure.key.is_some();
+        if !unverified.answered || !unverified.failures.iter().all(is_route) {
+            return Err(unverified.why);
+        }
+        let keys = unverified.failures.iter().filter_map(|it| it.key.as_ref());
+        let routes =
+            keys.filter_map(|key| Some((key.clone(), remembered.served.get(key)?.clone())));
+        let routes = routes.collect();
+        self.edge.go_on_without(routes);
+        let astray = self.edge.astray().count();
+        self.status().astray = astray;
+        let line = format!(
+            "something else answers in place of what is published: {}",
+            unverified.why
+        );
+        if self.told.insert(line.clone()) {
+            (self.tell)(&line);
+        }
+        Ok(())
     }
 
     /// A round that came to nothing is tried again after a while.
     fn fail(&mut self, what: &str) {
-        self.pace.again(Instant::now() + AGAIN);
+        self.pace.failed(Instant::now());
         let line = what.to_owned();
         if self.told.insert(line) {
             (self.tell)(what);
@@ -391,12 +516,10 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Has Caddy run what it last ran well.
+    /// Has Caddy run what it last ran well; before the first document, what it was found to run.
     async fn roll_back(&mut self) {
         let Some(document) = self.document.take() else {
-            let why = "the first configuration does not serve what it says".to_owned();
-            self.status().not_ready = Some(why);
-            return;
+            return self.put_back().await;
         };
         let generation = self.remembered.published.generation;
         let restored = self.restore(&document).await;
@@ -412,12 +535,33 @@ impl<'a> Rounds<'a> {
         }
     }
 
+    async fn put_back(&mut self) {
+        let found = self.found.as_ref().unwrap_or(&Value::Null);
+        let put = match self.edge.put_back(found, &self.remembered.nonce) {
+            Ok(ready) => {
+                let loaded = self.caddy.load(ready.bytes).await;
+                loaded.map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        self.lives();
+        let what = match put {
+            Ok(_) if found.get("apps").is_some() => {
+                "Caddy runs again what it ran before".to_owned()
+            }
+            Ok(_) => "Caddy ran nothing before, and answers every host with the page".to_owned(),
+            Err(why) => format!("Caddy cannot be given back what it ran before: {why}"),
+        };
+        (self.tell)(&what);
+        let why = "the first configuration does not serve what it says";
+        self.status().not_ready = Some(format!("{why}; {what}"));
+    }
+
     async fn restore(&mut self, document: &Ready) -> Result<(), String> {
         let loaded = self.caddy.load(document.bytes.clone()).await;
+        self.lives();
         loaded.map_err(|error: AdminError| error.to_string())?;
-        let remembered = self.remembered.clone();
-        let verified = self.verified(document, &remembered).await;
-        verified.map_err(|unverified| unverified.why)
+        self.verified_last(document).await
     }
 
     /// Whether Caddy still runs what was published. One that was started anew from something else, or
@@ -434,9 +578,8 @@ impl<'a> Rounds<'a> {
         match runs {
             Ok(true) => {
                 if self.status().not_ready.is_some() {
-                    let remembered = self.remembered.clone();
-                    let verified = self.verified(&document, &remembered).await;
-                    self.came_back(verified.map_err(|unverified| unverified.why));
+                    let verified = self.verified_last(&document).await;
+                    self.came_back(verified);
                 }
             }
             Ok(false) if self.is_ours() => {
@@ -474,6 +617,8 @@ impl<'a> Rounds<'a> {
 struct Unverified {
     why: String,
     failures: Vec<ProbeFailure>,
+    /// Whether any route was answered by its own: if none is, it is not for what they say.
+    answered: bool,
 }
 
 impl Unverified {
@@ -481,8 +626,34 @@ impl Unverified {
         Self {
             why,
             failures: Vec::new(),
+            answered: false,
         }
     }
+
+    /// The routes that may be why.
+    fn suspects(&self, next: &Remembered, last: &Remembered) -> BTreeMap<RouteKey, ServedRoute> {
+        if !self.answered {
+            return BTreeMap::new();
+        }
+        let failed = self.failures.iter().filter_map(|it| it.key.as_ref());
+        suspects(failed, &next.served, &last.served)
+    }
+}
+
+/// What of a verification is told: of many failures the first, and what was not looked at.
+fn told(found: &Verification) -> String {
+    let shown = found.failures.iter().take(MOST_TOLD);
+    let mut texts: Vec<String> = shown.map(ProbeFailure::to_string).collect();
+    if found.failures.len() > MOST_TOLD {
+        let more = found.failures.len() - MOST_TOLD;
+        texts.push(format!("and {more} more"));
+    }
+    if !found.not_asked.is_empty() {
+        let routes = count(found.not_asked.len(), "route");
+        let names = list(&found.not_asked);
+        texts.push(format!("there was no time to ask for {routes}: {names}"));
+    }
+    texts.join("; ")
 }
 
 fn of_kind(decision: &Decision, is: impl Fn(&Kept) -> bool) -> usize {

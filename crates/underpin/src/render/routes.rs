@@ -1,9 +1,14 @@
 //! What `routes render` has written, and what of the edge is not as somebody wants it.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use underpin_edge::{Decided, Ready};
-use underpin_model::wording::count;
+use underpin_model::{
+    ObjectKey,
+    wording::{count, list},
+};
 use underpin_route::{Remembered, RouteKey};
 
 use super::{documents, style};
@@ -27,6 +32,8 @@ pub(crate) struct Rendered {
     refused: Vec<RefusedDocument>,
     /// Sites over TLS, for which the edge has no port.
     unserved: Vec<String>,
+    /// Secrets whose certificates cannot be used.
+    certificates: Vec<CertificateDocument>,
     /// Why nothing, or not everything, is as the cluster says.
     holds: Vec<String>,
     /// The name of the loss that `--accept-loss` consents to.
@@ -80,6 +87,17 @@ struct RefusedDocument {
     reason: String,
 }
 
+/// A Secret whose certificate cannot be used.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CertificateDocument {
+    /// The Secret.
+    secret: String,
+    /// Why not.
+    reason: String,
+    /// The routes that it is for, sorted.
+    routes: Vec<String>,
+}
+
 impl Rendered {
     pub(crate) fn of(decided: &Decided) -> Self {
         let (table, decision) = (&decided.table, &decided.round.decision);
@@ -130,12 +148,26 @@ impl Rendered {
         self.unserved = ready.unserved.iter().map(RouteKey::to_string).collect();
     }
 
+    /// Certificates that cannot be used.
+    pub(crate) fn certificates<'a>(
+        &mut self,
+        problems: impl Iterator<Item = (&'a ObjectKey, &'a str, &'a BTreeSet<RouteKey>)>,
+    ) {
+        let each = problems.map(|(secret, why, routes)| CertificateDocument {
+            secret: secret.to_string(),
+            reason: why.to_owned(),
+            routes: routes.iter().map(RouteKey::to_string).collect(),
+        });
+        self.certificates = each.collect();
+    }
+
     /// Whether anything is not as somebody wants it.
     pub(crate) fn has_warnings(&self) -> bool {
         !self.conflicts.is_empty()
             || !self.refused.is_empty()
             || !self.holds.is_empty()
             || !self.unserved.is_empty()
+            || !self.certificates.is_empty()
     }
 }
 
@@ -186,6 +218,15 @@ pub(crate) fn text(rendered: &Rendered) -> String {
         text.push_str(&format!(
             "{route} is not served: the edge has no port for TLS; name one with --https-port\n"
         ));
+    }
+    for certificate in &rendered.certificates {
+        let CertificateDocument {
+            secret,
+            reason,
+            routes,
+        } = certificate;
+        let routes = list(routes);
+        text.push_str(&format!("{secret} is of no use for {routes}: {reason}\n"));
     }
     let routes = rendered.routes.len() + rendered.kept.len();
     match (&rendered.written, rendered.keeps_last) {

@@ -24,6 +24,15 @@ spec:
     http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {name: http}}}}]}
 ";
 
+/// What every dump of a whole cluster has besides.
+const ELSEWHERE: &str = "\
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kubernetes, namespace: default}
+spec: {ports: [{port: 443}]}
+";
+
 const ENTRY: &str = "\
 ---
 apiVersion: v1
@@ -43,6 +52,7 @@ spec: {ports: [{port: 80}]}
 #[track_caller]
 fn rendered(name: &str, code: i32, cluster: &str, more: &str) {
     let folder = tempfile::tempdir().unwrap();
+    let cluster = format!("{cluster}{ELSEWHERE}");
     fs::write(folder.path().join("cluster.yaml"), cluster).unwrap();
     let line = format!(
         "routes render --against cluster.yaml --out caddy.json --http-port 8080 \
@@ -74,4 +84,35 @@ fn r3_2_nothing_to_serve_is_held() {
     rendered("routes_render_nothing", 3, &cluster, "");
     let consent = "--accept-loss 0-e3b0c44298fc";
     rendered("routes_render_nothing_accepted", 0, &cluster, consent);
+}
+
+/// R3.2: a dump of one namespace does not say that there is nothing elsewhere.
+#[test]
+fn r3_2_a_dump_of_one_namespace_is_not_the_cluster() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cluster.yaml"), CLUSTER).unwrap();
+    let line = "routes render --against cluster.yaml --out caddy.json --ingress-class caddy";
+    let arguments: Vec<&str> = line.split_whitespace().collect();
+    check(
+        "routes_render_one_namespace",
+        1,
+        underpin_in(folder.path(), &arguments),
+    );
+    assert!(!folder.path().join("caddy.json").exists());
+}
+
+/// `--keep-last` is for a cluster that cannot be read, and not for arguments that do not fit.
+#[test]
+fn what_is_wrong_with_the_arguments_is_not_kept_quiet() {
+    for (name, wrong) in [
+        ("routes_render_no_dump", "--against missing.yaml"),
+        ("routes_render_no_context", "--against nowhere"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("edge")).unwrap();
+        fs::write(folder.path().join("edge/caddy.json"), "{}").unwrap();
+        let line = format!("routes render --folder edge --keep-last {wrong}");
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        check(name, 1, underpin_in(folder.path(), &arguments));
+    }
 }

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use underpin_edge::{Address, Caddy, Edge, EdgeOptions, Seen, Told};
+use underpin_edge::{Address, Caddy, Edge, EdgeOptions, Seen, Sites, Told};
 use underpin_model::{Depth, GroupKind, Object, Origin};
-use underpin_route::{Act, Remembered, Scheme, Settings, probes};
+use underpin_route::{Act, Asking, Remembered, Scheme, Settings, probes};
 use underpin_testenv::caddy;
 
 use super::meters;
@@ -135,7 +135,11 @@ async fn changes(routes: u32) -> Result<Value> {
     let folder = tempfile::tempdir().context("make a folder")?;
     let running = Serving::start(folder.path())?;
     let mut edge = Edge::new(options(&running)?);
-    let mut serving = Caddy::new(running.admin.parse()?, running.sites);
+    let sites = Sites {
+        http: running.sites,
+        https: None,
+    };
+    let mut serving = Caddy::new(running.admin.parse()?, sites);
     let mut seen = Seen::new([]);
     for (kind, objects) in world(routes) {
         seen.take(Told::Listed(kind, objects), 0);
@@ -175,10 +179,15 @@ async fn changes(routes: u32) -> Result<Value> {
         }
         let confirm = begun.elapsed();
         let begun = Instant::now();
-        let asked = probes(&next.served, &[Scheme::Http], "t0ken");
+        let asking = Asking {
+            schemes: &[Scheme::Http],
+            answers_unknown: false,
+            token: "t0ken",
+        };
+        let asked = probes(&next.served, &asking);
         let generation = next.published.generation;
-        let failures = serving.verify(asked, generation, NONCE).await;
-        if let Some(failure) = failures.first() {
+        let verified = serving.verify(asked, generation, NONCE).await;
+        if let Some(failure) = verified.failures.first() {
             bail!("{failure}");
         }
         remembered = next;
@@ -218,6 +227,8 @@ fn options(running: &Serving) -> Result<EdgeOptions> {
         http_port: running.sites.port(),
         https_port: None,
         tls: None,
+        tls_secrets: false,
+        answer_unknown: false,
         pages: "/etc/caddy/pages".to_owned(),
         page: None,
         tombstone: 30,

@@ -1,6 +1,6 @@
 use camino::Utf8PathBuf;
 use clap::{ArgGroup, Args};
-use underpin_model::{GroupKind, wording::count};
+use underpin_model::wording::count;
 use underpin_plan::{EdgeOptions, rules::Rule, sort_findings};
 use underpin_refs::NeedOptions;
 
@@ -17,7 +17,7 @@ use crate::{
     given::Given,
     output::Format,
     telling::{Telling, all_there},
-    worlds::{self, Source},
+    worlds::{self, tells_endpoints},
 };
 
 /// Check what the edge would serve: of declared files, of a dump, or of a cluster
@@ -84,9 +84,10 @@ pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
         since: args.changed_since.as_deref(),
         live: live.as_ref(),
         edge: EdgeOptions {
-            settings: args
-                .entries
-                .settings(live.as_ref().is_some_and(tells_endpoints)),
+            settings: args.entries.settings(
+                live.as_ref()
+                    .is_some_and(|live| tells_endpoints(&live.world)),
+            ),
             alone: true,
             is_whole: false,
             configurations,
@@ -113,10 +114,4 @@ pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
         asked: &Rule::is_of_the_edge,
     };
     told.tell(examined)
-}
-
-/// Whether a world tells what is ready behind Services: a dump need not hold it.
-fn tells_endpoints(source: &Source) -> bool {
-    let kind = GroupKind::new("discovery.k8s.io", "EndpointSlice");
-    source.world.of_kind(&kind).next().is_some()
 }

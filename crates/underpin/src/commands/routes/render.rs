@@ -1,11 +1,14 @@
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use underpin_cluster::{Cluster, Host as _, SystemHost};
+use underpin_cluster::{Cluster, Host as _, SystemHost, claims::parse_taken_down};
 use underpin_edge::{Edge, Folder, Ready, token, write_private};
-use underpin_model::World;
-use underpin_route::{Act, Remembered};
+use underpin_model::{GroupKind, World};
+use underpin_route::{Act, Remembered, Settings};
 
 use super::setting::{EdgeArgs, ReadArgs};
 use crate::{
@@ -16,7 +19,7 @@ use crate::{
     output::Format,
     render::{self, routes::Rendered},
     setup::connect_options,
-    worlds::{self, Against},
+    worlds::{self, Against, tells_endpoints},
 };
 
 /// Write the document for Caddy, once
@@ -75,18 +78,28 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
     if remembered.nonce.is_empty() {
         remembered.nonce = token(&SystemHost)?;
     }
-    let world = match world(&args).await {
-        Err(error) if args.keep_last && has_document(folder.as_ref()) => {
+    // What is wrong with the arguments is not kept quiet, whatever is there.
+    let options = args.edge.options(true)?;
+    let read = match world(&args, &options.read).await {
+        Err(CommandError::Cluster(error))
+            if !error.is_of_setup() && args.keep_last && has_document(folder.as_ref()) =>
+        {
             let told = Rendered::kept_last(error.to_string());
             return finish(&args, &told, Exit::Done);
         }
-        world => world?,
+        read => read?,
     };
-    let mut edge = Edge::new(args.edge.options(tells_endpoints(&world))?);
+    let world = &read.world;
+    remembered.learn(&BTreeMap::new(), &read.taken_down);
+    let mut edge = Edge::new(args.edge.options(tells_endpoints(world))?);
+    edge.prepare(folder.as_ref())?;
+    if let Some(document) = folder.as_ref().map(Folder::document).transpose()?.flatten() {
+        edge.recall_certificates(&document);
+    }
     let now = u64::try_from(SystemHost.now().as_second()).unwrap_or_default();
     let accepted = args.accept_loss.as_deref();
     let decided = edge
-        .decide(&world, None, &remembered, true, accepted, now)
+        .decide(world, None, &remembered, true, accepted, now)
         .await
         .map_err(underpin_edge::EdgeError::from)?;
     let mut told = Rendered::of(&decided);
@@ -102,6 +115,10 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
         };
         return finish(&args, &told, exit);
     }
+    if let Some(cluster) = &read.cluster {
+        edge.look_at_certificates(cluster, &decided).await;
+    }
+    told.certificates(edge.certificate_problems());
     let next = decided.round.next;
     let ready = edge.document(&next)?;
     let path = keep(args.out.as_deref(), folder.as_ref(), &ready, &next)?;
@@ -144,34 +161,48 @@ fn has_document(folder: Option<&Folder>) -> bool {
     folder.is_some_and(|folder| matches!(folder.document(), Ok(Some(_))))
 }
 
-async fn world(args: &RoutesRenderArgs) -> Result<World, CommandError> {
+/// What is read.
+struct Read {
+    world: World,
+    /// What `down`s took.
+    taken_down: BTreeMap<String, u64>,
+    /// Where, if not of a dump.
+    cluster: Option<Cluster>,
+}
+
+async fn world(args: &RoutesRenderArgs, settings: &Settings) -> Result<Read, CommandError> {
     let read = &args.read;
     let mut context = read.context.clone();
     match args.against.as_deref().map(worlds::against).transpose()? {
-        Some(Against::Dump(path)) => return dumped(&path),
+        Some(Against::Dump(path)) => return dumped(&path, &read.claims_namespace),
         Some(Against::Context(named)) => context = Some(named),
         None => {}
     }
     let connect = connect_options(read.kubeconfig.as_deref(), context, read.request_timeout);
     let cluster = Cluster::connect(&connect).await?;
-    let read_args = args.edge.options(true)?.read;
-    Ok(underpin_edge::read_once(&cluster, &read_args, &read.claims_namespace).await?)
+    let once = underpin_edge::read_once(&cluster, settings, &read.claims_namespace);
+    let (world, taken_down) = once.await?;
+    Ok(Read {
+        world,
+        taken_down,
+        cluster: Some(cluster),
+    })
 }
 
-fn dumped(path: &Utf8PathBuf) -> Result<World, CommandError> {
-    let source = worlds::dumped(path, None)?;
-    if source.problems.is_empty() {
-        Ok(source.world)
-    } else {
-        Err(CommandError::Declared {
+/// A dump; what it need not hold is unknown, as everywhere.
+fn dumped(path: &Utf8PathBuf, claims_namespace: &str) -> Result<Read, CommandError> {
+    let source = worlds::dumped(path, Some(claims_namespace))?;
+    if !source.problems.is_empty() {
+        return Err(CommandError::Declared {
             summary: format!("{path} cannot be used"),
             diagnostics: source.problems,
-        })
+        });
     }
-}
-
-/// Whether a world tells what is ready behind Services: a dump need not hold it.
-fn tells_endpoints(world: &World) -> bool {
-    let kind = underpin_model::GroupKind::new("discovery.k8s.io", "EndpointSlice");
-    world.of_kind(&kind).next().is_some() || world.unread(&kind, None).is_some()
+    let taken_down = parse_taken_down(claims_namespace, source.world.objects());
+    let services = GroupKind::core("Service");
+    Ok(Read {
+        world: source.world_as_known(&[services]),
+        taken_down,
+        cluster: None,
+    })
 }

@@ -5,7 +5,7 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 use camino::Utf8PathBuf;
 use clap::Args;
 use serde_json::Value;
-use underpin_edge::{Address, EdgeOptions};
+use underpin_edge::{Address, EdgeOptions, Sites};
 use underpin_model::names;
 
 use super::EntryArgs;
@@ -35,6 +35,14 @@ pub(crate) struct EdgeArgs {
     /// A file with the app `tls` of Caddy in JSON: where certificates come from.
     #[arg(long, value_name = "FILE", requires = "https_port")]
     tls: Option<Utf8PathBuf>,
+    /// Take the certificates of Ingresses' hosts from the Secrets that they name. Takes the right to get
+    /// these Secrets.
+    #[arg(long, requires = "https_port")]
+    tls_secrets: bool,
+    /// Answer hosts that are unknown to TLS with the page, too, with a certificate of the edge's own that
+    /// no client trusts; without it their handshake fails.
+    #[arg(long, requires = "https_port")]
+    answer_unknown: bool,
     /// The folder of the pages for errors, as Caddy sees it.
     #[arg(long, value_name = "DIR", default_value = "/etc/caddy/pages")]
     pages: String,
@@ -81,15 +89,21 @@ impl EdgeArgs {
             http_port: self.http_port,
             https_port: self.https_port,
             tls: self.tls.as_ref().map(tls).transpose()?,
+            tls_secrets: self.tls_secrets,
+            answer_unknown: self.answer_unknown,
             pages: self.pages.clone(),
             page: self.page.clone(),
             tombstone: self.tombstone,
         })
     }
 
-    /// Where sites over HTTP are asked for, on this machine.
-    pub(crate) fn sites(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.http_port))
+    /// Where sites are asked for, on this machine.
+    pub(crate) fn sites(&self) -> Sites {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Sites {
+            http: at(self.http_port),
+            https: self.https_port.map(at),
+        }
     }
 }
 

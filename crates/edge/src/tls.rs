@@ -1,0 +1,167 @@
+//! TLS: how sites are asked for, and the certificates that Caddy is given.
+
+use std::sync::Arc;
+
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    client::{
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+    server::ParsedCertificate,
+    sign::CertifiedKey,
+};
+use underpin_route::{Certificate, Protocol};
+
+use crate::EdgeError;
+
+/// The name in the certificate for unknown hosts; it is nobody's.
+const NOBODY: &str = "unknown.invalid";
+
+/// How a site is asked for by a version of HTTP. Where `named`, the certificate must have the name; by whom
+/// it is signed is its clients' business.
+pub(crate) fn client(protocol: Protocol, named: bool) -> Result<Arc<ClientConfig>, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Name {
+        provider: Arc::clone(&provider),
+        named,
+    };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![match protocol {
+        Protocol::One => b"http/1.1".to_vec(),
+        Protocol::Two => b"h2".to_vec(),
+    }];
+    // Each handshake is to show the certificate.
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// Takes a certificate for its name alone.
+#[derive(Debug)]
+struct Name {
+    provider: Arc<CryptoProvider>,
+    named: bool,
+}
+
+impl ServerCertVerifier for Name {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.named {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// Whether Caddy can use a certificate: one that it cannot would keep it from every other one, too. What is
+/// wrong is told without anything that stands in it.
+pub(crate) fn usable(certificate: &Certificate) -> Result<(), &'static str> {
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(certificate.chain.as_bytes()).collect();
+    let chain = chain.map_err(|_| "tls.crt is not PEM")?;
+    let first = chain.first().ok_or("tls.crt holds no certificate")?;
+    ParsedCertificate::try_from(first).map_err(|_| "tls.crt holds no certificate of X.509")?;
+    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes());
+    let key = key.map_err(|_| "tls.key holds no private key in PEM")?;
+    let key = ring::sign::any_supported_type(&key);
+    let key = key.map_err(|_| "the private key in tls.key is of an unknown kind")?;
+    match CertifiedKey::new(chain, key).keys_match() {
+        Err(Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
+            Err("tls.key is not the key of tls.crt")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A new certificate for hosts that nobody has. No client trusts it; who goes on all the same reads the
+/// page.
+pub(crate) fn for_nobody() -> Result<Certificate, EdgeError> {
+    let made = rcgen::generate_simple_self_signed([NOBODY.to_owned()]);
+    let made = made.map_err(|error| EdgeError::Certificate(error.to_string()))?;
+    Ok(Certificate {
+        chain: made.cert.pem(),
+        key: made.signing_key.serialize_pem(),
+    })
+}
+
+/// Whether a handshake failed because there is no certificate for the name.
+pub(crate) fn lacks_certificate(error: &std::io::Error) -> bool {
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>());
+    matches!(
+        inner,
+        Some(
+            Error::AlertReceived(
+                rustls::AlertDescription::InternalError
+                    | rustls::AlertDescription::UnrecognisedName
+                    | rustls::AlertDescription::HandshakeFailure
+            ) | Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+            )
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_caddy_cannot_use_is_told_and_never_shown() {
+        let (one, two) = (for_nobody().unwrap(), for_nobody().unwrap());
+        assert_eq!(usable(&one), Ok(()));
+        let with = |chain: &str, key: &str| Certificate {
+            chain: chain.to_owned(),
+            key: key.to_owned(),
+        };
+        let wrong = [
+            with(&one.chain, &two.key),
+            with("hunter2", &one.key),
+            with(&one.chain, "hunter2"),
+            with(&one.key, &one.key),
+        ];
+        for certificate in wrong {
+            let why = usable(&certificate).unwrap_err();
+            assert!(why.contains("tls.") && !why.contains("hunter2"), "{why}");
+        }
+    }
+}
