@@ -153,15 +153,14 @@ impl Edge {
         }
         let kept = folder.map(Folder::unknown).transpose()?.flatten();
         let kept = kept.filter(|certificate| tls::usable(certificate).is_ok());
-        let certificate = match kept {
-            Some(kept) => kept,
-            None => {
-                let made = tls::for_nobody()?;
-                if let Some(folder) = folder {
-                    folder.keep_unknown(&made)?;
-                }
-                made
+        let certificate = if let Some(kept) = kept {
+            kept
+        } else {
+            let made = tls::for_nobody()?;
+            if let Some(folder) = folder {
+                folder.keep_unknown(&made)?;
             }
+            made
         };
         self.unknown = Some(certificate);
         Ok(())
