@@ -334,7 +334,7 @@ mod tests {
         let (mut one, mut two) = (lease(&cluster, "one"), lease(&cluster, "two"));
         assert_eq!(term(&mut one).await, Some(1));
         // Late, but nobody has taken it.
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(term(&mut one).await, Some(1));
         assert_eq!(term(&mut two).await, None);
         tokio::time::sleep(Duration::from_secs(16)).await;

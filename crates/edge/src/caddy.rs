@@ -89,11 +89,12 @@ impl Caddy {
         self.admin.config().await
     }
 
-    /// Whether it runs this very document, which is `sent` when written.
-    pub async fn runs(&mut self, document: &Value, sent: &[u8]) -> Result<bool, AdminError> {
+    /// Whether it runs this very document.
+    pub async fn runs(&mut self, sent: &[u8]) -> Result<bool, AdminError> {
         let running = self.admin.config().await?;
         self.confirmed = None;
-        let is_same = || serde_json::from_slice::<Value>(&running).is_ok_and(|it| it == *document);
+        let read = |text: &[u8]| serde_json::from_slice::<Value>(text).ok();
+        let is_same = || read(sent).is_some_and(|sent| read(&running) == Some(sent));
         let is_same = written_alike(sent, &running) || is_same();
         if is_same {
             self.confirmed = Some(Sha256::digest(&running).into());
@@ -246,23 +247,17 @@ async fn ask(
     nonce: &str,
 ) -> Result<ProbeAnswer, ExchangeError> {
     let mut secure = None;
-    let open = match (&probe.name, sites.https) {
-        (Some(name), Some(at)) => {
-            // Of a host that nobody has, there is no certificate with its name.
-            let named = probe
-                .expect
-                .as_ref()
-                .is_some_and(|(key, _)| key.site.is_some());
-            let opened = Connection::open_tls(at, name, named, probe.protocol, PROBE);
-            secure.insert(opened.await?)
-        }
-        _ => {
-            let open = match connection.take().filter(Connection::is_open) {
-                Some(open) => open,
-                None => Connection::open(&Address::Tcp(sites.http), PROBE).await?,
-            };
-            connection.insert(open)
-        }
+    let open = if let (Some(name), Some(at)) = (&probe.name, sites.https) {
+        // Of a host that nobody has, there is no certificate with its name.
+        let site = probe.expect.as_ref().and_then(|(key, _)| key.site.as_ref());
+        let opened = Connection::open_tls(at, name, site.is_some(), probe.protocol, PROBE);
+        secure.insert(opened.await?)
+    } else {
+        let open = match connection.take().filter(Connection::is_open) {
+            Some(open) => open,
+            None => Connection::open(&Address::Tcp(sites.http), PROBE).await?,
+        };
+        connection.insert(open)
     };
     let answer = open.send(request(probe, nonce), PROBE).await?;
     let last = answer.headers.get(header::CONNECTION);

@@ -91,11 +91,9 @@ pub struct Decided {
     pub loss: Option<String>,
 }
 
-/// A document to be published.
+/// A document to be published. Its text alone is kept.
 pub struct Ready {
-    /// The document.
-    pub value: Value,
-    /// The same, as it is sent and written.
+    /// As it is sent and written.
     pub bytes: Bytes,
     /// Sites over TLS where the edge has no port for that.
     pub unserved: Vec<RouteKey>,
@@ -103,10 +101,9 @@ pub struct Ready {
 
 impl Ready {
     /// A document that may hold what entries hold.
-    pub(crate) fn of(value: Value) -> Self {
+    pub(crate) fn of(bytes: Bytes) -> Self {
         Self {
-            bytes: value.to_string().into(),
-            value,
+            bytes,
             unserved: Vec::new(),
         }
     }
@@ -156,24 +153,25 @@ impl Edge {
         }
         let kept = folder.map(Folder::unknown).transpose()?.flatten();
         let kept = kept.filter(|certificate| tls::usable(certificate).is_ok());
-        let certificate = match kept {
-            Some(kept) => kept,
-            None => {
-                let made = tls::for_nobody()?;
-                if let Some(folder) = folder {
-                    folder.keep_unknown(&made)?;
-                }
-                made
+        let certificate = if let Some(kept) = kept {
+            kept
+        } else {
+            let made = tls::for_nobody()?;
+            if let Some(folder) = folder {
+                folder.keep_unknown(&made)?;
             }
+            made
         };
         self.unknown = Some(certificate);
         Ok(())
     }
 
     /// Begins with the certificates of the last document: what cannot be read now was read once.
-    pub fn recall_certificates(&mut self, document: &Value) {
-        if self.options.tls_secrets {
-            self.certificates.recall(document);
+    pub fn recall_certificates(&mut self, document: &[u8]) {
+        if self.options.tls_secrets
+            && let Ok(document) = serde_json::from_slice(document)
+        {
+            self.certificates.recall(&document);
         }
     }
 
@@ -351,7 +349,7 @@ impl Edge {
         if value.get("admin").is_none_or(Value::is_null) {
             value["admin"] = self.admin();
         }
-        Ok(Ready::of(value))
+        Ok(Ready::of(value.to_string().into()))
     }
 
     fn admin(&self) -> Value {
@@ -377,8 +375,7 @@ impl Edge {
         };
         let made = document(&remembered.served, &settings)?;
         Ok(Ready {
-            bytes: made.value.to_string().into(),
-            value: made.value,
+            bytes: made.text.into(),
             unserved: made.unserved,
         })
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use underpin_route::{Certificate, Remembered, RememberedError};
 
@@ -78,8 +79,16 @@ impl Folder {
     }
 
     /// The last good document, if there is one.
-    pub fn document(&self) -> Result<Option<Value>, FolderError> {
-        self.read(DOCUMENT_FILE)
+    pub fn document(&self) -> Result<Option<Bytes>, FolderError> {
+        let Some(bytes) = self.bytes(DOCUMENT_FILE)? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice::<IgnoredAny>(&bytes) {
+            Ok(_) => Ok(Some(bytes.into())),
+            Err(_) => Err(FolderError::Json {
+                path: self.document_path(),
+            }),
+        }
     }
 
     /// What is remembered, if anything is.
@@ -138,16 +147,25 @@ impl Folder {
 
     /// Writes what is remembered alone.
     pub fn remember(&self, remembered: &Remembered) -> Result<(), FolderError> {
-        self.write(STATE_FILE, remembered.to_value().to_string().as_bytes())
+        self.write(STATE_FILE, remembered.to_text().as_bytes())
     }
 
     fn read(&self, name: &str) -> Result<Option<Value>, FolderError> {
+        let Some(bytes) = self.bytes(name)? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(FolderError::Json {
+                path: self.path.join(name),
+            }),
+        }
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, FolderError> {
         let path = self.path.join(name);
         match fs::read(&path) {
-            Ok(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(value) => Ok(Some(value)),
-                Err(_) => Err(FolderError::Json { path }),
-            },
+            Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(FolderError::Io {
                 act: "read",
@@ -204,7 +222,7 @@ mod tests {
         for text in ["{\"a\": 1}", "{\"a\": 2}"] {
             folder.keep(&Bytes::from(text), &remembered).unwrap();
         }
-        assert_eq!(folder.document().unwrap().unwrap()["a"], 2);
+        assert_eq!(folder.document().unwrap().unwrap(), "{\"a\": 2}");
         assert_eq!(folder.remembered().unwrap().unwrap(), remembered);
         #[cfg(unix)]
         {

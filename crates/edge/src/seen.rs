@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 use underpin_cluster::Change;
-use underpin_model::{Claim, GroupKind, Object, ObjectKey, Unread, World};
+use underpin_model::{Claim, GroupKind, Object, ObjectKey, Unread, World, names};
 use underpin_route::may_ask;
 
 /// How many deletions are remembered.
@@ -155,10 +155,16 @@ impl Seen {
 /// would take of memory, and what changes most often.
 fn trimmed(mut object: Object) -> Object {
     let kind = object.key.kind.kind.clone();
+    let is_slice = kind == "EndpointSlice";
     let value = Arc::make_mut(&mut object.value);
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-        metadata.remove("resourceVersion");
+        metadata
+            .retain(|name, _| METADATA.contains(&name.as_str()) || is_slice && name == "labels");
+        let annotations = metadata.get_mut("annotations");
+        if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+            // It holds the whole object once more.
+            annotations.remove(names::LAST_APPLIED_ANNOTATION);
+        }
     }
     let Some(fields) = value.as_object_mut() else {
         return object;
@@ -174,6 +180,13 @@ fn trimmed(mut object: Object) -> Object {
                 }
             }
         }
+        "Service" => {
+            fields.remove("status");
+            let spec = fields.get_mut("spec").and_then(Value::as_object_mut);
+            if let Some(spec) = spec {
+                spec.retain(|name, _| !OF_THE_NETWORK.contains(&name.as_str()));
+            }
+        }
         _ => {
             fields.remove("status");
         }
@@ -182,6 +195,23 @@ fn trimmed(mut object: Object) -> Object {
 }
 
 const IDENTITY: [&str; 3] = ["apiVersion", "kind", "metadata"];
+/// What of metadata says who an object is, how old, and what it asks for.
+const METADATA: [&str; 6] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "name",
+    "namespace",
+    "uid",
+];
+/// What of a Service is the network's business.
+const OF_THE_NETWORK: [&str; 5] = [
+    "clusterIPs",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "selector",
+    "sessionAffinity",
+];
 
 #[cfg(test)]
 mod tests {

@@ -183,7 +183,7 @@ impl Trials {
             return Ok(false);
         };
         let routes = part.iter().map(|(_, adapted)| adapted.as_ref());
-        let document = trial_document(&block, &listen, routes).to_string();
+        let document = trial_document(&block, &listen, routes);
         match admin.load(document.into()).await {
             Ok(()) => Ok(true),
             Err(AdminError::Refused(_)) => Ok(false),

@@ -85,6 +85,8 @@ pub mod names {
     /// On a workload, its pods or their Service: what looks like a need of theirs and is none, as
     /// `namespace/service` or a host name, then ` -- ` and the reason.
     pub const NO_NEEDS_ANNOTATION: &str = "underpin.dev/no-needs";
+    /// What client-side apply keeps on an object: the whole manifest, Secret data included.
+    pub const LAST_APPLIED_ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
     /// Label on everything that stores a claim; the value is the claim's name.
     pub const CLAIM_LABEL: &str = "underpin.dev/claim-of";
     /// Label on what stores the content of a revision; the value is the claim's name. No part of a

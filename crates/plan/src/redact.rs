@@ -2,14 +2,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
-use underpin_model::Object;
+use underpin_model::{Object, names};
 use underpin_refs::ENTRY_ANNOTATIONS;
 
 use crate::{Fingerprints, fingerprint::HIDDEN};
-
-/// An annotation whose text may hold credentials, beside those of [`ENTRY_ANNOTATIONS`] (R3.6):
-/// client-side apply keeps the whole manifest there, Secret data included.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The type of Secrets that hold a ServiceAccount's token; beside it they name its namespace and the
 /// cluster's authority, which everybody knows.
@@ -152,7 +148,10 @@ fn visit_nested(value: &mut Value, visit: &mut dyn FnMut(&mut Value)) {
                 visit(literal);
             }
             for (key, child) in map.iter_mut() {
-                if key == LAST_APPLIED || ENTRY_ANNOTATIONS.contains(&key.as_str()) {
+                // Their text may hold credentials (R3.6): client-side apply keeps the whole manifest.
+                if key == names::LAST_APPLIED_ANNOTATION
+                    || ENTRY_ANNOTATIONS.contains(&key.as_str())
+                {
                     visit_leaves(child, visit);
                 } else {
                     visit_nested(child, visit);

@@ -15,13 +15,14 @@ use crate::{
 /// The host under which a block is adapted; the domain is reserved (RFC 2606).
 const HOST: &str = "entry.invalid";
 
-/// The routes of a block, as Caddy runs them.
+/// The routes of a block, as Caddy runs them. They are kept as text: most of what thousands of entries come
+/// to are these, and a tree of one takes more than ten times the place.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Adapted {
-    /// What answers requests.
-    pub(crate) routes: Vec<Value>,
+    /// What answers requests, each route in JSON.
+    pub(crate) routes: Box<[Box<str>]>,
     /// What answers when that fails.
-    pub(crate) errors: Vec<Value>,
+    pub(crate) errors: Box<[Box<str>]>,
 }
 
 /// Says how much there is and never shows it: the routes hold what the entry holds.
@@ -119,19 +120,31 @@ impl Adapted {
             }
             None => Vec::new(),
         };
-        Ok(Self {
-            routes: routes_of_host(server.get("routes"))?,
-            errors,
-        })
+        let routes = routes_of_host(server.get("routes"))?;
+        Ok(Self::of(&routes, &errors))
+    }
+
+    pub(crate) fn of(routes: &[Value], errors: &[Value]) -> Self {
+        let texts = |routes: &[Value]| {
+            let texts = routes.iter().map(|route| route.to_string().into());
+            texts.collect()
+        };
+        Self {
+            routes: texts(routes),
+            errors: texts(errors),
+        }
     }
 
     /// Routes that are made here and not by Caddy.
-    pub(crate) fn made(routes: Vec<Value>) -> Self {
-        Self {
-            routes,
-            errors: Vec::new(),
-        }
+    pub(crate) fn made(routes: &[Value]) -> Self {
+        Self::of(routes, &[])
     }
+}
+
+/// Routes to be looked into. What could not be read again would be no route, and refused.
+pub(crate) fn values(routes: &[Box<str>]) -> Vec<Value> {
+    let read = routes.iter().map(|text| serde_json::from_str(text));
+    read.map(Result::unwrap_or_default).collect()
 }
 
 /// The routes below those of the host that was adapted. Several stand there for several handlings of
@@ -267,7 +280,7 @@ mod tests {
         let good = json!({"listen": [":80"], "routes": site(answer.clone()),
             "errors": {"routes": site(json!([]))}});
         let read = Adapted::read(&document(&good)).unwrap();
-        assert_eq!(Value::from(read.routes), answer);
+        assert_eq!(Value::from(values(&read.routes)), answer);
         assert!(read.errors.is_empty());
         for (key, value, expect) in [
             (

@@ -6,13 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use underpin_model::ObjectKey;
 
 use crate::{
     adapted::Adapted,
     address::{Scheme, SiteAddress},
     certificate::{self, Certificate},
+    json::{Json, fields, written},
     page,
     path::PathMatch,
     table::{Proxy, RouteKey},
@@ -101,7 +102,7 @@ pub fn proxy_routes(proxy: &Proxy) -> Option<Adapted> {
     } = proxy;
     let dial = format!("{service}.{namespace}.svc.cluster.local:{}", proxy.port?);
     let handler = json!({"handler": "reverse_proxy", "upstreams": [{"dial": dial}]});
-    Some(Adapted::made(vec![json!({"handle": [handler]})]))
+    Some(Adapted::made(&[json!({"handle": [handler]})]))
 }
 
 /// Of the routes in a group, Caddy runs the first that matches: one site, and one path of it. What
@@ -121,8 +122,8 @@ const MINIMUM_NONCE: usize = 16;
 /// A document, and what is not in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Document {
-    /// What Caddy is given. It holds what the entries hold.
-    pub value: Value,
+    /// What Caddy is given, in JSON. It holds what the entries hold.
+    pub text: String,
     /// What [`unserved`] tells.
     pub unserved: Vec<RouteKey>,
 }
@@ -149,29 +150,31 @@ pub fn document(
         return Err(DocumentError::Nonce);
     }
     let writer = Writer { routes, settings };
-    let mut servers = Map::new();
-    servers.insert(
-        "http".to_owned(),
-        writer.server(Scheme::Http, settings.http_port),
-    );
-    let mut http = json!({"http_port": settings.http_port});
+    let mut servers = vec![(
+        "http",
+        fields(writer.server(Scheme::Http, settings.http_port)),
+    )];
+    let mut http = vec![("http_port", settings.http_port.into())];
     let mut tls = settings.tls.clone();
     if let Some(port) = settings.https_port {
-        http["https_port"] = json!(port);
+        http.push(("https_port", port.into()));
         let mut server = writer.server(Scheme::Https, port);
-        writer.secure(&mut server);
-        servers.insert("https".to_owned(), server);
+        server.extend(writer.secure());
+        servers.push(("https", fields(server)));
         let unknown = settings.unknown.as_ref();
         tls = certificate::tls(tls.as_ref(), &settings.certificates, unknown);
     }
-    http["servers"] = Value::Object(servers);
-    let mut apps = object([("http", http)]);
-    if let Some(tls) = tls {
-        apps["tls"] = tls;
-    }
-    let value = object([("admin", settings.admin.clone()), ("apps", apps)]);
-    let unserved = unserved(routes, settings.https_port);
-    Ok(Document { value, unserved })
+    http.push(("servers", fields(servers)));
+    let tls = tls.map(|tls| ("tls", tls.into()));
+    let apps = [("http", fields(http))].into_iter().chain(tls);
+    let document = fields([
+        ("admin", settings.admin.clone().into()),
+        ("apps", fields(apps)),
+    ]);
+    Ok(Document {
+        text: document.text(),
+        unserved: unserved(routes, settings.https_port),
+    })
 }
 
 /// Sites over TLS where the edge has no port for that. They take nothing from the others.
@@ -195,20 +198,24 @@ pub fn trial_document<'a>(
     admin: &Value,
     listen: &str,
     routes: impl IntoIterator<Item = &'a Adapted>,
-) -> Value {
+) -> String {
     let (mut run, mut errors) = (Vec::new(), Vec::new());
     for adapted in routes {
-        run.push(terminal(None, adapted.routes.clone()));
-        errors.push(terminal(None, adapted.errors.clone()));
+        run.push(terminal(None, written(&adapted.routes).collect()));
+        errors.push(terminal(None, written(&adapted.errors).collect()));
     }
-    json!({
-        "admin": admin,
-        "apps": {"http": {"servers": {"trial": {
-            "listen": [listen],
-            "routes": run,
-            "errors": {"routes": errors},
-        }}}},
-    })
+    let trial = fields([
+        ("listen", vec![listen].into()),
+        ("routes", Json::List(run)),
+        ("errors", fields([("routes", Json::List(errors))])),
+    ]);
+    let servers = fields([("trial", trial)]);
+    let http = fields([("servers", servers)]);
+    let document = fields([
+        ("admin", admin.clone().into()),
+        ("apps", fields([("http", http)])),
+    ]);
+    document.text()
 }
 
 struct Writer<'a> {
@@ -216,19 +223,20 @@ struct Writer<'a> {
     settings: &'a EdgeSettings,
 }
 
+type Fields<'a> = Vec<(&'static str, Json<'a>)>;
 type Paths<'a> = Vec<(&'a PathMatch, &'a ServedRoute)>;
 
 impl<'a> Writer<'a> {
     /// A listener: its sites, then paths of every host, then the page. Entries number groups of their
     /// own, and no request meets those of two entries, for it meets one path of one site.
-    fn server(&self, scheme: Scheme, port: u16) -> Value {
+    fn server(&self, scheme: Scheme, port: u16) -> Fields<'a> {
         let mut routes = Vec::new();
         let mut errors = Vec::new();
         let sites = self.sites(scheme);
         for (site, paths) in &sites {
             let failed = Self::errors(paths);
             if !failed.is_empty() {
-                errors.push(terminal(Some(&host_of(site)), failed));
+                errors.push(terminal(Some(host_of(site)), failed));
             }
         }
         let wildcards = sites.partition_point(|(site, _)| !site.is_wildcard());
@@ -240,7 +248,7 @@ impl<'a> Writer<'a> {
                     .iter()
                     .map(|(site, paths)| self.site(SITES_TOGETHER, site, paths));
                 let matcher = json!([{"host": names}]);
-                routes.push(grouped(SITES, Some(&matcher), sites.collect()));
+                routes.push(grouped(SITES, Some(matcher.into()), sites.collect()));
             }
         } else {
             routes.extend(
@@ -261,36 +269,39 @@ impl<'a> Writer<'a> {
         routes.extend(own);
         errors.extend(Self::errors(&everywhere));
         routes.push(self.page());
-        let listen = json!([format!(":{port}")]);
-        let mut server = object([("listen", listen), ("routes", routes.into())]);
+        let listen = vec![format!(":{port}")];
+        let mut server = vec![("listen", listen.into()), ("routes", Json::List(routes))];
         if !errors.is_empty() {
-            server["errors"] = object([("routes", errors.into())]);
+            server.push(("errors", fields([("routes", Json::List(errors))])));
         }
         server
     }
 
     /// TLS of a listener. Caddy gets no certificate by itself unless it is told how, and redirects nobody:
     /// `http://` of a host is another address. HTTP/3 is not offered, for nobody looks whether it works.
-    fn secure(&self, server: &mut Value) {
+    fn secure(&self) -> Fields<'a> {
         let given = self.settings.tls.as_ref();
         let is_automated = given.is_some_and(|tls| tls.get("automation").is_some());
-        server["automatic_https"] = if is_automated {
+        let automatic = if is_automated {
             json!({"disable_redirects": true})
         } else {
             json!({"disable": true})
         };
         let sites = self.sites(Scheme::Https);
         let hosts: Vec<&str> = sites.iter().map(|(site, _)| site.host()).collect();
-        server["tls_connection_policies"] =
-            certificate::policies(&hosts, self.settings.unknown.is_some());
-        server["protocols"] = json!(["h1", "h2"]);
+        let policies = certificate::policies(&hosts, self.settings.unknown.is_some());
+        vec![
+            ("automatic_https", automatic.into()),
+            ("tls_connection_policies", policies.into()),
+            ("protocols", vec!["h1", "h2"].into()),
+        ]
     }
 
-    fn site(&self, group: &str, site: &SiteAddress, paths: &Paths<'_>) -> Value {
+    fn site(&self, group: &'static str, site: &SiteAddress, paths: &Paths<'a>) -> Json<'a> {
         let own = paths
             .iter()
             .map(|(path, served)| self.path(PATHS, path, served));
-        grouped(group, Some(&host_of(site)), own.collect())
+        grouped(group, Some(host_of(site)), own.collect())
     }
 
     /// Sites with their paths: hosts, then wildcards, those of more labels first.
@@ -335,74 +346,80 @@ impl<'a> Writer<'a> {
     }
 
     /// One path of a site, or the whole of it.
-    fn path(&self, group: &str, path: &PathMatch, served: &ServedRoute) -> Value {
+    fn path(&self, group: &'static str, path: &PathMatch, served: &'a ServedRoute) -> Json<'a> {
         let mut routes = vec![self.probe(&served.object)];
-        routes.extend(served.routes.routes.iter().cloned());
-        grouped(group, matcher(path).as_ref(), routes)
+        routes.extend(written(&served.routes.routes));
+        grouped(group, matcher(path), routes)
     }
 
     /// What answers where paths failed, as their entries say.
-    fn errors(paths: &Paths<'_>) -> Vec<Value> {
+    fn errors(paths: &Paths<'a>) -> Vec<Json<'a>> {
         let failed = paths
             .iter()
             .filter(|(_, served)| !served.routes.errors.is_empty());
         failed
-            .map(|(path, served)| terminal(matcher(path).as_ref(), served.routes.errors.clone()))
+            .map(|(path, served)| terminal(matcher(path), written(&served.routes.errors).collect()))
             .collect()
     }
 
     /// Answers who carries the nonce, before authentication and without the upstream.
-    fn probe(&self, object: &ObjectKey) -> Value {
+    fn probe(&self, object: &ObjectKey) -> Json<'a> {
         let settings = self.settings;
-        json!({
-            "match": [{"header": {PROBE_HEADER: [settings.nonce]}}],
-            "handle": [{
-                "handler": "static_response",
-                "status_code": 204,
-                "headers": {
-                    PROBE_ROUTE_HEADER: [object.to_string()],
-                    PROBE_GENERATION_HEADER: [settings.generation.to_string()],
-                },
-            }],
-            "terminal": true,
-        })
+        let header = fields([(PROBE_HEADER, vec![settings.nonce.clone()].into())]);
+        let headers = fields([
+            (PROBE_ROUTE_HEADER, vec![object.to_string()].into()),
+            (
+                PROBE_GENERATION_HEADER,
+                vec![settings.generation.to_string()].into(),
+            ),
+        ]);
+        let handler = fields([
+            ("handler", "static_response".into()),
+            ("status_code", 204.into()),
+            ("headers", headers),
+        ]);
+        fields([
+            ("match", Json::List(vec![fields([("header", header)])])),
+            ("handle", Json::List(vec![handler])),
+            ("terminal", true.into()),
+        ])
     }
 
-    fn page(&self) -> Value {
-        json!({"handle": [page::handler(&self.settings.page)]})
+    fn page(&self) -> Json<'a> {
+        json!({"handle": [page::handler(&self.settings.page)]}).into()
     }
 }
 
-fn host_of(site: &SiteAddress) -> Value {
-    json!([{"host": [site.host()]}])
+fn host_of<'a>(site: &SiteAddress) -> Json<'a> {
+    let host = fields([("host", vec![site.host()].into())]);
+    Json::List(vec![host])
 }
 
-fn matcher(path: &PathMatch) -> Option<Value> {
+fn matcher<'a>(path: &PathMatch) -> Option<Json<'a>> {
     let patterns = path.patterns();
-    (!patterns.is_empty()).then(|| json!([{"path": patterns}]))
+    (!patterns.is_empty()).then(|| json!([{"path": patterns}]).into())
 }
 
 /// Routes below a matcher, of which no other of the group is tried.
-fn grouped(group: &str, matcher: Option<&Value>, routes: Vec<Value>) -> Value {
+fn grouped<'a>(group: &'static str, matcher: Option<Json<'a>>, routes: Vec<Json<'a>>) -> Json<'a> {
     below(matcher, routes, "group", group.into())
 }
 
 /// Routes below a matcher, behind which nothing is tried.
-fn terminal(matcher: Option<&Value>, routes: Vec<Value>) -> Value {
+fn terminal<'a>(matcher: Option<Json<'a>>, routes: Vec<Json<'a>>) -> Json<'a> {
     below(matcher, routes, "terminal", true.into())
 }
 
-fn below(matcher: Option<&Value>, routes: Vec<Value>, key: &str, value: Value) -> Value {
-    let subroute = object([("handler", "subroute".into()), ("routes", routes.into())]);
-    let mut route = object([("handle", vec![subroute].into()), (key, value)]);
-    if let Some(matcher) = matcher {
-        route["match"] = matcher.clone();
-    }
-    route
-}
-
-/// An object of values that are moved: `json!` would copy whole sites at every level.
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    let fields = fields.into_iter();
-    Value::Object(fields.map(|(key, value)| (key.to_owned(), value)).collect())
+fn below<'a>(
+    matcher: Option<Json<'a>>,
+    routes: Vec<Json<'a>>,
+    key: &'static str,
+    value: Json<'a>,
+) -> Json<'a> {
+    let subroute = fields([
+        ("handler", "subroute".into()),
+        ("routes", Json::List(routes)),
+    ]);
+    let route = [("handle", Json::List(vec![subroute])), (key, value)];
+    fields(route.into_iter().chain(matcher.map(|it| ("match", it))))
 }

@@ -27,6 +27,7 @@ mod certificate;
 mod document;
 mod guard;
 mod ingress;
+mod json;
 mod page;
 mod path;
 mod probe;

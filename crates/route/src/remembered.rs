@@ -11,6 +11,7 @@ use crate::{
     address::SiteAddress,
     document::ServedRoute,
     guard::Causes,
+    json::{Json, fields, written},
     path::PathMatch,
     published::{Holder, Published},
     table::RouteKey,
@@ -75,16 +76,22 @@ impl Remembered {
     }
 
     /// To be written. It holds what the entries hold.
-    pub fn to_value(&self) -> Value {
+    pub fn to_text(&self) -> String {
         // Entries with several addresses have their routes once.
-        let mut contents: Vec<Value> = Vec::new();
+        let mut contents: Vec<Json<'_>> = Vec::new();
         let mut places: BTreeMap<*const Adapted, usize> = BTreeMap::new();
-        let mut routes = Vec::new();
+        let mut routes: Vec<Json<'_>> = Vec::new();
         for (key, served) in &self.served {
             let place = *places
                 .entry(Arc::as_ptr(&served.routes))
                 .or_insert_with(|| {
-                    contents.push(json!([served.routes.routes, served.routes.errors]));
+                    let parts = [&served.routes.routes, &served.routes.errors];
+                    contents.push(
+                        parts
+                            .map(|part| written(part).collect())
+                            .into_iter()
+                            .collect(),
+                    );
                     contents.len() - 1
                 });
             let holder = self.published.holders.get(key);
@@ -95,26 +102,27 @@ impl Remembered {
             let uid = holder.and_then(|holder| holder.uid.clone());
             route.insert("uid".to_owned(), uid.into());
             route.insert("content".to_owned(), place.into());
-            routes.push(Value::Object(route));
+            routes.push(Value::Object(route).into());
         }
         let missing = self.missing_since.iter().map(|(key, since)| {
             let mut missing = key_value(key);
             missing.insert("since".to_owned(), (*since).into());
             Value::Object(missing)
         });
-        json!({
-            "form": FORM,
-            "generation": self.published.generation,
-            "nonce": self.nonce,
-            "contents": contents,
-            "routes": routes,
-            "missing": missing.collect::<Vec<Value>>(),
-            "deleted": self.causes.deleted,
-            "takenDown": self.causes.taken_down,
-        })
+        fields([
+            ("form", FORM.into()),
+            ("generation", self.published.generation.into()),
+            ("nonce", self.nonce.as_str().into()),
+            ("contents", Json::List(contents)),
+            ("routes", Json::List(routes)),
+            ("missing", missing.collect::<Vec<Value>>().into()),
+            ("deleted", json!(self.causes.deleted).into()),
+            ("takenDown", json!(self.causes.taken_down).into()),
+        ])
+        .text()
     }
 
-    /// Reads what [`Self::to_value`] wrote.
+    /// Reads what [`Self::to_text`] wrote.
     pub fn from_value(value: &Value) -> Result<Self, RememberedError> {
         if value.get("form").and_then(Value::as_u64) != Some(FORM) {
             return Err(RememberedError("the form"));
@@ -164,9 +172,9 @@ impl Remembered {
 }
 
 fn content(value: &Value) -> Result<Arc<Adapted>, RememberedError> {
-    let part = |at: usize| value.get(at).and_then(Value::as_array).cloned();
+    let part = |at: usize| value.get(at).and_then(Value::as_array);
     match (part(0), part(1)) {
-        (Some(routes), Some(errors)) => Ok(Arc::new(Adapted { routes, errors })),
+        (Some(routes), Some(errors)) => Ok(Arc::new(Adapted::of(routes, errors))),
         _ => Err(RememberedError("a content")),
     }
 }

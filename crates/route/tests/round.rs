@@ -95,7 +95,7 @@ impl Edge {
             anew: false,
         });
         // What is written and read again is the same.
-        let value = round.next.to_value();
+        let value = serde_json::from_str(&round.next.to_text()).unwrap();
         assert_eq!(Remembered::from_value(&value).unwrap(), round.next);
         self.remembered = round.next.clone();
         round

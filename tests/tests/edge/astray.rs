@@ -83,6 +83,7 @@ fn r3_3_routes_that_are_not_served_do_not_keep_the_others_back() -> Result<()> {
         .kubectl
         .create(&stage.service("two", &["two.example.com"])?)?;
     let _serve = stage.serve(&[])?;
+    stage.metric_is("routes_live", |number| number == 1)?;
     stage.served_from("two.example.com", "two")?;
     let failures = stage.metric("failures_total")?;
     ensure!(

@@ -66,6 +66,9 @@ fn r3_4_every_request_for_an_unknown_host_is_told_so() -> Result<()> {
                 let says = answer.body.contains("No backend route is configured");
                 ensure!(says || method == "HEAD", "{what}");
             }
+            // A configured host still gets its 200.
+            let answer = client.ask(method, "a.example.com", "/", headers)?;
+            ensure!(answer.status == 200, "{method} {headers:?}: {answer:?}");
         }
     }
     // Of no use to who guesses: the header of probes without its word.

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// Longest time for an answer.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -51,13 +51,21 @@ impl Client {
         headers: &[(&str, &str)],
     ) -> Result<Answer> {
         let is_used = self.stream.is_some();
-        match self.once(method, host, path, headers) {
+        match self.once(method, host, path, headers, "") {
             Err(_) if is_used => {
                 self.stream = None;
-                self.once(method, host, path, headers)
+                self.once(method, host, path, headers, "")
             }
             other => other,
         }
+    }
+
+    /// A merge patch of an object of the API server that is here.
+    pub(crate) fn patch(&mut self, path: &str, patch: &str) -> Result<()> {
+        let content = [("Content-Type", "application/merge-patch+json")];
+        let answer = self.once("PATCH", "localhost", path, &content, patch)?;
+        ensure!(answer.status == 200, "{path}: {answer:?}");
+        Ok(())
     }
 
     /// The body of `GET /` of a host, if it is answered 200.
@@ -72,6 +80,7 @@ impl Client {
         host: &str,
         path: &str,
         headers: &[(&str, &str)],
+        content: &str,
     ) -> Result<Answer> {
         let mut stream = if let Some(stream) = self.stream.take() {
             stream
@@ -85,10 +94,11 @@ impl Client {
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        if method == "POST" {
-            text.push_str("Content-Length: 0\r\n");
+        if method == "POST" || !content.is_empty() {
+            text.push_str(&format!("Content-Length: {}\r\n", content.len()));
         }
         text.push_str("\r\n");
+        text.push_str(content);
         stream.get_mut().write_all(text.as_bytes())?;
         let answer = read(&mut stream, method == "HEAD")?;
         if answer.header("connection") != Some("close") {

@@ -5,12 +5,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+use underpin_tests::Proxy;
 
 use crate::LIMIT;
-use crate::stage::Stage;
+use crate::client::Client;
+use crate::stage::{ENTRY, Stage};
 
 /// How many documents are published meanwhile.
-const CHANGES: u32 = 100;
+const CHANGES: u32 = 1_000;
 /// How often a request is sent that is not answered at all, as by browsers and CDNs.
 const ATTEMPTS: usize = 3;
 /// How many clients ask without a pause.
@@ -58,14 +61,26 @@ fn r3_7_no_request_is_lost_while_documents_are_published() -> Result<()> {
 
 /// Each change is live before the next one is made.
 fn change(stage: &Stage) -> Result<()> {
+    stage
+        .kubectl
+        .create(&stage.service("other", &["h.example.com"])?)?;
+    // A thousand times kubectl would take minutes.
+    let proxy = Proxy::start(&stage.cluster)?;
+    let mut server = Client::at(proxy.address());
     for number in 0..CHANGES {
-        let host = format!("h{number}.example.com");
-        stage
-            .kubectl
-            .apply("test", &stage.service("other", &[&host])?)?;
+        let number = number.to_string();
+        let header = format!("  header X-Change {number}\n}}");
+        let entry = stage.entry("other", &["h.example.com"])?;
+        let entry = entry.replace('}', &header);
+        let patch = json!({"metadata": {"annotations": {ENTRY: entry}}});
+        server.patch("/api/v1/namespaces/other/services/web", &patch.to_string())?;
         let begun = Instant::now();
-        while !matches!(stage.client().get(&host), Ok((200, _))) {
-            ensure!(begun.elapsed() < LIMIT, "{host} is not live");
+        let is_live = || {
+            let answer = stage.client().ask("GET", "h.example.com", "/", &[]);
+            answer.is_ok_and(|answer| answer.header("x-change") == Some(&number))
+        };
+        while !is_live() {
+            ensure!(begun.elapsed() < LIMIT, "change {number} is not live");
             thread::sleep(Duration::from_millis(5));
         }
     }

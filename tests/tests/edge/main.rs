@@ -18,6 +18,8 @@ mod restart;
 mod rights;
 mod snippets;
 mod stage;
+mod tls;
+mod tls_client;
 mod two;
 mod upstream;
 

@@ -38,6 +38,7 @@ pub(crate) struct Stage {
 /// Ports of this machine.
 pub(crate) struct Ports {
     pub(crate) http: u16,
+    pub(crate) https: u16,
     admin: u16,
     pub(crate) questions: u16,
     pub(crate) other_questions: u16,
@@ -54,13 +55,14 @@ impl Stage {
         fs::create_dir(folder.path().join("edge"))?;
         let program = Underpin::new(folder.path(), &cluster.kubeconfig())?
             .env("UNDERPIN_CADDY", caddy::find()?);
-        let [http, admin, questions, other_questions] = free_ports()?;
+        let [http, https, admin, questions, other_questions] = free_ports()?;
         let mut stage = Self {
             kubectl,
             cluster,
             upstreams: Upstreams::start()?,
             ports: Ports {
                 http,
+                https,
                 admin,
                 questions,
                 other_questions,

@@ -125,10 +125,10 @@ impl<'a> Rounds<'a> {
         }
         self.anew = false;
         self.document = None;
-        if let Some(value) = document.filter(|_| self.remembered.published.generation > 0) {
-            self.edge.recall_certificates(&value);
-            self.anew = self.edge.document(&self.remembered)?.value != value;
-            self.document = Some(Ready::of(value));
+        if let Some(bytes) = document.filter(|_| self.remembered.published.generation > 0) {
+            self.edge.recall_certificates(&bytes);
+            self.anew = self.edge.document(&self.remembered)?.bytes != bytes;
+            self.document = Some(Ready::of(bytes));
         }
         self.found = self.folder.found()?;
         Ok(())
@@ -440,7 +440,7 @@ impl<'a> Rounds<'a> {
 
     /// Whether Caddy runs a document and serves what it says (R3.7).
     async fn verified(&mut self, ready: &Ready, remembered: &Remembered) -> Result<(), Unverified> {
-        match self.caddy.runs(&ready.value, &ready.bytes).await {
+        match self.caddy.runs(&ready.bytes).await {
             Ok(true) => {}
             Ok(false) => {
                 let why = "Caddy runs something else than it was given";
@@ -572,7 +572,7 @@ impl<'a> Rounds<'a> {
         };
         let runs = match self.caddy.runs_on().await {
             // After a start, what it said is not known yet.
-            Ok(false) => self.caddy.runs(&document.value, &document.bytes).await,
+            Ok(false) => self.caddy.runs(&document.bytes).await,
             other => other,
         };
         match runs {

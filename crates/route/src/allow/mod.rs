@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 pub use upstream::UpstreamError;
 
-use crate::Adapted;
+use crate::{Adapted, adapted::values};
 use schema::{HANDLERS, MATCHERS, ROUTE, Row, Shape};
 
 /// How deep values may stand in one another; Caddy's own routes stay far below.
@@ -93,8 +93,8 @@ pub fn forbidden(adapted: &Adapted, limits: &Limits) -> Vec<Forbidden> {
         found: BTreeSet::new(),
         depth: 0,
     };
-    judge.routes(&adapted.routes, "routes");
-    judge.routes(&adapted.errors, "errors");
+    judge.routes(&values(&adapted.routes), "routes");
+    judge.routes(&values(&adapted.errors), "errors");
     judge.found.into_iter().take(MAXIMUM_TOLD).collect()
 }
 

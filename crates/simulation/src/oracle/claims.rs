@@ -7,6 +7,8 @@ use crate::scenario::Environment;
 
 /// Where claims live.
 pub const CLAIMS_NAMESPACE: &str = "underpin-system";
+/// The ConfigMap beside them in which every teardown says what it takes.
+pub const TAKEN_DOWN: &str = "underpin-taken-down";
 
 /// One stored claim, as far as the oracle asks.
 #[derive(Clone, Debug)]

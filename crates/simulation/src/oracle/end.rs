@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    CLAIMS_NAMESPACE, Ledger, STAMP, Snapshot, claim, claim_name, claims,
+    CLAIMS_NAMESPACE, Ledger, STAMP, Snapshot, TAKEN_DOWN, claim, claim_name, claims,
     claims::was_kept,
     is_going, text, uid,
     words::{keeps, lived_in, words},
@@ -27,8 +27,9 @@ pub fn judge_end(
         if maker.is_none_or(|maker| maker == id || Some(maker) == meanwhile) || is_going(old) {
             continue;
         }
-        if key.namespace == CLAIMS_NAMESPACE && key.kind == "Secret" || key.name == CLAIMS_NAMESPACE
-        {
+        // All environments share these.
+        let is_beside = key.kind == "Secret" || key.name == TAKEN_DOWN;
+        if key.namespace == CLAIMS_NAMESPACE && is_beside || key.name == CLAIMS_NAMESPACE {
             continue;
         }
         match after.get(key) {

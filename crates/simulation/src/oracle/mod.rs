@@ -13,7 +13,7 @@ mod snapshot;
 mod words;
 mod write;
 
-pub use claims::{CLAIMS_NAMESPACE, StoredClaim, claim, claim_name, claims};
+pub use claims::{CLAIMS_NAMESPACE, StoredClaim, TAKEN_DOWN, claim, claim_name, claims};
 pub use end::judge_end;
 pub use ledger::{Ledger, observe_read};
 pub use snapshot::{Id, Snapshot, essence, id_of, is_going, snapshot, text, uid};

@@ -6,7 +6,8 @@ use serde_json::Value;
 use underpin_sandbox::Call;
 
 use super::{
-    CLAIMS_NAMESPACE, Id, Ledger, PROTECT, Snapshot, StoredClaim, claim, claim_name, claims,
+    CLAIMS_NAMESPACE, Id, Ledger, PROTECT, Snapshot, StoredClaim, TAKEN_DOWN, claim, claim_name,
+    claims,
     claims::was_kept,
     id_of, is_going,
     ledger::{was_known, was_planned_from},
@@ -39,7 +40,8 @@ pub fn judge(ledger: &mut Ledger, write: &Write<'_>) -> Vec<String> {
     let (before, after) = (write.before.get(&target), write.after.get(&target));
     let actor = write.actor.id();
     if is_infrastructure(write.actor, &target) {
-        if target.kind != "ConfigMap" && before.is_some() && after.is_none_or(|one| is_going(one)) {
+        let is_shared = target.kind != "ConfigMap" || target.name == TAKEN_DOWN;
+        if is_shared && before.is_some() && after.is_none_or(|one| is_going(one)) {
             wrong.push(format!("{target} dies, and all environments share it"));
         }
     } else {
@@ -96,7 +98,7 @@ fn is_infrastructure(actor: &Environment, target: &Id) -> bool {
     let own = claim_name(actor.stack, actor.name);
     match target.kind.as_str() {
         "Namespace" => target.name == CLAIMS_NAMESPACE,
-        "ConfigMap" => in_claims && target.name.starts_with(&own),
+        "ConfigMap" => in_claims && (target.name == TAKEN_DOWN || target.name.starts_with(&own)),
         "Secret" => in_claims,
         _ => false,
     }

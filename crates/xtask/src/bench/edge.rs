@@ -174,7 +174,7 @@ async fn changes(routes: u32) -> Result<Value> {
         let document = begun.elapsed();
         let load = serving.load(ready.bytes.clone()).await?;
         let begun = Instant::now();
-        if !serving.runs(&ready.value, &ready.bytes).await? {
+        if !serving.runs(&ready.bytes).await? {
             bail!("Caddy runs something else");
         }
         let confirm = begun.elapsed();
