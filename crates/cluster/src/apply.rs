@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use underpin_model::{Object, ResourceKind, names};
 
 use crate::{
-    Act, Cluster, ClusterError, create,
+    Act, Cluster, ClusterError,
+    create::{CreationGuard, is_service, refuses_version},
     objects::{live_object, name_conflict, server_timeout},
     path,
     transport::{ACCEPT_JSON, APPLY_PATCH, Call, Repeat},
@@ -29,8 +31,8 @@ pub struct ApplyOptions {
 /// What must hold of the live object for an apply to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// It does not exist. An update cannot come of it: the request names a resourceVersion that no
-    /// existing object has.
+    /// It does not exist. An update cannot come of it: the request holds what no server lets an
+    /// existing object be changed with.
     CreateOnly,
     /// It exists with this uid. A creation cannot come of it.
     Uid(String),
@@ -59,26 +61,34 @@ impl Cluster {
         object: &Object,
         options: &ApplyOptions,
     ) -> Result<Applied, ClusterError> {
-        let create_only = options.precondition == Precondition::CreateOnly;
-        // A dry run asks each time: only the refused request tells whether the object exists.
-        if create_only && !options.dry_run && self.is_created_by_post(&object.key.kind) {
-            return self.create_then_apply(kind, object, options).await;
-        }
-        match self.send_apply(kind, object, options).await {
-            Err(error) if create_only && create::refuses_version(&error) => {
-                self.remember_created_by_post(&object.key.kind);
-                self.create_then_apply(kind, object, options).await
+        let begun = Instant::now();
+        let guard = self.creation_guard(&object.key.kind);
+        match self.send_apply(kind, object, options, guard).await {
+            Err(error)
+                if options.precondition == Precondition::CreateOnly
+                    && is_service(&object.key.kind)
+                    && refuses_version(&error) =>
+            {
+                self.remember_versions_refused();
+                // Both requests together have the time of one.
+                let options = ApplyOptions {
+                    timeout: options.timeout.saturating_sub(begun.elapsed()),
+                    ..options.clone()
+                };
+                let guard = CreationGuard::GracePeriod;
+                self.send_apply(kind, object, &options, guard).await
             }
             other => other,
         }
     }
 
     /// One apply request, as the options say.
-    pub(crate) async fn send_apply(
+    async fn send_apply(
         &self,
         kind: &ResourceKind,
         object: &Object,
         options: &ApplyOptions,
+        guard: CreationGuard,
     ) -> Result<Applied, ClusterError> {
         let act = Act::on_object("patch", kind, &object.key);
         let same_group = object.key.kind.group == kind.kind.group;
@@ -99,7 +109,7 @@ impl Cluster {
             uri: apply_uri(&path::object(&served, &object.key), options),
             accept: ACCEPT_JSON,
             content_type: APPLY_PATCH,
-            body: apply_body(&object.value, &options.precondition)
+            body: apply_body(&object.value, &options.precondition, guard)
                 .to_string()
                 .into_bytes(),
             repeat: match options.precondition {
@@ -135,17 +145,11 @@ fn apply_uri(path: &str, options: &ApplyOptions) -> String {
     path::with_query(path, &parameters)
 }
 
-/// A resourceVersion that no object has: etcd's first revision is spent before any object is
-/// written. The server refuses to update an existing object with it and creates a missing one.
-const NO_RESOURCE_VERSION: &str = "1";
-
-fn apply_body(object: &Value, precondition: &Precondition) -> Value {
+fn apply_body(object: &Value, precondition: &Precondition, guard: CreationGuard) -> Value {
     let mut body = object.clone();
     if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
         match precondition {
-            Precondition::CreateOnly => {
-                metadata.insert("resourceVersion".to_owned(), json!(NO_RESOURCE_VERSION));
-            }
+            Precondition::CreateOnly => guard.insert(metadata),
             Precondition::Uid(uid) => {
                 metadata.insert("uid".to_owned(), json!(uid));
             }

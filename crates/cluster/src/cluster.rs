@@ -1,8 +1,10 @@
 //! A connected cluster.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,6 +15,7 @@ use underpin_model::GroupKind;
 
 use crate::{
     ClusterError, Host,
+    create::{CreationGuard, is_service},
     transport::{Call, Reply, Transport},
 };
 
@@ -23,8 +26,8 @@ pub struct Cluster {
     context: Arc<str>,
     timeout: Duration,
     host: Arc<dyn Host>,
-    /// Kinds that have refused a resourceVersion at creation.
-    created_by_post: Arc<Mutex<BTreeSet<GroupKind>>>,
+    /// Whether Services have refused a resourceVersion at creation.
+    services_refuse_versions: Arc<AtomicBool>,
 }
 
 /// Names cluster and user, nothing of the credentials.
@@ -77,7 +80,7 @@ impl Cluster {
             context: context.into(),
             timeout,
             host,
-            created_by_post: Arc::default(),
+            services_refuse_versions: Arc::default(),
         }
     }
 
@@ -115,19 +118,18 @@ impl Cluster {
         }
     }
 
-    /// Whether an apply of this kind is known not to create under a resourceVersion.
-    pub(crate) fn is_created_by_post(&self, kind: &GroupKind) -> bool {
-        let known = self.created_by_post.lock();
-        // A set is whole after every change.
-        known.unwrap_or_else(PoisonError::into_inner).contains(kind)
+    /// What keeps an apply of this kind from changing an object that exists.
+    pub(crate) fn creation_guard(&self, kind: &GroupKind) -> CreationGuard {
+        if is_service(kind) && self.services_refuse_versions.load(Ordering::Relaxed) {
+            CreationGuard::GracePeriod
+        } else {
+            CreationGuard::ResourceVersion
+        }
     }
 
-    /// Remembers that it does not, for as long as this connection lives.
-    pub(crate) fn remember_created_by_post(&self, kind: &GroupKind) {
-        let known = self.created_by_post.lock();
-        known
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(kind.clone());
+    /// Remembers that Services refuse a resourceVersion, for as long as this connection lives.
+    pub(crate) fn remember_versions_refused(&self) {
+        self.services_refuse_versions.store(true, Ordering::Relaxed);
     }
 
     pub(crate) async fn send(&self, call: &Call) -> Result<Reply, ClusterError> {

@@ -1,155 +1,49 @@
-//! Creation where an apply cannot be made create-only.
-//!
-//! Kinds with a storage of their own (Services, up to 1.2x) refuse a resourceVersion on an object
-//! that does not exist yet, which is what makes an apply create-only everywhere else. For them the
-//! object is created by POST, which cannot update either. Field ownership is to be an apply's: what
-//! an apply of the very same would own is known (see [`applied_at_creation`]) and takes the place of
-//! the creation's entry, under the uid and the version that the creation gave. Where it is not known
-//! for certain, or somebody was faster, the object is applied with its uid. A run that is cut between
-//! the two leaves an object with our stamp, which the next run applies.
+//! What keeps an apply from changing an object that exists, so that it can only create.
 
-use std::time::Duration;
+use serde_json::{Map, Value, json};
+use underpin_fieldset::CREATION_ONLY;
+use underpin_model::GroupKind;
 
-use http::Method;
-use tokio::time::Instant;
-use underpin_fieldset::{applied_at_creation, schema};
-use underpin_model::{Object, ResourceKind, names};
+use crate::ClusterError;
 
-use crate::{
-    Act, Applied, ApplyOptions, Cluster, ClusterError, ConflictKind, Precondition,
-    apply::warnings,
-    objects::{live_object, server_timeout},
-    path,
-    transport::{ACCEPT_JSON, Call, Repeat},
-};
-
-/// What such a kind says.
+/// A resourceVersion that no object has: etcd's first revision is spent before any object is
+/// written. The server refuses to update an existing object with it and creates a missing one.
+const NO_RESOURCE_VERSION: &str = "1";
+/// A grace period that no deletion has, in seconds.
+const NO_GRACE_PERIOD: i64 = i64::MAX;
+/// What Services say to a resourceVersion where they have a storage of their own (1.20; newer servers
+/// store them as everything else).
 const NO_VERSION_ON_CREATE: &str = "resourceVersion should not be set on objects to be created";
+
+/// What a create-only apply holds that nothing that exists can be changed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CreationGuard {
+    /// A resourceVersion that no object has.
+    ResourceVersion,
+    /// A grace period: a server drops it from what it creates, and refuses to change it by an update.
+    /// It stays in `managedFields` until the next apply.
+    GracePeriod,
+}
+
+impl CreationGuard {
+    /// Writes it into the `metadata` that is sent.
+    pub(crate) fn insert(self, metadata: &mut Map<String, Value>) {
+        let (field, value) = match self {
+            Self::ResourceVersion => ("resourceVersion", json!(NO_RESOURCE_VERSION)),
+            Self::GracePeriod => (CREATION_ONLY, json!(NO_GRACE_PERIOD)),
+        };
+        metadata.insert(field.to_owned(), value);
+    }
+}
+
+/// The one kind that may refuse a resourceVersion: how others take a grace period is not known.
+pub(crate) fn is_service(kind: &GroupKind) -> bool {
+    kind.is("", "Service")
+}
 
 /// Whether the server refused the resourceVersion and not the object.
 pub(crate) fn refuses_version(error: &ClusterError) -> bool {
     matches!(error, ClusterError::Server { message, .. } if message.contains(NO_VERSION_ON_CREATE))
-}
-
-impl Cluster {
-    /// Creates an object that such a kind's apply refused to create.
-    pub(crate) async fn create_then_apply(
-        &self,
-        kind: &ResourceKind,
-        object: &Object,
-        options: &ApplyOptions,
-    ) -> Result<Applied, ClusterError> {
-        if options.dry_run {
-            // The object did not exist a moment ago, and a dry run changes nothing either way.
-            let unconditional = ApplyOptions {
-                precondition: Precondition::None,
-                ..options.clone()
-            };
-            return self.send_apply(kind, object, &unconditional).await;
-        }
-        let begun = Instant::now();
-        let created = self.post(kind, object, options).await?;
-        let Some(uid) = created.object.uid() else {
-            return Ok(created);
-        };
-        // All requests together have the time of one.
-        let left = || options.timeout.saturating_sub(begun.elapsed());
-        if let Some(owned) = self
-            .own_as_applied(kind, object, &created.object, left())
-            .await
-        {
-            return Ok(Applied {
-                object: owned,
-                warnings: created.warnings,
-            });
-        }
-        let precondition = Precondition::Uid(uid.to_owned());
-        self.send_apply(
-            kind,
-            object,
-            &ApplyOptions {
-                precondition,
-                timeout: left(),
-                ..options.clone()
-            },
-        )
-        .await
-    }
-
-    /// Gives what was just created the managed fields that an apply would have left; `None` where
-    /// they are not known or the object has changed since.
-    async fn own_as_applied(
-        &self,
-        kind: &ResourceKind,
-        object: &Object,
-        created: &Object,
-        timeout: Duration,
-    ) -> Option<Object> {
-        let group = &object.key.kind.group;
-        let schema = schema::builtin(group, &object.version, &object.key.kind.kind)?;
-        let (created_value, config) = (&created.value, &object.value);
-        let managed = applied_at_creation(created_value, config, names::FIELD_MANAGER, &schema)?;
-        let (uid, version) = (created.uid()?, created.resource_version()?);
-        let served = served_in(kind, object);
-        let replaced = self
-            .with_timeout(timeout)
-            .replace_managed_fields(&served, &created.key, uid, version, managed)
-            .await;
-        // Whatever stood in the way, the apply tells.
-        replaced.ok()
-    }
-
-    async fn post(
-        &self,
-        kind: &ResourceKind,
-        object: &Object,
-        options: &ApplyOptions,
-    ) -> Result<Applied, ClusterError> {
-        let act = Act::on_object("create", kind, &object.key);
-        let timeout = server_timeout(options.timeout);
-        let parameters = [
-            ("fieldManager", names::FIELD_MANAGER),
-            ("timeout", &timeout),
-        ];
-        let served = served_in(kind, object);
-        let collection = path::collection(&served, object.key.namespace.as_deref());
-        let call = Call {
-            act: act.clone(),
-            method: Method::POST,
-            uri: path::with_query(&collection, &parameters),
-            accept: ACCEPT_JSON,
-            content_type: ACCEPT_JSON,
-            body: object.value.to_string().into_bytes(),
-            repeat: Repeat::Always,
-            bulk: false,
-            timeout: options.timeout,
-        };
-        let reply = self.send(&call).await.map_err(already_exists)?;
-        Ok(Applied {
-            object: live_object(&act, reply.value)?,
-            warnings: warnings(&reply.headers),
-        })
-    }
-}
-
-/// The kind in the version that the object is written in.
-fn served_in(kind: &ResourceKind, object: &Object) -> ResourceKind {
-    ResourceKind {
-        version: object.version.clone(),
-        ..kind.clone()
-    }
-}
-
-/// Any conflict of a creation means that the object exists.
-fn already_exists(error: ClusterError) -> ClusterError {
-    match error {
-        ClusterError::Conflict { act, message, .. } => ClusterError::Conflict {
-            act,
-            kind: ConflictKind::AlreadyExists,
-            message,
-        },
-        other => other,
-    }
 }
 
 #[cfg(test)]
@@ -159,40 +53,58 @@ mod tests {
         time::Duration,
     };
 
-    use serde_json::json;
-    use underpin_model::{Depth, Origin};
+    use http::Method;
+    use underpin_model::{Depth, Object, Origin, ResourceKind};
 
     use super::*;
-    use crate::mock::{Answer, cluster, status};
+    use crate::{
+        Applied, ApplyOptions, Precondition,
+        mock::{Answer, Seen, cluster, status},
+    };
 
-    fn service() -> Object {
+    fn object(kind: &str) -> Object {
         let value = json!({
-            "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": "web", "namespace": "wallet", "uid": "u1"},
+            "apiVersion": "v1", "kind": kind,
+            "metadata": {"name": "web", "namespace": "wallet"},
         });
         Object::from_value(value, Depth::Full, Origin::Live).unwrap()
     }
 
-    /// Applies a Service on a server whose Services refuse a resourceVersion at creation, and
-    /// returns the methods sent.
-    async fn check(dry_run: bool, exists: bool, expect: &[&str]) -> Result<Applied, ClusterError> {
-        let sent: Arc<Mutex<Vec<String>>> = Arc::default();
-        let log = Arc::clone(&sent);
+    /// A server that refuses versions, as 1.20 does for Services; the object exists or not.
+    fn answer(request: &Seen, kind: &str, exists: bool) -> Answer {
+        let metadata = &request.body["metadata"];
+        if metadata.get("resourceVersion").is_some() {
+            return status(500, "InternalError", NO_VERSION_ON_CREATE, json!({}));
+        }
+        if exists && metadata.get(CREATION_ONLY).is_some() {
+            let cause = json!({
+                "reason": "FieldValueInvalid",
+                "field": "metadata.deletionGracePeriodSeconds",
+                "message": "Invalid value: 9223372036854775807: field is immutable",
+            });
+            return status(422, "Invalid", "is invalid", json!({"causes": [cause]}));
+        }
+        Answer::Json(201, object(kind).value.as_ref().clone())
+    }
+
+    /// Applies one object twice, create-only, and returns how the second ended and the guards sent.
+    async fn check(
+        kind: &str,
+        dry_run: bool,
+        exists: bool,
+    ) -> (Result<Applied, ClusterError>, String) {
+        let sent: Arc<Mutex<Vec<&str>>> = Arc::default();
+        let (log, named) = (Arc::clone(&sent), kind.to_owned());
         let cluster = cluster(move |request| {
-            log.lock().unwrap().push(request.method.to_string());
-            if request.method == Method::POST && exists {
-                return status(
-                    409,
-                    "AlreadyExists",
-                    "services \"web\" already exists",
-                    json!({}),
-                );
-            }
-            let versioned = request.body.pointer("/metadata/resourceVersion").is_some();
-            if request.method == Method::PATCH && versioned {
-                return status(500, "InternalError", NO_VERSION_ON_CREATE, json!({}));
-            }
-            Answer::Json(200, service().value.as_ref().clone())
+            assert_eq!(request.method, Method::PATCH);
+            let metadata = &request.body["metadata"];
+            let guard = match (metadata.get("resourceVersion"), metadata.get(CREATION_ONLY)) {
+                (Some(_), None) => "version",
+                (None, Some(_)) => "period",
+                _ => "none",
+            };
+            log.lock().unwrap().push(guard);
+            answer(request, &named, exists)
         });
         let options = ApplyOptions {
             dry_run,
@@ -200,135 +112,37 @@ mod tests {
             precondition: Precondition::CreateOnly,
             timeout: Duration::from_secs(9),
         };
-        let mut object = service();
-        Arc::make_mut(&mut object.value)["metadata"]
-            .as_object_mut()
-            .unwrap()
-            .remove("uid");
-        let kind = ResourceKind::v1("", "Service", "services", true);
-        let result = cluster.apply(&kind, &object, &options).await;
-        assert_eq!(*sent.lock().unwrap(), expect);
-        result
+        let plural = format!("{}s", kind.to_lowercase());
+        let served = ResourceKind::v1("", kind, &plural, true);
+        cluster.apply(&served, &object(kind), &options).await.ok();
+        let result = cluster.apply(&served, &object(kind), &options).await;
+        let sent = sent.lock().unwrap().join(" ");
+        (result, sent)
     }
 
+    /// The refusal is the kind's, not the object's: of many, only the first is sent in vain.
     #[tokio::test]
-    async fn a_kind_that_refuses_versions_is_created_by_post_and_then_applied() {
-        assert!(
-            check(false, false, &["PATCH", "POST", "PATCH"])
-                .await
-                .is_ok()
-        );
-    }
-
-    /// Creates a Service on a server that answers with who owns its fields and takes managed fields or
-    /// refuses them, and returns what was sent after the creation.
-    async fn check_owned(takes: bool) -> Vec<serde_json::Value> {
-        let sent: Arc<Mutex<Vec<serde_json::Value>>> = Arc::default();
-        let log = Arc::clone(&sent);
-        let cluster = cluster(move |request| {
-            let mut created = service().value.as_ref().clone();
-            created["metadata"]["resourceVersion"] = json!("7");
-            created["metadata"]["managedFields"] = json!([{
-                "manager": names::FIELD_MANAGER, "operation": "Update", "apiVersion": "v1",
-                "fieldsType": "FieldsV1", "time": "2026-01-02T03:04:05Z",
-                "fieldsV1": {"f:spec": {"f:type": {}, "f:sessionAffinity": {}}},
-            }]);
-            created["spec"] = json!({"type": "ClusterIP", "sessionAffinity": "None"});
-            if request.method == Method::PATCH {
-                log.lock().unwrap().push(request.body.clone());
-                let entries = request.body.pointer("/metadata/managedFields");
-                if entries.is_some() && !takes {
-                    return status(409, "Conflict", "it changed", json!({}));
-                }
-            }
-            Answer::Json(200, created)
-        });
-        let kind = ResourceKind::v1("", "Service", "services", true);
-        cluster.remember_created_by_post(&kind.kind);
-        let mut object = service();
-        *Arc::make_mut(&mut object.value) = json!({
-            "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": "web", "namespace": "wallet"}, "spec": {"type": "ClusterIP"},
-        });
-        let options = ApplyOptions {
-            dry_run: false,
-            force: false,
-            precondition: Precondition::CreateOnly,
-            timeout: Duration::from_secs(9),
-        };
-        cluster.apply(&kind, &object, &options).await.unwrap();
-        sent.lock().unwrap().drain(..).collect()
-    }
-
-    /// What the creation owns becomes what an apply owns, in one request that touches nothing but
-    /// this very object as it was created; where the object has changed since, it is applied.
-    #[tokio::test]
-    async fn an_apply_s_fields_take_the_place_of_the_creation_s() {
-        let owned = json!({"metadata": {
-            "uid": "u1",
-            "resourceVersion": "7",
-            "managedFields": [{
-                "manager": names::FIELD_MANAGER, "operation": "Apply", "apiVersion": "v1",
-                "fieldsType": "FieldsV1", "time": "2026-01-02T03:04:05Z",
-                "fieldsV1": {"f:spec": {"f:type": {}}},
-            }],
-        }});
-        let sent = check_owned(false).await;
-        assert_eq!(sent.len(), 2);
-        assert_eq!(sent[0], owned);
-        assert_eq!(sent[1]["metadata"]["uid"], "u1");
-        assert_eq!(sent[1]["spec"], json!({"type": "ClusterIP"}));
-        assert_eq!(check_owned(true).await, [owned]);
-    }
-
-    /// The refusal is the kind's, not the object's: of many, only the first is sent in vain. A dry
-    /// run still is, for a conflict is all that tells of an object that exists.
-    #[tokio::test]
-    async fn the_refusal_is_remembered_for_what_is_created() {
-        let sent: Arc<Mutex<Vec<String>>> = Arc::default();
-        let log = Arc::clone(&sent);
-        let cluster = cluster(move |request| {
-            log.lock().unwrap().push(request.method.to_string());
-            if request.body.pointer("/metadata/resourceVersion").is_some() {
-                return status(500, "InternalError", NO_VERSION_ON_CREATE, json!({}));
-            }
-            Answer::Json(200, service().value.as_ref().clone())
-        });
-        let kind = ResourceKind::v1("", "Service", "services", true);
-        let mut options = ApplyOptions {
-            dry_run: false,
-            force: false,
-            precondition: Precondition::CreateOnly,
-            timeout: Duration::from_secs(9),
-        };
-        for _ in 0..2 {
-            cluster.apply(&kind, &service(), &options).await.unwrap();
+    async fn services_that_refuse_versions_are_created_under_a_grace_period() {
+        for dry_run in [false, true] {
+            let (result, sent) = check("Service", dry_run, false).await;
+            assert!(result.is_ok());
+            assert_eq!(sent, "version period period");
         }
-        assert_eq!(
-            *sent.lock().unwrap(),
-            ["PATCH", "POST", "PATCH", "POST", "PATCH"]
-        );
-        options.dry_run = true;
-        sent.lock().unwrap().clear();
-        cluster.apply(&kind, &service(), &options).await.unwrap();
-        assert_eq!(*sent.lock().unwrap(), ["PATCH", "PATCH"]);
-        options.dry_run = false;
-        sent.lock().unwrap().clear();
-        let other = ResourceKind::v1("", "ConfigMap", "configmaps", true);
-        let mut map = service();
-        map.key.kind = other.kind.clone();
-        cluster.apply(&other, &map, &options).await.unwrap();
-        assert_eq!(*sent.lock().unwrap(), ["PATCH", "POST", "PATCH"]);
     }
 
     #[tokio::test]
     async fn one_that_exists_by_then_is_a_conflict_and_not_updated() {
-        let error = check(false, true, &["PATCH", "POST"]).await.unwrap_err();
+        let (result, _) = check("Service", false, true).await;
+        let error = result.unwrap_err();
         assert!(error.is_already_exists(), "{error}");
     }
 
+    /// It is known of Services alone that they refuse to change it.
     #[tokio::test]
-    async fn a_dry_run_creates_nothing() {
-        assert!(check(true, false, &["PATCH", "PATCH"]).await.is_ok());
+    async fn of_other_kinds_the_refusal_is_told() {
+        let (result, sent) = check("ConfigMap", false, false).await;
+        let error = result.unwrap_err();
+        assert!(error.to_string().contains(NO_VERSION_ON_CREATE), "{error}");
+        assert!(!sent.contains("period"), "{sent}");
     }
 }

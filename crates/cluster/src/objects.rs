@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Map, Value, json};
+use underpin_fieldset::CREATION_ONLY;
 use underpin_model::{Depth, Object, ObjectKey, Origin, ResourceKind, names};
 
 use crate::{
-    Act, Cluster, ClusterError, ConflictKind, Precondition,
+    Act, Cause, Cluster, ClusterError, ConflictKind, Precondition,
     list::complete_item,
     path,
     transport::{ACCEPT_JSON, ACCEPT_METADATA, Call, MERGE_PATCH, Repeat},
@@ -137,8 +138,9 @@ pub(crate) fn server_timeout(timeout: Duration) -> String {
     format!("{}s", timeout.as_secs().max(1))
 }
 
-/// Gives a conflict the meaning that the precondition has: under `CreateOnly` every conflict means
-/// that the object exists, whichever check of the server's noticed first.
+/// Gives a refusal the meaning that the precondition has: under `CreateOnly` every conflict means
+/// that the object exists, whichever check of the server's noticed first, and so does the refusal to
+/// change what can only be sent at creation.
 pub(crate) fn name_conflict(error: ClusterError, precondition: &Precondition) -> ClusterError {
     match (error, precondition) {
         (ClusterError::Conflict { act, message, .. }, Precondition::CreateOnly) => {
@@ -148,6 +150,18 @@ pub(crate) fn name_conflict(error: ClusterError, precondition: &Precondition) ->
                 message,
             }
         }
+        (
+            ClusterError::Invalid {
+                act,
+                causes,
+                message,
+            },
+            Precondition::CreateOnly,
+        ) if causes.iter().any(only_at_creation) => ClusterError::Conflict {
+            act,
+            kind: ConflictKind::AlreadyExists,
+            message,
+        },
         // A merge patch of an object that is gone.
         (ClusterError::NotFound { act, message }, Precondition::Uid(_))
             if !message.starts_with("namespaces ") || act.resource == "namespaces" =>
@@ -160,6 +174,11 @@ pub(crate) fn name_conflict(error: ClusterError, precondition: &Precondition) ->
         }
         (error, _) => error,
     }
+}
+
+fn only_at_creation(cause: &Cause) -> bool {
+    let field = cause.field.strip_prefix("metadata.");
+    field == Some(CREATION_ONLY)
 }
 
 /// Reads an object out of an answer.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{sync::Semaphore, task::JoinSet};
-use underpin_model::{Action, ObjectKey, Step};
+use underpin_model::{Action, GroupKind, ObjectKey, Step};
 
 use crate::{Event, Observer, StepResult, StopReason};
 
@@ -41,20 +41,20 @@ where
     let slots = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut tasks = JoinSet::new();
     let mut running = BTreeMap::new();
-    for step in wave {
+    for step in by_kind_in_turn(wave) {
         if let Some(why) = unmet_requirement(step, results) {
             let result = StepResult::Skipped(why);
             report(observer, step, &result);
             results.insert(step.key.clone(), result);
             continue;
         }
-        let work = perform((*step).clone());
+        let work = perform(step.clone());
         let slots = slots.clone();
         let handle = tasks.spawn(async move {
             let _slot = slots.acquire().await;
             work.await
         });
-        running.insert(handle.id(), (*step).clone());
+        running.insert(handle.id(), step.clone());
     }
     let (mut outputs, mut stopped) = (Vec::new(), None);
     while let Some(joined) = tasks.join_next_with_id().await {
@@ -78,6 +78,22 @@ where
         }
     }
     (outputs, stopped)
+}
+
+/// One step of each kind, then the next of each: some kinds make the server wait for itself, as
+/// Services do, whose addresses all come out of one record.
+fn by_kind_in_turn<'s>(wave: &[&'s Step]) -> Vec<&'s Step> {
+    let mut turns: BTreeMap<&GroupKind, usize> = BTreeMap::new();
+    let mut order: Vec<(usize, &Step)> = wave
+        .iter()
+        .map(|step| {
+            let turn = turns.entry(&step.key.kind).or_default();
+            *turn += 1;
+            (*turn, *step)
+        })
+        .collect();
+    order.sort_by_key(|(turn, _)| *turn);
+    order.into_iter().map(|(_, step)| step).collect()
 }
 
 /// What stands in the way of a step. What needs an object and was kept after all still needs it; a
@@ -115,7 +131,7 @@ pub(crate) fn failed(results: &BTreeMap<ObjectKey, StepResult>) -> BTreeSet<&Obj
 
 #[cfg(test)]
 mod tests {
-    use underpin_model::{GroupKind, LogicalKey};
+    use underpin_model::LogicalKey;
 
     use super::*;
 
@@ -134,6 +150,21 @@ mod tests {
         let results = BTreeMap::from([(other, result.clone())]);
         let unmet = unmet_requirement(&step, &results);
         assert_eq!(unmet.is_none(), runs, "{kind} {result:?}: {unmet:?}");
+    }
+
+    #[test]
+    fn kinds_of_a_wave_take_turns() {
+        let step = |kind: &str, name: &str| {
+            let key = ObjectKey::namespaced(GroupKind::core(kind), "wallet", name);
+            Step::new(Action::Create, key.clone(), LogicalKey::of(&key, "wallet"))
+        };
+        let wave = [("ConfigMap", "a"), ("ConfigMap", "b"), ("ConfigMap", "c")]
+            .into_iter()
+            .chain([("Secret", "d"), ("Service", "e"), ("Service", "f")]);
+        let wave: Vec<Step> = wave.map(|(kind, name)| step(kind, name)).collect();
+        let order = by_kind_in_turn(&wave.iter().collect::<Vec<_>>());
+        let names: Vec<&str> = order.iter().map(|step| step.key.name.as_str()).collect();
+        assert_eq!(names, ["a", "d", "e", "b", "f", "c"]);
     }
 
     /// What is still needed is not removed: a Deployment that was protected meanwhile keeps its

@@ -1,6 +1,6 @@
 //! Whether an apply provably changes nothing.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use serde_json::Value;
 
@@ -11,6 +11,17 @@ use crate::{
     typed::{compare, fields_as_owned, merge_into, validate},
     value,
 };
+
+/// The field of `metadata` that an apply may name so that it can only create. A server takes it out of
+/// what it creates, and refuses to change it by anything but a deletion (API reference, ObjectMeta).
+/// Whoever created so owns it until the next apply, and it says nothing of the object.
+pub const CREATION_ONLY: &str = "deletionGracePeriodSeconds";
+
+static LEFT_BY_CREATION: LazyLock<FieldSet> = LazyLock::new(|| {
+    let mut set = FieldSet::new();
+    set.insert(&FieldPath::of_fields(["metadata", CREATION_ONLY]));
+    set
+});
 
 /// What an apply would do, as far as can be told without the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +94,7 @@ impl fmt::Display for Reason {
 ///
 /// [`Change::None`] only if the manager's one Apply entry of the live object holds exactly the
 /// declared fields, in the same version, and laying the declared object over the live one gives
-/// the live one, order of lists included.
+/// the live one, order of lists included. [`CREATION_ONLY`] in the entry does not count.
 ///
 /// The server may be older or newer than the schema. An object that the schema takes as one may be
 /// owned field by field: then each of its declared fields must be owned, and no other, and it must
@@ -136,8 +147,9 @@ fn prove_unchanged(
     let live = managers::without_managed_fields(live);
     validate(declared, schema).map_err(|errors| Reason::Declared(first(errors)))?;
     validate(&live, schema).map_err(|errors| Reason::Live(first(errors)))?;
-    let fields = managers::strip(&fields_as_owned(declared, schema, &entry.fields));
-    if let Some(path) = first_difference(&fields, &entry.fields) {
+    let owned = entry.fields.difference(&LEFT_BY_CREATION);
+    let fields = managers::strip(&fields_as_owned(declared, schema, &owned));
+    if let Some(path) = first_difference(&fields, &owned) {
         return Err(Reason::Owned(path));
     }
     let mut merged = live.clone();

@@ -17,11 +17,11 @@ mod set;
 mod typed;
 mod value;
 
-pub use change::{Change, Reason, change};
+pub use change::{CREATION_ONLY, Change, Reason, change};
 pub use fields_v1::FieldsError;
 pub use managers::{
     ApplyError, ApplyRequest, Conflict, ManagedFields, ManagedFieldsError, ManagerEntry, Operation,
-    applied_at_creation, apply, conflict_message, migrate, update,
+    apply, conflict_message, migrate, update,
 };
 pub use path::{FieldPath, PathElement};
 pub use set::FieldSet;

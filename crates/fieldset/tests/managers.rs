@@ -435,6 +435,11 @@ fn only_what_is_proven_is_unchanged() {
     };
     check_change(&declared, &live, Change::None);
     check_change(&with("replicas", json!(1.0)), &live, Change::None);
+    // What a creation that could not be anything else leaves in the managed fields.
+    let mut created = live.clone();
+    created["metadata"]["managedFields"][0]["fieldsV1"]["f:metadata"] =
+        json!({"f:deletionGracePeriodSeconds": {}});
+    check_change(&declared, &created, Change::None);
     let asks = |reason| Change::AskServer(reason);
     assert_eq!(
         change(&declared, &live, "one", None),

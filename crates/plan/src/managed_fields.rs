@@ -17,10 +17,6 @@ pub fn without_co_owned(object: &Object) -> Option<Value> {
     let mut changed = false;
     let mut kept = Vec::with_capacity(entries.len());
     for entry in entries {
-        if is_own_creation(entry) {
-            changed = true;
-            continue;
-        }
         if is_former_deployer(entry)
             && let Some(fields) = entry.get("fieldsV1")
         {
@@ -53,16 +49,6 @@ pub(crate) fn our_apply(object: &Object) -> Option<&Value> {
 
 fn is_former_deployer(entry: &Value) -> bool {
     is_deployer_manager(text(entry, "manager")) && text(entry, "subresource").is_empty()
-}
-
-/// What a creation by POST left beside our apply's entry (see the cluster crate's `create`): what
-/// we sent and what the server defaulted. As a whole it is ours, so a list item that we later drop
-/// must not be held by it. Our patches of a Namespace's annotations touch no `spec`.
-fn is_own_creation(entry: &Value) -> bool {
-    text(entry, "manager") == names::FIELD_MANAGER
-        && text(entry, "operation") == "Update"
-        && text(entry, "subresource").is_empty()
-        && entry.pointer("/fieldsV1/f:spec").is_some()
 }
 
 /// A field of an entry; empty where it has none.
@@ -153,29 +139,6 @@ mod tests {
                 json!({"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:tty": {}, ".": {}}}}}),
             ),
         );
-    }
-
-    /// What a creation by POST left goes as a whole; our mark on a Namespace stays.
-    #[test]
-    fn our_own_creation_leaves_no_entry() {
-        let ours = entry(
-            names::FIELD_MANAGER,
-            "Apply",
-            json!({"f:spec": {"f:type": {}}}),
-        );
-        let created = entry(
-            names::FIELD_MANAGER,
-            "Update",
-            json!({"f:spec": {"f:sessionAffinity": {}}}),
-        );
-        let marked = entry(
-            names::FIELD_MANAGER,
-            "Update",
-            json!({"f:metadata": {"f:annotations": {"f:underpin.dev/last-up": {}}}}),
-        );
-        let found = without_co_owned(&object(json!([ours, created])));
-        assert_eq!(found, Some(json!([ours])));
-        assert_eq!(without_co_owned(&object(json!([ours, marked]))), None);
     }
 
     #[test]

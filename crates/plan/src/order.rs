@@ -38,7 +38,8 @@ fn positions(steps: &[Step], wanted: impl Fn(&Step) -> bool) -> Vec<usize> {
 }
 
 /// Lowest wave of a kind when created: containers and definitions, then what pods are configured
-/// by, then everything else, then what intercepts requests.
+/// by, then everything else, then what intercepts requests. Of Services, a pod is told in its
+/// environment of those that are there when it starts.
 fn creation_floor(kind: &GroupKind) -> usize {
     match (kind.group.as_str(), kind.kind.as_str()) {
         ("", "Namespace") | ("apiextensions.k8s.io", _) => 0,
@@ -46,6 +47,7 @@ fn creation_floor(kind: &GroupKind) -> usize {
             "",
             "ConfigMap"
             | "Secret"
+            | "Service"
             | "ServiceAccount"
             | "PersistentVolume"
             | "PersistentVolumeClaim"
@@ -62,8 +64,12 @@ fn creation_floor(kind: &GroupKind) -> usize {
     }
 }
 
-/// The same backwards: what intercepts requests goes first, containers last.
+/// The same backwards: what intercepts requests goes first, containers last; a Service goes with those
+/// that answer behind it.
 fn removal_floor(kind: &GroupKind) -> usize {
+    if kind.is("", "Service") {
+        return 1;
+    }
     3 - creation_floor(kind)
 }
 

@@ -8,7 +8,6 @@
 mod apply;
 mod cap;
 mod conflict;
-mod created;
 mod entry;
 mod last_applied;
 mod migrate;
@@ -18,7 +17,6 @@ mod update;
 
 pub use apply::{ApplyError, ApplyRequest, apply, apply_resetting};
 pub use conflict::{CONFLICT_REASON, Conflict, conflict_message};
-pub use created::applied_at_creation;
 pub use entry::{ManagedFields, ManagedFieldsError, ManagerEntry, Operation};
 pub use migrate::migrate;
 pub use object::strip;
