@@ -1,5 +1,8 @@
 //! What is live, judged before anything is published.
 
+use std::thread;
+use std::time::Duration;
+
 use anyhow::Result;
 use underpin_tests::{Kubectl, Underpin, caddy, fresh};
 
@@ -11,7 +14,9 @@ use crate::plans::{says, service};
 fn r3_1_a_live_cluster_is_judged() -> Result<()> {
     let cluster = fresh()?;
     let kubectl = Kubectl::new(&cluster);
-    for namespace in ["new-ns", "old-ns"] {
+    for namespace in ["old-ns", "new-ns"] {
+        // Creation times are whole seconds: the new one is to be the later.
+        thread::sleep(Duration::from_millis(1_100));
         kubectl.run(["create", "namespace", namespace])?;
         let upstream = format!("web.{namespace}.svc.cluster.local:80");
         kubectl.create_in(namespace, &service("web", "shop.example.com", &upstream))?;
