@@ -15,20 +15,14 @@ use crate::{
 };
 
 /// An image that is needed would be deleted.
-///
-#[doc = include_str!("docs/UP301.md")]
 pub const IMAGE_NEEDED: Code = Code(301);
 /// A suspended release would not find its image at its resume.
 ///
 #[doc = include_str!("docs/UP302.md")]
 pub const GOLIVE_IMAGE_MISSING: Code = Code(302);
 /// A pin keeps nothing.
-///
-#[doc = include_str!("docs/UP303.md")]
 pub const PIN_UNRESOLVED: Code = Code(303);
 /// A tag that an image policy follows is kept by nothing but what runs.
-///
-#[doc = include_str!("docs/UP304.md")]
 pub const FLOATING_TAG_UNPROTECTED: Code = Code(304);
 
 /// How much evidence is shown of one finding.

@@ -63,7 +63,7 @@ pub use reference::{Host, ImageId, Location, Reference, ReferenceError, Reposito
 pub use registry::{Deletion, Package, Reading, Registry, Repository, UnreadPart, subject_of_tag};
 pub use resume::{ResumeInput, RunningPins, resume_findings};
 pub use root::{Root, RootKind, Source, Target};
-pub use roots::{RootSettings, UnknownNeed, object_roots, text_roots};
+pub use roots::{RootSettings, UnknownNeed, file_roots, object_roots, text_file_roots, text_roots};
 pub use settings::{Consents, Settings};
 pub use version::{RangeError, Version, VersionRange};
 

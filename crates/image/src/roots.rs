@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use underpin_model::{Evidence, Object, Origin};
+use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place};
 use underpin_refs::{
     ImageMention, ImageName, ImageRole, ImageSources, TagOrder, TagSelection, images,
-    images_in_text, opened_name,
+    images_in_text, images_of_file, opened_name,
 };
 
 use crate::{
@@ -71,6 +71,78 @@ pub fn text_roots(object: &Object, settings: RootSettings<'_>) -> Vec<Root> {
         of_mention(&mention, targets, object, settings)
     });
     roots.collect()
+}
+
+/// What a part of a file names whose fields are known, such as the values of a chart. A chart may put a
+/// registry before what is written.
+pub fn file_roots(
+    file: &str,
+    names: Vec<(FieldPath, ImageName)>,
+    source: &Arc<str>,
+) -> (Vec<Root>, Vec<UnknownNeed>) {
+    let (mut roots, mut unknown) = (Vec::new(), Vec::new());
+    for (path, name) in names {
+        let evidence = of_file(file, 1, path);
+        let mention = ImageMention {
+            evidence: evidence.clone(),
+            role: ImageRole::HelmRelease { suspended: false },
+            name,
+        };
+        match targets(&mention) {
+            Ok(targets) => roots.extend(targets.into_iter().map(|target| Root {
+                kind: RootKind::Declared,
+                source: Arc::clone(source),
+                evidence: evidence.clone(),
+                target,
+            })),
+            Err(reason) => unknown.push(UnknownNeed { evidence, reason }),
+        }
+    }
+    (roots, unknown)
+}
+
+/// What a file of any sort names of a registry.
+pub fn text_file_roots(
+    file: &str,
+    text: &str,
+    registry: &Registry,
+    source: &Arc<str>,
+) -> Vec<Root> {
+    let hosts: Vec<&str> = registry.hosts().map(Host::as_str).collect();
+    let mut roots = Vec::new();
+    for (line, name) in images_of_file(text, &hosts) {
+        let evidence = of_file(file, line, FieldPath::root());
+        let mention = ImageMention {
+            evidence: evidence.clone(),
+            role: ImageRole::Text,
+            name,
+        };
+        roots.extend(
+            targets(&mention)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|target| Root {
+                    kind: RootKind::Text,
+                    source: Arc::clone(source),
+                    evidence: evidence.clone(),
+                    target,
+                }),
+        );
+    }
+    roots
+}
+
+fn of_file(file: &str, line: u32, path: FieldPath) -> Evidence {
+    Evidence {
+        object: ObjectKey::cluster(GroupKind::core("File"), file),
+        path,
+        place: Some(Place {
+            file: file.into(),
+            line,
+            column: 1,
+        }),
+        note: String::new(),
+    }
 }
 
 fn of_mention(

@@ -45,7 +45,7 @@ pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use images::{
     ImageMention, ImageName, ImageRole, ImageSources, TagOrder, TagSelection, images,
-    images_in_text, images_in_values, opened_name,
+    images_in_text, images_in_values, images_of_file, images_of_kustomization, opened_name,
 };
 pub use index::ReferenceIndex;
 pub use ingress::{

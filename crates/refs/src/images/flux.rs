@@ -1,7 +1,7 @@
 //! Images of Flux: releases, kustomizations, artifacts of charts and manifests, and image policies.
 
 use serde_json::Value;
-use underpin_model::{GroupKind, ObjectKey};
+use underpin_model::{FieldPath, GroupKind, ObjectKey};
 
 use super::{ImageName, ImageRole, Images, TagOrder, TagSelection, values};
 use crate::{configuration::Configuration, field::Field, pods::namespace_of};
@@ -96,13 +96,29 @@ fn values_from(images: &mut Images<'_>, source: &Field<'_>, role: ImageRole) {
 /// `images` of a kustomization: `{name, newName, newTag, digest}`.
 fn replacements(images: &mut Images<'_>, path: &str, role: ImageRole) {
     let list = indexed(Field::root(images.object), path);
-    for image in list.iter().flat_map(Field::items) {
-        let name = image.text_at("newName").or_else(|| image.text_at("name"));
-        let Some(name) = name else { continue };
-        let (tag, digest) = (image.text_at("newTag"), image.text_at("digest"));
-        let name = values::joined(None, name, tag, digest);
-        images.add(image.path.clone(), role, name);
+    for (path, name) in list
+        .iter()
+        .flat_map(Field::items)
+        .filter_map(|image| replacement(&image))
+    {
+        images.add(path, role, name);
     }
+}
+
+fn replacement(image: &Field<'_>) -> Option<(FieldPath, ImageName)> {
+    let name = image.text_at("newName").or_else(|| image.text_at("name"))?;
+    let (tag, digest) = (image.text_at("newTag"), image.text_at("digest"));
+    Some((image.path.clone(), values::joined(None, name, tag, digest)))
+}
+
+/// What the `images` of a `kustomization.yaml` name, each with its path.
+pub fn images_of_kustomization(document: &Value) -> Vec<(FieldPath, ImageName)> {
+    let root = Field {
+        value: document,
+        path: FieldPath::root(),
+    };
+    let images = root.each("images");
+    images.filter_map(|image| replacement(&image)).collect()
 }
 
 /// The field at a dotted path whose steps may have an index.

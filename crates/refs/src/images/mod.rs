@@ -16,8 +16,9 @@ mod values;
 use serde_json::Value;
 use underpin_model::{Evidence, FieldPath, Object, World};
 
+pub use flux::images_of_kustomization;
 pub use open::opened_name;
-pub use sweep::images_in_text;
+pub use sweep::{images_in_text, images_of_file};
 pub use values::images_in_values;
 
 use crate::field::Field;

@@ -96,6 +96,17 @@ fn drop_told(object: &Object, sources: ImageSources<'_>, found: &mut Vec<ImageMe
     });
 }
 
+/// What names an image of one of these registries in a file of any sort, line by line, counted from 1.
+/// Hosts are in lower case.
+pub fn images_of_file(text: &str, hosts: &[&str]) -> Vec<(u32, ImageName)> {
+    let lines = (1..).zip(text.lines());
+    let found = lines.flat_map(|(line, text)| {
+        let names = names(text, hosts);
+        names.into_iter().map(move |name| (line, name))
+    });
+    found.collect()
+}
+
 /// The names in one text.
 fn names(text: &str, hosts: &[&str]) -> Vec<ImageName> {
     let lower = text.to_ascii_lowercase();
