@@ -119,13 +119,16 @@ impl Http {
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let mut one = Some(error);
     while let Some(error) = one {
-        let inner = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if error.is::<rustls::Error>() {
             return true;
         }
-        one = error.source();
+        // An error of I/O does not name the one in it as its source.
+        let inner = error.downcast_ref::<io::Error>();
+        let inner = inner.and_then(io::Error::get_ref);
+        one = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     false
 }
