@@ -47,7 +47,9 @@ pub(crate) fn withdraw_if(
     path: &Utf8Path,
     is_one: impl Fn(&str) -> bool,
 ) -> Result<bool, CommandError> {
-    let text = bytes(path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = bytes(path)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     match text {
         Some(text) if is_one(&text) => remove(path),
         _ => Ok(false),

@@ -126,10 +126,15 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
         plan: &plan,
         input: &input,
         findings: &findings,
-        notes: reads.iter().flat_map(|read| read.notes.iter().cloned()).collect(),
+        notes: reads
+            .iter()
+            .flat_map(|read| read.notes.iter().cloned())
+            .collect(),
         requests,
         waited,
-        frozen: frozen.as_ref().map(|(file, frozen)| (file.as_str(), frozen)),
+        frozen: frozen
+            .as_ref()
+            .map(|(file, frozen)| (file.as_str(), frozen)),
         asked: Asked {
             all: args.all,
             why: args.why,
@@ -152,8 +157,12 @@ fn is_blocked(findings: &[Finding]) -> bool {
 
 /// What could not be read is an error; what an operator has to look at first is refused.
 fn exit_of_stops(stops: &[Stop]) -> Option<Exit> {
-    let is_unread =
-        |stop: &Stop| matches!(stop, Stop::SourceUnread { .. } | Stop::RegistryUnread { .. });
+    let is_unread = |stop: &Stop| {
+        matches!(
+            stop,
+            Stop::SourceUnread { .. } | Stop::RegistryUnread { .. }
+        )
+    };
     if stops.iter().any(is_unread) {
         return Some(Exit::Error);
     }

@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use underpin_image::{Digest, Registry, RepositoryPath, Root, RunRecord, Target};
+use underpin_image::{Digest, Host, Registry, RepositoryPath, Root, RunRecord, Target};
 use underpin_registry::{
-    Address, Api, Capabilities, Client, ClientOptions, CredentialStores, Credentials,
-    ManifestCache, ReadOptions, Scope,
+    Api, Capabilities, Client, ClientOptions, CredentialStores, Credentials, ManifestCache,
+    ReadOptions, Scope,
 };
 use underpin_source::images_file::RegistryType;
 
@@ -26,17 +26,11 @@ pub(super) struct ReadRegistry {
 
 /// A client of the registry.
 pub(super) async fn client(setting: &RegistrySetting) -> Result<Client, CommandError> {
-    let address = Address::new(&setting.address, setting.insecure).map_err(|error| {
-        CommandError::usage(
-            error.to_string(),
-            "write the host of the registry, and --insecure where it speaks no TLS",
-        )
-    })?;
     let credentials = match &setting.credentials {
         Some(file) => Credentials::of_file(file.as_std_path()).map(Some),
         None => {
             let stores = CredentialStores::of_environment(&|name| std::env::var_os(name));
-            stores.find(address.host()).await
+            stores.find(&setting.host).await
         }
     };
     let credentials = credentials.map_err(|error| {
@@ -46,9 +40,12 @@ pub(super) async fn client(setting: &RegistrySetting) -> Result<Client, CommandE
         )
     })?;
     let options = ClientOptions {
-        address,
+        address: setting.address.clone(),
         credentials,
-        authorities: setting.certificates.as_ref().map(|path| path.clone().into()),
+        authorities: setting
+            .certificates
+            .as_ref()
+            .map(|path| path.clone().into()),
     };
     Client::new(options).map_err(|error| {
         CommandError::usage(
@@ -113,7 +110,7 @@ fn known(
     record: Option<&RunRecord>,
 ) -> BTreeMap<RepositoryPath, BTreeSet<Digest>> {
     let mut known: BTreeMap<RepositoryPath, BTreeSet<Digest>> = BTreeMap::new();
-    let is_ours = |host| *host == setting.host || setting.aliases.contains(host);
+    let is_ours = |host: &Host| *host == setting.host || setting.aliases.contains(host);
     for root in roots {
         if let Target::Image(reference) = &root.target
             && let Some(digest) = &reference.digest

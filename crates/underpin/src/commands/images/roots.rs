@@ -8,9 +8,7 @@ use underpin_image::{
     Pin, PinSettings, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed,
     file_roots, object_roots, read_pins, text_file_roots, text_roots,
 };
-use underpin_model::{
-    Evidence, FieldPath, GroupKind, Object, ObjectKey, Place, World,
-};
+use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Place, World};
 use underpin_refs::{ImageSources, images_in_values, images_of_kustomization};
 use underpin_source::{helm_release, yaml::Comment};
 
@@ -115,7 +113,11 @@ impl Gathering<'_> {
                 *text = text.replace(from, to);
             }
         }
-        unread.extend(unknown.into_iter().filter(|text| !self.foreign.contains(text)));
+        unread.extend(
+            unknown
+                .into_iter()
+                .filter(|text| !self.foreign.contains(text)),
+        );
         unread.sort();
         unread.dedup();
         self.sources.push(Source {
@@ -170,7 +172,8 @@ impl Gathering<'_> {
     ) {
         let kind = &stored.key.kind;
         let is_store = kind.is("", "Secret") || kind.is("", "ConfigMap");
-        let is_release = stored.label("owner") == Some(HELM_OWNER) && stored.label("name").is_some();
+        let is_release =
+            stored.label("owner") == Some(HELM_OWNER) && stored.label("name").is_some();
         if !is_store || !is_release {
             return;
         }
@@ -187,7 +190,10 @@ impl Gathering<'_> {
         };
         if let Some(problem) = release.diagnostics.first() {
             let place = &problem.place;
-            unread.push(format!("{}: not all of its manifests can be read: {place}", stored.key));
+            unread.push(format!(
+                "{}: not all of its manifests can be read: {place}",
+                stored.key
+            ));
         }
         let mut roots = Vec::new();
         for object in release.objects.iter().chain(&release.hooks) {
@@ -197,13 +203,19 @@ impl Gathering<'_> {
             roots.extend(text_roots(object, settings));
             unread.extend(unknown.into_iter().map(|need| {
                 let UnknownNeed { evidence, reason } = need;
-                format!("{}: {} {}: {reason}", stored.key, evidence.object, evidence.path)
+                format!(
+                    "{}: {} {}: {reason}",
+                    stored.key, evidence.object, evidence.path
+                )
             }));
         }
         let revision = format!("revision {} of {}", release.version, release.name);
         for root in &mut roots {
             root.kind = RootKind::HelmRevision;
-            let note = format!("{revision}, {} {}", root.evidence.object, root.evidence.path);
+            let note = format!(
+                "{revision}, {} {}",
+                root.evidence.object, root.evidence.path
+            );
             root.evidence = stored.evidence(FieldPath::new("data.release"), note);
         }
         self.add(roots);
@@ -214,11 +226,16 @@ impl Gathering<'_> {
         let text = &comment.text;
         let from = text.find('{').unwrap_or_default();
         let to = text.rfind('}').map_or(text.len(), |at| at + 1);
-        let value: Option<Value> = text.get(from..to).and_then(|one| serde_json::from_str(one).ok());
+        let value: Option<Value> = text
+            .get(from..to)
+            .and_then(|one| serde_json::from_str(one).ok());
         let named = value.as_ref().and_then(|value| value.get(MARKER)?.as_str());
         let mut parts = named.into_iter().flat_map(|named| named.split(':'));
         let (Some(namespace), Some(name)) = (parts.next(), parts.next()) else {
-            unknown.push(format!("{}: the marker of an image policy cannot be read", comment.place));
+            unknown.push(format!(
+                "{}: the marker of an image policy cannot be read",
+                comment.place
+            ));
             return;
         };
         let kind = GroupKind::new("image.toolkit.fluxcd.io", "ImagePolicy");
@@ -229,7 +246,11 @@ impl Gathering<'_> {
                 continue;
             };
             let (found, _) = object_roots(policy, self.settings(world, &read.name));
-            roots.extend(found.into_iter().filter(|root| root.kind == RootKind::Policy));
+            roots.extend(
+                found
+                    .into_iter()
+                    .filter(|root| root.kind == RootKind::Policy),
+            );
         }
         if roots.is_empty() {
             let place = &comment.place;
@@ -253,7 +274,9 @@ impl Gathering<'_> {
         let (pins, unread) = match fs::read_to_string(file) {
             Ok(text) => {
                 let (pins, errors) = read_pins(file.as_str(), &text, &settings);
-                let errors = errors.iter().map(|error| format!("{error}: {}", error.help));
+                let errors = errors
+                    .iter()
+                    .map(|error| format!("{error}: {}", error.help));
                 (pins, errors.collect())
             }
             Err(error) => (Vec::new(), vec![error.to_string()]),

@@ -6,6 +6,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use jiff::SignedDuration;
 use underpin_image::{Consents, Glob, Host, ReferenceError, RepositoryPath, Settings};
+use underpin_registry::Address;
 use underpin_source::images_file::{
     self, ConsentsEntry, ImagesFile, LimitsEntry, RegistryEntry, RegistryType, SourcesEntry,
     TagsEntry, seconds,
@@ -92,8 +93,7 @@ pub(super) struct Setting {
 
 /// The registry.
 pub(super) struct RegistrySetting {
-    /// As it was written: an address may have what a host has not.
-    pub(super) address: String,
+    pub(super) address: Address,
     pub(super) host: Host,
     pub(super) aliases: Vec<Host>,
     pub(super) kind: Option<RegistryType>,
@@ -101,7 +101,6 @@ pub(super) struct RegistrySetting {
     /// Which repositories are looked at; all where both are empty.
     pub(super) repositories: BTreeSet<RepositoryPath>,
     pub(super) prefixes: Vec<String>,
-    pub(super) insecure: bool,
     pub(super) certificates: Option<Utf8PathBuf>,
     pub(super) credentials: Option<Utf8PathBuf>,
 }
@@ -121,10 +120,12 @@ impl Setting {
     /// What the images file says, and the arguments beside it.
     pub(super) fn new(args: ImagesSourceArgs) -> Result<Self, CommandError> {
         let file = match &args.config {
-            Some(path) => images_file::read(path).map_err(|diagnostics| CommandError::Declared {
-                summary: format!("{path} cannot be used"),
-                diagnostics,
-            })?,
+            Some(path) => {
+                images_file::read(path).map_err(|diagnostics| CommandError::Declared {
+                    summary: format!("{path} cannot be used"),
+                    diagnostics,
+                })?
+            }
             None => ImagesFile::default(),
         };
         let ImagesFile {
@@ -159,7 +160,11 @@ impl Setting {
             variable_files: both(as_paths(variable_files), args.var_file),
             pins: both(as_paths(pins), args.pins),
             state,
-            settings: settings(limits.unwrap_or_default(), tags.unwrap_or_default(), consents),
+            settings: settings(
+                limits.unwrap_or_default(),
+                tags.unwrap_or_default(),
+                consents,
+            ),
             foreign_needs,
             kubeconfig: args.kubeconfig,
             request_timeout: args.request_timeout,
@@ -193,8 +198,10 @@ fn registry_setting(
     args: &ImagesSourceArgs,
     file: RegistryEntry,
 ) -> Result<RegistrySetting, CommandError> {
-    let address = args.registry.clone().unwrap_or(file.host);
-    let host = host(&address)?;
+    let written = args.registry.clone().unwrap_or(file.host);
+    let insecure = args.insecure || file.insecure == Some(true);
+    let address = address(&written, insecure)?;
+    let host = address.host().clone();
     let aliases = both(file.aliases, args.aliases.clone());
     let aliases = aliases.iter().map(|alias| self::host(alias));
     let aliases = aliases.collect::<Result<Vec<Host>, _>>()?;
@@ -215,12 +222,27 @@ fn registry_setting(
         owners: both(file.owners, args.owners.clone()),
         repositories: paths.collect::<Result<_, _>>()?,
         prefixes: both(file.prefixes, args.prefixes.clone()),
-        insecure: args.insecure || file.insecure == Some(true),
         certificates: file.certificates.map(Utf8PathBuf::from),
         credentials: args
             .credentials
             .clone()
             .or(file.credentials.map(Utf8PathBuf::from)),
+    })
+}
+
+/// Without TLS where that was asked for.
+fn address(written: &str, insecure: bool) -> Result<Address, CommandError> {
+    let plain = insecure && !written.contains("://");
+    let text = if plain {
+        format!("http://{written}")
+    } else {
+        written.to_owned()
+    };
+    Address::new(&text, insecure).map_err(|error| {
+        CommandError::usage(
+            error.to_string(),
+            "write the host of the registry, and --insecure where it speaks no TLS",
+        )
     })
 }
 

@@ -144,11 +144,15 @@ fn dump(path: &Utf8Path) -> Read {
                 && !dump.not_held.is_empty()
             {
                 let kinds = wording::list(&dump.not_held);
-                let note = format!("{} holds none of these, or was not asked for them: {kinds}", read.name);
+                let note = format!(
+                    "{} holds none of these, or was not asked for them: {kinds}",
+                    read.name
+                );
                 read.notes.push(note);
             }
             read.unread = problems(&source.problems).collect();
-            read.unread.extend(source.world.unread.iter().map(ToString::to_string));
+            read.unread
+                .extend(source.world.unread.iter().map(ToString::to_string));
             read.worlds = vec![source.world];
             read
         }
@@ -168,7 +172,8 @@ fn files(
     hosts: &[String],
 ) -> Read {
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        read.unread.push(format!("there is no file or folder {missing}"));
+        read.unread
+            .push(format!("there is no file or folder {missing}"));
         return read;
     }
     let tree = match DeclaredTree::read(paths, terraform) {
@@ -186,7 +191,12 @@ fn files(
         }
     }
     read.comments = tree.comments().cloned().collect();
-    read.again = tree.files.repeated.iter().map(|one| one.object.clone()).collect();
+    read.again = tree
+        .files
+        .repeated
+        .iter()
+        .map(|one| one.object.clone())
+        .collect();
     for opaque in &tree.files.opaque {
         look_into(opaque, &mut read);
     }
@@ -219,13 +229,18 @@ fn look_into(opaque: &Opaque, read: &mut Read) {
             Err(reason) => read.unread.push(format!("{file}: {reason}")),
         }
     } else {
-        read.unknown.push(format!("{}: {}", opaque.place, opaque.what));
+        read.unknown
+            .push(format!("{}: {}", opaque.place, opaque.what));
     }
 }
 
 /// The files of values of a chart.
 fn values_files(chart: &Utf8Path) -> Vec<Utf8PathBuf> {
-    let folder = if chart.as_str().is_empty() { Utf8Path::new(".") } else { chart };
+    let folder = if chart.as_str().is_empty() {
+        Utf8Path::new(".")
+    } else {
+        chart
+    };
     let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
     let named = entries.filter(|entry| {
         let name = entry.file_name();
@@ -275,7 +290,9 @@ fn of_revision(
             "set TMPDIR to another one",
         ));
     };
-    let here = env::current_dir().ok().and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok());
+    let here = env::current_dir()
+        .ok()
+        .and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok());
     let here = here.unwrap_or_else(|| Utf8PathBuf::from("."));
     let exported = match git::export(&here, revision, paths, &top) {
         Ok(exported) => exported,

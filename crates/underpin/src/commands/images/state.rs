@@ -55,12 +55,18 @@ impl State {
         };
         let record: RunRecord = serde_json::from_str(&text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            unusable(&path, &format!("line {line}, column {column} is not as it was written"))
+            unusable(
+                &path,
+                &format!("line {line}, column {column} is not as it was written"),
+            )
         })?;
         if record.schema == RunRecord::SCHEMA {
             Ok(Some(record))
         } else {
-            Err(unusable(&path, &format!("it is of another version, {}", record.schema)))
+            Err(unusable(
+                &path,
+                &format!("it is of another version, {}", record.schema),
+            ))
         }
     }
 
@@ -72,7 +78,10 @@ impl State {
         roots: &[Root],
     ) -> Result<(), CommandError> {
         let pins: String = pins.iter().map(|pin| format!("{}\n", pin.text)).collect();
-        let roots: String = roots.iter().map(|root| format!("{root}: {}\n", root.target)).collect();
+        let roots: String = roots
+            .iter()
+            .map(|root| format!("{root}: {}\n", root.target))
+            .collect();
         let record = serde_json::to_string(record).map_err(io::Error::other);
         let written = record.and_then(|record| {
             self.write(PINS, &pins)?;
@@ -91,7 +100,8 @@ impl State {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(self.folder.join(name)).map_err(|error| error.error)?;
+        file.persist(self.folder.join(name))
+            .map_err(|error| error.error)?;
         Ok(())
     }
 }

@@ -48,7 +48,10 @@ impl ShownImages<'_> {
     /// Whether an image is to be shown.
     fn is_asked(&self, path: &RepositoryPath, digest: &Digest, manifest: &ManifestPlan) -> bool {
         let asked = &self.asked.why;
-        asked.is_empty() || asked.iter().any(|name| self.names(name, path, digest, manifest))
+        asked.is_empty()
+            || asked
+                .iter()
+                .any(|name| self.names(name, path, digest, manifest))
     }
 
     /// Whether `name` is the repository, or a tag or digest in it; with or without the registry.

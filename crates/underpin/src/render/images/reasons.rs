@@ -24,7 +24,12 @@ fn by_what(by: &By) -> String {
 
 /// `a suspended HelmRelease needs it at its resume (context production: helmrelease… spec.values.image)`.
 pub(super) fn needed(root: &Root) -> String {
-    format!("{} ({}: {})", root.kind.phrase(), root.source, root.evidence)
+    format!(
+        "{} ({}: {})",
+        root.kind.phrase(),
+        root.source,
+        root.evidence
+    )
 }
 
 /// Roots that a reason tells by their numbers, by what they are.
@@ -32,9 +37,14 @@ fn with_roots(text: &str, input: &PlanInput<'_>) -> String {
     let Some((before, rest)) = text.split_once("root ") else {
         return text.to_owned();
     };
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     let (number, behind) = rest.split_at(end);
-    let root = number.parse().ok().and_then(|number: usize| input.roots.get(number));
+    let root = number
+        .parse()
+        .ok()
+        .and_then(|number: usize| input.roots.get(number));
     match root {
         Some(root) => format!("{before}{}: {}{behind}", root.source, root.evidence),
         None => text.to_owned(),

@@ -40,7 +40,12 @@ pub(crate) fn text(shown: &ShownImages<'_>) -> String {
 
 fn heading(shown: &ShownImages<'_>) -> String {
     let repositories = shown.plan.repositories.len();
-    let manifests: usize = shown.plan.repositories.values().map(|one| one.manifests.len()).sum();
+    let manifests: usize = shown
+        .plan
+        .repositories
+        .values()
+        .map(|one| one.manifests.len())
+        .sum();
     let repositories = match repositories {
         1 => "1 repository".to_owned(),
         many => format!("{many} repositories"),
@@ -87,11 +92,17 @@ fn missing(shown: &ShownImages<'_>) -> String {
         let Some(root) = root.filter(|root| root.kind != underpin_image::RootKind::Pin) else {
             continue;
         };
-        text.push_str(&format!("missing {}: {}\n", one.what, reasons::needed(root)));
+        text.push_str(&format!(
+            "missing {}: {}\n",
+            one.what,
+            reasons::needed(root)
+        ));
     }
     if missing.len() > MISSING_SHOWN {
         let more = missing.len() - MISSING_SHOWN;
-        text.push_str(&format!("… {more} more that is missing (--output json shows all)\n"));
+        text.push_str(&format!(
+            "… {more} more that is missing (--output json shows all)\n"
+        ));
     }
     if !text.is_empty() {
         text.push('\n');
@@ -142,7 +153,10 @@ fn of_repository(
     if !everything {
         text.push_str(&rest(staying.len() - parts, STAYING_SHOWN, "stay"));
         if parts > 0 {
-            text.push_str(&format!("    and what these are made of: {}\n", count(parts, "manifest")));
+            text.push_str(&format!(
+                "    and what these are made of: {}\n",
+                count(parts, "manifest")
+            ));
         }
     }
     text.push('\n');
@@ -176,7 +190,10 @@ fn stays(
     everything: bool,
 ) -> String {
     let name = named(digest, manifest, everything);
-    let told = manifest.reasons.iter().map(|one| reasons::reason(one, shown.input));
+    let told = manifest
+        .reasons
+        .iter()
+        .map(|one| reasons::reason(one, shown.input));
     let mut told: Vec<String> = told.collect();
     told.dedup();
     if everything {
@@ -213,16 +230,25 @@ fn named(digest: &Digest, manifest: &ManifestPlan, whole: bool) -> String {
 
 fn summary(shown: &ShownImages<'_>) -> String {
     let plan = shown.plan;
-    let all = plan.repositories.values().flat_map(|one| one.manifests.values());
+    let all = plan
+        .repositories
+        .values()
+        .flat_map(|one| one.manifests.values());
     let (mut stay, mut paced) = (0_usize, 0_usize);
     for manifest in all.filter(|one| !one.reasons.is_empty()) {
         stay += 1;
         paced += usize::from(manifest.reasons.iter().all(Reason::is_pace));
     }
-    let go: usize = plan.deletions.iter().map(|group| group.manifests.len()).sum();
+    let go: usize = plan
+        .deletions
+        .iter()
+        .map(|group| group.manifests.len())
+        .sum();
     let mut text = format!("{} may go, {stay} stay", count(go, "manifest"));
     if paced > 0 {
-        text.push_str(&format!(", {paced} of them only for now: nothing needs them"));
+        text.push_str(&format!(
+            ", {paced} of them only for now: nothing needs them"
+        ));
     }
     if go > 0 {
         let freed = plan.freed(shown.input.registry);
