@@ -2,7 +2,7 @@
 //! with answers that go wrong where a test wants it. Not the real thing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -21,6 +21,7 @@ struct Content {
     /// What tags point to, by repository.
     tags: BTreeMap<String, BTreeMap<String, Digest>>,
     manifests: BTreeMap<Digest, (&'static str, Vec<u8>)>,
+    blobs: BTreeSet<Digest>,
     /// Beginnings of paths that are refused.
     refused: Vec<String>,
     requests: usize,
@@ -51,6 +52,12 @@ impl Registry {
     pub(crate) fn push(&self, repository: &str, name: &str, tags: &[&str]) -> Digest {
         let config = Digest::of(format!("configuration of {name}").as_bytes());
         let layer = Digest::of(format!("layer of {name}").as_bytes());
+        let blobs = [config.clone(), layer.clone()];
+        self.content
+            .lock()
+            .expect("no test panicked")
+            .blobs
+            .extend(blobs);
         self.put(
             repository,
             tags,
@@ -94,6 +101,25 @@ impl Registry {
             of.insert((*tag).to_owned(), digest.clone());
         }
         digest
+    }
+
+    /// Deletes a tag.
+    pub(crate) fn untag(&self, repository: &str, tag: &str) {
+        let mut content = self.content.lock().expect("no test panicked");
+        content
+            .tags
+            .entry(repository.to_owned())
+            .or_default()
+            .remove(tag);
+    }
+
+    /// Deletes a manifest, whatever needs it.
+    pub(crate) fn lose(&self, digest: &Digest) {
+        self.content
+            .lock()
+            .expect("no test panicked")
+            .manifests
+            .remove(digest);
     }
 
     /// From now on, what begins so is refused.
@@ -165,6 +191,12 @@ fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {
         return match content.tags.get(repository) {
             Some(tags) => json_body(&json!({ "tags": tags.keys().collect::<Vec<_>>() })),
             None => error(404, "NAME_UNKNOWN"),
+        };
+    }
+    if let Some((_, digest)) = path.split_once("/blobs/") {
+        return match digest.parse::<Digest>() {
+            Ok(digest) if content.blobs.contains(&digest) => (200, String::new(), Vec::new()),
+            _ => error(404, "BLOB_UNKNOWN"),
         };
     }
     let Some((repository, reference)) = path.split_once("/manifests/") else {

@@ -93,6 +93,19 @@ pub(super) async fn read(
     })
 }
 
+/// Asks whether blobs are there.
+pub(super) async fn read_blobs(
+    setting: &RegistrySetting,
+    registry: &mut Registry,
+    blobs: &BTreeSet<(RepositoryPath, Digest)>,
+) -> Result<(), CommandError> {
+    if !blobs.is_empty() {
+        let client = client(setting).await?;
+        underpin_registry::read_blobs(&client, registry, blobs).await;
+    }
+    Ok(())
+}
+
 fn scope(setting: &RegistrySetting) -> Scope {
     if !setting.repositories.is_empty() {
         Scope::These(setting.repositories.clone())

@@ -27,6 +27,8 @@ pub(super) struct Gathered {
     pub(super) roots: Vec<Root>,
     pub(super) sources: Vec<Source>,
     pub(super) pins: Vec<Pin>,
+    /// Needs of objects that cannot be told, whether or not they mean this registry.
+    pub(super) unknown: Vec<UnknownNeed>,
 }
 
 /// What is known while roots are gathered.
@@ -37,6 +39,7 @@ struct Gathering<'g> {
     roots: Vec<Root>,
     told: BTreeSet<String>,
     sources: Vec<Source>,
+    unknown: Vec<UnknownNeed>,
 }
 
 /// All needs of what was read, in its order.
@@ -48,6 +51,7 @@ pub(super) fn gather(reads: &[Read], setting: &Setting, registry: &Registry) -> 
         roots: Vec::new(),
         told: BTreeSet::new(),
         sources: Vec::new(),
+        unknown: Vec::new(),
     };
     for read in reads {
         gathering.read(read);
@@ -60,6 +64,7 @@ pub(super) fn gather(reads: &[Read], setting: &Setting, registry: &Registry) -> 
         roots: gathering.roots,
         sources: gathering.sources,
         pins,
+        unknown: gathering.unknown,
     }
 }
 
@@ -105,6 +110,7 @@ impl Gathering<'_> {
             let UnknownNeed { evidence, reason } = need;
             format!("{} {}: {reason}", evidence.object, evidence.path)
         }));
+        self.unknown.extend(needs);
         if let Some((from, to)) = &read.relabel {
             for root in &mut self.roots[begin..] {
                 relabel(root, from, to);

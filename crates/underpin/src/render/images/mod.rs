@@ -2,6 +2,7 @@
 
 mod document;
 mod reasons;
+mod releases;
 mod text;
 
 use std::time::Duration;
@@ -10,6 +11,9 @@ use underpin_image::{Digest, FrozenPlan, ManifestPlan, Plan, PlanInput, Reposito
 use underpin_model::Finding;
 
 pub(crate) use document::ImagesPlanDocument;
+pub(crate) use releases::{
+    ImagesGoliveDocument, Release, ShownReleases, json as releases_json, text as releases_text,
+};
 pub(crate) use text::text;
 
 use super::documents;
