@@ -101,7 +101,18 @@ pub fn resume_findings(input: &ResumeInput<'_>) -> Vec<Finding> {
         let key = |one: &Finding| (one.code, one.subject.clone(), one.message.clone());
         key(left).cmp(&key(right))
     });
-    findings.dedup();
+    // What several needs have in common is told once, with all of them.
+    findings.dedup_by(|later, first| {
+        let key = |one: &Finding| (one.code, one.subject.clone(), one.message.clone());
+        let is_same = key(later) == key(first);
+        if is_same {
+            let new = later.evidence.iter();
+            let new = new.filter(|one| !first.evidence.contains(one)).cloned();
+            let new: Vec<_> = new.collect();
+            first.evidence.extend(new);
+        }
+        is_same
+    });
     findings
 }
 

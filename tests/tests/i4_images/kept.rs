@@ -64,6 +64,31 @@ fn r4_1_what_suspended_releases_will_need_is_kept() -> Result<()> {
     Ok(())
 }
 
+/// R4.5: a release before its resume: all is there; one platform is gone; the tag is.
+#[test]
+fn r4_5_whether_a_suspended_release_would_find_its_images() -> Result<()> {
+    let scene = Scene::new()?;
+    let release = "kotkan/cms-plugins-staging";
+    let asked = &[release, "--context", "production", "--no-cleaner"];
+    let ready = scene.golive(asked)?;
+    assert_eq!(ready.code, Some(0), "{}", ready.transcript());
+    scene.lose("cms-plugins 44 arm64");
+    let half = scene.golive(asked)?;
+    assert_eq!(half.code, Some(3), "{}", half.transcript());
+    assert!(
+        half.stdout.contains("is not there: a pull would fail"),
+        "{}",
+        half.transcript()
+    );
+    scene.lose_tag("staging");
+    let gone = scene.golive(asked)?;
+    assert_eq!(gone.code, Some(3), "{}", gone.transcript());
+    for told in ["there is no tag", "the image policy selects none"] {
+        assert!(gone.stdout.contains(told), "{}", gone.transcript());
+    }
+    Ok(())
+}
+
 /// R4.3: of a cluster that does not answer, nobody knows what it needs.
 #[test]
 fn r4_3_one_cluster_of_three_that_does_not_answer_stops_everything() -> Result<()> {

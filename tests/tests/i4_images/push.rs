@@ -36,6 +36,16 @@ pub(crate) fn index(host: &str, repository: &str, tags: &[&str], children: &[Dig
     manifest(host, repository, INDEX, &document, tags)
 }
 
+/// Deletes a manifest with all its tags.
+pub(crate) fn delete(host: &str, repository: &str, digest: &Digest) {
+    let path = format!("/v2/{repository}/manifests/{digest}");
+    assert_eq!(
+        request(host, "DELETE", &path, &[], &[]).status,
+        202,
+        "{path}"
+    );
+}
+
 /// All tags of a repository.
 pub(crate) fn tags(host: &str, repository: &str) -> Vec<String> {
     let told = request(

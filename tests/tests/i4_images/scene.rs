@@ -141,6 +141,26 @@ impl Scene {
         self.underpin.run(all)
     }
 
+    /// One run of `images golive`.
+    pub(crate) fn golive(&self, arguments: &[&str]) -> Result<Output> {
+        let all = [&["images", "golive", "--config", "images.yaml"], arguments].concat();
+        self.underpin.run(all)
+    }
+
+    /// Somebody deletes the image of one platform.
+    pub(crate) fn lose(&self, name: &str) {
+        let host = self.registry.host();
+        let digest = push::image(&host, "kotkan/cms-plugins", name, &[]);
+        push::delete(&host, "kotkan/cms-plugins", &digest);
+    }
+
+    /// Somebody deletes what a tag points to, and with it all its tags.
+    pub(crate) fn lose_tag(&self, tag: &str) {
+        let host = self.registry.host();
+        let digest = push::index(&host, "kotkan/cms-plugins", &[tag], &[]);
+        push::delete(&host, "kotkan/cms-plugins", &digest);
+    }
+
     /// The document of one run.
     pub(crate) fn document(&self, arguments: &[&str]) -> Result<Value> {
         let output = self.plan(&[arguments, &["--output", "json"]].concat())?;

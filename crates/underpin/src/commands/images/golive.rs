@@ -3,8 +3,8 @@ use std::{collections::BTreeSet, fs};
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use underpin_image::{
-    Deletion, PinSettings, Registry, ResumeInput, Root, RootKind, RunningPins, Target, read_pins,
-    resume_blobs, resume_findings,
+    Deletion, PinSettings, Registry, ResumeInput, Root, RootKind, RunningPins, Target, UnknownNeed,
+    read_pins, resume_blobs, resume_findings,
 };
 use underpin_model::{ObjectKey, nearest};
 use underpin_plan::sort_findings;
@@ -73,7 +73,7 @@ pub(super) async fn golive(args: ImagesGoliveArgs) -> Result<Exit, CommandError>
     let read = registry::read(&setting.registry, &state, &named, record.as_ref()).await?;
     let mut registry = read.registry;
     let gathered = gather(&reads, &setting, &registry);
-    let releases = asked(&args.releases, &gathered.roots)?;
+    let releases = asked(&args.releases, &gathered.roots, &gathered.unknown)?;
     let needs: Vec<(ObjectKey, Vec<Root>)> = releases
         .into_iter()
         .map(|release| {
@@ -143,14 +143,22 @@ fn is_of_release(kind: RootKind) -> bool {
     is_suspended(kind) || matches!(kind, RootKind::HelmRelease | RootKind::Kustomization)
 }
 
-/// The releases that are asked about.
-fn asked(names: &[String], roots: &[Root]) -> Result<BTreeSet<ObjectKey>, CommandError> {
+/// The releases that are asked about. Of one whose needs cannot be told, nobody knows whether it names an
+/// image.
+fn asked(
+    names: &[String],
+    roots: &[Root],
+    unknown: &[UnknownNeed],
+) -> Result<BTreeSet<ObjectKey>, CommandError> {
     let releases = roots.iter().filter(|root| is_of_release(root.kind));
-    let all: BTreeSet<&ObjectKey> = releases.map(|root| &root.evidence.object).collect();
+    let mut all: BTreeSet<&ObjectKey> = releases.map(|root| &root.evidence.object).collect();
+    let unknown = unknown.iter().map(|need| &need.evidence.object);
+    let unknown: BTreeSet<&ObjectKey> = unknown.filter(|key| is_release(key)).collect();
+    all.extend(&unknown);
     if names.is_empty() {
         let suspended = roots.iter().filter(|root| is_suspended(root.kind));
-        let found: BTreeSet<ObjectKey> =
-            suspended.map(|root| root.evidence.object.clone()).collect();
+        let suspended = suspended.map(|root| &root.evidence.object);
+        let found: BTreeSet<ObjectKey> = suspended.chain(unknown).cloned().collect();
         if found.is_empty() {
             return Err(CommandError::usage(
                 "no release that is suspended names an image",
@@ -180,6 +188,11 @@ fn asked(names: &[String], roots: &[Root]) -> Result<BTreeSet<ObjectKey>, Comman
         found.extend(meant.into_iter().map(|key| (*key).clone()));
     }
     Ok(found)
+}
+
+fn is_release(key: &ObjectKey) -> bool {
+    key.kind.is("helm.toolkit.fluxcd.io", "HelmRelease")
+        || key.kind.is("kustomize.toolkit.fluxcd.io", "Kustomization")
 }
 
 /// `kotkan/cms-plugins`.

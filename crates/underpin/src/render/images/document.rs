@@ -241,7 +241,7 @@ fn manifest<'a>(
     });
     ManifestDocument {
         digest: digest.as_str(),
-        tags: manifest.tags.iter().map(|tag| tag.as_str()).collect(),
+        tags: manifest.tags.iter().map(Tag::as_str).collect(),
         since: manifest.since.to_string(),
         goes: manifest.reasons.is_empty(),
         reasons: reasons.collect(),
