@@ -1,6 +1,6 @@
 use schemars::JsonSchema;
 use serde::Serialize;
-use underpin_image::{Deletion, Digest, Group, ManifestPlan, Reason, RepositoryPath, Root};
+use underpin_image::{Deletion, Digest, Group, ManifestPlan, Reason, RepositoryPath, Root, Tag};
 
 use super::{ShownImages, help, reasons};
 use crate::render::documents::{EvidenceDocument, FindingDocument};

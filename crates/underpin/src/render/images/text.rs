@@ -1,4 +1,4 @@
-use underpin_image::{Digest, ManifestPlan, Reason, RepositoryPath};
+use underpin_image::{Digest, ManifestPlan, Reason, RepositoryPath, Tag};
 use underpin_model::wording::count;
 
 use super::{ShownImages, help, reasons};
@@ -276,7 +276,7 @@ fn named(digest: &Digest, manifest: &ManifestPlan, whole: bool) -> String {
     if manifest.tags.is_empty() {
         return short;
     }
-    let tags: Vec<&str> = manifest.tags.iter().map(|tag| tag.as_str()).collect();
+    let tags: Vec<&str> = manifest.tags.iter().map(Tag::as_str).collect();
     format!("{} ({short})", tags.join(", "))
 }
 
