@@ -60,6 +60,7 @@ fn insert_unknown(text: &str, world: &mut World) {
             path => parts.push(UnknownPart {
                 path: FieldPath::new(path),
                 reason: reason.to_owned(),
+                pattern: None,
             }),
         }
     }

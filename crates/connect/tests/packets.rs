@@ -46,6 +46,7 @@ fn engine_of(objects: &[Value], unknown: &BTreeMap<usize, FieldPath>) -> Engine 
         let parts = unknown.get(&at).map(|path| UnknownPart {
             path: path.clone(),
             reason: "to be found out".to_owned(),
+            pattern: None,
         });
         let parts = UnknownParts::new(parts.into_iter().collect(), None);
         world.insert(object.expect("an object").with_unknown(parts));

@@ -65,7 +65,7 @@ pub use frozen::{freeze, up_frozen};
 pub use history::{History, HistoryError, RevisionComparison, compare_revisions, history};
 pub use import::{Import, ImportFrom, Imported, import};
 pub use observe::{Event, Held, Observer, Pending, Readiness, StepResult, WaveReadiness};
-pub use planning::{Planned, plan, read_world, read_world_with_endpoints};
+pub use planning::{Planned, plan, read_everything, read_world, read_world_with_endpoints};
 pub use run::{Failure, NotReady, Outcome, Summary};
 pub use session::check_claims_read;
 pub use status::{ClaimStatus, KeptNamespace, NotReadyNow, Status, status};

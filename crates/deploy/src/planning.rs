@@ -8,7 +8,7 @@ use std::{
 
 use underpin_cluster::{Cluster, ClusterError, Host, Interest, ReadRequest};
 use underpin_model::{
-    Action, Claim, ClaimId, GroupKind, KeepReason, Object, ObjectKey, Step, Unread, World,
+    Action, Claim, ClaimId, Depth, GroupKind, KeepReason, Object, ObjectKey, Step, Unread, World,
     hexadecimal,
 };
 use underpin_plan::{
@@ -337,6 +337,34 @@ pub async fn read_world_with_endpoints(
         full: Arc::new(is_full),
     };
     read_settled(cluster, &request).await
+}
+
+/// Reads everything that can be listed, in full, Secrets included: whatever names something may stand in
+/// any text.
+pub async fn read_everything(
+    cluster: &Cluster,
+    claims_namespace: &str,
+) -> Result<World, ClusterError> {
+    let request = ReadRequest {
+        claims_namespace: claims_namespace.to_owned(),
+        interest: &|_| Interest::default(),
+        full: Arc::new(|_| true),
+    };
+    let mut world = read_settled(cluster, &request).await?;
+    let kind = GroupKind::core("Secret");
+    let Some(secrets) = world.kinds.get(&kind).cloned() else {
+        return Ok(world);
+    };
+    match cluster.list(&secrets, None, Depth::Full).await {
+        Ok(objects) => objects.into_iter().for_each(|secret| world.insert(secret)),
+        Err(error) => world.unread.push(Unread {
+            kind: Some(kind),
+            group: String::new(),
+            namespace: None,
+            reason: error.to_string(),
+        }),
+    }
+    Ok(world)
 }
 
 async fn read_settled(cluster: &Cluster, request: &ReadRequest<'_>) -> Result<World, ClusterError> {

@@ -15,20 +15,12 @@ use crate::{
 };
 
 /// An image that is needed would be deleted.
-///
-#[doc = include_str!("docs/UP301.md")]
 pub const IMAGE_NEEDED: Code = Code(301);
 /// A suspended release would not find its image at its resume.
-///
-#[doc = include_str!("docs/UP302.md")]
 pub const GOLIVE_IMAGE_MISSING: Code = Code(302);
 /// A pin keeps nothing.
-///
-#[doc = include_str!("docs/UP303.md")]
 pub const PIN_UNRESOLVED: Code = Code(303);
 /// A tag that an image policy follows is kept by nothing but what runs.
-///
-#[doc = include_str!("docs/UP304.md")]
 pub const FLOATING_TAG_UNPROTECTED: Code = Code(304);
 
 /// How much evidence is shown of one finding.
@@ -48,14 +40,12 @@ pub fn images_needed<'d>(
 ) -> Vec<Finding> {
     let doomed: BTreeSet<_> = doomed.into_iter().collect();
     let found = doomed.into_iter().filter_map(|(repository, digest)| {
-        let manifests = &plan.repositories.get(repository)?.manifests;
-        needed(
-            plan,
-            input,
-            repository,
-            digest,
-            &manifests.get(digest)?.reasons,
-        )
+        let of = plan.repositories.get(repository);
+        if let Some(manifest) = of.and_then(|of| of.manifests.get(digest)) {
+            return needed(plan, input, repository, digest, &manifest.reasons);
+        }
+        let why = input.registry.unseen(repository, digest)?;
+        Some(finding_of(input, repository, digest, 0, Some(&why)))
     });
     found.collect()
 }
@@ -75,9 +65,23 @@ fn needed(
     if needs.is_empty() && unknown.is_none() {
         return None;
     }
+    let mut finding = finding_of(input, repository, digest, needs.len(), unknown);
+    let roots = needs.iter().filter_map(|number| input.roots.get(*number));
+    finding.evidence = roots.take(SHOWN_LIMIT).map(evidence).collect();
+    Some(finding)
+}
+
+/// That a manifest would go which `needs` roots need, or of which that is not known.
+fn finding_of(
+    input: &PlanInput<'_>,
+    repository: &RepositoryPath,
+    digest: &Digest,
+    needs: usize,
+    unknown: Option<&String>,
+) -> Finding {
     let subject = subject(input.registry, repository, &format!("@{digest}"));
     let name = format!("{}@{digest}", input.registry.location(repository));
-    let message = match (needs.len(), unknown) {
+    let message = match (needs, unknown) {
         (0, Some(why)) => format!("whether {name} is needed is not known: {why}"),
         (number, _) => {
             let needs_it = if number == 1 { "needs it" } else { "need it" };
@@ -88,14 +92,12 @@ fn needed(
         }
     };
     let mut finding = Finding::new(IMAGE_NEEDED, Severity::Block, subject, message);
-    finding.unknown = needs.is_empty();
-    let roots = needs.iter().filter_map(|number| input.roots.get(*number));
-    finding.evidence = roots.take(SHOWN_LIMIT).map(evidence).collect();
+    finding.unknown = needs == 0;
     finding.help = vec![
         "leave it out of what is deleted".to_owned(),
         "or take the need away first: each is named above with its field".to_owned(),
     ];
-    Some(finding)
+    finding
 }
 
 /// The roots that need a manifest, straight or through what holds it.

@@ -13,7 +13,7 @@ use crate::{
     digest::Digest,
     plan::{Plan, PlanInput, Reason},
     reference::{Host, RepositoryPath, Tag},
-    registry::{Deletion, Reading},
+    registry::{Deletion, Reading, Registry},
 };
 
 /// A plan as it was agreed to.
@@ -170,14 +170,22 @@ impl FrozenPlan {
         Digest::of(text.as_bytes()).to_string()
     }
 
-    /// What moved since, as far as it matters, when `fresh` is the plan of now. What is gone already
-    /// does not matter: a run that was cut is run again.
-    pub fn moved(&self, fresh: &Plan) -> Vec<Movement> {
+    /// What moved since, as far as it matters, when `fresh` is the plan of now, of the registry as it is
+    /// now. What is known to be gone does not matter: a run that was cut is run again. What could
+    /// not be read, or was not asked for, may have come to be needed.
+    pub fn moved(&self, fresh: &Plan, registry: &Registry) -> Vec<Movement> {
         let mut movements = Vec::new();
         for group in &self.groups {
             let now = fresh.repositories.get(&group.repository);
             for frozen in &group.manifests {
                 let Some(manifest) = now.and_then(|now| now.manifests.get(&frozen.digest)) else {
+                    if let Some(message) = registry.unseen(&group.repository, &frozen.digest) {
+                        movements.push(Movement {
+                            repository: group.repository.clone(),
+                            digest: Some(frozen.digest.clone()),
+                            message,
+                        });
+                    }
                     continue;
                 };
                 let mut note = |message: String| {

@@ -201,11 +201,12 @@ pub fn restoration(entries: &[JournalEntry], registry: &Registry) -> Restoration
             }
         }
         for tag in &entry.tags {
-            let reading = now.and_then(|now| now.tags.get(tag));
+            let listed = now.and_then(|now| Some((now, registry.listed_tag(now, tag)?)));
+            let reading = listed.and_then(|(now, listed)| now.tags.get(listed));
             if reading.and_then(Reading::present) == Some(&entry.digest) {
                 continue;
             }
-            if let Some(reason) = taken(reading) {
+            if let Some(reason) = taken(reading, registry) {
                 restoration.left.push(left(format!("tag {tag}"), reason));
             } else if tags.insert((&entry.repository, tag)) {
                 // Of two manifests that had the tag one after the other, the later one has it.
@@ -222,13 +223,22 @@ pub fn restoration(entries: &[JournalEntry], registry: &Registry) -> Restoration
     restoration
 }
 
-/// Why a tag cannot be put back; `None` where it is free.
-fn taken(reading: Option<&Reading<Digest>>) -> Option<String> {
-    match reading? {
-        Reading::Present(digest) => Some(format!(
+/// Why a tag cannot be put back; `None` where it is free. One that is not listed may stand on a page
+/// that could not be read.
+fn taken(reading: Option<&Reading<Digest>>, registry: &Registry) -> Option<String> {
+    match reading {
+        Some(Reading::Present(digest)) => Some(format!(
             "it points to {digest} now: somebody has pushed it since"
         )),
-        Reading::Unread(reason) => Some(format!("where it points now could not be read: {reason}")),
-        Reading::Absent => None,
+        Some(Reading::Unread(reason)) => {
+            Some(format!("where it points now could not be read: {reason}"))
+        }
+        Some(Reading::Absent) => None,
+        None => registry.unread.first().map(|part| {
+            format!(
+                "whether somebody has pushed it since is not known: could not read {}: {}",
+                part.what, part.reason
+            )
+        }),
     }
 }

@@ -61,9 +61,9 @@ pub use policy::{ImagePolicy, Order, Selection};
 pub use record::{ManifestRecord, RepositoryRecord, RunRecord};
 pub use reference::{Host, ImageId, Location, Reference, ReferenceError, RepositoryPath, Tag};
 pub use registry::{Deletion, Package, Reading, Registry, Repository, UnreadPart, subject_of_tag};
-pub use resume::{ResumeInput, RunningPins, resume_findings};
+pub use resume::{ResumeInput, RunningPins, resume_blobs, resume_findings};
 pub use root::{Root, RootKind, Source, Target};
-pub use roots::{UnknownNeed, object_roots, text_roots};
+pub use roots::{RootSettings, UnknownNeed, file_roots, object_roots, text_file_roots, text_roots};
 pub use settings::{Consents, Settings};
 pub use version::{RangeError, Version, VersionRange};
 

@@ -1,9 +1,12 @@
 //! What roots mean in a registry: which manifests and tags are needed, and by whom.
 
 use std::{
-    cell::OnceCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
 };
+
+use underpin_model::wording::count;
 
 use crate::{
     digest::Digest,
@@ -37,8 +40,21 @@ pub(crate) struct Needs {
 pub(crate) struct RepositoryNeeds {
     /// Manifests, each with who needs it and by what.
     pub(crate) nodes: BTreeMap<Node, BTreeSet<(RootNumber, By)>>,
-    /// Why everything has to stay, with the root that says so.
-    pub(crate) whole: Vec<(RootNumber, String)>,
+    /// Why everything has to stay, by the roots that say so.
+    pub(crate) whole: BTreeMap<RootNumber, String>,
+}
+
+impl RepositoryNeeds {
+    /// Why everything has to stay, in one reason: as many roots as may say so, every manifest has
+    /// one of them.
+    pub(crate) fn whole_reason(&self) -> Option<String> {
+        let (_, first) = self.whole.first_key_value()?;
+        let more = self.whole.len() - 1;
+        Some(match more {
+            0 => first.clone(),
+            _ => format!("{first}; and {} more", count(more, "more root")),
+        })
+    }
 }
 
 /// By what a manifest is needed.
@@ -76,7 +92,13 @@ pub(crate) struct Resolver<'a> {
     foreign: &'a BTreeSet<String>,
     /// Where every digest is, and the digests of configurations.
     everywhere: OnceCell<Everywhere<'a>>,
+    /// The tags that each pattern means: many objects have the same texts.
+    tags: RefCell<BTreeMap<(Glob, Glob), FoundTags<'a>>>,
 }
+
+/// A tag of a repository.
+type FoundTag<'a> = (&'a RepositoryPath, &'a Repository, &'a Tag);
+type FoundTags<'a> = Rc<[FoundTag<'a>]>;
 
 impl<'a> Resolver<'a> {
     pub(crate) fn new(
@@ -89,6 +111,7 @@ impl<'a> Resolver<'a> {
             graphs,
             foreign,
             everywhere: OnceCell::new(),
+            tags: RefCell::default(),
         }
     }
 
@@ -185,13 +208,21 @@ impl<'a> Resolver<'a> {
     ) {
         if let Some(node) = self.node(repository, digest) {
             needs.need(repository, node, number, By::Digest);
-        } else if !matches!(read.manifests.get(digest), Some(Reading::Unread(_))) {
-            needs.missing.push(Missing {
+            return;
+        }
+        match read.manifests.get(digest) {
+            Some(Reading::Absent) => needs.missing.push(Missing {
                 root: number,
                 what: format!("manifest {}@{digest}", self.registry.location(repository)),
                 repository: Some(repository.clone()),
                 tag: None,
-            });
+            }),
+            // It may hold anything of its repository.
+            None => needs.whole(repository, number, || {
+                format!("root {number} needs {digest}, which was not asked for")
+            }),
+            // The whole repository stays then.
+            Some(Reading::Present(_) | Reading::Unread(_)) => {}
         }
     }
 
@@ -282,9 +313,9 @@ impl<'a> Resolver<'a> {
                 });
             }
             Selection::Unknown { reason, .. } => {
-                let of = needs.repositories.entry(repository.clone()).or_default();
-                let reason = format!("what an image policy selects is not known: {reason}");
-                of.whole.push((number, reason));
+                needs.whole(repository, number, || {
+                    format!("what an image policy selects is not known: {reason}")
+                });
             }
         }
     }
@@ -294,11 +325,17 @@ impl<'a> Resolver<'a> {
             PinTarget::Tags { repository, tag } => self.pinned_tags(needs, number, repository, tag),
             PinTarget::Digest { repository, digest } => {
                 let mut is_there = false;
-                for (path, _) in self.matching(repository) {
-                    if let Some(node) = self.node(path, digest) {
-                        needs.need(path, node, number, By::Digest);
-                        is_there = true;
+                for (path, read) in self.matching(repository) {
+                    match (self.node(path, digest), read.manifests.get(digest)) {
+                        (Some(node), _) => needs.need(path, node, number, By::Digest),
+                        (None, Some(Reading::Absent)) => continue,
+                        (None, None) => needs.whole(path, number, || {
+                            format!("root {number} pins {digest}, which was not asked for")
+                        }),
+                        // The whole repository stays then.
+                        (None, Some(_)) => {}
                     }
+                    is_there = true;
                 }
                 is_there
             }
@@ -335,9 +372,9 @@ impl<'a> Resolver<'a> {
         }
         let mut is_there = false;
         for (path, _) in self.matching(repository) {
-            let of = needs.repositories.entry(path.clone()).or_default();
-            let reason = format!("root {number} names {repository}, and no more of it is known");
-            of.whole.push((number, reason));
+            needs.whole(path, number, || {
+                format!("root {number} names {repository}, and no more of it is known")
+            });
             is_there = true;
         }
         is_there
@@ -351,32 +388,44 @@ impl<'a> Resolver<'a> {
         repository: &Glob,
         tag: &Glob,
     ) -> bool {
-        let mut is_there = false;
-        for (path, read) in self.matching(repository) {
-            for listed in read.tags.keys() {
-                if self.tag_matches(tag, listed) {
-                    self.tag(needs, number, path, read, listed);
-                    is_there = true;
-                }
-            }
+        let found = self.tags(repository, tag);
+        for (path, read, listed) in &*found {
+            self.tag(needs, number, path, read, listed);
         }
-        is_there
+        !found.is_empty()
     }
 
-    fn matching<'s>(
-        &'s self,
-        pattern: &'s Glob,
-    ) -> impl Iterator<Item = (&'s RepositoryPath, &'s Repository)> {
-        let all = self.registry.repositories.iter();
-        all.filter(|(path, _)| pattern.matches(path.as_str()))
+    /// The tags that a pattern means, looked for once.
+    fn tags(&self, repository: &Glob, tag: &Glob) -> FoundTags<'a> {
+        let key = (repository.clone(), tag.clone());
+        if let Some(found) = self.tags.borrow().get(&key) {
+            return Rc::clone(found);
+        }
+        let found = self.matching(repository).flat_map(|(path, read)| {
+            let listed = read.tags.keys().map(move |listed| (path, read, listed));
+            listed.filter(|(_, _, listed)| self.registry.tag_matches(tag, listed))
+        });
+        let found: FoundTags<'a> = found.collect();
+        self.tags.borrow_mut().insert(key, Rc::clone(&found));
+        found
     }
 
-    fn tag_matches(&self, pattern: &Glob, tag: &Tag) -> bool {
-        if self.registry.folds_case {
-            let pattern = Glob::new(pattern.as_str().to_ascii_lowercase());
-            return pattern.matches(&tag.as_str().to_ascii_lowercase());
-        }
-        pattern.matches(tag.as_str())
+    /// The repositories that a pattern means: one that is there, or all that match.
+    fn matching(
+        &self,
+        pattern: &Glob,
+    ) -> impl Iterator<Item = (&'a RepositoryPath, &'a Repository)> {
+        let all = &self.registry.repositories;
+        let path = pattern.literal().map(RepositoryPath::new);
+        let (one, pattern) = match path {
+            Some(path) => (path.ok().and_then(|path| all.get_key_value(&path)), None),
+            None => (None, Some(pattern.clone())),
+        };
+        let matching = pattern.into_iter().flat_map(move |pattern| {
+            all.iter()
+                .filter(move |(path, _)| pattern.matches(path.as_str()))
+        });
+        one.into_iter().chain(matching)
     }
 
     fn node(&self, repository: &RepositoryPath, digest: &Digest) -> Option<Node> {
@@ -402,6 +451,20 @@ impl<'a> Resolver<'a> {
 }
 
 impl Needs {
+    /// Everything of a repository has to stay.
+    fn whole(
+        &mut self,
+        repository: &RepositoryPath,
+        root: RootNumber,
+        reason: impl FnOnce() -> String,
+    ) {
+        let of = match self.repositories.get_mut(repository) {
+            Some(of) => of,
+            None => self.repositories.entry(repository.clone()).or_default(),
+        };
+        of.whole.entry(root).or_insert_with(reason);
+    }
+
     fn need(&mut self, repository: &RepositoryPath, node: Node, root: RootNumber, by: By) {
         let of = match self.repositories.get_mut(repository) {
             Some(of) => of,

@@ -14,7 +14,7 @@ use underpin_model::{Place, listed, nearest};
 use crate::{
     digest::Digest,
     glob::Glob,
-    reference::{Host, Location, Reference, RepositoryPath, is_host},
+    reference::{Host, Location, Reference, ReferenceError, RepositoryPath, is_host},
 };
 
 /// The type of packages that are images.
@@ -281,14 +281,25 @@ fn owned(name: &str, settings: &PinSettings<'_>) -> Result<Glob, Refusal> {
 
 /// A reference with its registry.
 fn whole_reference(text: &str, settings: &PinSettings<'_>) -> Result<PinTarget, Refusal> {
-    let reference: Reference = text.parse().map_err(|error| {
+    let refused = |error: ReferenceError| {
         let message = format!("this is no reference to an image: {error}");
         (
             message,
             "write it as HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST".to_owned(),
         )
-    })?;
-    let Location { host, repository } = reference.location.clone();
+    };
+    let pattern = text
+        .rsplit_once(':')
+        .filter(|(_, tag)| tag.contains(['*', '?']));
+    let (location, tag, digest) = if let Some((name, tag)) = pattern {
+        let tag = pattern_of_tags(tag)?;
+        (name.parse().map_err(refused)?, Some(tag), None)
+    } else {
+        let reference: Reference = text.parse().map_err(refused)?;
+        let tag = reference.tag.map(|tag| Glob::new(tag.as_str()));
+        (reference.location, tag, reference.digest)
+    };
+    let Location { host, repository } = location;
     if host != *settings.host && !settings.aliases.contains(&host) {
         return Err((
             format!(
@@ -302,13 +313,10 @@ fn whole_reference(text: &str, settings: &PinSettings<'_>) -> Result<PinTarget, 
         ));
     }
     let repository = Glob::new(repository.as_str());
-    match (reference.digest.clone(), reference.pulled_tag()) {
+    match (digest, tag) {
         (Some(digest), _) => Ok(PinTarget::Digest { repository, digest }),
-        (None, Some(tag)) if reference.tag.is_some() => Ok(PinTarget::Tags {
-            repository,
-            tag: Glob::new(tag.as_str()),
-        }),
-        _ => Err((
+        (None, Some(tag)) => Ok(PinTarget::Tags { repository, tag }),
+        (None, None) => Err((
             "the pin has neither tag nor digest".to_owned(),
             "write the tag, or `:*` for all".to_owned(),
         )),

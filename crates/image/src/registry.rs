@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     digest::Digest,
+    glob::Glob,
     manifest::Manifest,
     reference::{Host, Location, RepositoryPath, Tag},
 };
@@ -122,6 +123,33 @@ impl Registry {
             host: self.host.clone(),
             repository: repository.clone(),
         }
+    }
+
+    /// Why nothing is known of a manifest that no plan has, in a sentence without a full stop; `None`
+    /// where the registry said that it is not there.
+    pub fn unseen(&self, repository: &RepositoryPath, digest: &Digest) -> Option<String> {
+        let read = self.repositories.get(repository);
+        match read.and_then(|read| read.manifests.get(digest)) {
+            Some(Reading::Absent) => None,
+            Some(Reading::Unread(reason)) => Some(format!("it could not be read: {reason}")),
+            Some(Reading::Present(_)) => Some("it is there, and was not planned for".to_owned()),
+            None => Some(match self.unread.first() {
+                Some(part) => format!(
+                    "whether it is there is not known: could not read {}: {}",
+                    part.what, part.reason
+                ),
+                None => "whether it is there was not asked".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether a pattern of tags means this one.
+    pub fn tag_matches(&self, pattern: &Glob, tag: &Tag) -> bool {
+        if self.folds_case {
+            let pattern = Glob::new(pattern.as_str().to_ascii_lowercase());
+            return pattern.matches(&tag.as_str().to_ascii_lowercase());
+        }
+        pattern.matches(tag.as_str())
     }
 
     /// The tag of a repository under which this one is listed: itself, unless the registry takes

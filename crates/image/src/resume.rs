@@ -1,16 +1,20 @@
 //! Whether a suspended release would find its images if it were resumed (R4.5).
 
+use std::collections::BTreeSet;
+
 use underpin_model::{Finding, Severity};
 
 use crate::{
     digest::Digest,
     findings::{FLOATING_TAG_UNPROTECTED, GOLIVE_IMAGE_MISSING, evidence, pin_line, subject},
+    glob::Glob,
     manifest::{Descriptor, Manifest, ManifestKind},
     pin::{Pin, PinTarget},
     policy::Selection,
-    reference::{Reference, RepositoryPath, Tag},
+    reference::{Host, Reference, RepositoryPath, Tag},
     registry::{Reading, Registry, Repository},
     root::{Root, Target},
+    roots::UnknownNeed,
     settings::Settings,
 };
 
@@ -24,6 +28,8 @@ pub struct ResumeInput<'a> {
     pub registry: &'a Registry,
     /// What the release needs.
     pub roots: &'a [Root],
+    /// What of its needs cannot be told.
+    pub unknown: &'a [UnknownNeed],
     /// The pins that the cleaner reads where it runs.
     pub running: RunningPins<'a>,
     /// The pins as they are declared.
@@ -67,15 +73,130 @@ pub fn resume_findings(input: &ResumeInput<'_>) -> Vec<Finding> {
                 finding.help = vec!["write the whole name of the image".to_owned()];
                 findings.push(finding);
             }
-            _ => {}
+            Target::Pattern {
+                host,
+                repository,
+                tag,
+            } => check.pattern(host.as_ref(), repository, tag, &mut findings),
+            Target::Digest(digest) => check.bare(digest, &mut findings),
+            // Images of other registries; and a pin keeps, it needs nothing.
+            Target::Image(_) | Target::Policy(..) | Target::Pin(_) => {}
         }
     }
+    findings.extend(input.unknown.iter().map(|need| {
+        let object = &need.evidence.object;
+        let message = format!(
+            "what {object} needs by {} is not known: {}",
+            need.evidence.path, need.reason
+        );
+        let severity = Severity::Block;
+        let mut finding = Finding::new(GOLIVE_IMAGE_MISSING, severity, object.subject(), message);
+        finding.unknown = true;
+        finding.evidence = vec![need.evidence.clone()];
+        finding.place.clone_from(&need.evidence.place);
+        finding.help = vec!["have it read as well, or write it into the release".to_owned()];
+        finding
+    }));
     findings.sort_by(|left, right| {
         let key = |one: &Finding| (one.code, one.subject.clone(), one.message.clone());
         key(left).cmp(&key(right))
     });
-    findings.dedup();
+    // What several needs have in common is told once, with all of them.
+    findings.dedup_by(|later, first| {
+        let key = |one: &Finding| (one.code, one.subject.clone(), one.message.clone());
+        let is_same = key(later) == key(first);
+        if is_same {
+            let new = later.evidence.iter();
+            let new = new.filter(|one| !first.evidence.contains(one)).cloned();
+            let new: Vec<_> = new.collect();
+            first.evidence.extend(new);
+        }
+        is_same
+    });
     findings
+}
+
+/// The blobs that images of these needs are made of, as far as their manifests were read: what is to be
+/// asked for before [`resume_findings`].
+pub fn resume_blobs(registry: &Registry, roots: &[Root]) -> BTreeSet<(RepositoryPath, Digest)> {
+    let mut blobs = BTreeSet::new();
+    for (path, digest) in roots.iter().flat_map(|root| named(registry, &root.target)) {
+        let Some(repository) = registry.repositories.get(&path) else {
+            continue;
+        };
+        let (mut todo, mut seen) = (vec![digest], BTreeSet::new());
+        while let Some(digest) = todo.pop() {
+            let reading = repository.manifests.get(&digest);
+            let Some(manifest) = reading.and_then(Reading::present) else {
+                continue;
+            };
+            if seen.insert(digest) {
+                todo.extend(manifest.children.iter().map(|child| child.digest.clone()));
+                let own = manifest
+                    .blobs()
+                    .map(|blob| (path.clone(), blob.digest.clone()));
+                blobs.extend(own);
+            }
+        }
+    }
+    blobs
+}
+
+/// The manifests that a need names.
+fn named(registry: &Registry, target: &Target) -> Vec<(RepositoryPath, Digest)> {
+    let of_tags = |path: &RepositoryPath, is_meant: &dyn Fn(&Tag) -> bool| {
+        let repository = registry.repositories.get(path);
+        let tags = repository
+            .into_iter()
+            .flat_map(|repository| &repository.tags);
+        let meant = tags.filter(|(tag, _)| is_meant(tag));
+        let found =
+            meant.filter_map(|(_, reading)| Some((path.clone(), reading.present()?.clone())));
+        found.collect::<Vec<_>>()
+    };
+    match target {
+        Target::Image(reference) => {
+            let path = &reference.location.repository;
+            let tag = reference.tag.clone().or_else(|| reference.pulled_tag());
+            let digest = reference
+                .digest
+                .iter()
+                .map(|digest| (path.clone(), digest.clone()));
+            let mut found: Vec<_> = digest.collect();
+            if let Some(tag) = tag {
+                let pattern = Glob::new(tag.as_str());
+                found.extend(of_tags(path, &|one| registry.tag_matches(&pattern, one)));
+            }
+            found
+        }
+        Target::Policy(location, policy) => {
+            let repository = registry.repositories.get(&location.repository);
+            let selection = repository.map(|read| policy.select(read.tags.keys()));
+            match selection {
+                Some(Selection::Selected(tags)) => {
+                    of_tags(&location.repository, &|tag| tags.contains(tag))
+                }
+                _ => Vec::new(),
+            }
+        }
+        Target::Pattern {
+            repository, tag, ..
+        } => {
+            let paths = registry.repositories.keys();
+            let meant = paths.filter(|path| repository.matches(path.as_str()));
+            meant
+                .flat_map(|path| of_tags(path, &|one| registry.tag_matches(tag, one)))
+                .collect()
+        }
+        Target::Digest(digest) => {
+            let all = registry.repositories.iter();
+            let there = all.filter(|(_, read)| read.manifests.contains_key(digest));
+            there
+                .map(|(path, _)| (path.clone(), digest.clone()))
+                .collect()
+        }
+        Target::Pin(_) | Target::Unreadable { .. } => Vec::new(),
+    }
 }
 
 struct Check<'c> {
@@ -132,6 +253,61 @@ impl<'c> Check<'c> {
         }
     }
 
+    /// A name of which a part is not known: what it may mean here is looked at if that is one image, and
+    /// otherwise nobody knows whether it is there.
+    fn pattern(
+        &self,
+        host: Option<&Host>,
+        pattern: &Glob,
+        tag: &Glob,
+        findings: &mut Vec<Finding>,
+    ) {
+        let registry = self.input.registry;
+        if host.is_some_and(|host| !registry.is_named(host)) {
+            return;
+        }
+        let all = registry.repositories.iter();
+        let meant: Vec<_> = all
+            .filter(|(path, _)| pattern.matches(path.as_str()))
+            .collect();
+        let literal = tag.literal().and_then(|tag| Tag::new(tag).ok());
+        if let (Some(tag), [(path, repository)]) = (&literal, &meant[..]) {
+            self.tag(path, repository, tag, findings);
+            return;
+        }
+        // A name without a registry that is no name of this one is of another.
+        if meant.is_empty() && host.is_none() && registry.unread.is_empty() {
+            return;
+        }
+        let name = match host {
+            Some(host) => format!("{host}/{pattern}:{tag}"),
+            None => format!("{pattern}:{tag}"),
+        };
+        let message = format!(
+            "which image is meant by `{name}` is not known, nor whether it is there: `*` stands for \
+             what is not known of its name"
+        );
+        let mut finding = self.finding(self.root.evidence.object.subject(), message);
+        finding.unknown = true;
+        finding.help = vec!["write the whole name of the image".to_owned()];
+        findings.push(finding);
+    }
+
+    /// A digest without a repository.
+    fn bare(&self, digest: &Digest, findings: &mut Vec<Finding>) {
+        let mut all = self.input.registry.repositories.iter();
+        let found = all.find(|(_, read)| read.manifests.contains_key(digest));
+        if let Some((path, repository)) = found {
+            self.manifest(path, repository, digest, findings);
+            return;
+        }
+        let message = format!("whether {digest} is in this registry was not asked");
+        let mut finding = self.finding(self.root.evidence.object.subject(), message);
+        finding.unknown = true;
+        finding.help = vec!["write the whole name of the image".to_owned()];
+        findings.push(finding);
+    }
+
     fn selection(
         &self,
         path: &RepositoryPath,
@@ -140,6 +316,17 @@ impl<'c> Check<'c> {
         findings: &mut Vec<Finding>,
     ) {
         let location = self.input.registry.location(path);
+        if let Some(part) = self.input.registry.unread.first() {
+            let message = format!(
+                "what the image policy selects of {location} is not known: could not read {}: {}",
+                part.what, part.reason
+            );
+            let mut finding = self.finding(self.subject(path, ""), message);
+            finding.unknown = true;
+            finding.help = vec!["ask again once the registry answers".to_owned()];
+            findings.push(finding);
+            return;
+        }
         match selection {
             Selection::Selected(tags) => {
                 for tag in tags {
@@ -240,9 +427,21 @@ impl<'c> Check<'c> {
         findings: &mut Vec<Finding>,
     ) {
         let mut todo: Vec<(&Digest, Option<&str>, usize)> = vec![(digest, None, 0)];
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         while let Some((at, platform, depth)) = todo.pop() {
-            if depth > DEPTH_LIMIT || !seen.insert(at) {
+            if !seen.insert(at) {
+                continue;
+            }
+            if depth > DEPTH_LIMIT {
+                let location = self.input.registry.location(path);
+                let message = format!(
+                    "whether all of {location}@{digest} is there is not known: indexes stand in it \
+                     more than {DEPTH_LIMIT} deep"
+                );
+                let mut finding = self.finding(self.subject(path, &format!("@{digest}")), message);
+                finding.unknown = true;
+                finding.help = vec!["push the image as one index of its platforms".to_owned()];
+                findings.push(finding);
                 continue;
             }
             let of = platform.map_or(String::new(), |platform| format!(" for {platform}"));
@@ -351,7 +550,11 @@ impl<'c> Check<'c> {
         digest: &Digest,
         findings: &mut Vec<Finding>,
     ) {
-        let keeps = |pins: &[Pin]| pins.iter().any(|pin| keeps(pin, path, tag, digest));
+        let registry = self.input.registry;
+        let keeps = |pins: &[Pin]| {
+            let mut pins = pins.iter();
+            pins.any(|pin| keeps(registry, pin, path, tag, digest))
+        };
         let name = format!("{}:{tag}", self.input.registry.location(path));
         let line = pin_line(path, tag);
         let (message, help, unknown) = match self.input.running {
@@ -386,12 +589,18 @@ impl<'c> Check<'c> {
     }
 }
 
-fn keeps(pin: &Pin, path: &RepositoryPath, tag: &Tag, digest: &Digest) -> bool {
+fn keeps(
+    registry: &Registry,
+    pin: &Pin,
+    path: &RepositoryPath,
+    tag: &Tag,
+    digest: &Digest,
+) -> bool {
     match &pin.target {
         PinTarget::Tags {
             repository,
             tag: tags,
-        } => repository.matches(path.as_str()) && tags.matches(tag.as_str()),
+        } => repository.matches(path.as_str()) && registry.tag_matches(tags, tag),
         PinTarget::Digest {
             repository,
             digest: pinned,

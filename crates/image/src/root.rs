@@ -158,6 +158,27 @@ impl Target {
     }
 }
 
+/// What is needed, as people write it; `*` stands for anything.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(reference) => write!(f, "{reference}"),
+            Self::Digest(digest) => write!(f, "{digest}"),
+            Self::Policy(location, _) => write!(f, "what an image policy selects of {location}"),
+            Self::Pattern {
+                host,
+                repository,
+                tag,
+            } => match host {
+                Some(host) => write!(f, "{host}/{repository}:{tag}"),
+                None => write!(f, "{repository}:{tag}"),
+            },
+            Self::Pin(pin) => f.write_str(&pin.text),
+            Self::Unreadable { text, .. } => write!(f, "`{text}`"),
+        }
+    }
+}
+
 /// `production: deployment.apps/shop/web spec.template.spec.containers[0].image: a workload runs it`.
 impl fmt::Display for Root {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

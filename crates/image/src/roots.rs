@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use underpin_model::{Evidence, Object, Origin, World};
+use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place};
 use underpin_refs::{
-    ImageMention, ImageName, ImageRole, TagOrder, TagSelection, images, images_in_text,
+    ImageMention, ImageName, ImageRole, ImageSources, TagOrder, TagSelection, images,
+    images_in_text, images_of_file, opened_name,
 };
 
 use crate::{
     glob::Glob,
     policy::{ImagePolicy, Order},
-    reference::{Host, ImageId, is_host},
+    reference::{Host, ImageId, Location, Reference, is_host},
     registry::Registry,
     root::{Root, RootKind, Target},
 };
@@ -25,22 +26,32 @@ pub struct UnknownNeed {
     pub reason: String,
 }
 
-/// What an object needs by its fields. `world` holds what it refers to.
-pub fn object_roots(
-    object: &Object,
-    world: &World,
-    source: &Arc<str>,
-) -> (Vec<Root>, Vec<UnknownNeed>) {
+/// What roots of objects are read with.
+#[derive(Clone, Copy)]
+pub struct RootSettings<'a> {
+    /// The registry: of a Secret, nothing is taken that is not in it.
+    pub registry: &'a Registry,
+    /// Where objects are looked up that others refer to.
+    pub sources: ImageSources<'a>,
+    /// The name of the source that the object is of.
+    pub source: &'a Arc<str>,
+}
+
+/// What an object needs by its fields.
+pub fn object_roots(object: &Object, settings: RootSettings<'_>) -> (Vec<Root>, Vec<UnknownNeed>) {
     let (mut roots, mut unknown) = (Vec::new(), Vec::new());
-    for mention in images(object, world) {
-        let kind = kind(mention.role, object);
+    for mention in images(object, settings.sources) {
         match targets(&mention) {
-            Ok(targets) => roots.extend(targets.into_iter().map(|target| Root {
-                kind,
-                source: Arc::clone(source),
-                evidence: mention.evidence.clone(),
-                target,
-            })),
+            // What a Secret holds is not shown.
+            Ok(targets)
+                if mention.role == ImageRole::Secret && targets.iter().any(is_unreadable) =>
+            {
+                unknown.push(UnknownNeed {
+                    evidence: mention.evidence,
+                    reason: "a name of an image in it cannot be read".to_owned(),
+                });
+            }
+            Ok(targets) => roots.extend(of_mention(&mention, targets, object, settings)),
             Err(reason) => unknown.push(UnknownNeed {
                 evidence: mention.evidence,
                 reason,
@@ -52,32 +63,122 @@ pub fn object_roots(
 
 /// What an object names of a registry in any text. Of a Secret, only names of repositories that the
 /// registry has are taken: other text behind its host may be what is secret.
-pub fn text_roots(object: &Object, registry: &Registry, source: &Arc<str>) -> Vec<Root> {
-    let hosts: Vec<&str> = registry.hosts().map(Host::as_str).collect();
-    let mentions = images_in_text(object, &hosts);
+pub fn text_roots(object: &Object, settings: RootSettings<'_>) -> Vec<Root> {
+    let hosts: Vec<&str> = settings.registry.hosts().map(Host::as_str).collect();
+    let mentions = images_in_text(object, &hosts, settings.sources);
     let roots = mentions.into_iter().flat_map(|mention| {
-        let kind = kind(mention.role, object);
-        let mut targets = targets(&mention).unwrap_or_default();
-        if kind == RootKind::Secret {
-            targets.retain(|target| is_of_registry(target, registry));
-        }
-        targets.into_iter().map(move |target| Root {
-            kind,
-            source: Arc::clone(source),
-            evidence: mention.evidence.clone(),
-            target,
-        })
+        let targets = targets(&mention).unwrap_or_default();
+        of_mention(&mention, targets, object, settings)
     });
     roots.collect()
+}
+
+/// What a part of a file names whose fields are known, such as the values of a chart. A chart may put a
+/// registry before what is written.
+pub fn file_roots(
+    file: &str,
+    names: Vec<(FieldPath, ImageName)>,
+    source: &Arc<str>,
+) -> (Vec<Root>, Vec<UnknownNeed>) {
+    let (mut roots, mut unknown) = (Vec::new(), Vec::new());
+    for (path, name) in names {
+        let evidence = of_file(file, 1, path);
+        let mention = ImageMention {
+            evidence: evidence.clone(),
+            role: ImageRole::HelmRelease { suspended: false },
+            name,
+        };
+        match targets(&mention) {
+            Ok(targets) => roots.extend(targets.into_iter().map(|target| Root {
+                kind: RootKind::Declared,
+                source: Arc::clone(source),
+                evidence: evidence.clone(),
+                target,
+            })),
+            Err(reason) => unknown.push(UnknownNeed { evidence, reason }),
+        }
+    }
+    (roots, unknown)
+}
+
+/// What a file of any sort names of a registry, as far as the registry has it.
+pub fn text_file_roots(
+    file: &str,
+    text: &str,
+    registry: &Registry,
+    source: &Arc<str>,
+) -> Vec<Root> {
+    let hosts: Vec<&str> = registry.hosts().map(Host::as_str).collect();
+    let mut roots = Vec::new();
+    for (line, name) in images_of_file(text, &hosts) {
+        let evidence = of_file(file, line, FieldPath::root());
+        let mention = ImageMention {
+            evidence: evidence.clone(),
+            role: ImageRole::Text,
+            name,
+        };
+        // It may be a Secret's: other text behind the name of the registry may be what is secret.
+        let mut targets = targets(&mention).unwrap_or_default();
+        targets.retain(|target| is_of_registry(target, registry));
+        roots.extend(targets.into_iter().map(|target| Root {
+            kind: RootKind::Text,
+            source: Arc::clone(source),
+            evidence: evidence.clone(),
+            target,
+        }));
+    }
+    roots
+}
+
+fn of_file(file: &str, line: u32, path: FieldPath) -> Evidence {
+    Evidence {
+        object: ObjectKey::cluster(GroupKind::core("File"), file),
+        path,
+        place: Some(Place {
+            file: file.into(),
+            line,
+            column: 1,
+        }),
+        note: String::new(),
+    }
+}
+
+fn of_mention(
+    mention: &ImageMention,
+    mut targets: Vec<Target>,
+    object: &Object,
+    settings: RootSettings<'_>,
+) -> Vec<Root> {
+    let kind = kind(mention.role, object);
+    if kind == RootKind::Secret {
+        targets.retain(|target| is_of_registry(target, settings.registry));
+    }
+    let roots = targets.into_iter().map(|target| Root {
+        kind,
+        source: Arc::clone(settings.source),
+        evidence: mention.evidence.clone(),
+        target,
+    });
+    roots.collect()
+}
+
+fn is_unreadable(target: &Target) -> bool {
+    matches!(target, Target::Unreadable { .. })
 }
 
 fn is_of_registry(target: &Target, registry: &Registry) -> bool {
     let repositories = &registry.repositories;
     match target {
         Target::Image(reference) => repositories.contains_key(&reference.location.repository),
-        Target::Pattern { repository, .. } => {
-            let mut paths = repositories.keys();
-            paths.any(|path| repository.matches(path.as_str()))
+        Target::Pattern {
+            repository, tag, ..
+        } => {
+            let mut repositories = repositories.iter();
+            repositories.any(|(path, read)| {
+                let mut tags = read.tags.keys();
+                repository.matches(path.as_str())
+                    && (tag.as_str() == "*" || tags.any(|one| registry.tag_matches(tag, one)))
+            })
         }
         _ => false,
     }
@@ -114,13 +215,13 @@ fn targets(mention: &ImageMention) -> Result<Vec<Target>, String> {
         ImageName::Reference(text) => {
             let target = match text.parse() {
                 Ok(reference) => Target::Image(reference),
-                Err(error) => Target::unreadable(text, &error),
+                Err(error) => unfilled(text).unwrap_or_else(|| Target::unreadable(text, &error)),
             };
             let elsewhere = may_be_prefixed(mention.role).then(|| anywhere(text));
             std::iter::once(target).chain(elsewhere.flatten()).collect()
         }
         ImageName::Likely(text) => {
-            let image = text.parse().ok().map(Target::Image);
+            let image = likely(text);
             let elsewhere = may_be_prefixed(mention.role).then(|| anywhere(text));
             image.into_iter().chain(elsewhere.flatten()).collect()
         }
@@ -130,18 +231,50 @@ fn targets(mention: &ImageMention) -> Result<Vec<Target>, String> {
             // What the node was told to run stands in the pod's specification.
             Err(_) => Vec::new(),
         },
-        ImageName::Open(text) => vec![open(text)],
-        ImageName::Tag(tag) => vec![Target::Pattern {
-            host: None,
-            repository: Glob::new("*"),
-            tag: Glob::new(tag.clone()),
-        }],
+        ImageName::Open(text) => match open(text) {
+            Some(target) => vec![target],
+            None => return Err("no part of the name is known".to_owned()),
+        },
+        ImageName::Tag(text) => vec![of_any_repository(text)],
         ImageName::Selected { image, by } => match image.parse() {
             Ok(location) => vec![Target::Policy(location, policy(by))],
-            Err(error) => vec![Target::unreadable(image, &error)],
+            Err(error) => {
+                vec![unfilled(image).unwrap_or_else(|| Target::unreadable(image, &error))]
+            }
         },
         ImageName::Unknown(reason) => return Err(reason.clone()),
     })
+}
+
+/// A text that may be a reference. Without tag and digest any image of the repository may be meant:
+/// the tag may stand in a field beside it.
+fn likely(text: &str) -> Option<Target> {
+    let Ok(reference) = text.parse::<Reference>() else {
+        return unfilled(text);
+    };
+    if reference.tag.is_some() || reference.digest.is_some() {
+        return Some(Target::Image(reference));
+    }
+    let Location { host, repository } = reference.location;
+    Some(Target::Pattern {
+        host: Some(host),
+        repository: Glob::new(repository.as_str()),
+        tag: Glob::new("*"),
+    })
+}
+
+/// A tag alone, or what is known of one.
+fn of_any_repository(tag: &str) -> Target {
+    Target::Pattern {
+        host: None,
+        repository: Glob::new("*"),
+        tag: Glob::new(opened_name(tag).unwrap_or_else(|| tag.to_owned())),
+    }
+}
+
+/// A name with variables that nobody filled in, as far as anything of it is known.
+fn unfilled(text: &str) -> Option<Target> {
+    open(&opened_name(text)?)
 }
 
 /// Whether a chart may put a registry before what is written.
@@ -165,26 +298,29 @@ fn anywhere(text: &str) -> Option<Target> {
     })
 }
 
-/// A name that goes on with what is not known.
-fn open(text: &str) -> Target {
+/// A name with `*` for what is not known of it; `None` where nothing is, or where it is no name.
+fn open(text: &str) -> Option<Target> {
     let (host, path) = match text.split_once('/') {
-        Some((first, path)) if is_host(first) => (Host::new(first).ok(), path),
+        // What is not known may be the registry with a part of the repository.
+        Some((first, path)) if first.contains('*') => (None, format!("*{path}")),
+        Some((first, path)) if is_host(first) => (Host::new(first).ok(), path.to_owned()),
         // Whose registry is meant, the chart may say.
-        _ => (None, text),
+        _ => (None, text.to_owned()),
     };
-    let (repository, tag) = parts(path);
-    let (repository, tag) = match tag {
-        // Nothing of the tag may be known, or its beginning.
-        Some(tag) => (repository.to_owned(), format!("{tag}*")),
-        // So may the digest; the repository is whole then.
-        None if path.contains('@') => (repository.to_owned(), "*".to_owned()),
-        None => (format!("{repository}*"), "*".to_owned()),
-    };
-    Target::Pattern {
+    let (repository, tag) = parts(&path);
+    // What is not known may go on with a tag, and behind an `@` the whole repository is meant.
+    let tag = tag.filter(|tag| !tag.is_empty()).unwrap_or("*");
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/*".contains(c);
+    let is_tag = |c: char| c.is_ascii_alphanumeric() || "._-*".contains(c);
+    let says_something = |text: &str| text.chars().any(|c| c.is_ascii_alphanumeric());
+    let is_right =
+        !repository.is_empty() && repository.chars().all(is_name) && tag.chars().all(is_tag);
+    let is_known = host.is_some() || says_something(repository) || says_something(tag);
+    (is_right && is_known).then(|| Target::Pattern {
         host,
         repository: Glob::new(repository),
         tag: Glob::new(tag),
-    }
+    })
 }
 
 /// Repository and tag; none where a digest is written.

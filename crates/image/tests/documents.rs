@@ -124,6 +124,11 @@ fn r4_1_a_pin_that_cannot_be_mapped_is_an_error() {
             "pins.txt:1:1: the pin is for the registry ghcr.io, and this one is registry.example.com (take it out, or name ghcr.io as another name of registry.example.com)",
         ),
         (
+            "registry.internal/k/cms:a*/b",
+            Some("k"),
+            "pins.txt:1:1: the version holds '/', and tags of images cannot (write the tag as the registry lists it)",
+        ),
+        (
             "registry.internal/k/cms",
             Some("k"),
             "pins.txt:1:1: the pin has neither tag nor digest (write the tag, or `:*` for all)",
@@ -212,10 +217,10 @@ fn r4_3_what_moved_since_is_not_deleted() {
     let mut scene = scene();
     let plan = scene.run();
     let frozen = FrozenPlan::of(&plan, &scene.input());
-    assert_eq!(frozen.moved(&plan), []);
+    assert_eq!(frozen.moved(&plan, &scene.registry), []);
     let moved = |scene: &mut Scene| {
         let fresh = scene.run();
-        let moved = frozen.moved(&fresh);
+        let moved = frozen.moved(&fresh, &scene.registry);
         moved
             .iter()
             .map(|one| scene.named(&one.message))
@@ -239,10 +244,29 @@ fn r4_3_what_moved_since_is_not_deleted() {
     );
     // What is gone already does not matter.
     scene.roots.pop();
-    for line in ["gone old", "gone amd", "untag 1.0.0", "untag 1.0.1"] {
+    for line in ["absent old", "absent amd", "untag 1.0.0", "untag 1.0.1"] {
         scene.describe(line);
     }
     assert_eq!(moved(&mut scene), Vec::<String>::new());
+    // What could not be read does, and what nobody asked for.
+    scene.describe("unread old");
+    scene.describe("gone amd");
+    assert_eq!(
+        moved(&mut scene),
+        [
+            "it could not be read: it has 9000000 bytes",
+            "whether it is there was not asked",
+        ]
+    );
+    scene.describe("absent old");
+    scene.describe("page page 2 of the tags of team/web");
+    assert_eq!(
+        moved(&mut scene),
+        [
+            "whether it is there is not known: could not read page 2 of the tags of team/web: the \
+             registry answered 500"
+        ]
+    );
 }
 
 #[test]
@@ -369,6 +393,33 @@ fn what_is_put_back_is_put_back_children_first_and_tags_last() {
                 .to_owned(),
         ]
     );
+}
+
+#[test]
+fn a_tag_that_may_stand_on_a_page_that_was_not_read_is_not_free() {
+    let mut scene = Scene::new();
+    for line in ["repository team/web", "page page 2 of the tags of team/web"] {
+        scene.describe(line);
+    }
+    let told = |scene: &Scene| {
+        let restoration = restoration(&[entry("index", &["V1"], 0)], &scene.registry);
+        let left = restoration.left.iter();
+        left.map(|left| format!("{}: {}", left.what, left.reason))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&scene),
+        [
+            "tag V1: whether somebody has pushed it since is not known: could not read page 2 of \
+             the tags of team/web: the registry answered 500"
+        ]
+    );
+    scene.registry.unread.clear();
+    assert_eq!(told(&scene), Vec::<String>::new());
+    scene.describe("image other tags v1");
+    assert_eq!(told(&scene), Vec::<String>::new());
+    scene.describe("folds case");
+    assert!(told(&scene)[0].starts_with("tag V1: it points to"));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! ```text
 //! #> KIND NAME PATH: TARGET     a root, in any order; all must be told
 //! #? NAME PATH: REASON          a need that cannot be told
+//! #unknown NAME PATH            a part of an object that is not known
+//! #unknown NAME PATH = TEXT     of which this is known, with `*` for the rest
 //! ```
 
 #![allow(
@@ -14,9 +16,12 @@
 use std::{fs, sync::Arc};
 
 use underpin_image::{
-    Deletion, Host, Registry, Repository, RepositoryPath, Root, Target, object_roots, text_roots,
+    Deletion, Host, Registry, Repository, RepositoryPath, Root, RootSettings, Target, object_roots,
+    text_roots,
 };
-use underpin_model::World;
+use underpin_model::{FieldPath, UnknownPart, UnknownParts, World};
+use underpin_refs::ImageSources;
+use underpin_source::yaml;
 
 const HOST: &str = "registry.example.com";
 
@@ -51,6 +56,36 @@ fn line(root: &Root) -> String {
     )
 }
 
+fn read_yaml(text: &str) -> Result<serde_json::Value, String> {
+    let (documents, diagnostics) = yaml::parse("values", text);
+    let value = documents.into_iter().next().map(|document| document.value);
+    if diagnostics.is_empty() {
+        Ok(value.unwrap_or_default())
+    } else {
+        Err("it is no YAML".to_owned())
+    }
+}
+
+/// What a file says is not known of an object.
+fn unknown(text: &str, name: &str) -> UnknownParts {
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#unknown "));
+    let parts = lines.filter_map(|line| {
+        let (of, what) = line.split_once(' ').unwrap();
+        let (path, pattern) = match what.split_once(" = ") {
+            Some((path, pattern)) => (path, Some(pattern.to_owned())),
+            None => (what, None),
+        };
+        (of == name).then(|| UnknownPart {
+            path: FieldPath::new(path),
+            reason: "var.x has no value".to_owned(),
+            pattern,
+        })
+    });
+    UnknownParts::new(parts.collect(), None)
+}
+
 #[test]
 fn r4_1_objects_need_what_their_files_say() {
     let folder = format!("{}/tests/objects", env!("CARGO_MANIFEST_DIR"));
@@ -74,11 +109,20 @@ fn r4_1_objects_need_what_their_files_say() {
         assert!(diagnostics.is_empty(), "{name}: {diagnostics:?}");
         let mut world = World::default();
         for object in objects {
-            world.insert(object);
+            let unknown = unknown(&text, &object.key.name);
+            world.insert(object.with_unknown(unknown));
         }
         let mut found: Vec<String> = Vec::new();
+        let settings = RootSettings {
+            registry: &registry,
+            sources: ImageSources {
+                world: &world,
+                read_yaml: &read_yaml,
+            },
+            source: &source,
+        };
         for object in world.objects() {
-            let (roots, unknown) = object_roots(object, &world, &source);
+            let (roots, unknown) = object_roots(object, settings);
             found.extend(roots.iter().map(|root| format!("#> {}", line(root))));
             let unknown = unknown.iter().map(|need| {
                 let (object, path) = (&need.evidence.object.name, &need.evidence.path);
@@ -86,7 +130,7 @@ fn r4_1_objects_need_what_their_files_say() {
             });
             found.extend(unknown);
             if text.contains("#sweep") {
-                let roots = text_roots(object, &registry, &source);
+                let roots = text_roots(object, settings);
                 found.extend(roots.iter().map(|root| format!("#> {}", line(root))));
             }
         }

@@ -12,6 +12,8 @@
 //! missing TEXT             something that a root names is not there
 //! finding CODE TEXT        rule UP301 (of all manifests), UP303 or UP304 says so
 //! no finding CODE
+//! wish NAME TEXT           UP301 says so, if somebody wants to delete what a plan may not have seen
+//! no wish NAME             it says nothing
 //! resume TEXT              UP302 or UP304 of the release, with the pins that run
 //! no resume                nothing keeps it from being resumed
 //! ```
@@ -27,7 +29,7 @@ mod support;
 
 use std::fs;
 
-use support::Scene;
+use support::{Running, Scene};
 use underpin_image::{
     Plan, ResumeInput, RunningPins, Target, floating_tags_unprotected, images_needed,
     pins_unresolved, resume_findings,
@@ -74,8 +76,14 @@ fn resume(scene: &Scene) -> Vec<String> {
     let found = resume_findings(&ResumeInput {
         registry: &scene.registry,
         roots: &scene.roots,
-        running: RunningPins::Read(&pins),
-        declared: &[],
+        unknown: &scene.unknown,
+        running: match &scene.running {
+            Running::Declared => RunningPins::Read(&pins),
+            Running::Pins(running) => RunningPins::Read(running),
+            Running::Unread => RunningPins::Unread("the registry answered 500"),
+            Running::NoCleaner => RunningPins::NoCleaner,
+        },
+        declared: &pins,
         settings: &scene.settings,
     });
     found.iter().map(|finding| told(scene, finding)).collect()
@@ -124,6 +132,21 @@ fn expect(name: &str, scene: &Scene, line: &str) -> bool {
         let found = resume(scene);
         let fits = if verb == "resume" {
             holds(&found, rest)
+        } else {
+            found.is_empty()
+        };
+        assert!(fits, "{name}: {line}\n{}", found.join("\n"));
+        return true;
+    }
+    let wish = rest.strip_prefix("wish ").filter(|_| verb == "no");
+    if let Some(rest) = wish.or_else(|| (verb == "wish").then_some(rest)) {
+        let (what, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let plan = scene.plan.as_ref().expect("a run first");
+        let (path, digest) = (scene.path(), support::digest(what));
+        let found = images_needed(plan, &scene.input(), [(&path, &digest)]);
+        let found: Vec<String> = found.iter().map(|finding| told(scene, finding)).collect();
+        let fits = if verb == "wish" {
+            holds(&found, text)
         } else {
             found.is_empty()
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use support::{HOST, Scene, descriptor, digest, manifest, root};
 use underpin_image::{
-    ManifestKind, Reading, Repository, RepositoryPath, RootKind, Tag, Target, plan,
+    Glob, ManifestKind, Reading, Reason, Repository, RepositoryPath, RootKind, Tag, Target, plan,
 };
 
 /// Far more than it takes, so that only what is not linear fails on a slow machine.
@@ -117,4 +117,55 @@ fn a_chain_of_fifty_thousand_indexes() {
     let plan = plan(&scene.input());
     let manifests = &plan.repositories[&path].manifests;
     assert!(manifests.len() == 50_000 && manifests.values().all(|one| !one.reasons.is_empty()));
+}
+
+/// 15,000 texts that name a repository without a tag, and as many with an open one: each manifest has one
+/// reason of them, and each pattern is looked for once.
+#[test]
+fn fifteen_thousand_roots_that_keep_whole_repositories() {
+    let mut scene = Scene::new();
+    for at in 0..10 {
+        let mut read = Repository::default();
+        for build in 0..3_000 {
+            let name = format!("r{at}-{build}");
+            read.manifests.insert(
+                digest(&name),
+                Reading::Present(manifest(ManifestKind::Image)),
+            );
+            let tag = Tag::new(&format!("0.1.{build}")).unwrap();
+            read.tags.insert(tag, Reading::Present(digest(&name)));
+        }
+        let path = RepositoryPath::new(&format!("team/r{at}")).unwrap();
+        scene.registry.repositories.insert(path, read);
+    }
+    for text in 0..15_000 {
+        for tag in ["*", "9.*"] {
+            let target = Target::Pattern {
+                host: None,
+                repository: Glob::new("team/*"),
+                tag: Glob::new(tag),
+            };
+            let object = format!("configmap/shop/c-{text}");
+            let kind = RootKind::Text;
+            scene.roots.push(root(kind, "production", &object, target));
+        }
+    }
+    scene.now = Scene::day("2026-06-01");
+    #[expect(clippy::disallowed_methods, reason = "measures how long it takes")]
+    let start = std::time::Instant::now();
+    let plan = plan(&scene.input());
+    let took = start.elapsed();
+    println!("plan: {took:?}");
+    let mut manifests = plan
+        .repositories
+        .values()
+        .flat_map(|one| one.manifests.values());
+    assert!(manifests.all(|one| {
+        one.reasons
+            .iter()
+            .filter(|one| matches!(one, Reason::Opaque(_)))
+            .count()
+            == 1
+    }));
+    assert!(took < TIME_LIMIT, "{took:?}");
 }

@@ -12,6 +12,8 @@ pub struct UnknownPart {
     pub path: FieldPath,
     /// Why it is not known, such as `var.allowed has no value`.
     pub reason: String,
+    /// What is known of the text there, with `*` for each part that is not; `None` where nothing is.
+    pub pattern: Option<String>,
 }
 
 /// Everything of an object that is not known; of most objects nothing.
@@ -80,6 +82,7 @@ mod tests {
         let part = |path: &&str| UnknownPart {
             path: FieldPath::new(*path),
             reason: format!("{path} is not known"),
+            pattern: None,
         };
         UnknownParts::new(paths.iter().map(part).collect(), None)
     }

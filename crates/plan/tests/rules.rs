@@ -16,7 +16,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 use support::{Scene, survey_findings};
 use underpin_model::{Finding, Severity};
-use underpin_plan::rules::RULES;
+use underpin_plan::rules::{RULES, Rule};
 
 /// A word that stands in every Secret of the fixtures and must never be shown.
 const CANARY: &str = "hunter2";
@@ -112,7 +112,9 @@ fn cases(code: &str) -> Vec<std::path::PathBuf> {
 #[test]
 fn every_rule_says_of_its_fixtures_what_they_expect() {
     let mut wrong = Vec::new();
-    for rule in RULES {
+    // What a plan for a registry finds is tested where that is made.
+    let asked = |rule: &&Rule| rule.check.is_some() || rule.survey.is_some();
+    for rule in RULES.iter().filter(asked) {
         let code = rule.code.to_string();
         let files = cases(&code);
         assert!(files.len() >= 3, "{code} has too few fixtures");

@@ -9,6 +9,7 @@
 
 mod binding;
 mod collector;
+mod configuration;
 mod defined;
 mod effect;
 mod endpoints;
@@ -43,8 +44,8 @@ pub use generated::generated;
 pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use images::{
-    ImageMention, ImageName, ImageRole, TagOrder, TagSelection, images, images_in_text,
-    images_in_values,
+    ImageMention, ImageName, ImageRole, ImageSources, TagOrder, TagSelection, images,
+    images_in_text, images_in_values, images_of_file, images_of_kustomization, opened_name,
 };
 pub use index::ReferenceIndex;
 pub use ingress::{

@@ -11,8 +11,12 @@ pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 /// How many controllers may stand above one another; deeper chains are cut.
 const OWNER_DEPTH: usize = 8;
 
+/// Where containers stand in a pod.
+pub(crate) const CONTAINER_LISTS: &[&str] =
+    &["initContainers", "containers", "ephemeralContainers"];
+
 /// The dotted path of the pod template in a kind; empty where the object itself is one.
-fn template_path(kind: &GroupKind) -> Option<&'static str> {
+pub(crate) fn template_path(kind: &GroupKind) -> Option<&'static str> {
     let group = canonical_group(&kind.group, &kind.kind);
     Some(match (group, kind.kind.as_str()) {
         ("", "Pod") => "",
@@ -58,8 +62,7 @@ pub fn pod_labels(object: &Object) -> Option<BTreeMap<&str, &str>> {
 /// The path of a container of a workload's pods, by name, or of its image.
 pub fn container_path(object: &Object, name: &str, image: bool) -> Option<FieldPath> {
     let (path, template) = pod_template(object)?;
-    let lists = ["containers", "initContainers", "ephemeralContainers"];
-    lists.into_iter().find_map(|list| {
+    CONTAINER_LISTS.iter().find_map(|list| {
         let containers = template.get("spec")?.get(list)?.as_array()?;
         let is_meant = |one: &Value| one.get("name").and_then(Value::as_str) == Some(name);
         let path = path.key("spec").key(list);

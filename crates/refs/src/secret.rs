@@ -36,6 +36,12 @@ pub fn store_string_data(kind: &GroupKind, value: &mut Value) {
     }
 }
 
+/// A value of a Secret's `data` as text; `None` where it is none.
+pub(crate) fn plain_text(encoded: &str) -> Option<String> {
+    let bytes = STANDARD.decode(encoded.trim()).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -15,8 +15,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use underpin_model::{ClaimIndex, Object, ObjectKey, Reference, Target, World};
 use underpin_refs::{
-    ReferenceIndex, generated, images, images_in_text, pod_labels, presence, protections,
-    references, service_hosts, tool_owner,
+    ImageSources, ReferenceIndex, generated, images, images_in_text, opened_name, pod_labels,
+    presence, protections, references, service_hosts, tool_owner,
 };
 
 /// Kinds to put arbitrary fields under, with their API versions.
@@ -162,10 +162,13 @@ proptest! {
         }
         let _ = (generated(&object), pod_labels(&object), presence(&object, &world, &ClaimIndex::default()));
         let _ = (protections(&object), tool_owner(&object));
-        let named = images(&object, &world);
-        prop_assert_eq!(&named, &images(&object, &world));
+        let read_yaml = |text: &str| Ok(json!({"image": text}));
+        let sources = ImageSources { world: &world, read_yaml: &read_yaml };
+        let named = images(&object, sources);
+        prop_assert_eq!(&named, &images(&object, sources));
+        opened_name(&annotation);
         // A text of one letter behind a host is the shortest name there is.
-        for mention in images_in_text(&object, &["a", "b.c"]) {
+        for mention in images_in_text(&object, &["a", "b.c"], sources) {
             prop_assert!(!mention.evidence.path.as_str().is_empty());
         }
     }

@@ -104,6 +104,7 @@ fn an_annotation_that_is_not_known_makes_the_table_incomplete() {
     let part = UnknownPart {
         path: underpin_model::FieldPath::new("metadata.annotations"),
         reason: "var.entry has no value".to_owned(),
+        pattern: None,
     };
     world.insert(object.with_unknown(UnknownParts::new(vec![part], None)));
     let table = resolve(&world, &settings, &last);

@@ -205,8 +205,12 @@ impl Tree {
                 }
                 Entry::Occupied(entry) => {
                     if let (Some(first), Some(place)) = (entry.get().clone(), place) {
-                        let key = object.key.clone();
-                        repeated.push(Repeated { key, place, first });
+                        repeated.push(Repeated {
+                            key: object.key.clone(),
+                            place,
+                            first,
+                            object: object.clone(),
+                        });
                     }
                     false
                 }

@@ -247,3 +247,59 @@ resource "kubernetes_network_policy_v1" "open" {
     assert_eq!(place("spec.egress[0].to[0]"), "main.tf:12:7");
     assert_eq!(place("spec.egress[0].ports[1]"), "main.tf:21:7");
 }
+
+/// Of a text with what is not known in it, the rest is told; of a secret one nothing (R4.1).
+#[test]
+fn of_a_text_that_is_partly_unknown_the_rest_is_known() {
+    let text = r#"
+variable "tag" {}
+variable "registry" {}
+variable "password" { sensitive = true }
+variable "debug" {}
+locals { image = "registry.example.com/team/web:${var.tag}" }
+resource "kubernetes_deployment" "web" {
+  metadata {
+    name      = "web"
+    namespace = "shop"
+  }
+  spec {
+    template {
+      spec {
+        container {
+          name  = "a"
+          image = local.image
+        }
+        container {
+          name  = "b"
+          image = "${var.registry}/team/api:1%{ if var.debug }-debug%{ endif }"
+        }
+        container {
+          name  = "c"
+          image = "team/${var.password}"
+        }
+        container {
+          name  = "d"
+          image = var.registry
+        }
+      }
+    }
+  }
+}
+"#;
+    let found = read_text(Utf8Path::new("main.tf"), text, &Options::default());
+    assert_eq!(found.diagnostics, []);
+    let parts = found.unknown[0].parts.iter();
+    let parts: Vec<_> = parts
+        .map(|part| (part.path.as_str(), part.pattern.as_deref()))
+        .collect();
+    let image = |at: usize| format!("spec.template.spec.containers[{at}].image");
+    assert_eq!(
+        parts,
+        [
+            (&*image(0), Some("registry.example.com/team/web:*")),
+            (&*image(1), Some("*/team/api:1*")),
+            (&*image(2), None),
+            (&*image(3), None),
+        ]
+    );
+}

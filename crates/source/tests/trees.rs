@@ -107,7 +107,7 @@ fn files_that_are_read_otherwise_are_left_out() {
         .origin
         .place_of(&underpin_model::FieldPath::root());
     assert!(ends(&first.unwrap(), "overlays/prod/web.yaml"));
-    assert_eq!(tree.repeated, []);
+    assert!(tree.repeated.is_empty());
 }
 
 #[test]

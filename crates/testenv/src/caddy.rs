@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::build::SUITE;
 use crate::cache;
 use crate::components::is_executable;
-use crate::tool::{Tool, on_path};
+use crate::tool::{PROGRAMS, Tool, on_path};
 
 const NAME: &str = "caddy";
 /// Names a ready program, for tests with another version than Debian's.
@@ -17,7 +17,9 @@ const VARIABLE: &str = "UNDERPIN_CADDY";
 const TOOL: Tool = Tool {
     name: NAME,
     suite: SUITE,
-    package: NAME,
+    packages: &[NAME],
+    part: PROGRAMS,
+    program: NAME,
 };
 
 /// The Caddy to use: the one that `$UNDERPIN_CADDY` names, fetched by [`ensure`], or on the `PATH`,

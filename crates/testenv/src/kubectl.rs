@@ -8,14 +8,16 @@ use anyhow::{Result, bail};
 use crate::build::{KUBECTL_PACKAGE, KUBECTL_SUITE};
 use crate::cache;
 use crate::components::{ASSETS, is_executable};
-use crate::tool::{Tool, on_path};
+use crate::tool::{PROGRAMS, Tool, on_path};
 
 const NAME: &str = "kubectl";
 
 const TOOL: Tool = Tool {
     name: NAME,
     suite: KUBECTL_SUITE,
-    package: KUBECTL_PACKAGE,
+    packages: &[KUBECTL_PACKAGE],
+    part: PROGRAMS,
+    program: NAME,
 };
 
 /// The kubectl to use: of `$KUBEBUILDER_ASSETS`, of the built control plane, fetched by

@@ -8,6 +8,7 @@
 //! * [`ControlPlane`] starts, breaks and stops an instance; it cannot outlive its owner.
 //! * [`kubelet`] plays the nodes.
 //! * [`kubectl`] finds the client, also where no control plane is built; [`caddy`] finds Caddy.
+//! * [`registry`] starts a real registry of images, [`skopeo`] pushes to it and pulls from it.
 
 #![allow(
     clippy::disallowed_methods,
@@ -27,6 +28,8 @@ pub mod kubelet;
 mod pki;
 mod ports;
 mod process;
+pub mod registry;
+pub mod skopeo;
 mod tool;
 
 pub use components::{BUILD_COMMAND, Components};

@@ -12,19 +12,31 @@ use crate::components::is_executable;
 
 /// The program and where it is from.
 pub(crate) struct Tool {
-    /// Its name, also below `usr/bin` in the package.
+    /// Its name.
     pub(crate) name: &'static str,
     /// The release.
     pub(crate) suite: &'static str,
-    /// The package.
-    pub(crate) package: &'static str,
+    /// The package, and those of libraries that a machine may lack.
+    pub(crate) packages: &'static [&'static str],
+    /// The part of the unpacked packages that is kept; empty for all of them.
+    pub(crate) part: &'static str,
+    /// Where the program is in that part.
+    pub(crate) program: &'static str,
 }
+
+/// The part that is kept of a program that needs nothing beside it.
+pub(crate) const PROGRAMS: &str = "usr/bin";
 
 impl Tool {
     /// Where it is once it was fetched.
     pub(crate) fn folder(&self) -> Result<PathBuf> {
         let (name, suite) = (self.name, self.suite);
         Ok(cache::root()?.join(format!("{name}-{suite}-{}", env::consts::ARCH)))
+    }
+
+    /// The program once it was fetched.
+    pub(crate) fn path(&self) -> Result<PathBuf> {
+        Ok(self.folder()?.join(self.program))
     }
 
     /// Fetches it, unless somebody else does meanwhile.
@@ -47,15 +59,17 @@ impl Tool {
     }
 
     fn fetch_into(&self, target: &Path, work: &Path) -> Result<()> {
-        let (name, package) = (self.name, self.package);
+        let (name, packages) = (self.name, self.packages);
         if work.exists() {
             fs::remove_dir_all(work).with_context(|| format!("clear {}", work.display()))?;
         }
-        fetch_packages(self.suite, &[package], work)
+        let files = fetch_packages(self.suite, packages, work)
             .with_context(|| format!("fetch {name}; any {name} on the PATH will do as well"))?;
-        let unpacked = work.join("packages/usr/bin");
-        if !is_executable(&unpacked.join(name)) {
-            bail!("the package {package} has no usr/bin/{name}");
+        fs::remove_dir_all(&files).with_context(|| format!("remove {}", files.display()))?;
+        let unpacked = work.join("packages").join(self.part);
+        if !is_executable(&unpacked.join(self.program)) {
+            let (packages, part) = (packages.join(", "), self.part);
+            bail!("{packages}: no program {part}/{}", self.program);
         }
         // Renamed as a whole: what exists is complete.
         fs::rename(&unpacked, target).with_context(|| format!("move into {}", target.display()))

@@ -17,11 +17,20 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Writes a frozen plan, in place of what was in the file.
 pub(crate) fn write(path: &Utf8Path, plan: &FrozenPlan) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(plan).map_err(io::Error::other);
-    text.and_then(|text| fs::write(path, text + "\n"))
-        .map_err(|source| CommandError::Io {
-            what: format!("cannot write the frozen plan {path}"),
-            source,
-        })
+    let text = text.map_err(|source| unwritten(path, source))?;
+    write_text(path, &(text + "\n"))
+}
+
+/// Writes the document of a frozen plan, in place of what was in the file.
+pub(crate) fn write_text(path: &Utf8Path, text: &str) -> Result<(), CommandError> {
+    fs::write(path, text).map_err(|source| unwritten(path, source))
+}
+
+fn unwritten(path: &Utf8Path, source: io::Error) -> CommandError {
+    CommandError::Io {
+        what: format!("cannot write the frozen plan {path}"),
+        source,
+    }
 }
 
 /// Removes the frozen plan that a refused one would have replaced, so that nobody carries out an
@@ -30,6 +39,24 @@ pub(crate) fn withdraw(path: &Utf8Path) -> Result<bool, CommandError> {
     if read(path).is_err() {
         return Ok(false);
     }
+    remove(path)
+}
+
+/// The same of a frozen plan of another kind, which is known by its text.
+pub(crate) fn withdraw_if(
+    path: &Utf8Path,
+    is_one: impl Fn(&str) -> bool,
+) -> Result<bool, CommandError> {
+    let text = bytes(path)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    match text {
+        Some(text) if is_one(&text) => remove(path),
+        _ => Ok(false),
+    }
+}
+
+fn remove(path: &Utf8Path) -> Result<bool, CommandError> {
     fs::remove_file(path).map_err(|source| CommandError::Io {
         what: format!("cannot remove the former frozen plan {path}"),
         source,
@@ -39,6 +66,10 @@ pub(crate) fn withdraw(path: &Utf8Path) -> Result<bool, CommandError> {
 
 /// Reads a frozen plan.
 pub(crate) fn read(path: &Utf8Path) -> Result<FrozenPlan, CommandError> {
+    parse(path, &bytes(path)?)
+}
+
+fn bytes(path: &Utf8Path) -> Result<Vec<u8>, CommandError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
@@ -48,7 +79,7 @@ pub(crate) fn read(path: &Utf8Path) -> Result<FrozenPlan, CommandError> {
         let message = format!("{path} is no frozen plan: it has more than {MAX_BYTES} bytes");
         return Err(refused(message));
     }
-    parse(path, &bytes)
+    Ok(bytes)
 }
 
 fn parse(path: &Utf8Path, bytes: &[u8]) -> Result<FrozenPlan, CommandError> {

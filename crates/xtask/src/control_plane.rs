@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use tokio::signal::unix::{SignalKind, signal};
-use underpin_testenv::{Components, ControlPlane, Options, build, terminate};
+use underpin_testenv::{
+    Components, ControlPlane, Options, build, caddy, registry, skopeo, terminate,
+};
 
 /// Longest wait for `up` and `down`. Starting takes 5 s on an idle machine.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -27,6 +29,8 @@ const LOG: &str = "serve.log";
 pub(crate) enum Task {
     /// Find the components, or build them from Debian's packages (5 to 10 minutes, once).
     Build,
+    /// Find caddy, docker-registry and skopeo, or fetch them from Debian's packages.
+    Tools,
     /// Start a control plane in DIR and leave it running.
     Up {
         /// A new or empty folder.
@@ -62,6 +66,12 @@ pub(crate) fn run(task: Task) -> Result<ExitCode> {
             let found = build::ensure()?;
             let dir = found.kubectl.parent().context("folder of the components")?;
             say(&format!("{}", dir.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Tools => {
+            for tool in [caddy::ensure()?, registry::ensure()?, skopeo::ensure()?] {
+                say(&format!("{}", tool.display()))?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Task::Up { dir } => up(&dir),

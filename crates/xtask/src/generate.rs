@@ -44,9 +44,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
 fn files(root: &Path) -> Result<Vec<(String, String)>> {
     let stack = underpin_source::stack::json_schema();
     let needs = underpin_source::needs_file::json_schema();
+    let images = underpin_source::images_file::json_schema();
     let mut schemas = vec![
         ("schemas/stack.v1.json".to_owned(), stack),
         ("schemas/needs.v1.json".to_owned(), needs),
+        ("schemas/images.v1.json".to_owned(), images),
     ];
     for one in underpin::command_schemas() {
         schemas.push((format!("schemas/{}", one.file()), one.json_schema()));

@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use underpin_testenv::{build, caddy, kubectl};
+use underpin_testenv::{build, caddy, kubectl, registry, skopeo};
 
 use crate::cargo::{cargo, executable, messages};
 
@@ -39,6 +39,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         build::ensure()?;
     }
     caddy::ensure()?;
+    registry::ensure()?;
+    skopeo::ensure()?;
     // Tests and the program in one go: the same features for both, so that nothing is compiled
     // twice, and the program is there before the first test looks for it.
     let built = cargo()

@@ -147,11 +147,11 @@ impl Case<'_> {
 /// What roots need straight.
 fn need(case: &Case<'_>, reasons: &mut Reasons) {
     let graph = case.graph;
-    let opaque = case.repository.opaque().map(Reason::Opaque);
-    let whole = case.needs.iter().flat_map(|needs| &needs.whole);
+    let whole = case.needs.and_then(RepositoryNeeds::whole_reason);
     let whole: Vec<Reason> = whole
-        .map(|(_, reason)| Reason::Opaque(reason.clone()))
-        .chain(opaque)
+        .into_iter()
+        .chain(case.repository.opaque())
+        .map(Reason::Opaque)
         .collect();
     for own in reasons.iter_mut() {
         own.extend(whole.iter().cloned());
@@ -159,10 +159,28 @@ fn need(case: &Case<'_>, reasons: &mut Reasons) {
     for (node, needs) in case.needs.iter().flat_map(|needs| &needs.nodes) {
         let by = needs.iter().cloned();
         reasons[*node].extend(by.map(|(root, by)| Reason::Needed(root, by)));
-        if graph.tags[*node].is_empty() {
-            for parent in &graph.parents[*node] {
-                let holds = Reason::Holds(graph.digest(*node).clone());
-                reasons[*parent].insert(holds);
+    }
+    hold_up(graph, reasons);
+}
+
+/// What is needed and has no tag keeps what holds it, and so on up to what has one: some registries
+/// collect what nothing holds. Each manifest is gone through once.
+fn hold_up(graph: &Graph<'_>, reasons: &mut Reasons) {
+    let is_needed = |own: &BTreeSet<Reason>| own.iter().any(Reason::is_need);
+    let mut todo: Vec<Node> = (0..graph.len())
+        .filter(|node| is_needed(&reasons[*node]))
+        .collect();
+    let mut done: Vec<bool> = reasons.iter().map(is_needed).collect();
+    while let Some(node) = todo.pop() {
+        if !graph.tags[node].is_empty() {
+            continue;
+        }
+        for parent in &graph.parents[node] {
+            let holds = Reason::Holds(graph.digest(node).clone());
+            reasons[*parent].insert(holds);
+            if !done[*parent] {
+                done[*parent] = true;
+                todo.push(*parent);
             }
         }
     }

@@ -25,6 +25,8 @@ pub(crate) const TAGS: &[&str] = &[
     "latest",
 ];
 const FIRST_MUTABLE: usize = 6;
+/// The manifest that nobody asks for unless it is listed.
+const UNASKED: usize = 9;
 
 /// A manifest: what it holds and says something of are earlier ones.
 #[derive(Clone, Debug)]
@@ -246,6 +248,11 @@ impl Fleet {
                 read.manifests
                     .insert(digest(&format!("gone{number}")), Reading::Absent);
             }
+            // Whatever roots name was asked for, but the last.
+            for number in 0..UNASKED {
+                let asked = read.manifests.entry(digest(&name(number)));
+                asked.or_insert(Reading::Absent);
+            }
             for (tag, text) in TAGS.iter().enumerate() {
                 if let Some(to) = self
                     .points(at, tag, stage)
@@ -464,15 +471,26 @@ impl Fleet {
         if unread.any(|m| specs[m].unread) {
             return all;
         }
+        let is_listed = specs.get(UNASKED).is_some() && self.is_there(repository, UNASKED, stage);
+        let asks = |need: &&Need| matches!(need, Need::Digest(r, UNASKED) | Need::Both(r, _, UNASKED) if *r == repository);
+        if !is_listed && self.needs(stage).iter().any(asks) {
+            return all;
+        }
         let straight = self.straight(repository, stage);
-        let mut set = straight.clone();
-        for child in &straight {
-            if !self.has_tag(repository, *child, stage) {
-                set.extend(
-                    all.iter()
-                        .filter(|one| self.holds(repository, **one, *child)),
-                );
+        let mut set = straight;
+        loop {
+            let untagged = set
+                .iter()
+                .filter(|one| !self.has_tag(repository, **one, stage));
+            let above = untagged.flat_map(|child| {
+                let holds = |one: &&usize| self.holds(repository, **one, *child);
+                all.iter().filter(holds).collect::<Vec<_>>()
+            });
+            let next: BTreeSet<usize> = set.iter().chain(above).copied().collect();
+            if next == set {
+                break;
             }
+            set = next;
         }
         self.closed(repository, set, stage)
     }

@@ -11,9 +11,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use underpin_image::{
-    Deletion, Descriptor, Digest, Host, ImagePolicy, Manifest, ManifestKind, Order, Package,
+    Deletion, Descriptor, Digest, Host, ImagePolicy, Manifest, ManifestKind, Order, Package, Pin,
     PinSettings, Plan, PlanInput, Reading, Registry, Repository, RepositoryPath, Root, RootKind,
-    RunRecord, Settings, Source, Tag, Target, UnreadPart, plan, read_pins,
+    RunRecord, Settings, Source, Tag, Target, UnknownNeed, UnreadPart, plan, read_pins,
 };
 use underpin_model::{Evidence, FieldPath, GroupKind, ObjectKey, Place};
 
@@ -77,6 +77,18 @@ pub(crate) fn root(kind: RootKind, source: &str, object: &str, target: Target) -
     }
 }
 
+/// The pins that the running cleaner reads.
+pub(crate) enum Running {
+    /// Those that are declared.
+    Declared,
+    /// These.
+    Pins(Vec<Pin>),
+    /// They could not be read.
+    Unread,
+    /// There is no cleaner.
+    NoCleaner,
+}
+
 /// A world that a script describes.
 pub(crate) struct Scene {
     pub(crate) registry: Registry,
@@ -87,6 +99,8 @@ pub(crate) struct Scene {
     pub(crate) now: Timestamp,
     pub(crate) plan: Option<Plan>,
     pub(crate) names: BTreeMap<Digest, String>,
+    pub(crate) running: Running,
+    pub(crate) unknown: Vec<UnknownNeed>,
     repository: Option<RepositoryPath>,
 }
 
@@ -109,6 +123,8 @@ impl Scene {
             now: Timestamp::UNIX_EPOCH,
             plan: None,
             names: BTreeMap::new(),
+            running: Running::Declared,
+            unknown: Vec::new(),
             repository: None,
         }
     }
@@ -132,8 +148,13 @@ impl Scene {
         made
     }
 
+    /// The repository that is described.
+    pub(crate) fn path(&self) -> RepositoryPath {
+        self.repository.clone().expect("a repository first")
+    }
+
     pub(crate) fn current(&mut self) -> &mut Repository {
-        let path = self.repository.clone().expect("a repository first");
+        let path = self.path();
         self.registry.repositories.entry(path).or_default()
     }
 
@@ -237,7 +258,26 @@ impl Scene {
             ["no", "roots"] => self.roots.clear(),
             ["no", "pages"] => self.registry.unread.clear(),
             ["root", kind, object, ref rest @ ..] => self.root(kind, object, rest),
-            ["pin", ..] => self.pin(&filled["pin ".len()..]),
+            ["pin", ..] => {
+                for pin in Self::pins(&filled["pin ".len()..]) {
+                    let target = Target::Pin(pin);
+                    self.roots
+                        .push(root(RootKind::Pin, "pins.txt", "pins.txt", target));
+                }
+            }
+            ["running", "declared"] => self.running = Running::Declared,
+            ["running", "nothing"] => self.running = Running::Pins(Vec::new()),
+            ["running", "unread"] => self.running = Running::Unread,
+            ["running", "none"] => self.running = Running::NoCleaner,
+            ["running", pin] => self.running = Running::Pins(Self::pins(pin)),
+            ["unknown", object, ref reason @ ..] => self.unknown.push(UnknownNeed {
+                evidence: evidence(object),
+                reason: reason.join(" "),
+            }),
+            ["known"] => self.unknown.clear(),
+            ["no", "root", object] => self
+                .roots
+                .retain(|root| root.evidence.object != evidence(object).object),
             _ => panic!("what is `{line}`?"),
         }
     }
@@ -305,9 +345,9 @@ impl Scene {
                 let target = Target::Policy(location.parse().unwrap(), policy);
                 root(kind, &source, object, target)
             }
-            ["matches", repository, tag] => {
+            [word @ ("matches" | "names"), repository, tag] => {
                 let target = Target::Pattern {
-                    host: None,
+                    host: (*word == "names").then(|| Host::new(HOST).unwrap()),
                     repository: underpin_image::Glob::new(*repository),
                     tag: underpin_image::Glob::new(*tag),
                 };
@@ -322,7 +362,7 @@ impl Scene {
         self.roots.push(made);
     }
 
-    fn pin(&mut self, text: &str) {
+    fn pins(text: &str) -> Vec<Pin> {
         let host = Host::new(HOST).unwrap();
         let settings = PinSettings {
             host: &host,
@@ -331,11 +371,7 @@ impl Scene {
         };
         let (pins, errors) = read_pins("pins.txt", text, &settings);
         assert_eq!(errors, Vec::new());
-        for pin in pins {
-            let target = Target::Pin(pin);
-            self.roots
-                .push(root(RootKind::Pin, "pins.txt", "pins.txt", target));
-        }
+        pins
     }
 
     fn set(&mut self, key: &str, value: &str) {

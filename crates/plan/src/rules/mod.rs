@@ -22,6 +22,10 @@ pub mod up202;
 pub mod up203;
 pub mod up204;
 pub mod up205;
+pub mod up301;
+pub mod up302;
+pub mod up303;
+pub mod up304;
 pub mod up401;
 pub mod up402;
 pub mod up403;
@@ -76,6 +80,10 @@ pub const RULES: &[Rule] = &[
     up203::RULE,
     up204::RULE,
     up205::RULE,
+    up301::RULE,
+    up302::RULE,
+    up303::RULE,
+    up304::RULE,
     up401::RULE,
     up402::RULE,
     up403::RULE,

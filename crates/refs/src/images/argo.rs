@@ -31,9 +31,12 @@ fn of_source<'a>(images: &mut Images<'a>, source: &Field<'a>, role: ImageRole) {
         images.add(image.path.clone(), role, ImageName::Likely(new.to_owned()));
     }
     if let Some(given) = source.at("helm.valuesObject") {
-        for (path, name) in values::images_in_values(&given.path, given.value) {
-            images.add(path, role, name);
-        }
+        images.values(&given.path, role, given.value);
+    }
+    if let Some(given) = source.at("helm.values")
+        && let Some(text) = given.text()
+    {
+        images.values_text(&given.path, role, text);
     }
     for parameter in source.each("helm.parameters") {
         let name = parameter.text_at("name").unwrap_or_default();

@@ -26,6 +26,8 @@ pub(super) fn collect(images: &mut Images<'_>) {
     let mut todo = vec![(spec, 0)];
     while let Some((field, depth)) = todo.pop() {
         if depth > DEPTH_LIMIT {
+            let reason = "it goes deeper than it is followed".to_owned();
+            images.add(field.path, ImageRole::Custom, ImageName::Unknown(reason));
             continue;
         }
         todo.extend(field.items().map(|item| (item, depth + 1)));

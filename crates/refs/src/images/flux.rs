@@ -1,14 +1,18 @@
 //! Images of Flux: releases, kustomizations, artifacts of charts and manifests, and image policies.
 
-use underpin_model::{GroupKind, ObjectKey};
+use serde_json::Value;
+use underpin_model::{FieldPath, GroupKind, ObjectKey};
 
 use super::{ImageName, ImageRole, Images, TagOrder, TagSelection, values};
-use crate::field::Field;
+use crate::{configuration::Configuration, field::Field, pods::namespace_of};
 
 const HELM: &str = "helm.toolkit.fluxcd.io";
 const IMAGE: &str = "image.toolkit.fluxcd.io";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
 const SOURCE: &str = "source.toolkit.fluxcd.io";
+
+/// The key of values where none is named.
+const VALUES_KEY: &str = "values.yaml";
 
 /// How an artifact's address begins.
 const OCI: &str = "oci://";
@@ -34,7 +38,7 @@ pub(super) fn collect(images: &mut Images<'_>) {
 
 fn is_suspended(images: &Images<'_>) -> bool {
     let suspended = images.object.at("/spec/suspend");
-    suspended.and_then(serde_json::Value::as_bool) == Some(true)
+    suspended.and_then(Value::as_bool) == Some(true)
 }
 
 fn helm_release(images: &mut Images<'_>) {
@@ -42,15 +46,10 @@ fn helm_release(images: &mut Images<'_>) {
     let role = ImageRole::HelmRelease { suspended };
     let root = Field::root(images.object);
     if let Some(values) = root.at("spec.values") {
-        for (path, name) in values::images_in_values(&values.path, values.value) {
-            images.add(path, role, name);
-        }
+        images.values(&values.path, role, values.value);
     }
     for source in root.each("spec.valuesFrom") {
-        let kind = source.text_at("kind").unwrap_or("ConfigMap");
-        let name = source.text_at("name").unwrap_or_default();
-        let reason = format!("values come from {kind} {name} as well");
-        images.add(source.path, role, ImageName::Unknown(reason));
+        values_from(images, &source, role);
     }
     for (at, _) in root.each("spec.postRenderers").enumerate() {
         replacements(
@@ -64,16 +63,62 @@ fn helm_release(images: &mut Images<'_>) {
     }
 }
 
+/// Values that come from a ConfigMap or Secret: all of a text, or one by its path.
+fn values_from(images: &mut Images<'_>, source: &Field<'_>, role: ImageRole) {
+    let kind = source.text_at("kind").unwrap_or("ConfigMap");
+    let name = source.text_at("name").unwrap_or_default();
+    let key = source.text_at("valuesKey").unwrap_or(VALUES_KEY);
+    let role = match kind {
+        "Secret" => ImageRole::Secret,
+        _ => role,
+    };
+    let namespace = namespace_of(&images.object.key);
+    let from = Configuration::of(images.sources.world, kind, namespace, name);
+    let Some(entry) = from.and_then(|from| from.entry(key)) else {
+        let reason = format!("values come from `{key}` of {kind} {name}, which was not read");
+        images.add(source.path.clone(), role, ImageName::Unknown(reason));
+        return;
+    };
+    match source.text_at("targetPath") {
+        None => images.values_text(&source.path, role, &entry.text),
+        Some(path) => {
+            let value = Value::from(entry.text.trim());
+            let wrap = |value: Value, step: &str| {
+                let step = step.split_once('[').map_or(step, |(key, _)| key);
+                Value::Object([(step.to_owned(), value)].into_iter().collect())
+            };
+            let values = path.rsplit('.').fold(value, wrap);
+            images.values(&source.path, role, &values);
+        }
+    }
+}
+
 /// `images` of a kustomization: `{name, newName, newTag, digest}`.
 fn replacements(images: &mut Images<'_>, path: &str, role: ImageRole) {
     let list = indexed(Field::root(images.object), path);
-    for image in list.iter().flat_map(Field::items) {
-        let name = image.text_at("newName").or_else(|| image.text_at("name"));
-        let Some(name) = name else { continue };
-        let (tag, digest) = (image.text_at("newTag"), image.text_at("digest"));
-        let name = values::joined(None, name, tag, digest);
-        images.add(image.path.clone(), role, name);
+    for (path, name) in list
+        .iter()
+        .flat_map(Field::items)
+        .filter_map(|image| replacement(&image))
+    {
+        images.add(path, role, name);
     }
+}
+
+fn replacement(image: &Field<'_>) -> Option<(FieldPath, ImageName)> {
+    let name = image.text_at("newName").or_else(|| image.text_at("name"))?;
+    let (tag, digest) = (image.text_at("newTag"), image.text_at("digest"));
+    Some((image.path.clone(), values::joined(None, name, tag, digest)))
+}
+
+/// What the `images` of a `kustomization.yaml` name, each with its path.
+pub fn images_of_kustomization(document: &Value) -> Vec<(FieldPath, ImageName)> {
+    let root = Field {
+        value: document,
+        path: FieldPath::root(),
+    };
+    let images = root.each("images");
+    images.filter_map(|image| replacement(&image)).collect()
 }
 
 /// The field at a dotted path whose steps may have an index.
@@ -139,11 +184,17 @@ fn chart<'a>(images: &mut Images<'a>, spec: &Field<'a>, role: ImageRole) {
         namespace: namespace.map(str::to_owned),
         name: repository.to_owned(),
     };
-    let url = images.world.get(&key).and_then(|one| one.text("/spec/url"));
+    let Some(name) = chart.text() else { return };
+    let Some(repository) = images.sources.world.get(&key) else {
+        // Wherever it is, the chart is the last part of the name.
+        let name = ImageName::Open(format!("*/{name}:*"));
+        images.add(chart.path.clone(), role, name);
+        return;
+    };
+    let url = repository.text("/spec/url");
     let Some(base) = url.and_then(|url| url.strip_prefix(OCI)) else {
         return;
     };
-    let Some(name) = chart.text() else { return };
     let image = format!("{}/{name}", base.trim_end_matches('/'));
     let by = in_range(spec.text_at("version").unwrap_or("*"));
     images.add(chart.path.clone(), role, ImageName::Selected { image, by });
@@ -199,7 +250,7 @@ fn repository_of(images: &Images<'_>, spec: &Field<'_>) -> Result<Scanned, Strin
         namespace: namespace.map(str::to_owned),
         name: name.to_owned(),
     };
-    let object = images.world.get(&key);
+    let object = images.sources.world.get(&key);
     let object = object.ok_or_else(|| format!("{key} is not among what was read"))?;
     let image = object.text("/spec/image");
     let image = image.ok_or_else(|| format!("{key} names no image"))?;

@@ -7,13 +7,18 @@
 mod argo;
 mod convention;
 mod flux;
+mod open;
 mod pods;
 mod sweep;
+mod unknown;
 mod values;
 
+use serde_json::Value;
 use underpin_model::{Evidence, FieldPath, Object, World};
 
-pub use sweep::images_in_text;
+pub use flux::images_of_kustomization;
+pub use open::opened_name;
+pub use sweep::{images_in_text, images_of_file};
 pub use values::images_in_values;
 
 use crate::field::Field;
@@ -71,7 +76,7 @@ pub enum ImageName {
     Likely(String),
     /// As a node tells what it runs: a reference, or a digest alone.
     Id(String),
-    /// The beginning of a name that goes on with what nobody knows, such as a variable.
+    /// A name with `*` for each part that nobody knows, such as a variable.
     Open(String),
     /// A tag alone: which repository it is of, somebody else says.
     Tag(String),
@@ -112,25 +117,35 @@ pub enum TagOrder {
     Missing,
 }
 
-/// Everything that an object says of images by its fields, in their order. Objects that it refers to are
-/// looked up in `world`.
-pub fn images(object: &Object, world: &World) -> Vec<ImageMention> {
+/// Where images are looked up that an object names only by way of others.
+#[derive(Clone, Copy)]
+pub struct ImageSources<'a> {
+    /// The objects that objects refer to.
+    pub world: &'a World,
+    /// Reads a text of YAML, such as the values of a chart; otherwise says why it cannot be read,
+    /// without repeating it.
+    pub read_yaml: &'a dyn Fn(&str) -> Result<Value, String>,
+}
+
+/// Everything that an object says of images by its fields, in their order.
+pub fn images(object: &Object, sources: ImageSources<'_>) -> Vec<ImageMention> {
     let mut collector = Images {
         object,
-        world,
+        sources,
         found: Vec::new(),
     };
     pods::collect(&mut collector);
     flux::collect(&mut collector);
     argo::collect(&mut collector);
     convention::collect(&mut collector);
+    unknown::collect(&mut collector);
     collector.found
 }
 
 /// What is found of one object.
 pub(crate) struct Images<'a> {
     pub(crate) object: &'a Object,
-    pub(crate) world: &'a World,
+    pub(crate) sources: ImageSources<'a>,
     found: Vec<ImageMention>,
 }
 
@@ -153,6 +168,24 @@ impl<'a> Images<'a> {
     fn reference(&mut self, field: Option<Field<'a>>, role: ImageRole) {
         if let Some((field, text)) = field.and_then(|field| Some((field.clone(), field.text()?))) {
             self.add(field.path, role, ImageName::Reference(text.to_owned()));
+        }
+    }
+
+    /// What the values of a chart name, given as a text of YAML. What a Secret holds is not repeated.
+    fn values_text(&mut self, path: &FieldPath, role: ImageRole, text: &str) {
+        match (self.sources.read_yaml)(text) {
+            Ok(values) => self.values(path, role, &values),
+            Err(reason) => {
+                let reason = format!("its values cannot be read: {reason}");
+                self.add(path.clone(), role, ImageName::Unknown(reason));
+            }
+        }
+    }
+
+    /// What the values of a chart name.
+    fn values(&mut self, path: &FieldPath, role: ImageRole, values: &Value) {
+        for (path, name) in images_in_values(path, values) {
+            self.add(path, role, name);
         }
     }
 

@@ -3,10 +3,11 @@
 use underpin_model::canonical_group;
 
 use super::{ImageName, ImageRole, Images};
-use crate::{field::Field, pods::pod_template};
+use crate::{
+    field::Field,
+    pods::{CONTAINER_LISTS, pod_template},
+};
 
-/// Where containers stand in a pod.
-const CONTAINERS: &[&str] = &["initContainers", "containers", "ephemeralContainers"];
 /// Where their statuses stand.
 const STATUSES: &[&str] = &[
     "initContainerStatuses",
@@ -46,7 +47,7 @@ pub(super) fn collect(images: &mut Images<'_>) {
 
 /// A pod's `spec`, wherever it stands.
 pub(super) fn pod_spec<'a>(images: &mut Images<'a>, spec: &Field<'a>, role: ImageRole) {
-    for list in CONTAINERS {
+    for list in CONTAINER_LISTS {
         for container in spec.each(list) {
             images.reference(container.get("image"), role);
         }
@@ -56,7 +57,7 @@ pub(super) fn pod_spec<'a>(images: &mut Images<'a>, spec: &Field<'a>, role: Imag
     }
 }
 
-fn role(images: &Images<'_>) -> ImageRole {
+pub(super) fn role(images: &Images<'_>) -> ImageRole {
     let kind = &images.object.key.kind;
     let group = canonical_group(&kind.group, &kind.kind);
     match (group, kind.kind.as_str()) {

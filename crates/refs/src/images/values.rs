@@ -102,7 +102,7 @@ pub(super) fn joined(
     }
     name.push_str(repository);
     if tag.is_none() && digest.is_none() {
-        name.push(':');
+        name.push_str(":*");
         return ImageName::Open(name);
     }
     if let Some(tag) = tag {

@@ -6,7 +6,7 @@ use super::hosts::{self, Trust};
 use crate::{
     collector::{Collector, Link},
     field::Field,
-    pods::pod_template,
+    pods::{CONTAINER_LISTS, pod_template},
 };
 
 /// The ServiceAccount that every namespace has and every pod gets; naming it says nothing.
@@ -42,7 +42,7 @@ pub(crate) fn pod_spec<'a>(collector: &mut Collector<'a>, spec: &Field<'a>) {
     for volume in spec.each("volumes") {
         volume_source(collector, &volume);
     }
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
+    for list in CONTAINER_LISTS {
         for container in spec.each(list) {
             container_references(collector, &container);
         }

@@ -5,7 +5,6 @@ use std::{borrow::Cow, collections::HashMap};
 use underpin_model::{FieldPath, Object};
 
 use super::{
-    configuration::Configuration,
     expansion::expand,
     key::{self, Hint},
     script,
@@ -13,7 +12,7 @@ use super::{
     value::{port_beside, sightings},
     workload::Reader,
 };
-use crate::{field::Field, host::only_mention};
+use crate::{configuration::Configuration, field::Field, host::only_mention};
 
 /// A variable of a container's environment.
 struct Variable<'w> {

@@ -10,7 +10,6 @@
 
 mod annotation;
 mod api_server;
-mod configuration;
 mod container;
 mod directory;
 mod expansion;

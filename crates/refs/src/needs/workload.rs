@@ -8,9 +8,7 @@ use std::{
 use underpin_model::{Confidence, Consumer, FieldPath, Object, ObjectKey, Supplier, World};
 
 use super::{
-    NeedOptions, ProblemKind,
-    configuration::{Configuration, Entry},
-    container,
+    NeedOptions, ProblemKind, container,
     directory::Directory,
     file::sightings_of_file,
     found::Found,
@@ -19,12 +17,10 @@ use super::{
     sighting::{Sighting, Surroundings, Trust},
 };
 use crate::{
+    configuration::{Configuration, Entry},
     field::Field,
-    pods::{namespace_of, pod_labels, pod_template},
+    pods::{CONTAINER_LISTS, namespace_of, pod_labels, pod_template},
 };
-
-/// Where containers stand in a pod.
-const CONTAINER_LISTS: &[&str] = &["containers", "initContainers", "ephemeralContainers"];
 
 /// The ConfigMap that every namespace has, which names nothing.
 const CLUSTER_AUTHORITY: &str = "kube-root-ca.crt";

@@ -78,7 +78,7 @@ pub(crate) struct Found {
 }
 
 /// An object that is declared in several places, such as for several clusters. The first counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Repeated {
     /// The object.
     pub key: ObjectKey,
@@ -86,6 +86,8 @@ pub struct Repeated {
     pub place: Place,
     /// Where it stands first.
     pub first: Place,
+    /// What stands there.
+    pub object: Object,
 }
 
 /// Whether a document of a repository is an object: settings of other programs are none, and neither
@@ -204,9 +206,10 @@ impl Renderer {
         if let Some(first) = self.declared.get(&key) {
             if self.may_repeat {
                 self.repeated.push(Repeated {
-                    key: object.key,
+                    key: object.key.clone(),
                     place,
                     first: first.clone(),
+                    object,
                 });
                 return;
             }

@@ -131,6 +131,7 @@ impl Collector<'_, '_> {
             parts.push(UnknownPart {
                 path: FieldPath::root(),
                 reason,
+                pattern: None,
             });
         }
         match known {

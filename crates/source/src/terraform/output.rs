@@ -66,7 +66,8 @@ impl Writer<'_> {
         }
         match &value.data {
             Data::Unknown(reason) => {
-                self.unknown(path, reason);
+                let pattern = value.pattern.as_deref().filter(|_| !secret);
+                self.unknown(path, reason, pattern);
                 Json::Null
             }
             Data::Null => Json::Null,
@@ -90,18 +91,19 @@ impl Writer<'_> {
                     fields.insert(key.to_string(), field);
                 }
                 if let Some(reason) = &object.rest {
-                    self.unknown(path, reason);
+                    self.unknown(path, reason, None);
                 }
                 Json::Object(fields)
             }
         }
     }
 
-    fn unknown(&mut self, path: &FieldPath, reason: &Arc<str>) {
+    fn unknown(&mut self, path: &FieldPath, reason: &Arc<str>, pattern: Option<&str>) {
         if self.unknown.len() < MAX_UNKNOWN_PARTS {
             self.unknown.push(UnknownPart {
                 path: path.clone(),
                 reason: reason.to_string(),
+                pattern: pattern.map(str::to_owned),
             });
         }
     }

@@ -146,7 +146,7 @@ impl<'a> Engine<'a> {
         let (middle, end) = branches(parts, at);
         let value = self.evaluate(condition, scope)?;
         if let Some(reason) = value.reason() {
-            text.unknown = text.unknown.take().or(Some(reason));
+            text.push_unknown(reason, None)?;
             return Ok(end + 1);
         }
         let Some(choice) = value.to_bool() else {
@@ -175,7 +175,7 @@ impl<'a> Engine<'a> {
         let value = self.evaluate(collection, scope)?;
         let site = scope.site_of(collection);
         match pairs(&value).map_err(|failure| failure.at(site))? {
-            Err(reason) => text.unknown = text.unknown.take().or(Some(reason)),
+            Err(reason) => text.push_unknown(reason, None)?,
             Ok(pairs) => {
                 text.secret |= value.secret;
                 for (key, value) in pairs {
@@ -246,8 +246,7 @@ impl Written {
     fn push_value(&mut self, value: &Value) -> Result<(), Failure> {
         self.secret |= value.secret;
         if let Some(reason) = value.reason() {
-            self.unknown = self.unknown.take().or(Some(reason));
-            return Ok(());
+            return self.push_unknown(reason, value.pattern.as_deref());
         }
         let Some(text) = value.to_text() else {
             return Err(not(value, "what is put into a text", "a string"));
@@ -255,9 +254,22 @@ impl Written {
         self.push(&text)
     }
 
+    /// What is not known, as far as it is.
+    fn push_unknown(
+        &mut self,
+        reason: std::sync::Arc<str>,
+        pattern: Option<&str>,
+    ) -> Result<(), Failure> {
+        self.unknown = self.unknown.take().or(Some(reason));
+        self.push(pattern.unwrap_or("*"))
+    }
+
     fn into_value(self) -> Value {
         let value = match self.unknown {
-            Some(reason) => Value::unknown(reason),
+            Some(reason) => Value {
+                pattern: Some(self.text.into()),
+                ..Value::unknown(reason)
+            },
             None => Value::text(self.text),
         };
         value.secret_if(self.secret)

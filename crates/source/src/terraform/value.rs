@@ -20,6 +20,8 @@ pub(super) struct Value {
     pub(super) secret: bool,
     /// Where it is written.
     pub(super) at: Option<Site>,
+    /// Of a text that is unknown, what is known of it, with `*` for each part that is not.
+    pub(super) pattern: Option<Arc<str>>,
 }
 
 #[derive(Clone)]
@@ -103,6 +105,7 @@ impl From<Data> for Value {
             data,
             secret: false,
             at: None,
+            pattern: None,
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod diff;
 pub(crate) mod down;
 pub(crate) mod explain;
 pub(crate) mod history;
+pub(crate) mod images;
 pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod plan;

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 mod documents;
+pub(crate) mod images;
 pub(crate) mod json;
 mod judged;
 pub(crate) mod rbac;

@@ -1,0 +1,199 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use underpin_cluster::{Host as _, SystemHost};
+use underpin_image::{
+    Deletion, FrozenPlan, Missing, PlanInput, Registry, Root, Stop, Target,
+    floating_tags_unprotected, images_needed, pins_unresolved, plan as make_plan,
+};
+use underpin_model::{Finding, Severity};
+use underpin_plan::sort_findings;
+
+use super::{
+    registry::{self, ReadRegistry},
+    roots::gather,
+    setting::{ImagesSourceArgs, RegistrySetting, Setting},
+    sources,
+    state::State,
+};
+use crate::{
+    Exit,
+    cli::given,
+    commands::write,
+    error::CommandError,
+    frozen_file,
+    output::{self, Format},
+    render::images::{self as render, Asked, ShownImages},
+};
+
+/// Tell which images of a registry stay and which may go, and why; delete nothing
+///
+/// Reads clusters, dumps of clusters and declared files for everything that may need an image: what
+/// runs, what is suspended, what image policies select, what is kept to roll back to, and any text
+/// that holds the registry's name; then the registry. What something needs stays, with everything it
+/// is made of and all that is said of it. What nothing needs goes only after two complete runs, at
+/// least a day apart, have found that, and only within limits. Of a source or a page of the registry
+/// that cannot be read, nobody knows what is needed there: nothing goes then.
+#[derive(Debug, Args)]
+pub(crate) struct ImagesPlanArgs {
+    /// Declared files, or folders with all below them: stack files, YAML, JSON, Terraform; added to
+    /// those of the images file.
+    #[arg(value_name = "PATH")]
+    paths: Vec<Utf8PathBuf>,
+    #[command(flatten)]
+    sources: ImagesSourceArgs,
+    /// Freeze what may go into this file.
+    #[arg(long, value_name = "FILE")]
+    out: Option<Utf8PathBuf>,
+    /// Show every image with all reasons.
+    #[arg(long)]
+    all: bool,
+    /// Show these images alone, with all reasons: a repository, and a tag or the beginning of a digest,
+    /// such as team/web:1.2; may be repeated.
+    #[arg(long, value_name = "IMAGE", value_parser = given)]
+    why: Vec<String>,
+    /// Exit with 6 when something may go.
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Exit with 7 when there are warnings.
+    #[arg(long)]
+    strict: bool,
+    /// Output for people (text) or for programs (json).
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(super) output: Format,
+}
+
+/// The command, as its documents name it.
+pub(super) const NAME: &str = "images-plan";
+
+pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
+    let setting = Setting::new(args.sources, args.paths)?;
+    let state = State::open(setting.state.clone())?;
+    let record = state.record()?;
+    let hosts = std::iter::once(&setting.registry.host).chain(&setting.registry.aliases);
+    let hosts: Vec<String> = hosts.map(ToString::to_string).collect();
+    let reads = sources::read(&setting, &hosts).await?;
+    // Before the registry was read, it is known which digests roots name, and no more.
+    let mut unread = Registry::new(setting.registry.host.clone(), Deletion::DigestsWithTags);
+    unread.aliases.clone_from(&setting.registry.aliases);
+    let named = gather(&reads, &setting, &unread).roots;
+    let read = registry::read(&setting.registry, &state, &named, record.as_ref()).await?;
+    let ReadRegistry {
+        registry,
+        requests,
+        waited,
+    } = read;
+    let gathered = gather(&reads, &setting, &registry);
+    let records: Vec<_> = record.into_iter().collect();
+    let input = PlanInput {
+        registry: &registry,
+        sources: &gathered.sources,
+        roots: &gathered.roots,
+        records: &records,
+        settings: &setting.settings,
+        now: SystemHost.now(),
+    };
+    let mut plan = make_plan(&input);
+    plan.missing
+        .retain(|missing| is_looked_at(missing, &gathered.roots, &setting.registry));
+    let masked = |text: String| reads.iter().fold(text, |text, read| read.masked(text));
+    let roots = gathered.roots.iter();
+    let roots: String = roots
+        .map(|root| format!("{root}: {}\n", root.target))
+        .collect();
+    state.remember(&plan.record, &gathered.pins, &masked(roots))?;
+    let doomed = plan.deletions.iter().flat_map(|group| {
+        let manifests = group.manifests.iter();
+        manifests.map(|doomed| (&group.repository, &doomed.digest))
+    });
+    let mut findings = images_needed(&plan, &input, doomed);
+    findings.extend(pins_unresolved(&plan, &input));
+    findings.extend(floating_tags_unprotected(&plan, &input));
+    findings.iter_mut().for_each(Finding::offer_no_acceptance);
+    sort_findings(&mut findings);
+    let is_refused = !plan.stops.is_empty() || is_blocked(&findings);
+    let frozen = match &args.out {
+        Some(file) if is_refused => {
+            withdraw(file)?;
+            None
+        }
+        Some(file) => {
+            let frozen = FrozenPlan::of(&plan, &input);
+            frozen_file::write_text(file, &frozen.to_json())?;
+            Some((file.clone(), frozen))
+        }
+        None => None,
+    };
+    let has_warnings = !findings.is_empty() || !plan.missing.is_empty();
+    let exit = match exit_of_stops(&plan.stops) {
+        Some(exit) => exit,
+        None if is_blocked(&findings) => Exit::Blocked,
+        None if args.strict && has_warnings => Exit::Warnings,
+        None if args.detailed_exitcode && !plan.deletions.is_empty() => Exit::Pending,
+        None => Exit::Done,
+    };
+    let shown = ShownImages {
+        plan: &plan,
+        input: &input,
+        findings: &findings,
+        notes: reads
+            .iter()
+            .flat_map(|read| read.notes.iter().cloned())
+            .collect(),
+        requests,
+        waited,
+        frozen: frozen
+            .as_ref()
+            .map(|(file, frozen)| (file.as_str(), frozen)),
+        asked: Asked {
+            all: args.all,
+            why: args.why,
+        },
+    };
+    let text = match args.output {
+        Format::Text => render::text(&shown),
+        Format::Json => render::json(NAME, exit, &shown),
+    };
+    write(&masked(text))?;
+    if let (Format::Text, Some(file), true) = (args.output, &args.out, is_refused) {
+        output::message(&format!("{file} was not written: nothing may be deleted"));
+    }
+    Ok(exit)
+}
+
+fn is_blocked(findings: &[Finding]) -> bool {
+    findings.iter().any(|one| one.severity == Severity::Block)
+}
+
+/// What could not be read is an error; what an operator has to look at first is refused.
+fn exit_of_stops(stops: &[Stop]) -> Option<Exit> {
+    let is_unread = |stop: &Stop| {
+        matches!(
+            stop,
+            Stop::SourceUnread { .. } | Stop::RegistryUnread { .. }
+        )
+    };
+    if stops.iter().any(is_unread) {
+        return Some(Exit::Error);
+    }
+    (!stops.is_empty()).then_some(Exit::Blocked)
+}
+
+/// Of repositories that are not looked at, nobody knows what is in them.
+fn is_looked_at(missing: &Missing, roots: &[Root], registry: &RegistrySetting) -> bool {
+    let root = roots.get(missing.root);
+    match root.map(|root| &root.target) {
+        Some(Target::Image(reference)) => registry.manages(&reference.location.repository),
+        Some(Target::Policy(location, _)) => registry.manages(&location.repository),
+        _ => true,
+    }
+}
+
+/// Removes the frozen plan that a refused one would have replaced, so that nobody carries out an older
+/// consent.
+fn withdraw(file: &Utf8Path) -> Result<(), CommandError> {
+    let is_ours = |text: &str| FrozenPlan::read(text).is_ok();
+    if frozen_file::withdraw_if(file, is_ours)? {
+        output::message(&format!("the former frozen plan {file} was removed"));
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The registry, asked.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use underpin_image::{Digest, Host, Registry, RepositoryPath, Root, RunRecord, Target};
+use underpin_registry::{
+    Api, Capabilities, Client, ClientOptions, CredentialStores, Credentials, ManifestCache,
+    ReadOptions, Scope,
+};
+use underpin_source::images_file::RegistryType;
+
+use super::{setting::RegistrySetting, state::State};
+use crate::error::CommandError;
+
+/// A registry as it was read, and what that took.
+pub(super) struct ReadRegistry {
+    pub(super) registry: Registry,
+    /// Requests that were sent.
+    pub(super) requests: u64,
+    /// How long was waited because the registry asked for it or did not answer.
+    pub(super) waited: Duration,
+}
+
+/// A client of the registry.
+pub(super) async fn client(setting: &RegistrySetting) -> Result<Client, CommandError> {
+    let credentials = if let Some(file) = &setting.credentials {
+        Credentials::of_file(file.as_std_path()).map(Some)
+    } else {
+        let stores = CredentialStores::of_environment(&|name| std::env::var_os(name));
+        stores.find(&setting.host).await
+    };
+    let credentials = credentials.map_err(|error| {
+        CommandError::usage(
+            error.to_string(),
+            "name a file whose first line is USER:PASSWORD with --credentials",
+        )
+    })?;
+    let options = ClientOptions {
+        address: setting.address.clone(),
+        credentials,
+        authorities: setting
+            .certificates
+            .as_ref()
+            .map(|path| path.clone().into()),
+    };
+    Client::new(options).map_err(|error| {
+        CommandError::usage(
+            error.to_string(),
+            "name a file of certificates in PEM under `registry.certificates`",
+        )
+    })
+}
+
+/// Reads the registry; of what has no tag, what roots name and what earlier runs have seen.
+pub(super) async fn read(
+    setting: &RegistrySetting,
+    state: &State,
+    roots: &[Root],
+    record: Option<&RunRecord>,
+) -> Result<ReadRegistry, CommandError> {
+    let client = client(setting).await?;
+    let unusable = |source| CommandError::Io {
+        what: format!("cannot use the folder {}", state.folder()),
+        source,
+    };
+    let folder = state.folder().as_std_path();
+    let capabilities = Capabilities::remembered(folder, client.host()).map_err(unusable)?;
+    let cache = ManifestCache::open(state.manifests().as_std_path()).map_err(unusable)?;
+    let options = ReadOptions {
+        scope: scope(setting),
+        known: known(setting, roots, record),
+        api: match setting.kind {
+            None => Api::Detect,
+            Some(RegistryType::Distribution) => Api::Distribution,
+            Some(RegistryType::Gitea) => Api::Gitea,
+        },
+        owners: setting.owners.iter().cloned().collect(),
+        deletion: capabilities.map(|capabilities| capabilities.deletion()),
+        cache: Some(cache),
+        ..ReadOptions::default()
+    };
+    let mut registry = underpin_registry::read(&client, &options).await;
+    registry.aliases.clone_from(&setting.aliases);
+    let counts = client.counts();
+    Ok(ReadRegistry {
+        registry,
+        requests: counts.heads + counts.manifests + counts.lists,
+        waited: counts.waited,
+    })
+}
+
+/// Asks whether blobs are there.
+pub(super) async fn read_blobs(
+    setting: &RegistrySetting,
+    registry: &mut Registry,
+    blobs: &BTreeSet<(RepositoryPath, Digest)>,
+) -> Result<(), CommandError> {
+    if !blobs.is_empty() {
+        let client = client(setting).await?;
+        underpin_registry::read_blobs(&client, registry, blobs).await;
+    }
+    Ok(())
+}
+
+fn scope(setting: &RegistrySetting) -> Scope {
+    if !setting.repositories.is_empty() {
+        Scope::These(setting.repositories.clone())
+    } else if setting.prefixes.is_empty() {
+        Scope::All
+    } else {
+        Scope::Prefixes(setting.prefixes.clone())
+    }
+}
+
+/// Digests that no list need have.
+fn known(
+    setting: &RegistrySetting,
+    roots: &[Root],
+    record: Option<&RunRecord>,
+) -> BTreeMap<RepositoryPath, BTreeSet<Digest>> {
+    let mut known: BTreeMap<RepositoryPath, BTreeSet<Digest>> = BTreeMap::new();
+    let is_ours = |host: &Host| *host == setting.host || setting.aliases.contains(host);
+    for root in roots {
+        if let Target::Image(reference) = &root.target
+            && let Some(digest) = &reference.digest
+            && is_ours(&reference.location.host)
+        {
+            let path = reference.location.repository.clone();
+            known.entry(path).or_default().insert(digest.clone());
+        }
+    }
+    for (path, seen) in record.iter().flat_map(|record| &record.repositories) {
+        let of = known.entry(path.clone()).or_default();
+        of.extend(seen.manifests.keys().cloned());
+    }
+    known.retain(|path, _| setting.manages(path));
+    known
+}

@@ -1,0 +1,311 @@
+//! Everything that may name an image: clusters, dumps, declared files, revisions of them. Whatever cannot be
+//! read is said with it, for what is needed there may be anything.
+
+use std::{env, sync::Arc};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use underpin_cluster::Cluster;
+use underpin_model::{Object, World, names, wording};
+use underpin_source::{
+    Diagnostic, git, terraform,
+    texts::{self, TextFile},
+    tree::{Opaque, Tree},
+    yaml::{self, Comment},
+};
+
+use super::setting::Setting;
+use crate::{
+    error::CommandError,
+    setup::connect_options,
+    trees::DeclaredTree,
+    worlds::{self, WorldOrigin},
+};
+
+/// What makes a folder a Helm chart, and what tells kustomize what to make of a folder.
+const CHART_FILE: &str = "Chart.yaml";
+const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml"];
+
+/// What was read of one source.
+#[derive(Default)]
+pub(super) struct Read {
+    /// How it is called, in every run.
+    pub(super) name: Arc<str>,
+    /// What its objects say, cluster by cluster.
+    pub(super) worlds: Vec<World>,
+    /// Objects that are declared again, as for another cluster.
+    pub(super) again: Vec<Object>,
+    /// Comments, which may be markers.
+    pub(super) comments: Vec<Comment>,
+    /// Files that hold the name of the registry, whatever they are.
+    pub(super) files: Vec<TextFile>,
+    /// Values of charts, and what kustomize is told, by file.
+    pub(super) values: Vec<(Utf8PathBuf, Value)>,
+    pub(super) kustomizations: Vec<(Utf8PathBuf, Value)>,
+    /// What could not be read.
+    pub(super) unread: Vec<String>,
+    /// What may hold needs and cannot be looked into; an operator may know better.
+    pub(super) unknown: Vec<String>,
+    /// What is good to know.
+    pub(super) notes: Vec<String>,
+    /// Of a revision: the folder that its files were written to, and how they are called.
+    pub(super) relabel: Option<(String, String)>,
+    /// The files that were read, which know what must not be shown.
+    trees: Vec<Tree>,
+}
+
+impl Read {
+    fn of(name: String) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    fn failed(mut self, error: &CommandError) -> Self {
+        let problems = error.diagnostics().iter().map(ToString::to_string);
+        self.unread.push(error.to_string());
+        self.unread.extend(problems);
+        self
+    }
+
+    /// A text without values that must not be shown.
+    pub(super) fn masked(&self, text: String) -> String {
+        let trees = self.trees.iter();
+        trees.fold(text, |text, tree| tree.masked(&text))
+    }
+}
+
+/// Reads all sources, those over the wire at the same time. Of a source that cannot be read, that is
+/// told.
+pub(super) async fn read(setting: &Setting, hosts: &[String]) -> Result<Vec<Read>, CommandError> {
+    let mut running = JoinSet::new();
+    for (place, context) in setting.contexts.iter().enumerate() {
+        let context = context.clone();
+        let kubeconfig = setting.kubeconfig.clone();
+        let timeout = setting.request_timeout;
+        running.spawn(async move { (place, live(context, kubeconfig, timeout).await) });
+    }
+    let mut reads: Vec<Read> = Vec::new();
+    for path in &setting.dumps {
+        reads.push(dump(path));
+    }
+    let terraform = terraform::Options {
+        variable_files: setting.variable_files.clone(),
+        ..terraform::Options::default()
+    };
+    for path in &setting.paths {
+        let read = Read::of(format!("files {path}"));
+        reads.push(files(read, std::slice::from_ref(path), &terraform, hosts));
+    }
+    for revision in &setting.revisions {
+        reads.push(of_revision(revision, &setting.paths, &terraform, hosts)?);
+    }
+    let mut live: Vec<(usize, Read)> = Vec::new();
+    while let Some(joined) = running.join_next().await {
+        // A task that ended without an answer is missed below.
+        live.extend(joined.ok());
+    }
+    for (place, context) in setting.contexts.iter().enumerate() {
+        if !live.iter().any(|(read, _)| *read == place) {
+            let mut read = Read::of(format!("context {context}"));
+            read.unread.push("reading it ended early".to_owned());
+            live.push((place, read));
+        }
+    }
+    live.sort_by_key(|(place, _)| *place);
+    let live = live.into_iter().map(|(_, read)| read);
+    Ok(live.chain(reads).collect())
+}
+
+async fn live(context: String, kubeconfig: Option<Utf8PathBuf>, timeout: u64) -> Read {
+    let mut read = Read::of(format!("context {context}"));
+    let options = connect_options(kubeconfig.as_deref(), Some(context), timeout);
+    let world = async {
+        let cluster = Cluster::connect(&options).await?;
+        underpin_deploy::read_everything(&cluster, names::CLAIMS_NAMESPACE).await
+    };
+    match world.await {
+        Ok(world) => {
+            read.unread = world.unread.iter().map(ToString::to_string).collect();
+            read.worlds = vec![world];
+            read
+        }
+        Err(error) => read.failed(&error.into()),
+    }
+}
+
+fn dump(path: &Utf8Path) -> Read {
+    let mut read = Read::of(format!("dump {path}"));
+    match worlds::dumped(path, None) {
+        Ok(source) => {
+            if let WorldOrigin::Dump(dump) = &source.origin
+                && !dump.not_held.is_empty()
+            {
+                let kinds = wording::list(&dump.not_held);
+                let note = format!(
+                    "{} holds none of these, or was not asked for them: {kinds}",
+                    read.name
+                );
+                read.notes.push(note);
+            }
+            read.unread = problems(&source.problems).collect();
+            read.unread
+                .extend(source.world.unread.iter().map(ToString::to_string));
+            read.worlds = vec![source.world];
+            read
+        }
+        Err(error) => read.failed(&error),
+    }
+}
+
+fn problems(diagnostics: &[Diagnostic]) -> impl Iterator<Item = String> + '_ {
+    diagnostics.iter().map(ToString::to_string)
+}
+
+/// Declared files, and whatever else lies beside them and holds the name of the registry.
+fn files(
+    mut read: Read,
+    paths: &[Utf8PathBuf],
+    terraform: &terraform::Options,
+    hosts: &[String],
+) -> Read {
+    if let Some(missing) = paths.iter().find(|path| !path.exists()) {
+        read.unread
+            .push(format!("there is no file or folder {missing}"));
+        return read;
+    }
+    let tree = match DeclaredTree::read(paths, terraform) {
+        Ok(tree) => tree,
+        Err(error) => return read.failed(&error),
+    };
+    read.unread.extend(problems(&tree.diagnostics));
+    for cluster in tree.clusters() {
+        match tree.world(cluster.as_deref()) {
+            Ok(declared) => {
+                read.unread.extend(problems(&declared.diagnostics));
+                read.worlds.push(declared.world);
+            }
+            Err(error) => read = read.failed(&error),
+        }
+    }
+    read.comments = tree.comments().cloned().collect();
+    read.again = tree
+        .files
+        .repeated
+        .iter()
+        .map(|one| one.object.clone())
+        .collect();
+    for opaque in &tree.files.opaque {
+        look_into(opaque, &mut read);
+    }
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let (found, unreadable) = texts::holding(paths, &hosts);
+    read.files = found;
+    read.unread.extend(problems(&unreadable));
+    read.unread.sort();
+    read.unread.dedup();
+    read.trees.push(tree.files);
+    read
+}
+
+/// What would have to be rendered first: the values of a chart and the images of a kustomization are
+/// read as they stand. The rest may need anything.
+fn look_into(opaque: &Opaque, read: &mut Read) {
+    let file = Utf8Path::new(&*opaque.place.file);
+    let name = file.file_name().unwrap_or_default();
+    if name == CHART_FILE {
+        let folder = file.parent().unwrap_or(Utf8Path::new(""));
+        for path in values_files(folder) {
+            match document(&path) {
+                Ok(values) => read.values.push((path, values)),
+                Err(reason) => read.unread.push(format!("{path}: {reason}")),
+            }
+        }
+    } else if KUSTOMIZATION_FILES.contains(&name) {
+        match document(file) {
+            Ok(value) => read.kustomizations.push((file.to_owned(), value)),
+            Err(reason) => read.unread.push(format!("{file}: {reason}")),
+        }
+    } else {
+        read.unknown
+            .push(format!("{}: {}", opaque.place, opaque.what));
+    }
+}
+
+/// The files of values of a chart.
+fn values_files(chart: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let folder = if chart.as_str().is_empty() {
+        Utf8Path::new(".")
+    } else {
+        chart
+    };
+    let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
+    let named = entries.filter(|entry| {
+        let name = entry.file_name();
+        let extension = Utf8Path::new(name).extension();
+        name.starts_with("values") && matches!(extension, Some("yaml" | "yml"))
+    });
+    let mut files: Vec<Utf8PathBuf> = named.map(|entry| chart.join(entry.file_name())).collect();
+    files.sort();
+    files
+}
+
+fn document(path: &Utf8Path) -> Result<Value, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    read_yaml(&text)
+}
+
+/// One document of YAML; why it cannot be read, without repeating it.
+pub(super) fn read_yaml(text: &str) -> Result<Value, String> {
+    let (documents, diagnostics) = yaml::parse("values", text);
+    if let Some(problem) = diagnostics.first() {
+        let (line, column) = (problem.place.line, problem.place.column);
+        return Err(format!("this is no YAML at line {line}, column {column}"));
+    }
+    let mut documents = documents.into_iter();
+    match (documents.next(), documents.next()) {
+        (Some(document), None) => Ok(document.value),
+        (None, _) => Ok(Value::Null),
+        (Some(_), Some(_)) => Err("there are several documents in it".to_owned()),
+    }
+}
+
+fn of_revision(
+    revision: &str,
+    paths: &[Utf8PathBuf],
+    terraform: &terraform::Options,
+    hosts: &[String],
+) -> Result<Read, CommandError> {
+    let read = Read::of(format!("revision {revision}"));
+    let folder = tempfile::tempdir().map_err(|source| CommandError::Io {
+        what: "cannot make a folder for the files of a revision".to_owned(),
+        source,
+    })?;
+    let top = folder.path().canonicalize().ok();
+    let Some(top) = top.and_then(|path| Utf8PathBuf::from_path_buf(path).ok()) else {
+        return Err(CommandError::usage(
+            "the folder for temporary files has a name that is not UTF-8",
+            "set TMPDIR to another one",
+        ));
+    };
+    let here = env::current_dir()
+        .ok()
+        .and_then(|folder| Utf8PathBuf::from_path_buf(folder).ok());
+    let here = here.unwrap_or_else(|| Utf8PathBuf::from("."));
+    let exported = match git::export(&here, revision, paths, &top) {
+        Ok(exported) => exported,
+        Err(error) => return Ok(read.failed(&error.into())),
+    };
+    let mut read = files(read, std::slice::from_ref(&top), terraform, hosts);
+    let (from, to) = (format!("{top}/"), format!("{revision}:"));
+    for text in read.unread.iter_mut().chain(&mut read.unknown) {
+        *text = text.replace(&from, &to);
+    }
+    let left_out = exported.left_out.iter();
+    let left_out = left_out.map(|one| format!("{revision}:{}: {}", one.path, one.reason));
+    read.unread.extend(left_out);
+    read.relabel = Some((from, to));
+    Ok(read)
+}

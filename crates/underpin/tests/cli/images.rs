@@ -1,0 +1,298 @@
+//! `underpin images plan`, on a registry of the tests' own and dumps of clusters (R4.1 to R4.4).
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    harness::{Ended, Run, check, fixtures, underpin_in},
+    registry::Registry,
+};
+
+/// A registry as it was in the incident, and a folder with the files of the fixture that name it.
+struct Scene {
+    registry: Registry,
+    folder: TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let registry = Registry::start();
+        let scene = Self {
+            folder: tempfile::tempdir().unwrap(),
+            registry,
+        };
+        let files = fixtures().join("images");
+        scene.copy(&files, scene.folder.path());
+        scene.fill();
+        scene
+    }
+
+    /// Copies files, with the name of the registry filled in.
+    fn copy(&self, from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            let target = to.join(path.file_name().unwrap());
+            if path.is_dir() {
+                self.copy(&path, &target);
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                fs::write(target, text.replace("REGISTRY", &self.registry.host)).unwrap();
+            }
+        }
+    }
+
+    fn fill(&self) {
+        let registry = &self.registry;
+        for build in 1..=6 {
+            let repository = "kotkan/cms-plugins";
+            let name = |arch: &str| format!("plugins {build} {arch}");
+            let children = [
+                registry.push(repository, &name("amd64"), &[]),
+                registry.push(repository, &name("arm64"), &[]),
+            ];
+            let own = format!("0.1.{build}");
+            let mut tags = vec![own.as_str()];
+            match build {
+                5 => tags.push("production"),
+                6 => tags.push("staging"),
+                _ => {}
+            }
+            registry.push_index(repository, &tags, &children);
+        }
+        for build in 1..=3 {
+            let tag = format!("1.{build}.0");
+            registry.push("kotkan/web", &format!("web {build}"), &[&tag]);
+        }
+        registry.push("kotkan/declared", "declared", &["2.0.0"]);
+        registry.push("kotkan/declared", "forgotten", &["1.0.0"]);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        self.run_of("plan", arguments)
+    }
+
+    fn run_of(&self, command: &str, arguments: &[&str]) -> Run {
+        let whole = [&["images", command, "--config", "images.yaml"], arguments].concat();
+        underpin_in(self.folder.path(), &whole)
+    }
+
+    #[track_caller]
+    fn check(&self, name: &str, code: i32, arguments: &[&str]) -> Ended {
+        self.check_run(name, code, self.run(arguments))
+    }
+
+    #[track_caller]
+    fn check_run(&self, name: &str, code: i32, run: Run) -> Ended {
+        let mut settings = insta::Settings::clone_current();
+        let host = &self.registry.host;
+        settings.add_filter(&regex::escape(host), "registry.example.com");
+        settings.add_filter(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[time]");
+        settings.add_filter(r#""waitedMilliseconds": \d+"#, "\"waitedMilliseconds\": 0");
+        // Whose bytes hold the name of the registry, or a time.
+        settings.add_filter(
+            r"frozen into (\S+) \(sha256:[0-9a-f]+\)",
+            "frozen into $1 ([hash])",
+        );
+        settings.bind(|| check(name, code, run))
+    }
+
+    fn document(&self, arguments: &[&str]) -> Value {
+        let ended = self.run(&[arguments, &["--output", "json"]].concat()).end();
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.transcript()))
+    }
+}
+
+/// Tags of what may go, by repository.
+fn going(document: &Value) -> Vec<String> {
+    let mut going = Vec::new();
+    for repository in document["repositories"].as_array().unwrap() {
+        let name = repository["name"].as_str().unwrap();
+        for manifest in repository["manifests"].as_array().unwrap() {
+            if manifest["goes"] == true {
+                let tags = manifest["tags"].as_array().unwrap().iter();
+                going.extend(tags.map(|tag| format!("{name}:{}", tag.as_str().unwrap())));
+            }
+        }
+    }
+    going
+}
+
+/// The incident: releases are suspended, tags float, the pin is only in a file. What is suspended, what
+/// policies select, what is pinned and what is declared stays, and it is said why.
+#[test]
+fn r4_1_the_incident() {
+    let scene = Scene::new();
+    scene.check("images_first_run", 0, &[]);
+    scene.check("images_second_run", 0, &["--out", "plan.json"]);
+    assert!(scene.folder.path().join("plan.json").exists());
+    scene.check("images_why", 0, &["--why", "kotkan/cms-plugins:staging"]);
+    scene.check("images_all", 0, &["--all", "--why", "kotkan/web"]);
+    scene.check(
+        "images_pending",
+        6,
+        &["--detailed-exitcode", "--why", "kotkan/web:1.1.0"],
+    );
+    scene.check("images_json", 0, &["--output", "json"]);
+    let document = scene.document(&[]);
+    assert_eq!(
+        going(&document),
+        [
+            "kotkan/cms-plugins:0.1.1",
+            "kotkan/cms-plugins:0.1.2",
+            "kotkan/cms-plugins:0.1.3",
+            "kotkan/declared:1.0.0",
+            "kotkan/web:1.1.0",
+        ]
+    );
+}
+
+/// R4.4: what is read once is not asked for again.
+#[test]
+fn manifests_that_are_known_are_not_asked_for_again() {
+    let scene = Scene::new();
+    scene.document(&[]);
+    let first = scene.registry.requests();
+    scene.document(&[]);
+    let second = scene.registry.requests() - first;
+    assert!(second < first, "{first} {second}");
+}
+
+/// R4.3: a page that is refused, a cluster that does not answer, a file that cannot be read, a pin that
+/// cannot be mapped: nothing goes, the place is named, and no older consent is left.
+#[test]
+fn r4_3_what_cannot_be_read_stops_everything() {
+    let scene = Scene::new();
+    scene.document(&[]);
+    scene.document(&["--out", "plan.json"]);
+    let frozen = scene.folder.path().join("plan.json");
+    assert!(frozen.exists());
+    let gone = |arguments: &[&str]| {
+        let document = scene.document(arguments);
+        assert_eq!(going(&document), Vec::<String>::new(), "{arguments:?}");
+        assert_eq!(document["exit"], 1, "{arguments:?}");
+    };
+    gone(&["--context", "nowhere"]);
+    gone(&["--against", "no.yaml"]);
+    gone(&["--pins", "no.txt"]);
+    let write = |name: &str, text: &str| fs::write(scene.folder.path().join(name), text).unwrap();
+    write(
+        "broken.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a\n",
+    );
+    gone(&["broken.yaml"]);
+    write("wrong.txt", "containr/cms-plugins==staging\n");
+    scene.check(
+        "images_stopped",
+        1,
+        &["--pins", "wrong.txt", "--out", "plan.json"],
+    );
+    assert!(!frozen.exists());
+    scene.registry.refuse("/v2/kotkan/web/tags");
+    scene.check("images_page_refused", 1, &["--why", "kotkan/web"]);
+}
+
+/// What earlier runs read is not forgotten: a source that is left out is missed.
+#[test]
+fn r4_3_a_source_that_is_gone_stops_everything() {
+    let scene = Scene::new();
+    scene.document(&["--against", "dumps/other.yaml"]);
+    let ended = scene.run(&[]).end();
+    assert_eq!(ended.code, 3, "{}", ended.transcript());
+    let told = "the last run also read dump dumps/other.yaml, and this one does not";
+    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+}
+
+/// No form of the output, and no file that is left, shows what a Secret holds.
+#[test]
+fn no_form_shows_what_a_secret_holds() {
+    let scene = Scene::new();
+    for arguments in [&["--all"][..], &["--output", "json"]] {
+        let ended = scene.run(arguments).end();
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(!all.contains("hunter2"), "{all}");
+    }
+    let state = scene.folder.path().join("state");
+    for name in ["roots.txt", "record.json", "pins.txt"] {
+        let text = fs::read_to_string(state.join(name)).unwrap();
+        assert!(!text.contains("hunter2"), "{name}");
+    }
+    let roots = fs::read_to_string(state.join("roots.txt")).unwrap();
+    assert!(roots.contains("kotkan/web:1.3.0"), "{roots}");
+}
+
+/// R4.5: a suspended release before its resume: with everything there, with a pin that the running cleaner
+/// does not read yet, without a platform, and without the tag.
+#[test]
+fn r4_5_whether_a_release_would_find_its_images() {
+    let scene = Scene::new();
+    let golive = |name: &str, code: i32, arguments: &[&str]| {
+        scene.check_run(name, code, scene.run_of("golive", arguments))
+    };
+    fs::write(
+        scene.folder.path().join("running.txt"),
+        "container/cms-plugins==staging\n",
+    )
+    .unwrap();
+    golive("images_golive", 0, &["--running-pins", "running.txt"]);
+    golive(
+        "images_golive_json",
+        0,
+        &["kotkan/cms-plugins", "--no-cleaner", "--output", "json"],
+    );
+    let declared = "container/cms-plugins==staging\n";
+    fs::write(scene.folder.path().join("pins.txt"), declared).unwrap();
+    fs::write(scene.folder.path().join("running.txt"), "# nothing yet\n").unwrap();
+    golive(
+        "images_golive_stale_pins",
+        0,
+        &["--running-pins", "running.txt"],
+    );
+    golive("images_golive_unknown_pins", 0, &[]);
+    golive("images_golive_no_release", 1, &["kotkan/cms-plugin"]);
+    let child = scene
+        .registry
+        .push("kotkan/cms-plugins", "plugins 6 arm64", &[]);
+    scene.registry.lose(&child);
+    golive("images_golive_child", 3, &["--no-cleaner"]);
+    scene.registry.untag("kotkan/cms-plugins", "staging");
+    golive("images_golive_tag", 3, &["--no-cleaner"]);
+}
+
+#[test]
+fn what_is_wrong_with_arguments_and_files_is_told() {
+    let scene = Scene::new();
+    let folder = scene.folder.path();
+    let run = |arguments: &str| {
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        underpin_in(folder, &arguments)
+    };
+    check("images_no_registry", 2, run("images plan"));
+    check(
+        "images_nobody",
+        1,
+        run("images plan --registry registry.example.com --state s"),
+    );
+    check(
+        "images_bad_registry",
+        1,
+        run("images plan k8s --registry a_b --state s"),
+    );
+    fs::write(
+        folder.join("bad.yaml"),
+        "registry: {hots: x}\nlimits: {apart: soon}\n",
+    )
+    .unwrap();
+    check("images_bad_file", 1, run("images plan --config bad.yaml"));
+    check(
+        "images_no_state",
+        1,
+        run("images plan k8s --registry registry.example.com").env("HOME", ""),
+    );
+    fs::create_dir(folder.join("old")).unwrap();
+    fs::write(folder.join("old/record.json"), "{").unwrap();
+    let run = run("images plan k8s --registry registry.example.com --state old");
+    check("images_bad_record", 1, run);
+}

@@ -1,0 +1,228 @@
+//! A stand-in for a registry that can be asked and not written to: lists, tags and manifests, over HTTP,
+//! with answers that go wrong where a test wants it. Not the real thing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use serde_json::{Value, json};
+use underpin_image::Digest;
+
+const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// What it holds.
+#[derive(Default)]
+struct Content {
+    /// What tags point to, by repository.
+    tags: BTreeMap<String, BTreeMap<String, Digest>>,
+    manifests: BTreeMap<Digest, (&'static str, Vec<u8>)>,
+    blobs: BTreeSet<Digest>,
+    /// Beginnings of paths that are refused.
+    refused: Vec<String>,
+    requests: usize,
+}
+
+/// A registry that is served until the test ends.
+pub(crate) struct Registry {
+    pub(crate) host: String,
+    content: Arc<Mutex<Content>>,
+}
+
+impl Registry {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let host = listener.local_addr().expect("an address").to_string();
+        let content = Arc::new(Mutex::new(Content::default()));
+        let served = Arc::clone(&content);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let content = Arc::clone(&served);
+                thread::spawn(move || serve(stream, &content));
+            }
+        });
+        Self { host, content }
+    }
+
+    /// Pushes an image that is another one for each name.
+    pub(crate) fn push(&self, repository: &str, name: &str, tags: &[&str]) -> Digest {
+        let config = Digest::of(format!("configuration of {name}").as_bytes());
+        let layer = Digest::of(format!("layer of {name}").as_bytes());
+        let blobs = [config.clone(), layer.clone()];
+        self.content
+            .lock()
+            .expect("no test panicked")
+            .blobs
+            .extend(blobs);
+        self.put(
+            repository,
+            tags,
+            IMAGE,
+            &json!({
+                "schemaVersion": 2, "mediaType": IMAGE,
+                "config": {"digest": config, "size": 1000},
+                "layers": [{"digest": layer, "size": 5_000_000}],
+            }),
+        )
+    }
+
+    /// Pushes an index of images that are there.
+    pub(crate) fn push_index(
+        &self,
+        repository: &str,
+        tags: &[&str],
+        children: &[Digest],
+    ) -> Digest {
+        let children = children
+            .iter()
+            .map(|child| json!({"digest": child, "size": 300}));
+        let children: Vec<Value> = children.collect();
+        self.put(
+            repository,
+            tags,
+            INDEX,
+            &json!({
+                "schemaVersion": 2, "mediaType": INDEX, "manifests": children,
+            }),
+        )
+    }
+
+    fn put(&self, repository: &str, tags: &[&str], kind: &'static str, document: &Value) -> Digest {
+        let bytes = document.to_string().into_bytes();
+        let digest = Digest::of(&bytes);
+        let mut content = self.content.lock().expect("no test panicked");
+        content.manifests.insert(digest.clone(), (kind, bytes));
+        let of = content.tags.entry(repository.to_owned()).or_default();
+        for tag in tags {
+            of.insert((*tag).to_owned(), digest.clone());
+        }
+        digest
+    }
+
+    /// Deletes a tag.
+    pub(crate) fn untag(&self, repository: &str, tag: &str) {
+        let mut content = self.content.lock().expect("no test panicked");
+        content
+            .tags
+            .entry(repository.to_owned())
+            .or_default()
+            .remove(tag);
+    }
+
+    /// Deletes a manifest, whatever needs it.
+    pub(crate) fn lose(&self, digest: &Digest) {
+        self.content
+            .lock()
+            .expect("no test panicked")
+            .manifests
+            .remove(digest);
+    }
+
+    /// From now on, what begins so is refused.
+    pub(crate) fn refuse(&self, path: &str) {
+        self.content
+            .lock()
+            .expect("no test panicked")
+            .refused
+            .push(path.to_owned());
+    }
+
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> usize {
+        self.content.lock().expect("no test panicked").requests
+    }
+}
+
+/// Answers the requests of one connection.
+fn serve(mut stream: TcpStream, content: &Mutex<Content>) {
+    let Ok(read) = stream.try_clone() else { return };
+    let mut lines = BufReader::new(read).lines();
+    while let Some(Ok(first)) = lines.next() {
+        for line in lines.by_ref() {
+            if line.is_ok_and(|line| line.is_empty()) {
+                break;
+            }
+        }
+        let mut words = first.split(' ');
+        let (method, path) = (
+            words.next().unwrap_or_default(),
+            words.next().unwrap_or_default(),
+        );
+        let (status, headers, body) = {
+            let mut content = content.lock().expect("no test panicked");
+            content.requests += 1;
+            answer(path.split('?').next().unwrap_or_default(), &content)
+        };
+        let length = body.len();
+        let mut answer = format!(
+            "HTTP/1.1 {status} -\r\nDocker-Distribution-Api-Version: registry/2.0\r\n\
+             {headers}Content-Length: {length}\r\n\r\n"
+        )
+        .into_bytes();
+        if method != "HEAD" {
+            answer.extend(body);
+        }
+        if stream.write_all(&answer).is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {
+    if content
+        .refused
+        .iter()
+        .any(|refused| path.starts_with(refused))
+    {
+        return error(403, "DENIED");
+    }
+    let Some(path) = path.strip_prefix("/v2/") else {
+        return (404, String::new(), Vec::new());
+    };
+    if path == "_catalog" {
+        let names: Vec<&String> = content.tags.keys().collect();
+        return json_body(&json!({ "repositories": names }));
+    }
+    if let Some(repository) = path.strip_suffix("/tags/list") {
+        return match content.tags.get(repository) {
+            Some(tags) => json_body(&json!({ "tags": tags.keys().collect::<Vec<_>>() })),
+            None => error(404, "NAME_UNKNOWN"),
+        };
+    }
+    if let Some((_, digest)) = path.split_once("/blobs/") {
+        return match digest.parse::<Digest>() {
+            Ok(digest) if content.blobs.contains(&digest) => (200, String::new(), Vec::new()),
+            _ => error(404, "BLOB_UNKNOWN"),
+        };
+    }
+    let Some((repository, reference)) = path.split_once("/manifests/") else {
+        return (404, String::new(), Vec::new());
+    };
+    let tagged = content
+        .tags
+        .get(repository)
+        .and_then(|tags| tags.get(reference));
+    let digest = tagged.cloned().or_else(|| reference.parse().ok());
+    let found = digest.and_then(|digest| Some((content.manifests.get(&digest)?, digest)));
+    match found {
+        Some(((kind, bytes), digest)) => {
+            let headers = format!("Content-Type: {kind}\r\nDocker-Content-Digest: {digest}\r\n");
+            (200, headers, bytes.clone())
+        }
+        None => error(404, "MANIFEST_UNKNOWN"),
+    }
+}
+
+fn json_body(value: &Value) -> (u16, String, Vec<u8>) {
+    let headers = "Content-Type: application/json\r\n".to_owned();
+    (200, headers, value.to_string().into_bytes())
+}
+
+fn error(status: u16, code: &str) -> (u16, String, Vec<u8>) {
+    let (_, headers, body) = json_body(&json!({ "errors": [{ "code": code }] }));
+    (status, headers, body)
+}
