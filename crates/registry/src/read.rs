@@ -30,7 +30,8 @@ const MANIFESTS: usize = 2_000_000;
 pub enum Scope {
     /// All that the registry lists.
     All,
-    /// Those that it lists of which the path begins with one of these.
+    /// Those that it lists which are one of these, or below one: `team` means `team/web`, and not
+    /// `teams/web`.
     Prefixes(Vec<String>),
     /// These; one that is not there is left out.
     These(BTreeSet<RepositoryPath>),
@@ -179,11 +180,11 @@ async fn repositories(
         }
     };
     if let Scope::Prefixes(prefixes) = &options.scope {
-        paths.retain(|path| {
-            prefixes
-                .iter()
-                .any(|prefix| path.as_str().starts_with(prefix))
-        });
+        let is_below = |path: &RepositoryPath, prefix: &String| {
+            let rest = path.as_str().strip_prefix(prefix.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        paths.retain(|path| prefixes.iter().any(|prefix| is_below(path, prefix)));
     }
     paths
 }

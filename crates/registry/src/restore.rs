@@ -1,7 +1,8 @@
 //! Putting back what was deleted.
 //!
 //! Works as long as the registry keeps the blobs: until its garbage collection runs, which for a
-//! `docker-registry` is when somebody runs it, and for Gitea and Forgejo by default a day later.
+//! `docker-registry` is when somebody runs it, and for Gitea and Forgejo by default a day later. There each
+//! manifest comes back with a row of its own, also one that had its tags alone: it keeps more, not less.
 
 use std::collections::{BTreeMap, BTreeSet};
 

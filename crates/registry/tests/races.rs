@@ -28,13 +28,13 @@ use support::{
     reap_options,
 };
 use tokio::net::TcpStream;
-use underpin_image::{Digest, Reading, Registry};
+use underpin_image::{Digest, Registry};
 use underpin_registry::{Client, ReadOptions, Scope, State, read, reap};
 use underpin_testenv::registry::{DockerRegistry, Options};
 
 const RACES: usize = 30;
 /// Tags that make the registry look longer, so that more can happen meanwhile.
-const FILLERS: usize = 150;
+const FILLERS: usize = 80;
 
 /// What one who is not Underpin does.
 async fn put(host: &str, tag: &str, media_type: &str, bytes: Vec<u8>) -> StatusCode {
@@ -183,11 +183,11 @@ async fn r4_3_nothing_that_is_promoted_meanwhile_is_lost() {
             // What CI was told to be there is there; else what was there before.
             assert!(is_whole(&host, tag).await, "{tag}: {told}");
             if status.is_success() {
-                let found = client_resolve(&client, tag).await;
+                let found = get(&host, tag).await.map(|bytes| Digest::of(&bytes));
                 assert_eq!(found.as_ref(), Some(digest), "{tag}: {told}");
             }
         }
-        for tag in ["2.0.0", "3.0.0", "2.1.0", "2.1.149"] {
+        for tag in ["2.0.0", "3.0.0", "2.1.0", "2.1.79"] {
             assert!(is_whole(&host, tag).await, "{tag}: {told}");
         }
         assert!(result.restored.failed.is_empty(), "{told}");
@@ -201,15 +201,4 @@ async fn r4_3_nothing_that_is_promoted_meanwhile_is_lost() {
         "{races} races: {restored} restored, {kept} kept, {clean} clean; one takes {length:?}"
     );
     assert_eq!(restored + kept + clean, races);
-}
-
-async fn client_resolve(client: &Client, tag: &str) -> Option<Digest> {
-    let registry = web(client).await;
-    let tags = &registry.repositories[&path("web")].tags;
-    tags.iter()
-        .find(|(known, _)| known.as_str() == tag)
-        .and_then(|(_, reading)| match reading {
-            Reading::Present(digest) => Some(digest.clone()),
-            _ => None,
-        })
 }

@@ -552,3 +552,147 @@ async fn r4_3_the_plan_of_now_counts() {
     }
     assert!(server.count("DELETE") > 3);
 }
+
+/// A folder in which it costs nothing to have a file on the disk, where there is such a one.
+fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+/// What of a scene must be there whatever happens, and what may be gone only if a journal has it.
+async fn check_nothing_else_went(scene: &Scene, folder: &std::path::Path, what: &str) {
+    let server = scene.memory.serve().await;
+    let found = scene.told(&client(&server.host)).await;
+    for line in ["1.1.0 -> new", "staging -> new", "new: Image []"] {
+        assert!(found.contains(line), "{what}: {found}");
+    }
+    let state = State::lock(folder).unwrap();
+    let journals = state.journals().unwrap().into_iter();
+    let saved: BTreeSet<Digest> = journals
+        .flat_map(|path| State::entries(&path).unwrap())
+        .map(|entry| entry.digest)
+        .collect();
+    for (digest, name) in &scene.names {
+        let is_gone = found.contains(&format!("{name}: absent"));
+        assert!(
+            !is_gone || saved.contains(digest),
+            "{what}: {name} is gone: {found}"
+        );
+    }
+}
+
+/// Runs the plan to its end, as whoever looks at why it stopped would.
+async fn finish(
+    scene: &Scene,
+    client: &Client,
+    plan: &FrozenPlan,
+    folder: &std::path::Path,
+) -> bool {
+    for _ in 0..3 {
+        let state = State::lock(folder).unwrap();
+        let result = reap(client, &state, plan, &mut Unmoved, &reap_options()).await;
+        if result.stopped.is_none() {
+            break;
+        }
+    }
+    scene.told(client).await == LEFT
+}
+
+/// The first request that is looked at, and how many further on the next one is: each of the classic
+/// registry, of the others every third, in turns.
+fn steps(flavor: Flavor, turn: usize) -> (usize, usize) {
+    match flavor {
+        Flavor::Classic => (0, 1),
+        Flavor::Modern | Flavor::Gitea => (turn % 3, 3),
+    }
+}
+
+/// R4.3: whatever request of a run fails, however it does: nothing else goes, all that went is in the journal,
+/// and the same plan is carried out to its end afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn r4_3_whatever_request_of_a_run_fails_nothing_else_goes() {
+    for flavor in [Flavor::Classic, Flavor::Modern, Flavor::Gitea] {
+        let faults = [
+            Told::new(500, ""),
+            Told::new(404, "<html>").with("content-type", "text/html"),
+            Told::error(403, "DENIED"),
+            Told::new(200, "[]"),
+        ];
+        for (kind, fault) in faults.into_iter().enumerate() {
+            let (mut at, step) = steps(flavor, kind);
+            loop {
+                let scene = Scene::new(flavor);
+                let number = Arc::new(AtomicUsize::new(0));
+                let (counted, failing) = (Arc::clone(&number), fault.clone());
+                let fails = move |_: &Asked| {
+                    let is_it = counted.fetch_add(1, Ordering::SeqCst) == at;
+                    is_it.then(|| failing.clone())
+                };
+                let (_server, client, plan) = scene.plan(fails).await;
+                let folder = folder_in_memory();
+                {
+                    let state = State::lock(folder.path()).unwrap();
+                    reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+                }
+                if number.load(Ordering::SeqCst) <= at {
+                    assert!(at > 30, "{at}");
+                    break;
+                }
+                let what = format!("{flavor:?} {} {at}", fault.status);
+                check_nothing_else_went(&scene, folder.path(), &what).await;
+                assert!(
+                    finish(&scene, &client, &plan, folder.path()).await,
+                    "{what}"
+                );
+                at += step;
+            }
+        }
+    }
+}
+
+/// R4.3: a run that is killed at any request, carried out or not, is finished by the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn r4_3_a_run_that_is_killed_anywhere_is_finished_by_the_next() {
+    for flavor in [Flavor::Classic, Flavor::Modern, Flavor::Gitea] {
+        for is_carried_out in [false, true] {
+            let (mut at, step) = steps(flavor, usize::from(is_carried_out));
+            loop {
+                let scene = Scene::new(flavor);
+                let (reached, mut reaching) = tokio::sync::mpsc::unbounded_channel();
+                let (number, memory) = (AtomicUsize::new(0), Arc::clone(&scene.memory));
+                let hangs = move |asked: &Asked| {
+                    if number.fetch_add(1, Ordering::SeqCst) != at {
+                        return None;
+                    }
+                    if is_carried_out {
+                        memory.answer(asked);
+                    }
+                    reached.send(()).unwrap();
+                    let mut told = Told::new(500, "");
+                    told.after = Duration::from_mins(10);
+                    Some(told)
+                };
+                let (_server, client, plan) = scene.plan(hangs).await;
+                let folder = folder_in_memory();
+                let is_killed = {
+                    let state = State::lock(folder.path()).unwrap();
+                    let (mut recheck, options) = (Unmoved, reap_options());
+                    tokio::select! {
+                        _ = reaching.recv() => true,
+                        _ = reap(&client, &state, &plan, &mut recheck, &options) => false,
+                    }
+                };
+                if !is_killed {
+                    assert!(at > 30, "{at}");
+                    break;
+                }
+                let what = format!("{flavor:?} {is_carried_out} {at}");
+                check_nothing_else_went(&scene, folder.path(), &what).await;
+                assert!(
+                    finish(&scene, &client, &plan, folder.path()).await,
+                    "{what}"
+                );
+                at += step;
+            }
+        }
+    }
+}

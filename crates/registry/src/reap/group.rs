@@ -70,6 +70,11 @@ impl Run<'_> {
             let digest = &manifest.digest;
             let raw = match self.client.get(repository, digest.as_str()).await {
                 Reading::Present(raw) => raw,
+                Reading::Absent if !watch.tags_of(digest).is_empty() => {
+                    return Err(Stop(format!(
+                        "{repository}@{digest} is said not to be there, and to have tags"
+                    )));
+                }
                 // A run that was cut is run again.
                 Reading::Absent => continue,
                 Reading::Unread(reason) => {
@@ -226,6 +231,12 @@ impl Run<'_> {
                     )));
                 }
             }
+        }
+        // Some have no row of their own, or go with their last tag.
+        match self.client.resolve(repository, digest.as_str()).await {
+            Reading::Absent => return Ok(Deleted::Gone),
+            Reading::Present(_) => {}
+            Reading::Unread(reason) => return Ok(Deleted::Refused(reason)),
         }
         Ok(match self.way {
             Way::Rows => self.client.delete_row(repository, digest.as_str()).await,
