@@ -130,7 +130,8 @@ impl AuditEntry {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Batch {
-    pub(crate) journal: PathBuf,
+    /// Its name among the journals.
+    pub(crate) journal: String,
     /// How many entries of the journal are of earlier batches.
     pub(crate) entries: usize,
     /// Where tags pointed before.
@@ -188,6 +189,11 @@ impl State {
         }
     }
 
+    /// Where a journal is, by its name.
+    pub(crate) fn journal_path(&self, name: &str) -> PathBuf {
+        self.folder.join(UNDO).join(name)
+    }
+
     /// Adds a line to the audit log, and has it on the disk before anything else is done.
     pub(crate) fn audit(&self, entry: &AuditEntry) -> Result<(), StateError> {
         let path = self.folder.join(AUDIT);
@@ -207,13 +213,14 @@ impl State {
         let hash: String = hash.chars().take(HASH_DIGITS).collect();
         let time = now.strftime("%Y%m%dT%H%M%S%.fZ");
         let mut number = 1;
-        let (path, file) = loop {
+        let (name, path, file) = loop {
             // A clock may stand still, or go back.
-            let path = folder.join(format!("{time}-{hash}-{number}.jsonl"));
+            let name = format!("{time}-{hash}-{number}.jsonl");
+            let path = folder.join(&name);
             let file = File::options().create_new(true).append(true).open(&path);
             match file {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                file => break (path.clone(), at("create", &path, file)?),
+                file => break (name, path.clone(), at("create", &path, file)?),
             }
             if number > SAME_NAMES {
                 let error = io::ErrorKind::AlreadyExists.into();
@@ -222,6 +229,7 @@ impl State {
         };
         synced(&folder)?;
         Ok(Journal {
+            name,
             path,
             file,
             written: 0,
@@ -276,7 +284,8 @@ fn synced(folder: &Path) -> Result<(), StateError> {
 /// The journal of the run that is under way.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+    path: PathBuf,
     file: File,
     /// How many entries are in it.
     pub(crate) written: usize,

@@ -18,17 +18,18 @@ use std::{
 };
 
 use support::{
-    Unmoved, client, frozen,
+    Unmoved, client, client_as, frozen,
     memory::{Flavor, Image, Memory},
     now, path,
     pushed::{Layout, is_pullable},
     reap_options,
     server::{Asked, Server, Told},
+    tokens::with_tokens,
     told,
 };
 use underpin_image::{Digest, FrozenPlan, Movement, Registry};
 use underpin_registry::{
-    AuditEntry, Client, ReadOptions, Reaped, Recheck, State, read, reap, restore,
+    Api, AuditEntry, Client, Credentials, ReadOptions, Reaped, Recheck, State, read, reap, restore,
 };
 use underpin_testenv::registry::{DockerRegistry, Options};
 
@@ -330,6 +331,28 @@ async fn r4_6_each_kind_of_registry_deletes_in_its_own_way() {
         restore(&client, &state, &entries, &now).await.unwrap();
         assert_eq!(scene.told(&client).await, before);
     }
+}
+
+/// A token that reads is not one that writes, and each is had when it is needed.
+#[tokio::test]
+async fn deleting_takes_a_token_of_its_own() {
+    let scene = Scene::new(Flavor::Modern);
+    let (server, tokens) = with_tokens(Arc::clone(&scene.memory), usize::MAX).await;
+    let client = client_as(&server.host, Some(Credentials::password("ci", "hunter2")));
+    let mut options = scene.options();
+    options.api = Api::Distribution;
+    let registry = read(&client, &options).await;
+    assert_eq!(tokens.requests().len(), 2);
+    let plan = frozen(&registry, &[&format!("{}/team/web:1.1.0", server.host)]);
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let mut own = reap_options();
+    own.api = Api::Distribution;
+    let reaped = reap(&client, &state, &plan, &mut Unmoved, &own).await;
+    assert_eq!((reaped.stopped, reaped.deleted.len()), (None, 3));
+    assert_eq!(tokens.requests().len(), 3);
+    let found = told(&read(&client, &options).await, &scene.names);
+    assert_eq!(found, LEFT);
 }
 
 /// Something happens once, at a request.

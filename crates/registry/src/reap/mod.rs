@@ -249,27 +249,35 @@ impl Run<'_> {
         let Some(batch) = self.state.unverified()? else {
             return Ok(());
         };
-        if batch.journal.exists() {
-            let entries = State::entries(&batch.journal)?;
-            self.entries = entries.into_iter().skip(batch.entries).collect();
-            let own = |entry: &JournalEntry| entry.registry == *self.client.host();
-            if !self.entries.iter().all(own) {
-                let journal = batch.journal.display();
-                return Err(Stop(format!(
-                    "the deletions of {journal} are of another registry and not verified yet"
-                )));
-            }
-            let mut verified = Ok(());
-            for (repository, before) in batch.before {
-                let watch = Watch::since(self.client, &repository, before);
-                let one = self.verify(&repository, &watch).await;
-                verified = verified.and(one);
-            }
-            verified?;
+        let path = self.state.journal_path(&batch.journal);
+        let entries = State::entries(&path)?;
+        self.entries = entries.into_iter().skip(batch.entries).collect();
+        let own = |entry: &JournalEntry| entry.registry == *self.client.host();
+        if !self.entries.iter().all(own) {
+            let path = path.display();
+            return Err(Stop(format!(
+                "the deletions of {path} are of another registry and not verified yet"
+            )));
         }
-        self.entries.clear();
-        self.state.end_batch()?;
-        Ok(())
+        let before = batch.before.into_iter();
+        let watches = before.map(|(repository, before)| {
+            let watch = Watch::since(self.client, &repository, before);
+            (repository, watch)
+        });
+        self.end_batch(&watches.collect()).await
+    }
+
+    /// Whatever has stopped a batch: what was lost is looked for in all its repositories.
+    async fn end_batch(&mut self, watches: &BTreeMap<RepositoryPath, Watch>) -> Result<(), Stop> {
+        let mut verified = Ok(());
+        for (repository, watch) in watches {
+            let one = self.verify(repository, watch).await;
+            verified = verified.and(one);
+        }
+        if self.entries.is_empty() {
+            self.state.end_batch()?;
+        }
+        verified
     }
 
     async fn batch<R: Recheck>(
@@ -297,7 +305,7 @@ impl Run<'_> {
         };
         let watched = watches.iter();
         self.state.begin_batch(&Batch {
-            journal: journal.path.clone(),
+            journal: journal.name.clone(),
             entries: journal.written,
             before: watched
                 .map(|(path, watch)| (path.clone(), watch.before.clone()))
@@ -316,15 +324,7 @@ impl Run<'_> {
                 break;
             }
         }
-        // Whatever has stopped it: what was lost is looked for.
-        let mut verified = Ok(());
-        for (repository, watch) in &watches {
-            let one = self.verify(repository, watch).await;
-            verified = verified.and(one);
-        }
-        verified?;
-        self.entries.clear();
-        self.state.end_batch()?;
+        self.end_batch(&watches).await?;
         stopped
     }
 

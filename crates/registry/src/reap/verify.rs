@@ -13,7 +13,7 @@ use crate::{
 
 impl Run<'_> {
     /// Looks at all tags of a repository, and puts back what was deleted of it in this batch if anything was
-    /// lost with it.
+    /// lost with it. Its entries are done with then, unless it could not be told, or not be put back.
     pub(super) async fn verify(
         &mut self,
         repository: &RepositoryPath,
@@ -41,6 +41,7 @@ impl Run<'_> {
         let broken = broken(watch, &named, &deleted, &after).await;
         let broken = broken.map_err(unverified)?;
         if lost.is_empty() && broken.is_none() && !self.undo.contains(repository) {
+            self.entries.retain(|entry| entry.repository != *repository);
             return Ok(());
         }
         self.put_back(repository, &own, &lost, broken).await
@@ -144,9 +145,6 @@ impl Run<'_> {
         self.undo.remove(repository);
         self.lost.retain(|(path, _), _| path != repository);
         self.entries.retain(|entry| entry.repository != *repository);
-        if self.entries.is_empty() {
-            self.state.end_batch()?;
-        }
         Err(Stop(format!(
             "{repository}: {reason}; all of it was put back"
         )))

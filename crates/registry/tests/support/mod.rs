@@ -11,6 +11,7 @@
 pub(crate) mod memory;
 pub(crate) mod pushed;
 pub(crate) mod server;
+pub(crate) mod tokens;
 
 use std::{collections::BTreeMap, time::Duration};
 
