@@ -83,7 +83,7 @@ async fn r4_3_whatever_request_fails_is_told_and_nothing_is_absent_for_it() {
             Told::new(404, html).with("content-type", "text/html"),
             Told::error(403, "DENIED"),
             Told::new(200, "[]"),
-            Told::new(500, ""),
+            Told::new(507, ""),
         ] {
             let (registry, _) = read_through(&memory, at, || fault.clone()).await;
             let found = told(&registry, &names);

@@ -191,6 +191,8 @@ async fn r4_3_nothing_that_is_promoted_meanwhile_is_lost() {
             assert!(is_whole(&host, tag).await, "{tag}: {told}");
         }
         assert!(result.restored.failed.is_empty(), "{told}");
+        let is_known = !told.contains("is not known");
+        assert!(is_known, "{told}");
         match (result.restored.manifests.is_empty(), result.kept.is_empty()) {
             (false, _) => restored += 1,
             (true, false) => kept += 1,
