@@ -11,7 +11,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::Command,
+};
 use underpin_image::Host;
 
 /// Longest file of credentials, and longest answer of a helper.
@@ -139,6 +142,9 @@ struct File {
 struct Entry {
     auth: Option<String>,
     identitytoken: Option<String>,
+    /// Secrets of Kubernetes may hold these two instead.
+    username: Option<String>,
+    password: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -217,6 +223,9 @@ async fn of_file(
                 host: host.clone(),
             });
         }
+        if let (Some(user), Some(password)) = (&entry.username, &entry.password) {
+            return Ok(Some(Credentials::password(user, password)));
+        }
     }
     match &file.creds_store {
         Some(name) => {
@@ -270,25 +279,33 @@ async fn ask_helper(
     if name.is_empty() || !name.chars().all(is_part) {
         return Err(fail("its name is not one of a program"));
     }
-    let asked = tokio::time::timeout(HELPER, run_helper(name, key)).await;
-    let asked = asked.map_err(|_| fail("it did not answer within 30 s"))?;
-    let (is_success, output) = asked.map_err(|error| fail(&error.to_string()))?;
+    let helper = Command::new(format!("docker-credential-{name}"));
+    ask_program(helper, key)
+        .await
+        .map_err(|problem| fail(&problem))
+}
+
+/// Asks a credential helper; `None` where it does not know the registry.
+async fn ask_program(helper: Command, key: &str) -> Result<Option<Credentials>, String> {
+    let asked = tokio::time::timeout(HELPER, run(helper, key)).await;
+    let asked = asked.map_err(|_| "it did not answer within 30 s")?;
+    let (is_success, output) = asked.map_err(|error| error.to_string())?;
     if !is_success {
         if String::from_utf8_lossy(&output).contains(UNKNOWN) {
             return Ok(None);
         }
-        return Err(fail("it failed; `docker login` asks it likewise"));
+        return Err("it failed; `docker login` asks it likewise".to_owned());
     }
     let answer: HelperAnswer = serde_json::from_slice(&output)
-        .map_err(|_| fail("its answer is not one of a credential helper"))?;
+        .map_err(|_| "its answer is not one of a credential helper")?;
     Ok(Some(Credentials::password(
         &answer.username,
         &answer.secret,
     )))
 }
 
-async fn run_helper(name: &str, key: &str) -> io::Result<(bool, Vec<u8>)> {
-    let mut child = tokio::process::Command::new(format!("docker-credential-{name}"))
+async fn run(mut helper: Command, key: &str) -> io::Result<(bool, Vec<u8>)> {
+    let mut child = helper
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -296,7 +313,11 @@ async fn run_helper(name: &str, key: &str) -> io::Result<(bool, Vec<u8>)> {
         .kill_on_drop(true)
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(key.as_bytes()).await?;
+        match stdin.write_all(key.as_bytes()).await {
+            // One that asks nobody answers all the same.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
     }
     let mut output = Vec::new();
     if let Some(stdout) = child.stdout.take() {
@@ -346,6 +367,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_secret_of_kubernetes_may_hold_it_in_two_fields() {
+        let text = r#"{"auths": {"r": {"username": "ci", "password": "hunter2", "email": "x"}}}"#;
+        let expect = Credentials::password("ci", "hunter2");
+        assert_eq!(find(text, "r").await, Ok(Some(expect)));
+    }
+
+    #[tokio::test]
     async fn a_token_to_get_tokens_with_is_no_password() {
         let text = r#"{"auths": {"r.example.com": {"auth": "", "identitytoken": "hunter2"}}}"#;
         let found = find(text, "r.example.com").await.unwrap().unwrap();
@@ -370,6 +398,35 @@ mod tests {
                 .unwrap_err()
                 .starts_with("docker-credential-no-such-helper does")
         );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_helper_is_asked_for_a_registry() {
+        let ask = async |script: &str| {
+            let mut helper = Command::new("sh");
+            // What follows is `get`, which the script sees as its own name.
+            helper.arg("-c").arg(script);
+            ask_program(helper, "r.example.com").await
+        };
+        let answers = r#"read -r key; [ "$0 $key" = "get r.example.com" ] || exit 1
+            echo '{"ServerURL": "x", "Username": "ci", "Secret": "hunter2"}'"#;
+        let expect = Credentials::password("ci", "hunter2");
+        assert_eq!(ask(answers).await, Ok(Some(expect)));
+        let unknown = "echo credentials not found in native keychain; exit 1";
+        assert_eq!(ask(unknown).await, Ok(None));
+        for (script, expect) in [
+            (
+                "echo hunter2; exit 1",
+                "it failed; `docker login` asks it likewise",
+            ),
+            (
+                "echo hunter2",
+                "its answer is not one of a credential helper",
+            ),
+        ] {
+            assert_eq!(ask(script).await, Err(expect.to_owned()));
+        }
     }
 
     #[test]

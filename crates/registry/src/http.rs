@@ -1,6 +1,12 @@
 //! One request, one answer, over connections that are kept.
 
-use std::{error::Error, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io,
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use ::http::{HeaderMap, Request, StatusCode};
 use bytes::Bytes;
@@ -15,7 +21,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
-use rustls_platform_verifier::{BuilderVerifierExt as _, Verifier};
+use rustls_platform_verifier::{BuilderVerifierExt, Verifier};
 
 use crate::client::ClientError;
 
@@ -142,16 +148,18 @@ fn causes(error: &(dyn Error + 'static)) -> String {
     innermost.to_string()
 }
 
+/// Trusts whom the machine trusts; its authorities are read once.
+static PLATFORM: LazyLock<Result<ClientConfig, String>> = LazyLock::new(|| {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.and_then(BuilderVerifierExt::with_platform_verifier);
+    let builder = builder.map_err(|error| error.to_string())?;
+    Ok(builder.with_no_client_auth())
+});
+
 fn tls(authorities: Option<&Path>) -> Result<ClientConfig, ClientError> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ClientError::Tls(error.to_string()))?;
     let Some(path) = authorities else {
-        let builder = builder.with_platform_verifier();
-        let builder = builder.map_err(|error| ClientError::Tls(error.to_string()))?;
-        return Ok(builder.with_no_client_auth());
+        return PLATFORM.clone().map_err(ClientError::Tls);
     };
     let unusable = |problem: String| ClientError::Authorities {
         path: path.to_owned(),
@@ -163,8 +171,13 @@ fn tls(authorities: Option<&Path>) -> Result<ClientConfig, ClientError> {
     if certificates.is_empty() {
         return Err(unusable("there is no certificate in it".to_owned()));
     }
-    let verifier = Verifier::new_with_extra_roots(certificates, provider)
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Verifier::new_with_extra_roots(certificates, Arc::clone(&provider))
         .map_err(|error| unusable(error.to_string()))?;
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ClientError::Tls(error.to_string()))?;
     // The verifier checks as the platform does; only the authorities are more.
     let builder = builder
         .dangerous()

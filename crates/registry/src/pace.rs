@@ -22,6 +22,10 @@ use crate::{
 const ATTEMPTS: u32 = 5;
 /// The first pause; each is twice the one before.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often a request is sent that a registry has failed at: while somebody pushes a tag, reading it may.
+const FAILURES: u32 = 3;
+/// The first pause after such a failure.
+const FAILURE_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause that is granted to a registry.
 const LONGEST: Duration = Duration::from_mins(2);
 /// How long all requests of a client may wait together.
@@ -69,6 +73,8 @@ impl Pace {
             let again = again(&result, repeat);
             let pause = match again {
                 Again::No => return result,
+                Again::Briefly if attempt >= FAILURES => return result,
+                Again::Briefly => FAILURE_PAUSE * 2_u32.pow(attempt - 1),
                 Again::Soon => PAUSE * 2_u32.pow(attempt - 1),
                 Again::After(pause) => pause,
             };
@@ -123,6 +129,8 @@ impl Pace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Again {
     No,
+    /// A few times.
+    Briefly,
     Soon,
     /// After so long, as the registry asks.
     After(Duration),
@@ -130,6 +138,10 @@ enum Again {
 
 fn again(result: &Result<Answer, RequestError>, repeat: Repeat) -> Again {
     match result {
+        Ok(answer) if answer.status == StatusCode::INTERNAL_SERVER_ERROR => match repeat {
+            Repeat::Always => Again::Briefly,
+            Repeat::Refused => Again::No,
+        },
         Ok(answer) => {
             let helps = match answer.status {
                 StatusCode::TOO_MANY_REQUESTS => true,
@@ -194,9 +206,19 @@ mod tests {
             assert_eq!(again(&Ok(answer(status, &[])), Repeat::Always), Again::Soon);
             assert_eq!(again(&Ok(answer(status, &[])), Repeat::Refused), Again::No);
         }
-        for status in [200, 401, 404, 500] {
+        for status in [200, 401, 404, 501] {
             assert_eq!(again(&Ok(answer(status, &[])), Repeat::Always), Again::No);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_tried_again_briefly_and_then_believed() {
+        let pace = Pace::default();
+        let failing = || async { Ok(answer(500, &[])) };
+        let result = pace.repeated(Repeat::Always, failing).await.unwrap();
+        assert_eq!((result.status.as_u16(), pace.repeats()), (500, 2));
+        let result = pace.repeated(Repeat::Refused, failing).await.unwrap();
+        assert_eq!((result.status.as_u16(), pace.repeats()), (500, 2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,15 +22,20 @@ use crate::{
 
 /// How many requests are under way at once. More do not make a registry faster.
 pub(crate) const CONCURRENCY: usize = 8;
-/// Most manifests that are read.
+/// Most manifests that are read, and most tags.
 const MANIFESTS: usize = 2_000_000;
+/// Most bytes of manifests that are read: what they say is kept in memory.
+const BYTES: u64 = 1024 * 1024 * 1024;
+/// How many repositories are listed before what there is of them is counted.
+const AT_ONCE: usize = 64;
 
 /// Which repositories are read.
 #[derive(Clone, Debug)]
 pub enum Scope {
     /// All that the registry lists.
     All,
-    /// Those that it lists of which the path begins with one of these.
+    /// Those that it lists which are one of these, or below one: `team` means `team/web`, and not
+    /// `teams/web`.
     Prefixes(Vec<String>),
     /// These; one that is not there is left out.
     These(BTreeSet<RepositoryPath>),
@@ -116,6 +121,7 @@ pub async fn read(client: &Client, options: &ReadOptions) -> Registry {
         registry: &mut registry,
         asked: BTreeSet::new(),
         todo: BTreeSet::new(),
+        bytes: 0,
     };
     reader.ask_for_what_is_known(options, &rows);
     reader.read_all().await;
@@ -179,11 +185,11 @@ async fn repositories(
         }
     };
     if let Scope::Prefixes(prefixes) = &options.scope {
-        paths.retain(|path| {
-            prefixes
-                .iter()
-                .any(|prefix| path.as_str().starts_with(prefix))
-        });
+        let is_below = |path: &RepositoryPath, prefix: &String| {
+            let rest = path.as_str().strip_prefix(prefix.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        paths.retain(|path| prefixes.iter().any(|prefix| is_below(path, prefix)));
     }
     paths
 }
@@ -195,28 +201,31 @@ async fn read_tags(
     rows: &BTreeMap<RepositoryPath, Rows>,
     registry: &mut Registry,
 ) {
-    let listed = each(paths.iter().cloned(), |path| {
-        let client = client.clone();
-        async move {
-            let listed = client.tags(&path).await;
-            (path, listed)
-        }
-    });
     let mut tags: BTreeSet<(RepositoryPath, Tag)> = BTreeSet::new();
-    for (path, listed) in listed.await {
-        registry.unread.extend(listed.unread);
-        let rows = rows.get(&path).into_iter();
-        let listed = listed.entries.into_iter();
-        let all = listed.chain(rows.flat_map(|rows| rows.tags.keys().cloned()));
-        tags.extend(all.map(|tag| (path.clone(), tag)));
-        registry.repositories.entry(path).or_default();
-    }
-    if tags.len() > MANIFESTS {
-        registry.unread.push(UnreadPart {
-            what: "all tags".to_owned(),
-            reason: format!("there are more than {MANIFESTS}"),
+    let all: Vec<RepositoryPath> = paths.iter().cloned().collect();
+    for some in all.chunks(AT_ONCE) {
+        let listed = each(some.to_vec(), |path| {
+            let client = client.clone();
+            async move {
+                let listed = client.tags(&path).await;
+                (path, listed)
+            }
         });
-        return;
+        for (path, listed) in listed.await {
+            registry.unread.extend(listed.unread);
+            tags.extend(listed.entries.into_iter().map(|tag| (path.clone(), tag)));
+            for tag in rows.get(&path).into_iter().flat_map(|it| it.tags.keys()) {
+                tags.insert((path.clone(), tag.clone()));
+            }
+            registry.repositories.entry(path).or_default();
+        }
+        if tags.len() > MANIFESTS {
+            registry.unread.push(UnreadPart {
+                what: "all tags".to_owned(),
+                reason: format!("there are more than {MANIFESTS}"),
+            });
+            return;
+        }
     }
     let resolved = each(tags, |(path, tag)| {
         let client = client.clone();
@@ -259,10 +268,14 @@ struct Reader<'r> {
     registry: &'r mut Registry,
     asked: BTreeSet<(RepositoryPath, Digest)>,
     todo: BTreeSet<(RepositoryPath, Digest)>,
+    bytes: u64,
 }
 
 impl Reader<'_> {
     fn ask(&mut self, path: &RepositoryPath, digest: &Digest) {
+        if self.asked.len() > MANIFESTS || self.bytes > BYTES {
+            return;
+        }
         let one = (path.clone(), digest.clone());
         if self.asked.insert(one.clone()) {
             self.todo.insert(one);
@@ -292,37 +305,48 @@ impl Reader<'_> {
 
     async fn read_all(&mut self) {
         while !self.todo.is_empty() {
-            if self.asked.len() > MANIFESTS {
-                self.registry.unread.push(UnreadPart {
-                    what: "all manifests".to_owned(),
-                    reason: format!("there are more than {MANIFESTS}"),
-                });
-                return;
-            }
             let round = std::mem::take(&mut self.todo);
             let tagged = self.tagged(&round);
-            let done = each(round, |(path, digest)| {
-                let client = self.client.clone();
-                let cache = self.cache.cloned();
-                let is_there = tagged.contains(&(path.clone(), digest.clone()));
-                async move {
-                    let reading = client
-                        .manifest(cache.as_ref(), &path, &digest, is_there)
-                        .await;
-                    (path, digest, reading)
+            let round: Vec<(RepositoryPath, Digest)> = round.into_iter().collect();
+            for some in round.chunks(AT_ONCE) {
+                self.read_some(some, &tagged).await;
+                if self.asked.len() > MANIFESTS || self.bytes > BYTES {
+                    self.todo.clear();
+                    self.registry.unread.push(UnreadPart {
+                        what: "all manifests".to_owned(),
+                        reason: format!("they are more than {MANIFESTS}, or than {BYTES} bytes"),
+                    });
+                    return;
                 }
-            });
-            for (path, digest, reading) in done.await {
-                if let Reading::Present(manifest) = &reading {
-                    let children = manifest.children.iter().map(|child| child.digest.clone());
-                    let named: Vec<Digest> = children.chain(manifest.subject.clone()).collect();
-                    for digest in &named {
-                        self.ask(&path, digest);
-                    }
-                }
-                let repository = self.registry.repositories.entry(path).or_default();
-                repository.manifests.insert(digest, reading);
             }
+        }
+    }
+
+    async fn read_some(
+        &mut self,
+        some: &[(RepositoryPath, Digest)],
+        tagged: &BTreeSet<(RepositoryPath, Digest)>,
+    ) {
+        let done = each(some.to_vec(), |(path, digest)| {
+            let client = self.client.clone();
+            let cache = self.cache.cloned();
+            let is_there = tagged.contains(&(path.clone(), digest.clone()));
+            async move {
+                let cache = cache.as_ref();
+                let reading = client.manifest(cache, &path, &digest, is_there).await;
+                (path, digest, reading)
+            }
+        });
+        for (path, digest, reading) in done.await {
+            if let Reading::Present(manifest) = &reading {
+                self.bytes += manifest.size;
+                let children = manifest.children.iter().map(|child| &child.digest);
+                for digest in children.chain(&manifest.subject) {
+                    self.ask(&path, digest);
+                }
+            }
+            let repository = self.registry.repositories.entry(path).or_default();
+            repository.manifests.insert(digest, reading);
         }
     }
 
@@ -360,25 +384,35 @@ impl Reader<'_> {
                 return;
             }
             asked.extend(round.iter().cloned());
-            let done = each(round, |(path, digest)| {
-                let (client, is_kept) = (self.client.clone(), Arc::clone(&is_kept));
-                async move {
-                    let listed = client.referrers(&path, &digest).await;
-                    if listed.is_absent {
-                        is_kept.store(false, Ordering::Relaxed);
-                    }
-                    (path, listed)
-                }
-            });
-            for (path, listed) in done.await {
-                self.registry.unread.extend(listed.unread);
-                for digest in listed.entries {
-                    self.ask(&path, &digest);
-                }
+            for some in round.chunks(AT_ONCE) {
+                self.ask_who_refers(some, &is_kept).await;
             }
             self.read_all().await;
             if !is_kept.load(Ordering::Relaxed) {
                 return;
+            }
+        }
+    }
+
+    async fn ask_who_refers(
+        &mut self,
+        some: &[(RepositoryPath, Digest)],
+        is_kept: &Arc<AtomicBool>,
+    ) {
+        let done = each(some.to_vec(), |(path, digest)| {
+            let (client, is_kept) = (self.client.clone(), Arc::clone(is_kept));
+            async move {
+                let listed = client.referrers(&path, &digest).await;
+                if listed.is_absent {
+                    is_kept.store(false, Ordering::Relaxed);
+                }
+                (path, listed)
+            }
+        });
+        for (path, listed) in done.await {
+            self.registry.unread.extend(listed.unread);
+            for digest in listed.entries {
+                self.ask(&path, &digest);
             }
         }
     }

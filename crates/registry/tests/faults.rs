@@ -11,7 +11,7 @@ mod support;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -22,6 +22,7 @@ use support::{
     memory::{Flavor, Image, Memory},
     path,
     server::{Server, Told},
+    tokens::with_tokens,
     told,
 };
 use underpin_image::{Digest, MANIFEST_LIMIT, Reading, Registry};
@@ -82,7 +83,7 @@ async fn r4_3_whatever_request_fails_is_told_and_nothing_is_absent_for_it() {
             Told::new(404, html).with("content-type", "text/html"),
             Told::error(403, "DENIED"),
             Told::new(200, "[]"),
-            Told::new(500, ""),
+            Told::new(507, ""),
         ] {
             let (registry, _) = read_through(&memory, at, || fault.clone()).await;
             let found = told(&registry, &names);
@@ -271,56 +272,6 @@ async fn a_registry_that_asks_for_patience_gets_it() {
     assert!(begin.elapsed() >= Duration::from_secs(1));
     assert_eq!(client.counts().repeats, 1);
     assert_eq!(client.counts().waited, Duration::from_secs(1));
-}
-
-/// A server of tokens and the registry before it: tokens are good for `uses` requests.
-async fn with_tokens(memory: Arc<Memory>, uses: usize) -> (Server, Server) {
-    let left: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
-    let made = Arc::clone(&left);
-    let tokens = Server::start(move |asked| {
-        // `ci:hunter2`.
-        if asked.header("authorization") != "Basic Y2k6aHVudGVyMg==" {
-            return Told::new(401, "");
-        }
-        let mut made = made.lock().unwrap();
-        let scope = asked.parameter("scope").unwrap_or("").to_owned();
-        let token = format!(
-            "{}-{}",
-            scope.replace("%3A", ":").replace("%2F", "/"),
-            made.len()
-        );
-        made.insert(token.clone(), uses);
-        Told::new(200, format!(r#"{{"token":"{token}","expires_in":300}}"#))
-    })
-    .await;
-    let realm = format!("http://{}/token?account=x", tokens.host);
-    let registry = Server::start(move |asked| {
-        let wanted = match asked.path.split_once("/v2/").map(|(_, path)| path) {
-            Some("_catalog") => "registry:catalog:".to_owned(),
-            Some(path) => format!("repository:{}:pull", path.split('/').next().unwrap()),
-            None => String::new(),
-        };
-        let said = asked
-            .header("authorization")
-            .strip_prefix("Bearer ")
-            .unwrap_or("");
-        let mut left = left.lock().unwrap();
-        match left
-            .get_mut(said)
-            .filter(|left| **left > 0 && said.starts_with(&wanted))
-        {
-            Some(left) => {
-                *left -= 1;
-                memory.answer(asked)
-            }
-            None => Told::error(401, "UNAUTHORIZED").with(
-                "www-authenticate",
-                format!(r#"Bearer realm="{realm}",service="registry",scope="{wanted}""#),
-            ),
-        }
-    })
-    .await;
-    (registry, tokens)
 }
 
 /// Tokens are had for what is read, once, and again when they are at their end. They go to the registry

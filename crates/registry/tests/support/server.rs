@@ -97,6 +97,7 @@ impl Server {
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
                 let (handler, log) = (Arc::clone(&handler), Arc::clone(&kept));
                 let service = service_fn(move |request| {
                     let (handler, log) = (Arc::clone(&handler), Arc::clone(&log));
