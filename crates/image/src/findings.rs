@@ -17,8 +17,6 @@ use crate::{
 /// An image that is needed would be deleted.
 pub const IMAGE_NEEDED: Code = Code(301);
 /// A suspended release would not find its image at its resume.
-///
-#[doc = include_str!("docs/UP302.md")]
 pub const GOLIVE_IMAGE_MISSING: Code = Code(302);
 /// A pin keeps nothing.
 pub const PIN_UNRESOLVED: Code = Code(303);

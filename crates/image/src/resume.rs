@@ -1,5 +1,7 @@
 //! Whether a suspended release would find its images if it were resumed (R4.5).
 
+use std::collections::BTreeSet;
+
 use underpin_model::{Finding, Severity};
 
 use crate::{
@@ -103,6 +105,79 @@ pub fn resume_findings(input: &ResumeInput<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The blobs that images of these needs are made of, as far as their manifests were read: what is to be
+/// asked for before [`resume_findings`].
+pub fn resume_blobs(registry: &Registry, roots: &[Root]) -> BTreeSet<(RepositoryPath, Digest)> {
+    let mut blobs = BTreeSet::new();
+    for (path, digest) in roots.iter().flat_map(|root| named(registry, &root.target)) {
+        let Some(repository) = registry.repositories.get(&path) else {
+            continue;
+        };
+        let (mut todo, mut seen) = (vec![digest], BTreeSet::new());
+        while let Some(digest) = todo.pop() {
+            let reading = repository.manifests.get(&digest);
+            let Some(manifest) = reading.and_then(Reading::present) else {
+                continue;
+            };
+            if seen.insert(digest) {
+                todo.extend(manifest.children.iter().map(|child| child.digest.clone()));
+                let own = manifest.blobs().map(|blob| (path.clone(), blob.digest.clone()));
+                blobs.extend(own);
+            }
+        }
+    }
+    blobs
+}
+
+/// The manifests that a need names.
+fn named(registry: &Registry, target: &Target) -> Vec<(RepositoryPath, Digest)> {
+    let of_tags = |path: &RepositoryPath, is_meant: &dyn Fn(&Tag) -> bool| {
+        let repository = registry.repositories.get(path);
+        let tags = repository.into_iter().flat_map(|repository| &repository.tags);
+        let meant = tags.filter(|(tag, _)| is_meant(tag));
+        let found = meant.filter_map(|(_, reading)| Some((path.clone(), reading.present()?.clone())));
+        found.collect::<Vec<_>>()
+    };
+    match target {
+        Target::Image(reference) => {
+            let path = &reference.location.repository;
+            let tag = reference.tag.clone().or_else(|| reference.pulled_tag());
+            let digest = reference.digest.iter().map(|digest| (path.clone(), digest.clone()));
+            let mut found: Vec<_> = digest.collect();
+            if let Some(tag) = tag {
+                let pattern = Glob::new(tag.as_str());
+                found.extend(of_tags(path, &|one| registry.tag_matches(&pattern, one)));
+            }
+            found
+        }
+        Target::Policy(location, policy) => {
+            let repository = registry.repositories.get(&location.repository);
+            let selection = repository.map(|read| policy.select(read.tags.keys()));
+            match selection {
+                Some(Selection::Selected(tags)) => {
+                    of_tags(&location.repository, &|tag| tags.contains(tag))
+                }
+                _ => Vec::new(),
+            }
+        }
+        Target::Pattern {
+            repository, tag, ..
+        } => {
+            let paths = registry.repositories.keys();
+            let meant = paths.filter(|path| repository.matches(path.as_str()));
+            meant
+                .flat_map(|path| of_tags(path, &|one| registry.tag_matches(tag, one)))
+                .collect()
+        }
+        Target::Digest(digest) => {
+            let all = registry.repositories.iter();
+            let there = all.filter(|(_, read)| read.manifests.contains_key(digest));
+            there.map(|(path, _)| (path.clone(), digest.clone())).collect()
+        }
+        Target::Pin(_) | Target::Unreadable { .. } => Vec::new(),
+    }
+}
+
 struct Check<'c> {
     input: &'c ResumeInput<'c>,
     root: &'c Root,
@@ -188,7 +263,8 @@ impl<'c> Check<'c> {
             None => format!("{pattern}:{tag}"),
         };
         let message = format!(
-            "which image is meant by `{name}` is not known, nor whether it is there: `*` stands for              what is not known of its name"
+            "which image is meant by `{name}` is not known, nor whether it is there: `*` stands for \
+             what is not known of its name"
         );
         let mut finding = self.finding(self.root.evidence.object.subject(), message);
         finding.unknown = true;
@@ -330,7 +406,7 @@ impl<'c> Check<'c> {
         findings: &mut Vec<Finding>,
     ) {
         let mut todo: Vec<(&Digest, Option<&str>, usize)> = vec![(digest, None, 0)];
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         while let Some((at, platform, depth)) = todo.pop() {
             if !seen.insert(at) {
                 continue;
@@ -338,7 +414,8 @@ impl<'c> Check<'c> {
             if depth > DEPTH_LIMIT {
                 let location = self.input.registry.location(path);
                 let message = format!(
-                    "whether all of {location}@{digest} is there is not known: indexes stand in it                      more than {DEPTH_LIMIT} deep"
+                    "whether all of {location}@{digest} is there is not known: indexes stand in it \
+                     more than {DEPTH_LIMIT} deep"
                 );
                 let mut finding = self.finding(self.subject(path, &format!("@{digest}")), message);
                 finding.unknown = true;

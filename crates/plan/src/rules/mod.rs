@@ -23,6 +23,7 @@ pub mod up203;
 pub mod up204;
 pub mod up205;
 pub mod up301;
+pub mod up302;
 pub mod up303;
 pub mod up304;
 pub mod up401;
@@ -80,6 +81,7 @@ pub const RULES: &[Rule] = &[
     up204::RULE,
     up205::RULE,
     up301::RULE,
+    up302::RULE,
     up303::RULE,
     up304::RULE,
     up401::RULE,

@@ -2,7 +2,7 @@
 //! with answers that go wrong where a test wants it. Not the real thing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -21,8 +21,11 @@ struct Content {
     /// What tags point to, by repository.
     tags: BTreeMap<String, BTreeMap<String, Digest>>,
     manifests: BTreeMap<Digest, (&'static str, Vec<u8>)>,
+    blobs: BTreeSet<Digest>,
     /// Beginnings of paths that are refused.
     refused: Vec<String>,
+    /// Files that it serves besides, by path.
+    files: BTreeMap<String, String>,
     requests: usize,
 }
 
@@ -50,7 +53,11 @@ impl Registry {
     /// Pushes an image that is another one for each name.
     pub(crate) fn push(&self, repository: &str, name: &str, tags: &[&str]) -> Digest {
         let config = Digest::of(format!("configuration of {name}").as_bytes());
-        let layer = Digest::of(format!("layer of {name}").as_bytes());
+        let layer = layer_of(name);
+        {
+            let mut content = self.content.lock().expect("no test panicked");
+            content.blobs.extend([config.clone(), layer.clone()]);
+        }
         self.put(
             repository,
             tags,
@@ -96,6 +103,27 @@ impl Registry {
         digest
     }
 
+    /// Takes a tag away.
+    pub(crate) fn untag(&self, repository: &str, tag: &str) {
+        let mut content = self.content.lock().expect("no test panicked");
+        let tags = content.tags.get_mut(repository).expect("it was pushed");
+        tags.remove(tag).expect("it was pushed");
+    }
+
+    /// Takes a manifest or blob away, and leaves whatever names it.
+    pub(crate) fn lose(&self, digest: &Digest) {
+        let mut content = self.content.lock().expect("no test panicked");
+        let is_manifest = content.manifests.remove(digest).is_some();
+        let is_blob = content.blobs.remove(digest);
+        assert!(is_manifest || is_blob, "it was pushed");
+    }
+
+    /// Serves a file.
+    pub(crate) fn serve(&self, path: &str, text: &str) {
+        let mut content = self.content.lock().expect("no test panicked");
+        content.files.insert(path.to_owned(), text.to_owned());
+    }
+
     /// From now on, what begins so is refused.
     pub(crate) fn refuse(&self, path: &str) {
         self.content
@@ -109,6 +137,11 @@ impl Registry {
     pub(crate) fn requests(&self) -> usize {
         self.content.lock().expect("no test panicked").requests
     }
+}
+
+/// The layer of an image that was pushed under a name.
+pub(crate) fn layer_of(name: &str) -> Digest {
+    Digest::of(format!("layer of {name}").as_bytes())
 }
 
 /// Answers the requests of one connection.
@@ -154,6 +187,9 @@ fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {
     {
         return error(403, "DENIED");
     }
+    if let Some(text) = content.files.get(path) {
+        return (200, String::new(), text.clone().into_bytes());
+    }
     let Some(path) = path.strip_prefix("/v2/") else {
         return (404, String::new(), Vec::new());
     };
@@ -165,6 +201,13 @@ fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {
         return match content.tags.get(repository) {
             Some(tags) => json_body(&json!({ "tags": tags.keys().collect::<Vec<_>>() })),
             None => error(404, "NAME_UNKNOWN"),
+        };
+    }
+    if let Some((_, digest)) = path.split_once("/blobs/") {
+        let digest = digest.parse().expect("a digest");
+        return match content.blobs.contains(&digest) {
+            true => (200, String::new(), b"blob".to_vec()),
+            false => error(404, "BLOB_UNKNOWN"),
         };
     }
     let Some((repository, reference)) = path.split_once("/manifests/") else {

@@ -1,5 +1,7 @@
 //! Registries: what of them is needed, and by whom.
 
+mod golive;
+mod marker;
 mod plan;
 mod registry;
 mod roots;
@@ -21,6 +23,7 @@ pub(crate) struct ImagesArgs {
 #[derive(Debug, Subcommand)]
 enum ImagesCommand {
     Plan(Box<plan::ImagesPlanArgs>),
+    Golive(Box<golive::ImagesGoliveArgs>),
 }
 
 impl ImagesArgs {
@@ -28,6 +31,7 @@ impl ImagesArgs {
     pub(crate) fn error_format(&self) -> Format {
         match &self.command {
             ImagesCommand::Plan(args) => args.output,
+            ImagesCommand::Golive(args) => args.output,
         }
     }
 
@@ -35,6 +39,7 @@ impl ImagesArgs {
     pub(crate) fn name(&self) -> &'static str {
         match &self.command {
             ImagesCommand::Plan(_) => plan::NAME,
+            ImagesCommand::Golive(_) => golive::NAME,
         }
     }
 }
@@ -42,5 +47,6 @@ impl ImagesArgs {
 pub(crate) async fn images(args: ImagesArgs) -> Result<Exit, CommandError> {
     match args.command {
         ImagesCommand::Plan(args) => plan::plan(*args).await,
+        ImagesCommand::Golive(args) => golive::golive(*args).await,
     }
 }

@@ -35,6 +35,10 @@ use crate::{
 /// that cannot be read, nobody knows what is needed there: nothing goes then.
 #[derive(Debug, Args)]
 pub(crate) struct ImagesPlanArgs {
+    /// Declared files, or folders with all below them: stack files, YAML, JSON, Terraform; added to
+    /// those of the images file.
+    #[arg(value_name = "PATH")]
+    paths: Vec<Utf8PathBuf>,
     #[command(flatten)]
     sources: ImagesSourceArgs,
     /// Freeze what may go into this file.
@@ -62,7 +66,7 @@ pub(crate) struct ImagesPlanArgs {
 pub(super) const NAME: &str = "images-plan";
 
 pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
-    let setting = Setting::new(args.sources)?;
+    let setting = Setting::new(args.sources, args.paths)?;
     let state = State::open(setting.state.clone())?;
     let record = state.record()?;
     let hosts = std::iter::once(&setting.registry.host).chain(&setting.registry.aliases);

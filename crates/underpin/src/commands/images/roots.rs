@@ -3,9 +3,8 @@
 use std::{collections::BTreeSet, fs, sync::Arc};
 
 use camino::Utf8PathBuf;
-use serde_json::Value;
 use underpin_image::{
-    Pin, PinSettings, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed,
+    Pin, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed,
     file_roots, object_roots, read_pins, text_file_roots, text_roots,
 };
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Place, World};
@@ -13,12 +12,11 @@ use underpin_refs::{ImageSources, images_in_values, images_of_kustomization};
 use underpin_source::{helm_release, yaml::Comment};
 
 use super::{
+    marker,
     setting::{RegistrySetting, Setting},
     sources::{Read, read_yaml},
 };
 
-/// What a marker for Flux's image automation holds.
-const MARKER: &str = "$imagepolicy";
 /// What Helm's own objects are labelled with.
 const HELM_OWNER: &str = "helm";
 
@@ -97,7 +95,7 @@ impl Gathering<'_> {
             self.add(text_file_roots(path, text, self.registry, &read.name));
         }
         for comment in &read.comments {
-            if comment.text.contains(MARKER) {
+            if marker::is_marker(comment) {
                 self.marker(comment, read, &mut unknown);
             }
         }
@@ -221,25 +219,15 @@ impl Gathering<'_> {
         self.add(roots);
     }
 
-    /// `{"$imagepolicy": "namespace:name:tag"}`: what that policy selects is written there.
+    /// What a policy selects is written where a marker names it.
     fn marker(&mut self, comment: &Comment, read: &Read, unknown: &mut Vec<String>) {
-        let text = &comment.text;
-        let from = text.find('{').unwrap_or_default();
-        let to = text.rfind('}').map_or(text.len(), |at| at + 1);
-        let value: Option<Value> = text
-            .get(from..to)
-            .and_then(|one| serde_json::from_str(one).ok());
-        let named = value.as_ref().and_then(|value| value.get(MARKER)?.as_str());
-        let mut parts = named.into_iter().flat_map(|named| named.split(':'));
-        let (Some(namespace), Some(name)) = (parts.next(), parts.next()) else {
+        let Some(key) = marker::policy_of(comment) else {
             unknown.push(format!(
                 "{}: the marker of an image policy cannot be read",
                 comment.place
             ));
             return;
         };
-        let kind = GroupKind::new("image.toolkit.fluxcd.io", "ImagePolicy");
-        let key = ObjectKey::namespaced(kind, namespace, name);
         let mut roots = Vec::new();
         for world in self.reads.iter().flat_map(|read| &read.worlds) {
             let Some(policy) = world.get(&key) else {
@@ -266,11 +254,7 @@ impl Gathering<'_> {
     /// A pins file. A line that cannot be read may keep anything.
     fn pins(&mut self, file: &Utf8PathBuf, registry: &RegistrySetting) -> Vec<Pin> {
         let name: Arc<str> = format!("pins {file}").into();
-        let settings = PinSettings {
-            host: &registry.host,
-            aliases: &registry.aliases,
-            owner: registry.owners.first().map(String::as_str),
-        };
+        let settings = registry.pin_settings();
         let (pins, unread) = match fs::read_to_string(file) {
             Ok(text) => {
                 let (pins, errors) = read_pins(file.as_str(), &text, &settings);

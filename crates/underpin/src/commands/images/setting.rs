@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 use clap::Args;
 use jiff::SignedDuration;
-use underpin_image::{Consents, Glob, Host, ReferenceError, RepositoryPath, Settings};
+use underpin_image::{Consents, Glob, Host, PinSettings, ReferenceError, RepositoryPath, Settings};
 use underpin_registry::Address;
 use underpin_source::images_file::{
     self, ConsentsEntry, ImagesFile, LimitsEntry, RegistryEntry, RegistryType, SourcesEntry,
@@ -17,10 +17,6 @@ use crate::{cli::given, error::CommandError};
 /// Which registry is meant, and who may need its images.
 #[derive(Debug, Args)]
 pub(crate) struct ImagesSourceArgs {
-    /// Declared files, or folders with all below them: stack files, YAML, JSON, Terraform; added to
-    /// those of the images file.
-    #[arg(value_name = "PATH")]
-    paths: Vec<Utf8PathBuf>,
     /// The images file: registry, sources, limits. All of it can be given by options instead.
     #[arg(long, value_name = "FILE")]
     config: Option<Utf8PathBuf>,
@@ -106,6 +102,15 @@ pub(super) struct RegistrySetting {
 }
 
 impl RegistrySetting {
+    /// What names in pins files are read against.
+    pub(super) fn pin_settings(&self) -> PinSettings<'_> {
+        PinSettings {
+            host: &self.host,
+            aliases: &self.aliases,
+            owner: self.owners.first().map(String::as_str),
+        }
+    }
+
     /// Whether a repository is looked at.
     pub(super) fn manages(&self, path: &RepositoryPath) -> bool {
         let is_limited = !self.repositories.is_empty() || !self.prefixes.is_empty();
@@ -118,7 +123,10 @@ impl RegistrySetting {
 
 impl Setting {
     /// What the images file says, and the arguments beside it.
-    pub(super) fn new(args: ImagesSourceArgs) -> Result<Self, CommandError> {
+    pub(super) fn new(
+        args: ImagesSourceArgs,
+        declared: Vec<Utf8PathBuf>,
+    ) -> Result<Self, CommandError> {
         let file = match &args.config {
             Some(path) => {
                 images_file::read(path).map_err(|diagnostics| CommandError::Declared {
@@ -155,7 +163,7 @@ impl Setting {
         let setting = Self {
             contexts: both(contexts, args.contexts),
             dumps: both(as_paths(dumps), args.dumps),
-            paths: both(as_paths(paths), args.paths),
+            paths: both(as_paths(paths), declared),
             revisions: both(revisions, args.revisions),
             variable_files: both(as_paths(variable_files), args.var_file),
             pins: both(as_paths(pins), args.pins),

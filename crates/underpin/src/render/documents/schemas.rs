@@ -11,7 +11,9 @@ use super::{
 use crate::{
     Exit,
     render::{
-        check::CheckDocument, images::ImagesPlanDocument, reach::document::ReachDocument,
+        check::CheckDocument,
+        images::{ImagesGoliveDocument, ImagesPlanDocument},
+        reach::document::ReachDocument,
         routes::Rendered, why::WhyDocument,
     },
 };
@@ -43,6 +45,7 @@ const COMMANDS: &[CommandSchema] = &[
     CommandSchema::new("routes-check", document::<CheckDocument>),
     CommandSchema::new("routes-render", document::<Rendered>),
     CommandSchema::new("images-plan", document::<ImagesPlanDocument<'static>>),
+    CommandSchema::new("images-golive", document::<ImagesGoliveDocument<'static>>),
     CommandSchema::new("rbac", document::<RbacDocument<'static>>),
     CommandSchema::new("sandbox", document::<SandboxDocument<'static>>),
     CommandSchema::new("explain", document::<RulesDocument>),

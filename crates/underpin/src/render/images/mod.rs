@@ -1,6 +1,7 @@
 //! A plan for a registry: what stays and what goes, with the reasons.
 
 mod document;
+mod golive;
 mod reasons;
 mod text;
 
@@ -10,6 +11,10 @@ use underpin_image::{Digest, FrozenPlan, ManifestPlan, Plan, PlanInput, Reposito
 use underpin_model::Finding;
 
 pub(crate) use document::ImagesPlanDocument;
+pub(crate) use golive::{
+    Checked, ImagesGoliveDocument, ReadIn, ReleaseVerdict, ShownGolive, json as golive_json,
+    text as golive_text,
+};
 pub(crate) use text::text;
 
 use super::documents;
