@@ -101,7 +101,18 @@ pub fn resume_findings(input: &ResumeInput<'_>) -> Vec<Finding> {
         let key = |one: &Finding| (one.code, one.subject.clone(), one.message.clone());
         key(left).cmp(&key(right))
     });
-    findings.dedup();
+    // What several needs have in common is told once, with all of them.
+    findings.dedup_by(|later, first| {
+        let key = |one: &Finding| (one.code, one.subject.clone(), one.message.clone());
+        let is_same = key(later) == key(first);
+        if is_same {
+            let new = later.evidence.iter();
+            let new = new.filter(|one| !first.evidence.contains(one)).cloned();
+            let new: Vec<_> = new.collect();
+            first.evidence.extend(new);
+        }
+        is_same
+    });
     findings
 }
 
@@ -121,7 +132,9 @@ pub fn resume_blobs(registry: &Registry, roots: &[Root]) -> BTreeSet<(Repository
             };
             if seen.insert(digest) {
                 todo.extend(manifest.children.iter().map(|child| child.digest.clone()));
-                let own = manifest.blobs().map(|blob| (path.clone(), blob.digest.clone()));
+                let own = manifest
+                    .blobs()
+                    .map(|blob| (path.clone(), blob.digest.clone()));
                 blobs.extend(own);
             }
         }
@@ -133,16 +146,22 @@ pub fn resume_blobs(registry: &Registry, roots: &[Root]) -> BTreeSet<(Repository
 fn named(registry: &Registry, target: &Target) -> Vec<(RepositoryPath, Digest)> {
     let of_tags = |path: &RepositoryPath, is_meant: &dyn Fn(&Tag) -> bool| {
         let repository = registry.repositories.get(path);
-        let tags = repository.into_iter().flat_map(|repository| &repository.tags);
+        let tags = repository
+            .into_iter()
+            .flat_map(|repository| &repository.tags);
         let meant = tags.filter(|(tag, _)| is_meant(tag));
-        let found = meant.filter_map(|(_, reading)| Some((path.clone(), reading.present()?.clone())));
+        let found =
+            meant.filter_map(|(_, reading)| Some((path.clone(), reading.present()?.clone())));
         found.collect::<Vec<_>>()
     };
     match target {
         Target::Image(reference) => {
             let path = &reference.location.repository;
             let tag = reference.tag.clone().or_else(|| reference.pulled_tag());
-            let digest = reference.digest.iter().map(|digest| (path.clone(), digest.clone()));
+            let digest = reference
+                .digest
+                .iter()
+                .map(|digest| (path.clone(), digest.clone()));
             let mut found: Vec<_> = digest.collect();
             if let Some(tag) = tag {
                 let pattern = Glob::new(tag.as_str());
@@ -172,7 +191,9 @@ fn named(registry: &Registry, target: &Target) -> Vec<(RepositoryPath, Digest)> 
         Target::Digest(digest) => {
             let all = registry.repositories.iter();
             let there = all.filter(|(_, read)| read.manifests.contains_key(digest));
-            there.map(|(path, _)| (path.clone(), digest.clone())).collect()
+            there
+                .map(|(path, _)| (path.clone(), digest.clone()))
+                .collect()
         }
         Target::Pin(_) | Target::Unreadable { .. } => Vec::new(),
     }

@@ -101,7 +101,7 @@ pub fn file_roots(
     (roots, unknown)
 }
 
-/// What a file of any sort names of a registry.
+/// What a file of any sort names of a registry, as far as the registry has it.
 pub fn text_file_roots(
     file: &str,
     text: &str,
@@ -117,17 +117,15 @@ pub fn text_file_roots(
             role: ImageRole::Text,
             name,
         };
-        roots.extend(
-            targets(&mention)
-                .unwrap_or_default()
-                .into_iter()
-                .map(|target| Root {
-                    kind: RootKind::Text,
-                    source: Arc::clone(source),
-                    evidence: evidence.clone(),
-                    target,
-                }),
-        );
+        // It may be a Secret's: other text behind the name of the registry may be what is secret.
+        let mut targets = targets(&mention).unwrap_or_default();
+        targets.retain(|target| is_of_registry(target, registry));
+        roots.extend(targets.into_iter().map(|target| Root {
+            kind: RootKind::Text,
+            source: Arc::clone(source),
+            evidence: evidence.clone(),
+            target,
+        }));
     }
     roots
 }

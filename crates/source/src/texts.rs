@@ -1,6 +1,9 @@
 //! Files of any sort that hold certain words, such as the host of a registry.
 
-use std::{fs, io::Read as _};
+use std::{
+    fs,
+    io::{self, Read as _},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -9,8 +12,10 @@ use crate::{
     manifests::{start_of, tidy, walk},
 };
 
-/// Largest file that is looked into.
+/// Largest file that is read for what it says; larger ones are only looked through.
 const MAX_BYTES: u64 = 32 << 20;
+/// How much is looked through at once.
+const PIECE: usize = 64 << 10;
 
 /// A file that holds one of the words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +45,9 @@ pub fn holding(paths: &[Utf8PathBuf], words: &[&str]) -> (Vec<TextFile>, Vec<Dia
             diagnostic
         }));
         for file in walked.files.iter().map(|file| tidy(file)) {
-            match read(&file) {
-                Ok(text) => {
-                    let lower = text.to_ascii_lowercase();
-                    if words.iter().any(|word| lower.contains(*word)) {
-                        found.push(TextFile { path: file, text });
-                    }
-                }
+            match read(&file, words) {
+                Ok(Some(text)) => found.push(TextFile { path: file, text }),
+                Ok(None) => {}
                 Err(message) => problems.push(Diagnostic::new(start_of(&file), message)),
             }
         }
@@ -56,16 +57,50 @@ pub fn holding(paths: &[Utf8PathBuf], words: &[&str]) -> (Vec<TextFile>, Vec<Dia
     (found, problems)
 }
 
-fn read(path: &Utf8Path) -> Result<String, String> {
+/// The text of a file that holds one of the words.
+fn read(path: &Utf8Path, words: &[&str]) -> Result<Option<String>, String> {
+    let failed = |error: io::Error| format!("cannot read `{path}`: {error}");
+    let mut file = fs::File::open(path).map_err(failed)?;
+    if !holds(&mut file, words).map_err(failed)? {
+        return Ok(None);
+    }
     let mut bytes = Vec::new();
     let read =
         fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|error| format!("cannot read `{path}`: {error}"))?;
+    read.map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!("`{path}` has more than {MAX_BYTES} bytes"));
     }
-    Ok(String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    let text = String::from_utf8(bytes);
+    Ok(Some(text.unwrap_or_else(|error| {
+        String::from_utf8_lossy(error.as_bytes()).into_owned()
+    })))
+}
+
+/// Whether one of the words stands in what is read, however much that is.
+fn holds(read: &mut impl io::Read, words: &[&str]) -> io::Result<bool> {
+    let longest = words
+        .iter()
+        .map(|word| word.len())
+        .max()
+        .unwrap_or_default();
+    let mut window: Vec<u8> = Vec::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        let length = read.read(&mut piece)?;
+        if length == 0 {
+            return Ok(false);
+        }
+        window.extend(piece[..length].iter().map(u8::to_ascii_lowercase));
+        let mut words = words.iter().filter(|word| !word.is_empty());
+        let is_in = |word: &&&str| window.windows(word.len()).any(|one| one == word.as_bytes());
+        if words.any(|word| is_in(&word)) {
+            return Ok(true);
+        }
+        // A word may stand across two pieces.
+        let keep = window.len().min(longest);
+        window.drain(..window.len() - keep);
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +124,18 @@ mod tests {
         assert_eq!(names, ["one.sh", "two"]);
         let (_, problems) = holding(&[folder.join("none")], &["x"]);
         assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_word_across_two_pieces_is_found() {
+        for before in [PIECE - 5, PIECE, 2 * PIECE - 1] {
+            let mut text = vec![b'.'; before];
+            assert!(!holds(&mut &text[..], &["host", "Registry"]).unwrap());
+            text.extend(b"HOST and more");
+            assert!(
+                holds(&mut &text[..], &["other", "host"]).unwrap(),
+                "{before}"
+            );
+        }
     }
 }

@@ -95,7 +95,12 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
     let mut plan = make_plan(&input);
     plan.missing
         .retain(|missing| is_looked_at(missing, &gathered.roots, &setting.registry));
-    state.remember(&plan.record, &gathered.pins, &gathered.roots)?;
+    let masked = |text: String| reads.iter().fold(text, |text, read| read.masked(text));
+    let roots = gathered.roots.iter();
+    let roots: String = roots
+        .map(|root| format!("{root}: {}\n", root.target))
+        .collect();
+    state.remember(&plan.record, &gathered.pins, &masked(roots))?;
     let doomed = plan.deletions.iter().flat_map(|group| {
         let manifests = group.manifests.iter();
         manifests.map(|doomed| (&group.repository, &doomed.digest))
@@ -148,7 +153,7 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
         Format::Text => render::text(&shown),
         Format::Json => render::json(NAME, exit, &shown),
     };
-    write(&reads.iter().fold(text, |text, read| read.masked(text)))?;
+    write(&masked(text))?;
     if let (Format::Text, Some(file), true) = (args.output, &args.out, is_refused) {
         output::message(&format!("{file} was not written: nothing may be deleted"));
     }

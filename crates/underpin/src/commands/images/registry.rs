@@ -26,12 +26,11 @@ pub(super) struct ReadRegistry {
 
 /// A client of the registry.
 pub(super) async fn client(setting: &RegistrySetting) -> Result<Client, CommandError> {
-    let credentials = match &setting.credentials {
-        Some(file) => Credentials::of_file(file.as_std_path()).map(Some),
-        None => {
-            let stores = CredentialStores::of_environment(&|name| std::env::var_os(name));
-            stores.find(&setting.host).await
-        }
+    let credentials = if let Some(file) = &setting.credentials {
+        Credentials::of_file(file.as_std_path()).map(Some)
+    } else {
+        let stores = CredentialStores::of_environment(&|name| std::env::var_os(name));
+        stores.find(&setting.host).await
     };
     let credentials = credentials.map_err(|error| {
         CommandError::usage(

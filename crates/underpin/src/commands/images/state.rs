@@ -7,7 +7,7 @@ use std::{
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
-use underpin_image::{Pin, Root, RunRecord};
+use underpin_image::{Pin, RunRecord};
 
 use crate::error::CommandError;
 
@@ -76,17 +76,13 @@ impl State {
         &self,
         record: &RunRecord,
         pins: &[Pin],
-        roots: &[Root],
+        roots: &str,
     ) -> Result<(), CommandError> {
         let pins: String = pins.iter().map(|pin| format!("{}\n", pin.text)).collect();
-        let roots: String = roots
-            .iter()
-            .map(|root| format!("{root}: {}\n", root.target))
-            .collect();
         let record = serde_json::to_string(record).map_err(io::Error::other);
         let written = record.and_then(|record| {
             self.write(PINS, &pins)?;
-            self.write(ROOTS, &roots)?;
+            self.write(ROOTS, roots)?;
             // Last, for it says that the run was.
             self.write(RECORD, &record)
         });

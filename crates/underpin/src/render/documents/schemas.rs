@@ -14,7 +14,8 @@ use crate::{
         check::CheckDocument,
         images::{ImagesGoliveDocument, ImagesPlanDocument},
         reach::document::ReachDocument,
-        routes::Rendered, why::WhyDocument,
+        routes::Rendered,
+        why::WhyDocument,
     },
 };
 

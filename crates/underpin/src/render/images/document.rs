@@ -1,8 +1,6 @@
 use schemars::JsonSchema;
 use serde::Serialize;
-use underpin_image::{
-    Deletion, Digest, Group, ManifestPlan, PlanInput, Reason, RepositoryPath, Root,
-};
+use underpin_image::{Deletion, Digest, Group, ManifestPlan, Reason, RepositoryPath, Root, Tag};
 
 use super::{ShownImages, help, reasons};
 use crate::render::documents::{EvidenceDocument, FindingDocument};
@@ -156,7 +154,7 @@ impl<'a> From<&'a ShownImages<'a>> for ImagesPlanDocument<'a> {
         let repositories = plan.repositories.iter().map(|(path, repository)| {
             let manifests = repository.manifests.iter();
             let manifests = manifests.filter(|(digest, one)| shown.is_asked(path, digest, one));
-            let manifests = manifests.map(|(digest, one)| manifest(digest, one, input));
+            let manifests = manifests.map(|(digest, one)| manifest(digest, one, shown));
             of_repository(path, manifests.collect())
         });
         Self {
@@ -231,10 +229,11 @@ fn of_repository<'a>(
 fn manifest<'a>(
     digest: &'a Digest,
     manifest: &'a ManifestPlan,
-    input: &PlanInput<'_>,
+    shown: &ShownImages<'_>,
 ) -> ManifestDocument<'a> {
+    let is_stopped = !shown.plan.stops.is_empty();
     let reasons = manifest.reasons.iter().map(|reason| ReasonDocument {
-        says: reasons::reason(reason, input),
+        says: reasons::reason(reason, is_stopped, shown.input),
         root: match reason {
             Reason::Needed(root, _) => Some(*root),
             _ => None,
@@ -242,7 +241,7 @@ fn manifest<'a>(
     });
     ManifestDocument {
         digest: digest.as_str(),
-        tags: manifest.tags.iter().map(|tag| tag.as_str()).collect(),
+        tags: manifest.tags.iter().map(Tag::as_str).collect(),
         since: manifest.since.to_string(),
         goes: manifest.reasons.is_empty(),
         reasons: reasons.collect(),

@@ -3,8 +3,10 @@
 use underpin_image::{By, PlanInput, Reason, Root, Stop, Target};
 
 /// Why a manifest stays, in a sentence.
-pub(super) fn reason(reason: &Reason, input: &PlanInput<'_>) -> String {
+pub(super) fn reason(reason: &Reason, is_stopped: bool, input: &PlanInput<'_>) -> String {
     match reason {
+        // Nobody knows whether anything needs it.
+        other if is_stopped && other.is_pace() => Reason::Stopped.to_string(),
         Reason::Needed(number, by) => match input.roots.get(*number) {
             Some(root) => format!("{}{}", needed(root), by_what(by)),
             None => reason.to_string(),

@@ -1,4 +1,4 @@
-use underpin_image::{Digest, ManifestPlan, Reason, RepositoryPath};
+use underpin_image::{Digest, ManifestPlan, Reason, RepositoryPath, Tag};
 use underpin_model::wording::count;
 
 use super::{ShownImages, help, reasons};
@@ -86,17 +86,20 @@ fn stops(shown: &ShownImages<'_>) -> String {
 fn missing(shown: &ShownImages<'_>) -> String {
     let mut text = String::new();
     let missing = &shown.plan.missing;
+    // It may stand on a page that could not be read.
+    let is_known = shown.input.registry.unread.is_empty();
+    let word = if is_known {
+        "missing"
+    } else {
+        "perhaps missing"
+    };
     for one in missing.iter().take(MISSING_SHOWN) {
         let root = shown.input.roots.get(one.root);
         // Pins have a rule of their own.
         let Some(root) = root.filter(|root| root.kind != underpin_image::RootKind::Pin) else {
             continue;
         };
-        text.push_str(&format!(
-            "missing {}: {}\n",
-            one.what,
-            reasons::needed(root)
-        ));
+        text.push_str(&format!("{word} {}: {}\n", one.what, reasons::needed(root)));
     }
     if missing.len() > MISSING_SHOWN {
         let more = missing.len() - MISSING_SHOWN;
@@ -127,31 +130,28 @@ fn of_repository(
         staying.len()
     );
     let limit = |limit: usize| if everything { usize::MAX } else { limit };
-    for (digest, manifest) in going.iter().take(limit(GOING_SHOWN)) {
-        let since = shown.plan.deletions.iter().find(|group| {
-            let mut manifests = group.manifests.iter();
-            group.repository == *path && manifests.any(|doomed| doomed.digest == **digest)
-        });
-        let why = match since {
-            Some(group) => format!("nothing has needed it since {}", group.candidate_since),
-            None => "nothing needs it".to_owned(),
-        };
-        text.push_str(&format!(
-            "  {} {}: {why}\n",
-            style::removed(),
-            named(digest, manifest, everything)
-        ));
+    let groups = going_together(path, &going, shown, everything);
+    for line in groups.iter().take(limit(GOING_SHOWN)) {
+        text.push_str(line);
     }
-    text.push_str(&rest(going.len(), limit(GOING_SHOWN), "may go"));
-    // Parts of what stays are told with the whole, unless all is asked for.
-    let is_part = |one: &&&(&Digest, &ManifestPlan)| rank(one.1) == PART;
-    let parts = staying.iter().filter(is_part).count();
-    let told = staying.iter().filter(|one| everything || !is_part(one));
+    text.push_str(&rest(groups.len(), limit(GOING_SHOWN), "may go"));
+    // What has no tag of its own is told in sum, unless all is asked for.
+    let ranked = |rank: u8| {
+        staying
+            .iter()
+            .filter(|one| self::rank(one.1) == rank)
+            .count()
+    };
+    let (parts, waiting) = (ranked(PART), ranked(WAITING));
+    let told = staying
+        .iter()
+        .filter(|one| everything || rank(one.1) < PART);
     for (digest, manifest) in told.take(limit(STAYING_SHOWN)) {
         text.push_str(&stays(digest, manifest, shown, everything));
     }
     if !everything {
-        text.push_str(&rest(staying.len() - parts, STAYING_SHOWN, "stay"));
+        let tagged = staying.len() - parts - waiting;
+        text.push_str(&rest(tagged, STAYING_SHOWN, "stay"));
         if parts > 0 {
             text.push_str(&format!(
                 "    and what these are made of: {}\n",
@@ -163,10 +163,12 @@ fn of_repository(
     text
 }
 
-/// The place of a manifest that is a part of another among those that stay.
+/// The place of a manifest that is a part of another among those that stay, and of one without a tag that
+/// stays only for now.
 const PART: u8 = 2;
+const WAITING: u8 = 3;
 
-/// What is needed comes first, then what stays for another reason, then parts.
+/// What is needed comes first, then what stays for another reason, then parts, then what waits.
 fn rank(manifest: &ManifestPlan) -> u8 {
     let is_part = |reason: &Reason| {
         matches!(
@@ -178,9 +180,59 @@ fn rank(manifest: &ManifestPlan) -> u8 {
         0
     } else if manifest.tags.is_empty() && manifest.reasons.iter().any(is_part) {
         PART
+    } else if manifest.tags.is_empty() && manifest.reasons.iter().all(Reason::is_pace) {
+        WAITING
     } else {
         1
     }
+}
+
+/// What goes together, a line for each: its images, and how many parts they have.
+fn going_together(
+    path: &RepositoryPath,
+    going: &[&(&Digest, &ManifestPlan)],
+    shown: &ShownImages<'_>,
+    everything: bool,
+) -> Vec<String> {
+    let groups = shown
+        .plan
+        .deletions
+        .iter()
+        .filter(|group| group.repository == *path);
+    let lines = groups.filter_map(|group| {
+        let of_group = |one: &&&(&Digest, &ManifestPlan)| {
+            let mut manifests = group.manifests.iter();
+            manifests.any(|doomed| doomed.digest == *one.0)
+        };
+        let members: Vec<_> = going.iter().filter(of_group).collect();
+        let mut named: Vec<_> = members
+            .iter()
+            .filter(|one| !one.1.tags.is_empty())
+            .collect();
+        if named.is_empty() || everything {
+            named = members
+                .iter()
+                .take(if everything { usize::MAX } else { 1 })
+                .collect();
+        }
+        let names: Vec<String> = named
+            .iter()
+            .map(|one| self::named(one.0, one.1, everything))
+            .collect();
+        let parts = match members.len() - names.len() {
+            0 => String::new(),
+            parts => format!(", with {}", count(parts, "part")),
+        };
+        (!names.is_empty()).then(|| {
+            format!(
+                "  {} {}{parts}: nothing has needed it since {}\n",
+                style::removed(),
+                names.join(", "),
+                group.candidate_since
+            )
+        })
+    });
+    lines.collect()
 }
 
 fn stays(
@@ -190,10 +242,10 @@ fn stays(
     everything: bool,
 ) -> String {
     let name = named(digest, manifest, everything);
-    let told = manifest
-        .reasons
-        .iter()
-        .map(|one| reasons::reason(one, shown.input));
+    let told = manifest.reasons.iter().map(|one| {
+        let is_stopped = !shown.plan.stops.is_empty();
+        reasons::reason(one, is_stopped, shown.input)
+    });
     let mut told: Vec<String> = told.collect();
     told.dedup();
     if everything {
@@ -224,7 +276,7 @@ fn named(digest: &Digest, manifest: &ManifestPlan, whole: bool) -> String {
     if manifest.tags.is_empty() {
         return short;
     }
-    let tags: Vec<&str> = manifest.tags.iter().map(|tag| tag.as_str()).collect();
+    let tags: Vec<&str> = manifest.tags.iter().map(Tag::as_str).collect();
     format!("{} ({short})", tags.join(", "))
 }
 
@@ -245,7 +297,7 @@ fn summary(shown: &ShownImages<'_>) -> String {
         .map(|group| group.manifests.len())
         .sum();
     let mut text = format!("{} may go, {stay} stay", count(go, "manifest"));
-    if paced > 0 {
+    if paced > 0 && plan.stops.is_empty() {
         text.push_str(&format!(
             ", {paced} of them only for now: nothing needs them"
         ));

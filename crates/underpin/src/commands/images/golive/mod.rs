@@ -53,8 +53,8 @@ pub(crate) struct ImagesGoliveArgs {
     /// repeated.
     #[arg(long = "path", value_name = "PATH")]
     paths: Vec<Utf8PathBuf>,
-    /// What the running cleaner reads: its pins file, or the state folder of its `images plan`; may be
-    /// repeated.
+    /// What the running cleaner reads: its pins file, - for standard input, or the state folder of its
+    /// `images plan`; may be repeated.
     #[arg(long, value_name = "PATH|URL", value_parser = given)]
     running: Vec<String>,
     /// Nothing cleans this registry.
@@ -201,7 +201,6 @@ impl Judged<'_> {
             findings.extend(unkept_pins(registry, pins, &needs.roots));
         }
         findings.iter_mut().for_each(Finding::offer_no_acceptance);
-        let mut findings = joined(findings);
         sort_findings(&mut findings);
         let occurrences = self.release.occurrences.iter();
         let read_in = occurrences.map(|occurrence| ReadIn {
@@ -216,26 +215,4 @@ impl Judged<'_> {
             findings,
         }
     }
-}
-
-/// Findings that say the same of the same thing, as one with all evidence.
-fn joined(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut all: Vec<Finding> = Vec::new();
-    for finding in findings {
-        let same = |one: &&mut Finding| {
-            one.code == finding.code
-                && one.subject == finding.subject
-                && one.message == finding.message
-        };
-        match all.iter_mut().find(same) {
-            Some(one) => {
-                let more = finding.evidence.into_iter();
-                let more = more.filter(|evidence| !one.evidence.contains(evidence));
-                let more: Vec<_> = more.collect();
-                one.evidence.extend(more);
-            }
-            None => all.push(finding),
-        }
-    }
-    all
 }

@@ -5,8 +5,13 @@ use std::fs;
 use camino::Utf8Path;
 use underpin_image::{Pin, RunningPins, read_pins};
 use underpin_registry::{is_url, read_document};
+use underpin_source::manifests::STANDARD_INPUT;
 
 use super::super::{setting::RegistrySetting, state};
+use crate::worlds::standard_input_text;
+
+/// What `--running` says for standard input.
+const FROM_STANDARD_INPUT: &str = "-";
 
 /// The running cleaner, as far as it is known.
 pub(super) enum Running {
@@ -51,6 +56,10 @@ async fn pins_at(place: &str, registry: &RegistrySetting) -> Result<Vec<Pin>, St
         let name = shown_url(place);
         let text = text.map_err(|error| format!("cannot read {name}: {error}"))?;
         return pins_in(&name, &text, registry);
+    }
+    if place == FROM_STANDARD_INPUT {
+        let text = standard_input_text().map_err(|error| error.to_string())?;
+        return pins_in(STANDARD_INPUT, &text, registry);
     }
     let path = Utf8Path::new(place);
     let file = if path.is_dir() { path.join(state::PINS) } else { path.to_owned() };
