@@ -62,11 +62,7 @@ pub fn release_needs(
 
 /// Puts what is to be put for images. What is put for an image that nothing names may be meant for one
 /// that nobody has seen, and is needed as it is.
-pub fn replace_images(
-    release: &Object,
-    settings: RootSettings<'_>,
-    needs: &mut ReleaseNeeds,
-) {
+pub fn replace_images(release: &Object, settings: RootSettings<'_>, needs: &mut ReleaseNeeds) {
     for (replacement, evidence) in std::mem::take(&mut needs.replacements) {
         let mut is_used = false;
         for root in &mut needs.roots {
@@ -149,9 +145,10 @@ pub fn without_secrets(registry: &Registry, needs: &mut ReleaseNeeds) {
         } else if may_be_of(registry, &root.target) {
             let need = UnknownNeed {
                 evidence: root.evidence,
-                reason: "a Secret is a part of the name of the image, and the registry lists none of \
+                reason:
+                    "a Secret is a part of the name of the image, and the registry lists none of \
                          that name, which is not shown"
-                    .to_owned(),
+                        .to_owned(),
             };
             if !needs.unknown.contains(&need) {
                 needs.unknown.push(need);
@@ -169,7 +166,8 @@ fn is_listed(registry: &Registry, target: &Target) -> bool {
     };
     let tag = reference.tag.clone().or_else(|| reference.pulled_tag());
     let has_tag = tag.is_none_or(|tag| registry.listed_tag(read, &tag).is_some());
-    let is_there = |reading: Option<&Reading<_>>| reading.is_some_and(|one| one.present().is_some());
+    let is_there =
+        |reading: Option<&Reading<_>>| reading.is_some_and(|one| one.present().is_some());
     let digest = reference.digest.as_ref();
     let has_digest = digest.is_none_or(|digest| is_there(read.manifests.get(digest)));
     registry.is_named(&reference.location.host) && has_tag && has_digest

@@ -22,7 +22,9 @@ const LIMIT: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
     /// It is none that can be read.
-    #[error("this is no URL that can be read: write http:// or https://, a host and a path, and no user")]
+    #[error(
+        "this is no URL that can be read: write http:// or https://, a host and a path, and no user"
+    )]
     Url,
     /// There is no TLS to read it with.
     #[error(transparent)]

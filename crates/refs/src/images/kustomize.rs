@@ -54,7 +54,8 @@ pub(super) fn replacements_in(field: &Field<'_>, list: &str) -> Vec<ImageReplace
             path: image.path.clone(),
             name: text("name")?,
             new_name: text("newName"),
-            new_tag: text("newTag").or_else(|| Some(image.value.get("newTag")?.as_number()?.to_string())),
+            new_tag: text("newTag")
+                .or_else(|| Some(image.value.get("newTag")?.as_number()?.to_string())),
             digest: text("digest"),
         })
     });
@@ -149,7 +150,11 @@ pub fn variables(kustomization: &Object, sources: ImageSources<'_>) -> Variables
             let unread = world.unread(&GroupKind::core(kind), Some(namespace));
             let is_absent = !world.kinds.is_empty() && unread.is_none();
             if !(is_absent && source.is_true("optional")) {
-                let what = if is_absent { "is not there" } else { "was not read" };
+                let what = if is_absent {
+                    "is not there"
+                } else {
+                    "was not read"
+                };
                 let reason = format!("variables come from {kind} {name}, which {what}");
                 variables.unread.push((source.path.clone(), reason));
             }
@@ -242,11 +247,7 @@ mod tests {
 
     #[test]
     fn variables_are_filled_in_as_flux_does() {
-        let values = [
-            ("TAG", Some("1.2")),
-            ("EMPTY", Some("")),
-            ("SECRET", None),
-        ];
+        let values = [("TAG", Some("1.2")), ("EMPTY", Some("")), ("SECRET", None)];
         let mut variables = Variables {
             values: values
                 .map(|(name, value)| (name.to_owned(), value.map(str::to_owned)))

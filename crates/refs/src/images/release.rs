@@ -162,7 +162,11 @@ fn evidence_of(release: &Object, inline: Option<&Field<'_>>, path: &FieldPath) -
         return release.evidence(FieldPath::new(format!("spec.values.{path}")), String::new());
     }
     let has_sources = release.at("/spec/valuesFrom").is_some();
-    let from = if has_sources { "spec.valuesFrom" } else { "spec.chart" };
+    let from = if has_sources {
+        "spec.valuesFrom"
+    } else {
+        "spec.chart"
+    };
     release.evidence(FieldPath::new(from), format!("{path} of its values"))
 }
 
@@ -184,7 +188,9 @@ fn entry_of<'a>(images: &Images<'a>, source: &Field<'_>) -> Result<Option<Cow<'a
         let is_absent = !world.kinds.is_empty() && unread.is_none();
         return match is_absent {
             true if source.is_true("optional") => Ok(None),
-            true => Err(format!("values come from {kind} {name}, which is not there")),
+            true => Err(format!(
+                "values come from {kind} {name}, which is not there"
+            )),
             false => Err(format!(
                 "values come from `{key}` of {kind} {name}, which was not read"
             )),
@@ -323,7 +329,10 @@ mod tests {
     #[test]
     fn values_are_merged_key_by_key() {
         let mut values = json!({"image": {"repository": "team/web", "tag": "1"}, "list": [1, 2]});
-        merge(&mut values, json!({"image": {"tag": "2"}, "list": [3], "new": {"a": 1}}));
+        merge(
+            &mut values,
+            json!({"image": {"tag": "2"}, "list": [3], "new": {"a": 1}}),
+        );
         let expected = json!({
             "image": {"repository": "team/web", "tag": "2"}, "list": [3], "new": {"a": 1},
         });

@@ -80,9 +80,22 @@ impl Scene {
 #[test]
 fn r4_5_a_release_that_would_find_its_images() {
     let scene = Scene::new();
-    scene.check("golive_fine", 0, &["kotkan/cms-plugins", RUNNING[0], RUNNING[1]]);
-    scene.ends(0, &["kotkan/cms-plugins", RUNNING[0], RUNNING[1], "--strict"]);
-    let json = ["kotkan/cms-plugins", RUNNING[0], RUNNING[1], "--output", "json"];
+    scene.check(
+        "golive_fine",
+        0,
+        &["kotkan/cms-plugins", RUNNING[0], RUNNING[1]],
+    );
+    scene.ends(
+        0,
+        &["kotkan/cms-plugins", RUNNING[0], RUNNING[1], "--strict"],
+    );
+    let json = [
+        "kotkan/cms-plugins",
+        RUNNING[0],
+        RUNNING[1],
+        "--output",
+        "json",
+    ];
     scene.check("golive_json", 0, &json);
 }
 
@@ -93,7 +106,7 @@ fn r4_5_all_suspended_releases() {
     scene.check("golive_all", 0, &RUNNING);
     scene.registry.untag("kotkan/web", "1.7.0");
     let ended = scene.ends(3, &RUNNING);
-    let told = "there is no tag";
+    let told = "there is no repository";
     assert!(ended.stdout.contains(told), "{}", ended.transcript());
     assert!(!ended.stdout.contains("never"), "{}", ended.transcript());
 }
@@ -103,7 +116,11 @@ fn r4_5_all_suspended_releases() {
 fn r4_5_the_floating_tag_is_gone() {
     let scene = Scene::new();
     scene.registry.untag(PLUGINS, "staging");
-    scene.check("golive_tag_gone", 3, &["kotkan/cms-plugins", "--no-cleaner"]);
+    scene.check(
+        "golive_tag_gone",
+        3,
+        &["kotkan/cms-plugins", "--no-cleaner"],
+    );
 }
 
 /// The tag is there, and cannot be pulled: not on every platform, or not as a whole.
@@ -111,10 +128,18 @@ fn r4_5_the_floating_tag_is_gone() {
 fn r4_5_a_tag_that_is_there_is_not_what_can_be_pulled() {
     let scene = Scene::new();
     scene.registry.lose(&scene.child);
-    scene.check("golive_child_gone", 3, &["kotkan/cms-plugins", "--no-cleaner"]);
+    scene.check(
+        "golive_child_gone",
+        3,
+        &["kotkan/cms-plugins", "--no-cleaner"],
+    );
     let scene = Scene::new();
     scene.registry.lose(&layer_of("plugins arm64"));
-    scene.check("golive_layer_gone", 3, &["kotkan/cms-plugins", "--no-cleaner"]);
+    scene.check(
+        "golive_layer_gone",
+        3,
+        &["kotkan/cms-plugins", "--no-cleaner"],
+    );
 }
 
 #[test]
@@ -140,15 +165,24 @@ fn r4_5_the_running_cleaner_has_a_stale_list() {
 #[test]
 fn r4_5_the_running_list_is_read_where_it_is() {
     let scene = Scene::new();
-    let plan = ["images", "plan", "--config", "images.yaml"];
+    let host = &scene.registry.host;
+    let plan = format!(
+        "images plan repo/apps/web.yaml --registry {host} --owner kotkan --pins pins.txt --state state"
+    );
+    let plan: Vec<&str> = plan.split(' ').collect();
     let ended = underpin_in(scene.folder.path(), &plan).end();
     assert_eq!(ended.code, 0, "{}", ended.transcript());
     let of_run = ["kotkan/cms-plugins", "--strict", "--running", "state"];
     scene.ends(0, &of_run);
-    scene.registry.serve("/deployed", "container/cms-plugins==staging\n");
+    scene
+        .registry
+        .serve("/deployed", "container/cms-plugins==staging\n");
     let url = format!("http://{}/deployed", scene.registry.host);
     scene.ends(0, &["kotkan/cms-plugins", "--strict", "--running", &url]);
-    let gone = format!("http://user:hunter2@{}/gone?token=hunter2", scene.registry.host);
+    let gone = format!(
+        "http://user:hunter2@{}/gone?token=hunter2",
+        scene.registry.host
+    );
     for url in [gone.replace("user:hunter2@", ""), gone] {
         let ended = scene.ends(7, &["kotkan/cms-plugins", "--strict", "--running", &url]);
         let shown = ended.stdout + &ended.stderr;

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, fs, sync::Arc};
 
 use camino::Utf8PathBuf;
 use underpin_image::{
-    Pin, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed,
-    file_roots, object_roots, read_pins, text_file_roots, text_roots,
+    Pin, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed, file_roots,
+    object_roots, read_pins, text_file_roots, text_roots,
 };
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Place, World};
 use underpin_refs::{ImageSources, images_in_values, images_of_kustomization};

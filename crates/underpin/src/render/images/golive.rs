@@ -82,7 +82,9 @@ impl ReleaseVerdict {
 
     fn warnings(&self) -> usize {
         let findings = self.findings.iter();
-        findings.filter(|one| one.severity == Severity::Warn).count()
+        findings
+            .filter(|one| one.severity == Severity::Warn)
+            .count()
     }
 }
 
@@ -111,8 +113,16 @@ fn release(release: &ReleaseVerdict) -> String {
     };
     let mut text = format!("{}: {verdict}{warnings}\n", paint(BOLD, &release.release));
     for at in &release.read_in {
-        let state = if at.suspended { "suspended" } else { "not suspended" };
-        text.push_str(&format!("  {} {}, {state}\n", paint(DIM, "read in"), at.source));
+        let state = if at.suspended {
+            "suspended"
+        } else {
+            "not suspended"
+        };
+        text.push_str(&format!(
+            "  {} {}, {state}\n",
+            paint(DIM, "read in"),
+            at.source
+        ));
     }
     for one in &release.checked {
         text.push_str(&format!("  {}: {}\n", one.image, one.found));
@@ -131,9 +141,16 @@ fn summary(shown: &ShownGolive<'_>) -> String {
         releases.filter(|one| one.verdict() == verdict).count()
     };
     if shown.releases.is_empty() {
-        return format!("no release is suspended that was read; {} was not asked\n", shown.registry);
+        return format!(
+            "no release is suspended that was read; {} was not asked\n",
+            shown.registry
+        );
     }
-    let all = if shown.is_all { "suspended release" } else { "release" };
+    let all = if shown.is_all {
+        "suspended release"
+    } else {
+        "release"
+    };
     let mut text = format!(
         "{}: {} would find their images",
         count(shown.releases.len(), all),

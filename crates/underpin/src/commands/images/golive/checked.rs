@@ -66,12 +66,14 @@ fn says(registry: &Registry, target: &Target) -> Option<String> {
             };
             Some(match policy.select(repository.tags.keys()) {
                 Selection::Selected(tags) => {
-                    let told = tags.iter().map(|tag| {
-                        format!("selects {tag}: {}", of_tag(registry, repository, tag))
-                    });
+                    let told = tags
+                        .iter()
+                        .map(|tag| format!("selects {tag}: {}", of_tag(registry, repository, tag)));
                     told.collect::<Vec<_>>().join("; ")
                 }
-                Selection::Nothing => format!("selects none of {}", count(repository.tags.len(), "tag")),
+                Selection::Nothing => {
+                    format!("selects none of {}", count(repository.tags.len(), "tag"))
+                }
                 Selection::Unknown { .. } => "what it selects is not known".to_owned(),
             })
         }

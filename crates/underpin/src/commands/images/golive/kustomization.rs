@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, fs};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_image::{ReleaseNeeds, RootKind, RootSettings, UnknownNeed, object_roots, release_needs};
+use underpin_image::{
+    ReleaseNeeds, RootKind, RootSettings, UnknownNeed, object_roots, release_needs,
+};
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place, World};
 use underpin_refs::{
     ImageReplacement, KustomizationFile, Variables, folder_of_kustomization, is_helm_release,
@@ -49,7 +51,8 @@ impl Manifests {
                 continue;
             }
             if seen.len() > FOLDERS_LIMIT {
-                self.unknown.push(format!("{at}: there are more than {FOLDERS_LIMIT} folders"));
+                self.unknown
+                    .push(format!("{at}: there are more than {FOLDERS_LIMIT} folders"));
                 break;
             }
             let file = reads.iter().flat_map(|read| &read.kustomizations);
@@ -60,12 +63,19 @@ impl Manifests {
                 continue;
             };
             let read = kustomization_file(value);
-            let unknown = read.unknown.iter().chain(&patches(&at, &read)).cloned().collect::<Vec<_>>();
-            self.unknown.extend(unknown.into_iter().map(|why| format!("{path}: {why}")));
+            let unknown = read
+                .unknown
+                .iter()
+                .chain(&patches(&at, &read))
+                .cloned()
+                .collect::<Vec<_>>();
+            self.unknown
+                .extend(unknown.into_iter().map(|why| format!("{path}: {why}")));
             for resource in &read.resources {
                 let target = plain(&at.join(resource));
                 if resource.contains("://") || resource.contains("?ref=") || !target.exists() {
-                    self.unknown.push(format!("{path}: `{resource}` was not read"));
+                    self.unknown
+                        .push(format!("{path}: `{resource}` was not read"));
                 } else if target.is_dir() {
                     todo.push(target);
                 } else {
@@ -104,7 +114,9 @@ impl Manifests {
                 reason: reason.clone(),
             });
         }
-        let declared = reads.iter().filter(|read| read.is_declared && read.relabel.is_none());
+        let declared = reads
+            .iter()
+            .filter(|read| read.is_declared && read.relabel.is_none());
         let mut seen = 0_usize;
         for read in declared {
             let objects = read.worlds.iter().flat_map(World::objects);
@@ -164,7 +176,9 @@ fn one(
             RootKind::Policy | RootKind::PolicyStatus | RootKind::Text | RootKind::Secret
         )
     };
-    needs.roots.extend(roots.into_iter().filter(|root| runs(root.kind)));
+    needs
+        .roots
+        .extend(roots.into_iter().filter(|root| runs(root.kind)));
     needs.unknown.extend(unknown);
 }
 

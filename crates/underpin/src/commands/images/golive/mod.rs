@@ -150,9 +150,9 @@ async fn read_registry(
             paths: &setting.paths,
             registry,
         };
-        let needs = releases.iter().flat_map(|release| {
-            needs::of_release(release, sources, Secrets::Kept).roots
-        });
+        let needs = releases
+            .iter()
+            .flat_map(|release| needs::of_release(release, sources, Secrets::Kept).roots);
         needs.collect::<Vec<Root>>()
     };
     // Before the registry was read, it is known what is named, and no more.

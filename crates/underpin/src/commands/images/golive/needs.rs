@@ -134,7 +134,8 @@ fn defaults<'r>(release: &Object, reads: &'r [Read]) -> Option<&'r Value> {
     }
     let file = Utf8Path::new(folder).join(VALUES_FILE);
     let mut all = reads.iter().flat_map(|read| &read.values);
-    all.find(|(path, _)| path.ends_with(&file)).map(|(_, values)| values)
+    all.find(|(path, _)| path.ends_with(&file))
+        .map(|(_, values)| values)
 }
 
 /// The markers that stand in what declares a release, or in its manifests.
@@ -165,13 +166,13 @@ fn is_in_document(at: &Place, begin: &Place, read: &Read) -> bool {
         return false;
     }
     let objects = read.worlds.iter().flat_map(World::objects);
-    let mut others = objects.chain(&read.again).filter_map(|object| match &object.origin {
-        Origin::Declared { place, .. } => Some(place),
-        _ => None,
-    });
-    !others.any(|other| {
-        other.file == at.file && other.line > begin.line && other.line <= at.line
-    })
+    let mut others = objects
+        .chain(&read.again)
+        .filter_map(|object| match &object.origin {
+            Origin::Declared { place, .. } => Some(place),
+            _ => None,
+        });
+    !others.any(|other| other.file == at.file && other.line > begin.line && other.line <= at.line)
 }
 
 /// Adds what image policies write into a release: those that markers name, and of other images those that
@@ -192,7 +193,9 @@ fn policies(
         let Some(location) = location(policy).filter(|one| !marked.contains(one)) else {
             continue;
         };
-        let others = all.iter().filter(|one| self::location(one).as_ref() == Some(&location));
+        let others = all
+            .iter()
+            .filter(|one| self::location(one).as_ref() == Some(&location));
         let is_only = others.count() == 1;
         let mut roots = needs.roots.iter();
         if roots.any(|root| follows(policy, root, is_only, sources.registry)) {
@@ -267,7 +270,8 @@ fn all_policies(sources: Sources<'_>) -> Vec<Root> {
         let policies = world.of_kind(&kind);
         policies.map(move |policy| (read, world, policy))
     });
-    let roots = policies.flat_map(|(read, world, policy)| selections(policy, world, read, sources).0);
+    let roots =
+        policies.flat_map(|(read, world, policy)| selections(policy, world, read, sources).0);
     roots.collect()
 }
 

@@ -62,7 +62,11 @@ async fn pins_at(place: &str, registry: &RegistrySetting) -> Result<Vec<Pin>, St
         return pins_in(STANDARD_INPUT, &text, registry);
     }
     let path = Utf8Path::new(place);
-    let file = if path.is_dir() { path.join(state::PINS) } else { path.to_owned() };
+    let file = if path.is_dir() {
+        path.join(state::PINS)
+    } else {
+        path.to_owned()
+    };
     pins_of_file(&file, registry)
 }
 
@@ -105,8 +109,14 @@ mod tests {
     #[test]
     fn a_url_is_shown_without_what_may_be_secret() {
         for (url, shown) in [
-            ("https://a.example.com/pins.txt", "https://a.example.com/pins.txt"),
-            ("https://u:hunter2@a.example.com/p?token=x", "https://a.example.com/p"),
+            (
+                "https://a.example.com/pins.txt",
+                "https://a.example.com/pins.txt",
+            ),
+            (
+                "https://u:hunter2@a.example.com/p?token=x",
+                "https://a.example.com/p",
+            ),
             ("http://u@a.example.com", "http://a.example.com"),
         ] {
             assert_eq!(shown_url(url), shown);
