@@ -148,7 +148,7 @@ pub fn variables(kustomization: &Object, sources: ImageSources<'_>) -> Variables
         let Some(from) = Configuration::of(sources.world, kind, namespace, name) else {
             let world = sources.world;
             let unread = world.unread(&GroupKind::core(kind), Some(namespace));
-            let is_absent = !world.kinds.is_empty() && unread.is_none();
+            let is_absent = !world.cluster.version.is_empty() && unread.is_none();
             if !(is_absent && source.is_true("optional")) {
                 let what = if is_absent {
                     "is not there"

@@ -185,7 +185,7 @@ fn entry_of<'a>(images: &Images<'a>, source: &Field<'_>) -> Result<Option<Cow<'a
     let namespace = namespace_of(&images.object.key);
     let Some(from) = Configuration::of(world, kind, namespace, name) else {
         let unread = world.unread(&GroupKind::core(kind), Some(namespace));
-        let is_absent = !world.kinds.is_empty() && unread.is_none();
+        let is_absent = !world.cluster.version.is_empty() && unread.is_none();
         return match is_absent {
             true if source.is_true("optional") => Ok(None),
             true => Err(format!(
