@@ -181,14 +181,14 @@ fn may_be_of(registry: &Registry, target: &Target) -> bool {
         Target::Policy(location, _) => is_named(&location.host),
         Target::Pattern {
             host, repository, ..
-        } => match host {
-            Some(host) => is_named(host),
-            // A name that a chart may put a registry before.
-            None => {
-                let mut paths = registry.repositories.keys();
-                paths.any(|path| repository.matches(path.as_str()))
-            }
-        },
+        } => {
+            // A chart may put a registry before a name that has none.
+            let mut paths = registry.repositories.keys();
+            host.as_ref().map_or_else(
+                || paths.any(|path| repository.matches(path.as_str())),
+                is_named,
+            )
+        }
         Target::Digest(_) | Target::Unreadable { .. } => true,
         Target::Pin(_) => false,
     }
