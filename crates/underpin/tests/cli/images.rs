@@ -92,7 +92,9 @@ impl Scene {
 
     fn document(&self, arguments: &[&str]) -> Value {
         let ended = self.run(&[arguments, &["--output", "json"]].concat()).end();
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.transcript()))
+        let document = serde_json::from_str(&ended.stdout);
+        assert!(document.is_ok(), "{}", ended.transcript());
+        document.unwrap()
     }
 }
 

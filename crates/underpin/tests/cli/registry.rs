@@ -205,9 +205,10 @@ fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {
     }
     if let Some((_, digest)) = path.split_once("/blobs/") {
         let digest = digest.parse().expect("a digest");
-        return match content.blobs.contains(&digest) {
-            true => (200, String::new(), b"blob".to_vec()),
-            false => error(404, "BLOB_UNKNOWN"),
+        return if content.blobs.contains(&digest) {
+            (200, String::new(), b"blob".to_vec())
+        } else {
+            error(404, "BLOB_UNKNOWN")
         };
     }
     let Some((repository, reference)) = path.split_once("/manifests/") else {
