@@ -173,3 +173,33 @@ impl Packages {
         }
     }
 }
+
+/// Where one row of an image is: its tag, or its digest. Without a version the address would be that of
+/// the whole package; both of these types hold something.
+pub(crate) fn row_path(repository: &RepositoryPath, version: &str) -> Option<String> {
+    let (owner, name) = repository.as_str().split_once('/')?;
+    let (owner, name, version) = (encoded(owner), encoded(name), encoded(version));
+    (!version.is_empty()).then(|| format!("/api/v1/packages/{owner}/{CONTAINER}/{name}/{version}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The address of a package is a prefix of that of its versions: nothing must cut it short.
+    #[test]
+    fn a_row_is_never_the_whole_package() {
+        let path = RepositoryPath::new("team/cms/web").unwrap();
+        let row = |version: &str| row_path(&path, version);
+        let staging = "/api/v1/packages/team/container/cms%2Fweb/staging";
+        assert_eq!(row("staging").as_deref(), Some(staging));
+        let digest = Digest::of(b"x");
+        let expect = format!(
+            "/api/v1/packages/team/container/cms%2Fweb/sha256%3A{}",
+            digest.encoded()
+        );
+        assert_eq!(row(digest.as_str()), Some(expect));
+        assert_eq!(row(""), None);
+        assert_eq!(row_path(&RepositoryPath::new("web").unwrap(), "a"), None);
+    }
+}

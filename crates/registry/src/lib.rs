@@ -4,6 +4,8 @@
 //! credentials ─▶ Client ─▶ lists, tags, manifests ─▶ underpin_image::Registry ─▶ (image::plan)
 //!                  │            └─ cache of manifests
 //!                  └─▶ probe: what deleting does
+//!
+//! frozen plan ─▶ reap ─▶ journal ─▶ DELETE ─▶ verified ─▶ restored where something was lost
 //! ```
 //!
 //! What may go is decided in `underpin_image`; here is what it takes to ask and to obey.
@@ -15,6 +17,8 @@
 //! - bytes of a manifest are those of its digest, whoever sent them and wherever they were kept;
 //! - every list ends, every answer has a limit, every request a time, and all waiting a sum;
 //! - [`read`] sends nothing but GET and HEAD;
+//! - nothing is deleted whose bytes are not in the journal, on the disk, and that was not looked at right
+//!   before; one run writes at a time; what is lost beside it is put back in the same batch;
 //! - what may have been carried out is not sent again, unless it does no more if it is done twice;
 //! - credentials go to the registry and to where it has tokens made, if nobody can read along; tokens go
 //!   to the registry alone. Neither is in any error or debug form, and of what a registry says in an error
@@ -35,6 +39,11 @@ mod manifests;
 mod pace;
 mod probe;
 mod read;
+mod reap;
+mod restore;
+mod state;
+mod watch;
+mod write;
 
 pub use address::{Address, AddressError};
 pub use cache::ManifestCache;
@@ -44,3 +53,6 @@ pub use credentials::{CredentialError, CredentialStores, Credentials};
 pub use link::next_link;
 pub use probe::{Capabilities, Deletes, probe};
 pub use read::{Api, ReadOptions, Scope, read, read_blobs};
+pub use reap::{Gone, ReapOptions, Reaped, Recheck, reap};
+pub use restore::{Restored, restore};
+pub use state::{Act, AuditEntry, State, StateError};

@@ -12,10 +12,15 @@ pub(crate) mod memory;
 pub(crate) mod pushed;
 pub(crate) mod server;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use underpin_image::{Digest, Reading, Registry, RepositoryPath};
-use underpin_registry::{Address, Client, ClientOptions, Credentials};
+use jiff::{SignedDuration, Timestamp};
+use underpin_image::{
+    Digest, FrozenPlan, Movement, PlanInput, Reading, Registry, RepositoryPath, Root, RootKind,
+    Settings, Source, Tag, plan,
+};
+use underpin_model::{Evidence, FieldPath, GroupKind, ObjectKey};
+use underpin_registry::{Address, Api, Client, ClientOptions, Credentials, ReapOptions, Recheck};
 
 pub(crate) fn path(text: &str) -> RepositoryPath {
     RepositoryPath::new(text).unwrap()
@@ -79,4 +84,73 @@ pub(crate) fn told(registry: &Registry, names: &BTreeMap<Digest, String>) -> Str
         lines.push(format!("unread {}: {}", part.what, part.reason));
     }
     lines.join("\n")
+}
+
+/// The plan that deletes all that these roots do not need, frozen: two runs have found it.
+pub(crate) fn frozen(registry: &Registry, roots: &[&str]) -> FrozenPlan {
+    let roots: Vec<Root> = roots.iter().map(|text| root(text)).collect();
+    let sources = [Source {
+        name: "test".into(),
+        unread: Vec::new(),
+    }];
+    let settings = Settings {
+        minimum_age: SignedDuration::ZERO,
+        minimum_kept: 0,
+        maximum_share: 100,
+        apart: SignedDuration::ZERO,
+        ..Settings::default()
+    };
+    let mut input = PlanInput {
+        registry,
+        sources: &sources,
+        roots: &roots,
+        records: &[],
+        settings: &settings,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    let records = [plan(&input).record];
+    input.records = &records;
+    input.now = Timestamp::from_second(3600).unwrap();
+    let plan = plan(&input);
+    assert!(plan.stops.is_empty(), "{:?}", plan.stops);
+    FrozenPlan::of(&plan, &input)
+}
+
+fn root(text: &str) -> Root {
+    let evidence = Evidence {
+        object: ObjectKey::cluster(GroupKind::core("Test"), text),
+        path: FieldPath::new("image"),
+        place: None,
+        note: String::new(),
+    };
+    Root::image(RootKind::Workload, "test".into(), evidence, text)
+}
+
+/// Says that nothing has moved, whatever happened.
+pub(crate) struct Unmoved;
+
+impl Recheck for Unmoved {
+    async fn movements(&mut self) -> Result<Vec<Movement>, String> {
+        Ok(Vec::new())
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_second(7200).unwrap()
+}
+
+pub(crate) fn is_mutable(tag: &Tag) -> bool {
+    Settings::default().is_mutable(tag)
+}
+
+pub(crate) fn reap_options() -> ReapOptions<'static> {
+    ReapOptions {
+        api: Api::Detect,
+        pause: Duration::ZERO,
+        batch: 20,
+        most: 200,
+        is_mutable: &is_mutable,
+        now: &now,
+        nonce: b"test",
+    }
 }

@@ -1,0 +1,235 @@
+//! One group: manifests that go together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use underpin_image::{Digest, FrozenGroup, FrozenManifest, JournalEntry, Reading, Tag};
+
+use super::{GITEA_KEEPS, Gone, Run, Stop, Way};
+use crate::{state::Act, watch::Watch, write::Deleted};
+
+impl Run<'_> {
+    /// Deletes a group, or keeps it.
+    pub(super) async fn group(
+        &mut self,
+        group: &FrozenGroup,
+        watch: &mut Watch,
+    ) -> Result<(), Stop> {
+        let tags: BTreeSet<&Tag> = group.manifests.iter().flat_map(|it| &it.tags).collect();
+        if self.way == Way::Digests
+            && let Some(moving) = tags.iter().find(|tag| (self.options.is_mutable)(tag))
+        {
+            let reason = format!("it carries {moving}, which may be moved while it is deleted");
+            return self.keep(group, &reason);
+        }
+        self.look(watch, &tags).await?;
+        let refused = group.manifests.iter().find_map(|it| watch.may_go(it).err());
+        if let Some(reason) = refused {
+            return self.keep(group, &reason);
+        }
+        let entries = self.saved(group, watch).await?;
+        for (number, (manifest, entry)) in entries.into_iter().enumerate() {
+            self.look(watch, &tags).await?;
+            if let Err(reason) = watch.may_go(manifest) {
+                if number == 0 {
+                    return self.keep(group, &reason);
+                }
+                return Err(self.half_done(group, &manifest.digest, &reason));
+            }
+            self.one(group, &entry, watch, &tags).await?;
+            tokio::time::sleep(self.options.pause).await;
+        }
+        Ok(())
+    }
+
+    /// What of a group is gone when the rest must stay: all that its batch deleted is put back.
+    fn half_done(&mut self, group: &FrozenGroup, digest: &Digest, reason: &str) -> Stop {
+        let repository = group.repository.clone();
+        self.undo.insert(repository);
+        Stop(format!(
+            "{}@{digest} has come to be needed while what belongs to it was deleted: {reason}",
+            group.repository
+        ))
+    }
+
+    async fn look(&self, watch: &mut Watch, own: &BTreeSet<&Tag>) -> Result<(), Stop> {
+        let is_mutable = self.options.is_mutable;
+        let which = |tag: &Tag| own.contains(tag) || is_mutable(tag);
+        watch.look(&which).await.map_err(Stop)
+    }
+
+    /// What of a group is there, byte for byte in the journal.
+    async fn saved<'g>(
+        &mut self,
+        group: &'g FrozenGroup,
+        watch: &Watch,
+    ) -> Result<Vec<(&'g FrozenManifest, JournalEntry)>, Stop> {
+        let (at, repository) = ((self.options.now)(), &group.repository);
+        let mut position = self.journal.as_ref().map_or(0, |journal| journal.written);
+        let mut saved = Vec::new();
+        for manifest in &group.manifests {
+            let digest = &manifest.digest;
+            let raw = match self.client.get(repository, digest.as_str()).await {
+                Reading::Present(raw) => raw,
+                // A run that was cut is run again.
+                Reading::Absent => continue,
+                Reading::Unread(reason) => {
+                    return Err(Stop(format!("cannot read {repository}@{digest}: {reason}")));
+                }
+            };
+            let until = match self.way {
+                Way::Rows => at.checked_add(GITEA_KEEPS).ok(),
+                Way::Tags | Way::Digests => None,
+            };
+            let entry = JournalEntry {
+                schema: JournalEntry::SCHEMA.to_owned(),
+                at,
+                registry: self.client.host().clone(),
+                repository: repository.clone(),
+                digest: digest.clone(),
+                media_type: raw.manifest.media_type,
+                tags: watch.tags_of(digest),
+                position,
+                until,
+                manifest: JournalEntry::encode(&raw.bytes),
+            };
+            position += 1;
+            saved.push((manifest, entry));
+        }
+        let entries: Vec<JournalEntry> = saved.iter().map(|(_, entry)| entry.clone()).collect();
+        if let Some(journal) = &mut self.journal
+            && !entries.is_empty()
+        {
+            journal.write(&entries)?;
+        }
+        self.entries.extend(entries);
+        Ok(saved)
+    }
+
+    /// Deletes one manifest, and sees that it and nothing else is gone.
+    async fn one(
+        &mut self,
+        group: &FrozenGroup,
+        entry: &JournalEntry,
+        watch: &mut Watch,
+        own: &BTreeSet<&Tag>,
+    ) -> Result<(), Stop> {
+        let (repository, digest) = (&group.repository, &entry.digest);
+        let why = format!("nothing has needed it since {}", group.candidate_since);
+        self.audit(
+            Act::Delete,
+            Some(repository),
+            Some(digest),
+            &entry.tags,
+            &why,
+        )?;
+        let before = watch.tags.clone();
+        let outcome = self.delete(entry).await?;
+        let found = self.client.resolve(repository, digest.as_str()).await;
+        let problem = match (&outcome, found) {
+            (Deleted::Gone | Deleted::Unknown(_), Reading::Absent) => None,
+            (Deleted::Refused(reason) | Deleted::Unknown(reason), Reading::Present(_)) => {
+                Some(format!("the registry does not delete it: {reason}"))
+            }
+            (Deleted::Refused(reason), _) => Some(format!("the registry refuses: {reason}")),
+            (Deleted::Gone, Reading::Present(_)) => {
+                self.undo.insert(repository.clone());
+                Some("it is there again: somebody has pushed it meanwhile".to_owned())
+            }
+            (_, Reading::Unread(reason)) => {
+                Some(format!("whether it is gone is unknown: {reason}"))
+            }
+        };
+        if let Some(problem) = problem {
+            return Err(Stop(format!("{repository}@{digest}: {problem}")));
+        }
+        let result = match &outcome {
+            Deleted::Unknown(reason) => format!("gone, although {reason}"),
+            Deleted::Gone | Deleted::Refused(_) => "gone".to_owned(),
+        };
+        self.audit(
+            Act::Deleted,
+            Some(repository),
+            Some(digest),
+            &entry.tags,
+            &result,
+        )?;
+        self.result.deleted.push(Gone {
+            repository: repository.clone(),
+            digest: digest.clone(),
+            tags: entry.tags.clone(),
+        });
+        self.look(watch, own).await?;
+        self.note_lost(entry, &before, watch)
+    }
+
+    /// Tags that were elsewhere right before a manifest was deleted and are gone right after.
+    fn note_lost(
+        &mut self,
+        entry: &JournalEntry,
+        before: &BTreeMap<Tag, Reading<Digest>>,
+        watch: &Watch,
+    ) -> Result<(), Stop> {
+        if self.way == Way::Rows {
+            return Ok(());
+        }
+        let is_gone = |tag: &Tag| matches!(watch.tags.get(tag), None | Some(Reading::Absent));
+        let gone = before.iter().filter(|(tag, reading)| {
+            let elsewhere = reading.present().is_some_and(|at| *at != entry.digest);
+            elsewhere && !entry.tags.contains(tag) && is_gone(tag)
+        });
+        let gone: Vec<&Tag> = gone.map(|(tag, _)| tag).collect();
+        let Some(first) = gone.first() else {
+            return Ok(());
+        };
+        let (repository, digest) = (&entry.repository, &entry.digest);
+        let message = format!("{repository}:{first} went while {digest} was deleted");
+        for tag in gone {
+            let last = before.get(tag).and_then(Reading::present);
+            // Where tags cannot go alone it is certain that it had been moved. Elsewhere somebody may have
+            // deleted it, and where it was seen last is all that is known.
+            let to = match (self.way, last) {
+                (Way::Tags, Some(last)) => last,
+                _ => digest,
+            };
+            self.lost
+                .insert((repository.clone(), tag.clone()), to.clone());
+        }
+        Err(Stop(message))
+    }
+
+    async fn delete(&self, entry: &JournalEntry) -> Result<Deleted, Stop> {
+        let (repository, digest) = (&entry.repository, &entry.digest);
+        if self.way == Way::Digests {
+            return Ok(self.client.delete(repository, digest.as_str()).await);
+        }
+        for tag in &entry.tags {
+            match self.client.resolve(repository, tag.as_str()).await {
+                Reading::Present(at) if at == *digest => {}
+                Reading::Present(_) | Reading::Absent => continue,
+                Reading::Unread(reason) => return Ok(Deleted::Refused(reason)),
+            }
+            let outcome = match self.way {
+                Way::Rows => self.client.delete_row(repository, tag.as_str()).await,
+                Way::Tags | Way::Digests => self.client.delete(repository, tag.as_str()).await,
+            };
+            if let Deleted::Refused(reason) = outcome {
+                return Ok(Deleted::Refused(format!("tag {tag}: {reason}")));
+            }
+            match self.client.resolve(repository, tag.as_str()).await {
+                Reading::Absent => {}
+                Reading::Present(_) => {
+                    return Ok(Deleted::Refused(format!("tag {tag} is still there")));
+                }
+                Reading::Unread(reason) => {
+                    return Ok(Deleted::Refused(format!(
+                        "whether tag {tag} is gone: {reason}"
+                    )));
+                }
+            }
+        }
+        Ok(match self.way {
+            Way::Rows => self.client.delete_row(repository, digest.as_str()).await,
+            Way::Tags | Way::Digests => self.client.delete(repository, digest.as_str()).await,
+        })
+    }
+}

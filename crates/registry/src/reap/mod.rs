@@ -1,0 +1,391 @@
+//! A frozen plan, carried out.
+//!
+//! ```text
+//! batch: where all tags point ─▶ plan anew ─▶ group ─▶ … ─▶ where all tags point now ─▶ what was lost is put back
+//! group: may it go? ─▶ its manifests' bytes ─▶ journal ─▶ manifest ─▶ …
+//! manifest: may it still go? ─▶ audit ─▶ DELETE ─▶ is it gone? is anything else?
+//! ```
+//!
+//! A registry cannot be told to delete something only if nothing has changed. What somebody else pushes while
+//! a request to delete is on its way may be lost with it. So each is preceded by a look at the tags that
+//! may have been moved and followed by another, and a batch by one at all; what was lost is put back from the
+//! journal, and the run stops there. Of a run that was killed, the next one does that first.
+//!
+//! What cannot be found out: a tag that goes, and that somebody pushes to another manifest between the look
+//! at it and its deletion, is gone. Tags that are moved are not deleted where they cannot be deleted alone.
+
+mod group;
+mod verify;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    path::PathBuf,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use underpin_image::{
+    Digest, FrozenDeletion, FrozenGroup, FrozenPlan, JournalEntry, Left, Movement, RepositoryPath,
+    Tag,
+};
+
+use crate::{
+    client::Client,
+    probe::{Deletes, probe},
+    read::Api,
+    restore::Restored,
+    state::{Act, AuditEntry, Batch, Journal, State, StateError},
+    watch::Watch,
+};
+
+/// How long Gitea and Forgejo keep the blobs of what was deleted, as they are configured by default.
+const GITEA_KEEPS: SignedDuration = SignedDuration::from_hours(24);
+
+/// How a plan is carried out.
+pub struct ReapOptions<'a> {
+    /// What the registry is.
+    pub api: Api,
+    /// How long is waited after each deletion.
+    pub pause: Duration,
+    /// How many manifests go before all tags are looked at, unless one group has more.
+    pub batch: usize,
+    /// How many manifests may go in all.
+    pub most: usize,
+    /// Whether a tag may be moved; see `underpin_image::Settings::is_mutable`.
+    pub is_mutable: &'a (dyn Fn(&Tag) -> bool + Sync),
+    /// The time.
+    pub now: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Random bytes, for names that nobody has.
+    pub nonce: &'a [u8],
+}
+
+/// Plans anew.
+pub trait Recheck {
+    /// What moved since the plan was frozen, as the whole fleet and the registry are now, or why that
+    /// could not be told: `FrozenPlan::moved` of a plan that is made now. Asked before each batch.
+    fn movements(&mut self) -> impl Future<Output = Result<Vec<Movement>, String>> + Send;
+}
+
+/// A manifest that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gone {
+    /// The repository.
+    pub repository: RepositoryPath,
+    /// Its digest.
+    pub digest: Digest,
+    /// The tags that it had.
+    pub tags: Vec<Tag>,
+}
+
+/// What became of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reaped {
+    /// What was deleted, in its order. What was put back again is in [`Reaped::restored`] besides.
+    pub deleted: Vec<Gone>,
+    /// What the plan names and was kept, and why.
+    pub kept: Vec<Left>,
+    /// What was lost with something else, and put back.
+    pub restored: Restored,
+    /// Why it was not carried out to its end.
+    pub stopped: Option<String>,
+    /// What puts it back.
+    pub journal: Option<PathBuf>,
+    /// Until when that can work for certain; absent where it can until somebody has the registry collect
+    /// its garbage.
+    pub until: Option<Timestamp>,
+}
+
+/// How something is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Row by row, by the API of packages.
+    Rows,
+    /// Tag by tag, then the manifest.
+    Tags,
+    /// The manifest, and its tags with it.
+    Digests,
+}
+
+/// Why a run goes no further, in a sentence without a full stop.
+#[derive(Debug)]
+struct Stop(String);
+
+impl From<StateError> for Stop {
+    fn from(error: StateError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+struct Run<'a> {
+    client: &'a Client,
+    state: &'a State,
+    plan: &'a FrozenPlan,
+    options: &'a ReapOptions<'a>,
+    way: Way,
+    journal: Option<Journal>,
+    /// Of the batch that is under way.
+    entries: Vec<JournalEntry>,
+    /// Tags that went with a manifest that they had just been moved to.
+    lost: BTreeMap<(RepositoryPath, Tag), Digest>,
+    /// Repositories of which all that the batch deleted is put back.
+    undo: BTreeSet<RepositoryPath>,
+    result: Reaped,
+}
+
+/// Carries out a plan. What it does is in the audit log of the state's folder; what it deleted is in a
+/// journal there.
+pub async fn reap<R: Recheck>(
+    client: &Client,
+    state: &State,
+    plan: &FrozenPlan,
+    recheck: &mut R,
+    options: &ReapOptions<'_>,
+) -> Reaped {
+    let mut run = Run {
+        client,
+        state,
+        plan,
+        options,
+        way: Way::Digests,
+        journal: None,
+        entries: Vec::new(),
+        lost: BTreeMap::new(),
+        undo: BTreeSet::new(),
+        result: Reaped::default(),
+    };
+    if let Err(Stop(reason)) = run.carry_out(recheck).await {
+        // What cannot be written to the log is told in the result all the same.
+        drop(run.audit(Act::Stop, None, None, &[], &reason));
+        run.result.stopped = Some(reason);
+    }
+    run.result.journal = run.journal.and_then(Journal::end);
+    if run.way == Way::Rows && !run.result.deleted.is_empty() {
+        run.result.until = (options.now)().checked_add(GITEA_KEEPS).ok();
+    }
+    run.result
+}
+
+impl Run<'_> {
+    async fn carry_out<R: Recheck>(&mut self, recheck: &mut R) -> Result<(), Stop> {
+        self.check_plan()?;
+        self.way = self.find_way().await?;
+        self.finish_earlier().await?;
+        let number = self.plan.number().to_string();
+        let why = format!("a plan of {} with {number} manifests", self.plan.at);
+        self.audit(Act::Begin, None, None, &[], &why)?;
+        let mut rest = &self.plan.groups[..];
+        while !rest.is_empty() {
+            let (batch, behind) = rest.split_at(batch_length(rest, self.options.batch));
+            self.batch(batch, recheck).await?;
+            rest = behind;
+        }
+        self.audit(Act::End, None, None, &[], "all of it")?;
+        Ok(())
+    }
+
+    fn check_plan(&self) -> Result<(), Stop> {
+        let (plan, most) = (self.plan, self.options.most);
+        if plan.registry != *self.client.host() {
+            let (registry, host) = (&plan.registry, self.client.host());
+            return Err(Stop(format!(
+                "the plan is for {registry}, and this is {host}"
+            )));
+        }
+        if plan.number() > most {
+            let number = plan.number();
+            return Err(Stop(format!(
+                "the plan deletes {number} manifests, and one run may delete {most}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// How this registry deletes: asked, on what is not there.
+    async fn find_way(&self) -> Result<Way, Stop> {
+        let is_gitea = match self.options.api {
+            Api::Gitea => true,
+            Api::Distribution => false,
+            Api::Detect => {
+                let found = self.client.is_gitea().await;
+                found
+                    .map_err(|reason| Stop(format!("whether it is a Gitea is unknown: {reason}")))?
+            }
+        };
+        if is_gitea {
+            return Ok(Way::Rows);
+        }
+        let Some(group) = self.plan.groups.first() else {
+            return Ok(Way::Digests);
+        };
+        let found = probe(self.client, &group.repository, self.options.nonce).await;
+        let reason = match &found.deletes {
+            Deletes::Enabled => None,
+            Deletes::Disabled => Some("the registry is configured to delete nothing".to_owned()),
+            Deletes::Forbidden => Some("these credentials may not delete".to_owned()),
+            Deletes::Unknown(reason) => Some(format!(
+                "whether it deletes anything is not known: {reason}"
+            )),
+        };
+        if let Some(reason) = reason {
+            return Err(Stop(reason));
+        }
+        found
+            .remember(self.state.folder(), self.client.host())
+            .map_err(|error| Stop(format!("cannot remember what it can: {error}")))?;
+        match (found.deletes_tags, self.plan.deletion) {
+            (Some(true), _) => Ok(Way::Tags),
+            (_, FrozenDeletion::DigestsWithTags) => Ok(Way::Digests),
+            (_, FrozenDeletion::TagsAlone) => Err(Stop(
+                "the plan was made for a registry that deletes tags alone, and this one does not: \
+                 make it anew"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Verifies the deletions of a run that was cut.
+    async fn finish_earlier(&mut self) -> Result<(), Stop> {
+        let Some(batch) = self.state.unverified()? else {
+            return Ok(());
+        };
+        if batch.journal.exists() {
+            let entries = State::entries(&batch.journal)?;
+            self.entries = entries.into_iter().skip(batch.entries).collect();
+            let own = |entry: &JournalEntry| entry.registry == *self.client.host();
+            if !self.entries.iter().all(own) {
+                let journal = batch.journal.display();
+                return Err(Stop(format!(
+                    "the deletions of {journal} are of another registry and not verified yet"
+                )));
+            }
+            let mut verified = Ok(());
+            for (repository, before) in batch.before {
+                let watch = Watch::since(self.client, &repository, before);
+                let one = self.verify(&repository, &watch).await;
+                verified = verified.and(one);
+            }
+            verified?;
+        }
+        self.entries.clear();
+        self.state.end_batch()?;
+        Ok(())
+    }
+
+    async fn batch<R: Recheck>(
+        &mut self,
+        groups: &[FrozenGroup],
+        recheck: &mut R,
+    ) -> Result<(), Stop> {
+        let mut watches: BTreeMap<RepositoryPath, Watch> = BTreeMap::new();
+        for group in groups {
+            if !watches.contains_key(&group.repository) {
+                let watch = Watch::begin(self.client, &group.repository).await;
+                let watch = watch.map_err(|reason| Stop(format!("{}: {reason}", group.repository)));
+                watches.insert(group.repository.clone(), watch?);
+            }
+        }
+        // What has changed until now this sees, and what changes from now on the watches do.
+        let movements = recheck.movements().await.map_err(Stop)?;
+        if let Some(whole) = movements.iter().find(|one| one.digest.is_none()) {
+            return Err(Stop(whole.message.clone()));
+        }
+        let now = (self.options.now)();
+        let journal = match &mut self.journal {
+            Some(journal) => journal,
+            none => none.insert(self.state.journal(now, self.plan)?),
+        };
+        let watched = watches.iter();
+        self.state.begin_batch(&Batch {
+            journal: journal.path.clone(),
+            entries: journal.written,
+            before: watched
+                .map(|(path, watch)| (path.clone(), watch.before.clone()))
+                .collect(),
+        })?;
+        let mut stopped = Ok(());
+        for group in groups {
+            let Some(watch) = watches.get_mut(&group.repository) else {
+                continue;
+            };
+            stopped = match moved(group, &movements) {
+                Some(reason) => self.keep(group, reason),
+                None => self.group(group, watch).await,
+            };
+            if stopped.is_err() {
+                break;
+            }
+        }
+        // Whatever has stopped it: what was lost is looked for.
+        let mut verified = Ok(());
+        for (repository, watch) in &watches {
+            let one = self.verify(repository, watch).await;
+            verified = verified.and(one);
+        }
+        verified?;
+        self.entries.clear();
+        self.state.end_batch()?;
+        stopped
+    }
+
+    /// Keeps a group that no longer may go.
+    fn keep(&mut self, group: &FrozenGroup, reason: &str) -> Result<(), Stop> {
+        for manifest in &group.manifests {
+            let (repository, digest) = (&group.repository, &manifest.digest);
+            self.audit(
+                Act::Keep,
+                Some(repository),
+                Some(digest),
+                &manifest.tags,
+                reason,
+            )?;
+            self.result.kept.push(Left {
+                repository: repository.clone(),
+                what: digest.to_string(),
+                reason: reason.to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    fn audit(
+        &self,
+        act: Act,
+        repository: Option<&RepositoryPath>,
+        digest: Option<&Digest>,
+        tags: &[Tag],
+        why: &str,
+    ) -> Result<(), StateError> {
+        self.state.audit(&AuditEntry {
+            schema: AuditEntry::SCHEMA.to_owned(),
+            at: (self.options.now)(),
+            registry: self.client.host().clone(),
+            plan: self.plan.hash.clone(),
+            act,
+            repository: repository.cloned(),
+            digest: digest.cloned(),
+            tags: tags.to_vec(),
+            why: why.to_owned(),
+        })
+    }
+}
+
+/// How many groups make a batch: at least one.
+fn batch_length(groups: &[FrozenGroup], most: usize) -> usize {
+    let mut number = 0;
+    let fitting = groups.iter().take_while(|group| {
+        number += group.manifests.len();
+        number <= most
+    });
+    fitting.count().max(1)
+}
+
+/// Why a group no longer may go, by the plan of now. It goes as a whole or not at all.
+fn moved<'m>(group: &FrozenGroup, movements: &'m [Movement]) -> Option<&'m str> {
+    let own: BTreeSet<&Digest> = group.manifests.iter().map(|one| &one.digest).collect();
+    let mut of_group = movements.iter().filter(|movement| {
+        let digest = movement.digest.as_ref();
+        movement.repository == group.repository && digest.is_some_and(|it| own.contains(it))
+    });
+    of_group.next().map(|movement| &*movement.message)
+}

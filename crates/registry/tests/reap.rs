@@ -1,0 +1,554 @@
+//! Plans that are carried out, on a real registry and on stand-ins, and put back again.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "tests: what is wrong here fails them"
+)]
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use support::{
+    Unmoved, client, frozen,
+    memory::{Flavor, Image, Memory},
+    now, path,
+    pushed::{Layout, is_pullable},
+    reap_options,
+    server::{Asked, Server, Told},
+    told,
+};
+use underpin_image::{Digest, FrozenPlan, Movement, Registry};
+use underpin_registry::{
+    AuditEntry, Client, ReadOptions, Reaped, Recheck, State, read, reap, restore,
+};
+use underpin_testenv::registry::{DockerRegistry, Options};
+
+fn lines(path: &std::path::Path) -> Vec<AuditEntry> {
+    let text = fs::read_to_string(path.join("audit.jsonl")).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// What the audit log holds, without when.
+fn audited(path: &std::path::Path, names: &BTreeMap<Digest, String>) -> Vec<String> {
+    let entries = lines(path).into_iter();
+    entries
+        .map(|entry| {
+            let digest = entry
+                .digest
+                .map(|digest| names[&digest].clone())
+                .unwrap_or_default();
+            let tags: Vec<String> = entry.tags.iter().map(ToString::to_string).collect();
+            format!("{:?} {digest} [{}]", entry.act, tags.join(" "))
+        })
+        .collect()
+}
+
+async fn everything(client: &Client) -> Registry {
+    read(client, &ReadOptions::default()).await
+}
+
+/// R4.2, R4.3: an index goes with its children and signature, its siblings stay, and all of it comes back
+/// byte for byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn r4_2_a_group_goes_and_comes_back_on_a_real_registry() {
+    let registry = DockerRegistry::start(Options::default()).unwrap();
+    let host = registry.host();
+    let mut layout = Layout::new();
+    for version in ["old", "new"] {
+        let children = ["amd64", "arm64"].map(|platform| format!("{version}-{platform}"));
+        layout.image(&children[0], "amd64", None);
+        layout.image(&children[1], "arm64", None);
+        let index = layout.index(version, &[&children[0], &children[1]]);
+        let signature = format!("{version}-signature");
+        layout.image(&signature, "unknown", Some(&index));
+        let tag = format!("{host}/web:sha256-{}.sig", index.encoded());
+        layout.push(&signature, &tag, None);
+    }
+    for (name, tag) in [
+        ("old", "1.0.0"),
+        ("old", "1.0.0-rc1"),
+        ("new", "1.1.0"),
+        ("new", "staging"),
+    ] {
+        layout.push(name, &format!("{host}/web:{tag}"), None);
+    }
+    let names = layout.names();
+    let client = client(&host);
+    let before = everything(&client).await;
+    let plan = frozen(&before, &[&format!("{host}/web:1.1.0")]);
+    assert_eq!(plan.number(), 4);
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let reaped = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+    assert_eq!(reaped.stopped, None);
+    assert_eq!((reaped.deleted.len(), reaped.kept.len()), (4, 0));
+    let gone: Vec<&str> = reaped
+        .deleted
+        .iter()
+        .map(|gone| &*names[&gone.digest])
+        .collect();
+    assert_eq!(gone[0], "old");
+    let after = everything(&client).await;
+    let expect = "\
+web
+  1.1.0 -> new
+  sha256-<new>.sig -> new-signature
+  staging -> new
+  new-amd64: Image []
+  new-arm64: Image []
+  new-signature: Image [] new
+  new: Index [new-amd64 new-arm64]";
+    assert_eq!(told(&after, &names), expect);
+    assert!(is_pullable(&format!("{host}/web:1.1.0")));
+    assert!(!is_pullable(&format!("{host}/web:1.0.0")));
+    let log = audited(folder.path(), &names);
+    assert_eq!(log.len(), 10, "{log:?}");
+    assert_eq!(
+        log[1..3],
+        [
+            "Delete old [1.0.0 1.0.0-rc1]",
+            "Deleted old [1.0.0 1.0.0-rc1]"
+        ]
+    );
+
+    // The same plan once more has nothing left to do.
+    let again = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+    assert_eq!((again.stopped, again.journal), (None, None));
+    assert!(again.deleted.is_empty());
+
+    let entries = State::entries(&reaped.journal.unwrap()).unwrap();
+    let restored = restore(&client, &state, &entries, &now).await.unwrap();
+    assert_eq!((restored.manifests.len(), restored.tags.len()), (4, 3));
+    assert!(
+        restored.failed.is_empty() && restored.left.is_empty(),
+        "{restored:?}"
+    );
+    assert_eq!(
+        told(&everything(&client).await, &names),
+        told(&before, &names)
+    );
+    assert!(is_pullable(&format!("{host}/web:1.0.0")));
+}
+
+/// Once the registry has collected its garbage it is too late, and that is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_collected_cannot_come_back() {
+    let mut registry = DockerRegistry::start(Options::default()).unwrap();
+    let host = registry.host();
+    let mut layout = Layout::new();
+    for (name, tag) in [("old", "1.0.0"), ("new", "1.1.0")] {
+        layout.image(name, "amd64", None);
+        layout.push(name, &format!("{host}/web:{tag}"), None);
+    }
+    let client = client(&host);
+    let plan = frozen(&everything(&client).await, &[&format!("{host}/web:1.1.0")]);
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let reaped = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+    assert_eq!((reaped.stopped, reaped.until), (None, None));
+    registry.collect_garbage().unwrap();
+    let entries = State::entries(&reaped.journal.unwrap()).unwrap();
+    let restored = restore(&client, &state, &entries, &now).await.unwrap();
+    assert!(restored.manifests.is_empty());
+    let reason = "the registry does not have all that it is made of any more";
+    assert_eq!(restored.failed[0].reason, reason);
+    assert_eq!(restored.failed[1].reason, reason);
+}
+
+/// R4.3: a registry that deletes nothing, or is another one, or more than agreed: nothing is tried.
+#[tokio::test(flavor = "multi_thread")]
+async fn r4_3_what_cannot_be_carried_out_is_not_begun() {
+    let registry = DockerRegistry::start(Options {
+        is_delete_enabled: false,
+        ..Options::default()
+    })
+    .unwrap();
+    let host = registry.host();
+    let mut layout = Layout::new();
+    for (name, tag) in [("old", "1.0.0"), ("new", "1.1.0")] {
+        layout.image(name, "amd64", None);
+        layout.push(name, &format!("{host}/web:{tag}"), None);
+    }
+    let client = client(&host);
+    let before = everything(&client).await;
+    let plan = frozen(&before, &[&format!("{host}/web:1.1.0")]);
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let stopped = async |plan: &FrozenPlan, most: usize| {
+        let mut options = reap_options();
+        options.most = most;
+        let reaped = reap(&client, &state, plan, &mut Unmoved, &options).await;
+        assert!(reaped.deleted.is_empty());
+        reaped.stopped.unwrap()
+    };
+    let reason = "the registry is configured to delete nothing";
+    assert_eq!(stopped(&plan, 1).await, reason);
+    let reason = "the plan deletes 1 manifests, and one run may delete 0";
+    assert_eq!(stopped(&plan, 0).await, reason);
+    let mut other = plan.clone();
+    other.registry = underpin_image::Host::new("registry.example.com").unwrap();
+    assert!(
+        stopped(&other, 1)
+            .await
+            .starts_with("the plan is for registry.example.com, and this")
+    );
+    assert_eq!(
+        told(&everything(&client).await, &layout.names()),
+        told(&before, &layout.names())
+    );
+}
+
+/// `web` with an old index of two children and a new image, and who answers for it.
+struct Scene {
+    memory: Arc<Memory>,
+    names: BTreeMap<Digest, String>,
+    old: Image,
+    new: Image,
+}
+
+impl Scene {
+    fn new(flavor: Flavor) -> Self {
+        let memory = Memory::new(flavor);
+        let [a, b, new] = ["a", "b", "new"].map(Image::named);
+        let old = Image::index(&[&a, &b]);
+        for child in [&a, &b] {
+            memory.push("team/web", &[], child);
+        }
+        memory.push("team/web", &["1.0.0", "1.0.1"], &old);
+        memory.push("team/web", &["1.1.0", "staging"], &new);
+        let all = [
+            ("a", a),
+            ("b", b),
+            ("new", new.clone()),
+            ("old", old.clone()),
+        ];
+        let names = BTreeMap::from(all.map(|(name, image)| (image.digest, name.to_owned())));
+        Self {
+            memory,
+            names,
+            old,
+            new,
+        }
+    }
+
+    fn options(&self) -> ReadOptions {
+        let known: BTreeSet<Digest> = self.names.keys().cloned().collect();
+        ReadOptions {
+            owners: BTreeSet::from(["team".to_owned()]),
+            known: BTreeMap::from([(path("team/web"), known)]),
+            ..ReadOptions::default()
+        }
+    }
+
+    async fn told(&self, client: &Client) -> String {
+        told(&read(client, &self.options()).await, &self.names)
+    }
+
+    /// A server, and the plan that takes the old index away.
+    async fn plan(
+        &self,
+        handler: impl Fn(&Asked) -> Option<Told> + Send + Sync + 'static,
+    ) -> (Server, Client, FrozenPlan) {
+        let memory = Arc::clone(&self.memory);
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let ready = Arc::clone(&is_ready);
+        let server = Server::start(move |asked| {
+            let is_ready = ready.load(Ordering::SeqCst);
+            let own = if is_ready { handler(asked) } else { None };
+            own.unwrap_or_else(|| memory.answer(asked))
+        })
+        .await;
+        let client = client(&server.host);
+        let registry = read(&client, &self.options()).await;
+        let plan = frozen(&registry, &[&format!("{}/team/web:1.1.0", server.host)]);
+        assert_eq!(plan.number(), 3);
+        is_ready.store(true, Ordering::SeqCst);
+        (server, client, plan)
+    }
+}
+
+const LEFT: &str = "\
+team/web
+  1.1.0 -> new
+  staging -> new
+  a: absent
+  b: absent
+  new: Image []
+  old: absent";
+
+/// R4.2, R4.6: each kind of registry deletes in its own way, siblings stay, and all comes back.
+#[tokio::test]
+async fn r4_6_each_kind_of_registry_deletes_in_its_own_way() {
+    for (flavor, deletes) in [
+        (Flavor::Classic, ["DELETE /v2/team/web/manifests/", ""]),
+        (
+            Flavor::Modern,
+            [
+                "DELETE /v2/team/web/manifests/",
+                "DELETE /v2/team/web/manifests/1.0.",
+            ],
+        ),
+        (
+            Flavor::Gitea,
+            [
+                "DELETE /api/v1/packages/team/",
+                "DELETE /api/v1/packages/team/container/web/1.0.",
+            ],
+        ),
+    ] {
+        let scene = Scene::new(flavor);
+        let (server, client, plan) = scene.plan(|_| None).await;
+        let before = scene.told(&client).await;
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::lock(folder.path()).unwrap();
+        let reaped = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+        assert_eq!(reaped.stopped, None, "{flavor:?}");
+        assert_eq!(reaped.deleted.len(), 3);
+        assert_eq!(scene.told(&client).await, LEFT, "{flavor:?}");
+        assert!(server.count(deletes[0]) >= 3);
+        let by_tag = if deletes[1].is_empty() {
+            0
+        } else {
+            server.count(deletes[1])
+        };
+        assert_eq!(by_tag, if flavor == Flavor::Classic { 0 } else { 2 });
+        let by_registry = server.count("DELETE /v2/");
+        assert_eq!(by_registry == 0, flavor == Flavor::Gitea, "{by_registry}");
+        assert_eq!(reaped.until.is_some(), flavor == Flavor::Gitea);
+        let entries = State::entries(&reaped.journal.unwrap()).unwrap();
+        restore(&client, &state, &entries, &now).await.unwrap();
+        assert_eq!(scene.told(&client).await, before);
+    }
+}
+
+/// Something happens once, at a request.
+fn once(
+    matches: impl Fn(&Asked) -> bool + Send + Sync + 'static,
+    act: impl Fn(&Asked) -> Option<Told> + Send + Sync + 'static,
+) -> impl Fn(&Asked) -> Option<Told> + Send + Sync + 'static {
+    let done = AtomicBool::new(false);
+    move |asked| {
+        if matches(asked) && !done.swap(true, Ordering::SeqCst) {
+            return act(asked);
+        }
+        None
+    }
+}
+
+fn is_delete_of(digest: &Digest) -> impl Fn(&Asked) -> bool + Send + Sync + 'static {
+    let end = format!("/manifests/{digest}");
+    move |asked| asked.method == "DELETE" && asked.path.ends_with(&end)
+}
+
+async fn reaped(
+    scene: &Scene,
+    handler: impl Fn(&Asked) -> Option<Told> + Send + Sync + 'static,
+) -> (Reaped, Client, Server) {
+    let (server, client, plan) = scene.plan(handler).await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let reaped = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+    (reaped, client, server)
+}
+
+/// R4.3: an answer of 500 may mean anything: what became of it is looked at.
+#[tokio::test]
+async fn r4_3_an_error_of_a_deletion_says_nothing() {
+    // It was done.
+    let scene = Scene::new(Flavor::Classic);
+    let memory = Arc::clone(&scene.memory);
+    let done = once(is_delete_of(&scene.old.digest), move |asked| {
+        memory.answer(asked);
+        Some(Told::new(500, ""))
+    });
+    let (result, client, _server) = reaped(&scene, done).await;
+    assert_eq!((result.stopped, result.deleted.len()), (None, 3));
+    assert_eq!(scene.told(&client).await, LEFT);
+    // It was not.
+    for status in [500, 403, 503] {
+        let scene = Scene::new(Flavor::Classic);
+        let fails = once(is_delete_of(&scene.old.digest), move |_| {
+            Some(Told::new(status, ""))
+        });
+        let (result, client, _server) = reaped(&scene, fails).await;
+        let expect = format!("the registry does not delete it: it answers with status {status}");
+        assert!(result.stopped.unwrap().contains(&expect));
+        assert!(result.deleted.is_empty());
+        let found = scene.told(&client).await;
+        assert!(
+            found.contains("1.0.0 -> old") && !found.contains("absent"),
+            "{found}"
+        );
+    }
+}
+
+/// R4.3: what came between the plan and its deletion is seen, and kept.
+#[tokio::test]
+async fn r4_3_what_has_come_to_be_needed_is_kept() {
+    // A tag was moved to it, or has come, right before; or an index that holds its child.
+    let index = Image::index(&[&Image::named("a")]);
+    for tag in ["staging", "2.0.0", "index"] {
+        let scene = Scene::new(Flavor::Classic);
+        let (memory, old, came) = (Arc::clone(&scene.memory), scene.old.clone(), index.clone());
+        let number = AtomicUsize::new(0);
+        let comes = move |asked: &Asked| {
+            // The second list of tags is the one before the group.
+            let is_list = asked.path.ends_with("/tags/list");
+            if is_list && number.fetch_add(1, Ordering::SeqCst) == 1 {
+                match tag {
+                    "index" => memory.push("team/web", &["2.0.0"], &came),
+                    tag => memory.push("team/web", &[tag], &old),
+                }
+            }
+            None
+        };
+        let (result, client, server) = reaped(&scene, comes).await;
+        assert_eq!(result.stopped, None, "{tag}");
+        assert_eq!((result.deleted.len(), result.kept.len()), (0, 3), "{tag}");
+        let reason = &result.kept[0].reason;
+        let expect = match tag {
+            "index" => format!("{}, which was pushed meanwhile, names it", index.digest),
+            tag => format!("tag {tag} has come to point to it"),
+        };
+        assert_eq!(*reason, expect);
+        // Nothing but what the probe did.
+        assert_eq!(server.count("DELETE"), 2);
+        assert!(!scene.told(&client).await.contains("absent"));
+    }
+}
+
+/// R4.3: a promotion that is lost in the moment of the deletion is put back, with all that it needs.
+#[tokio::test]
+async fn r4_3_a_promotion_that_is_lost_is_put_back() {
+    let scene = Scene::new(Flavor::Classic);
+    let (memory, old) = (Arc::clone(&scene.memory), scene.old.clone());
+    let promoted = once(is_delete_of(&scene.old.digest), move |_| {
+        memory.push("team/web", &["staging"], &old);
+        None
+    });
+    let (result, client, _server) = reaped(&scene, promoted).await;
+    let stopped = result.stopped.unwrap();
+    assert_eq!(
+        stopped,
+        "team/web: lost with what was deleted: staging; all of it was put back"
+    );
+    let expect = "\
+team/web
+  1.0.0 -> old
+  1.0.1 -> old
+  1.1.0 -> new
+  staging -> old
+  a: Image []
+  b: Image []
+  new: Image []
+  old: Index [a b]";
+    assert_eq!(scene.told(&client).await, expect);
+    // The index was gone, and is pushed again while its children are deleted.
+    let scene = Scene::new(Flavor::Classic);
+    let (memory, old) = (Arc::clone(&scene.memory), scene.old.clone());
+    let child = Image::named("b").digest;
+    let again = once(is_delete_of(&child), move |_| {
+        memory.push("team/web", &["staging"], &old);
+        None
+    });
+    let (result, client, _server) = reaped(&scene, again).await;
+    assert!(result.stopped.is_some());
+    assert_eq!(scene.told(&client).await, expect);
+}
+
+/// R4.3: a run that is killed in the middle is verified by the next one.
+#[tokio::test]
+async fn r4_3_what_a_killed_run_lost_is_put_back_by_the_next() {
+    let scene = Scene::new(Flavor::Classic);
+    let (memory, old) = (Arc::clone(&scene.memory), scene.old.clone());
+    let promoted = once(is_delete_of(&scene.old.digest), move |asked| {
+        memory.push("team/web", &["staging"], &old);
+        let mut told = memory.answer(asked);
+        told.after = Duration::from_mins(10);
+        Some(told)
+    });
+    let (_server, client, plan) = scene.plan(promoted).await;
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let state = State::lock(folder.path()).unwrap();
+        let options = reap_options();
+        let mut recheck = Unmoved;
+        let running = reap(&client, &state, &plan, &mut recheck, &options);
+        assert!(
+            tokio::time::timeout(Duration::from_secs(2), running)
+                .await
+                .is_err()
+        );
+    }
+    assert!(scene.told(&client).await.contains("old: absent"));
+    let state = State::lock(folder.path()).unwrap();
+    let result = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+    let stopped = result.stopped.unwrap();
+    assert!(
+        stopped.starts_with("team/web: lost with what was deleted: staging"),
+        "{stopped}"
+    );
+    assert!(scene.told(&client).await.contains("staging -> old"));
+    // Then the plan is not carried out: the tag is there now.
+    let result = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+    assert_eq!((result.stopped, result.kept.len()), (None, 3));
+}
+
+/// Says what a test says.
+struct Says(Result<Vec<Movement>, String>);
+
+impl Recheck for Says {
+    async fn movements(&mut self) -> Result<Vec<Movement>, String> {
+        self.0.clone()
+    }
+}
+
+/// R4.3: what the plan of now says counts, and a source that cannot be read ends the run.
+#[tokio::test]
+async fn r4_3_the_plan_of_now_counts() {
+    let scene = Scene::new(Flavor::Classic);
+    let (server, client, plan) = scene.plan(|_| None).await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let movement = |digest| Movement {
+        repository: path("team/web"),
+        digest,
+        message: "it stays now: a workload runs it".to_owned(),
+    };
+    let child = Image::named("a").digest;
+    for (says, stopped, kept) in [
+        (
+            Err("cannot read cluster b".to_owned()),
+            Some("cannot read cluster b"),
+            0,
+        ),
+        (
+            Ok(vec![movement(None)]),
+            Some("it stays now: a workload runs it"),
+            0,
+        ),
+        (Ok(vec![movement(Some(child))]), None, 3),
+        (Ok(vec![movement(Some(scene.new.digest.clone()))]), None, 0),
+    ] {
+        let is_last = says.as_ref().is_ok_and(|all| {
+            all.iter()
+                .any(|one| one.digest.as_ref() == Some(&scene.new.digest))
+        });
+        let result = reap(&client, &state, &plan, &mut Says(says), &reap_options()).await;
+        assert_eq!(result.stopped.as_deref(), stopped);
+        assert_eq!(result.kept.len(), kept);
+        assert_eq!(result.deleted.len(), if is_last { 3 } else { 0 });
+    }
+    assert!(server.count("DELETE") > 3);
+}
