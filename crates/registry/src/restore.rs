@@ -37,6 +37,7 @@ pub async fn restore(
     client: &Client,
     state: &State,
     entries: &[JournalEntry],
+    who: &str,
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Result<Restored, StateError> {
     let restored = put_back(client, entries, &BTreeMap::new()).await;
@@ -46,6 +47,7 @@ pub async fn restore(
             at: now(),
             registry: client.host().clone(),
             plan: String::new(),
+            by: who.to_owned(),
             act: Act::Restore,
             repository: Some(repository.clone()),
             digest: Some(digest.clone()),

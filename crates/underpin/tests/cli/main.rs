@@ -19,6 +19,7 @@ mod frozen;
 mod harness;
 mod help;
 mod images;
+mod images_reap;
 mod rbac;
 mod reach;
 mod registry;

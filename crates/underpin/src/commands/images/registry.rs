@@ -73,11 +73,7 @@ pub(super) async fn read(
     let options = ReadOptions {
         scope: scope(setting),
         known: known(setting, roots, record),
-        api: match setting.kind {
-            None => Api::Detect,
-            Some(RegistryType::Distribution) => Api::Distribution,
-            Some(RegistryType::Gitea) => Api::Gitea,
-        },
+        api: api(setting),
         owners: setting.owners.iter().cloned().collect(),
         deletion: capabilities.map(|capabilities| capabilities.deletion()),
         cache: Some(cache),
@@ -104,6 +100,15 @@ pub(super) async fn read_blobs(
         underpin_registry::read_blobs(&client, registry, blobs).await;
     }
     Ok(())
+}
+
+/// What is asked for its API.
+pub(super) fn api(setting: &RegistrySetting) -> Api {
+    match setting.kind {
+        None => Api::Detect,
+        Some(RegistryType::Distribution) => Api::Distribution,
+        Some(RegistryType::Gitea) => Api::Gitea,
+    }
 }
 
 fn scope(setting: &RegistrySetting) -> Scope {

@@ -1,8 +1,10 @@
 //! A plan for a registry: what stays and what goes, with the reasons.
 
 mod document;
+mod reaped;
 mod reasons;
 mod releases;
+mod restored;
 mod text;
 
 use std::time::Duration;
@@ -11,8 +13,16 @@ use underpin_image::{Digest, FrozenPlan, ManifestPlan, Plan, PlanInput, Reposito
 use underpin_model::Finding;
 
 pub(crate) use document::ImagesPlanDocument;
+pub(crate) use reaped::{
+    ImagesReapDocument, ShownReaped, json as reaped_json, proposal as reap_proposal,
+    text as reaped_text,
+};
 pub(crate) use releases::{
     ImagesGoliveDocument, Release, ShownReleases, json as releases_json, text as releases_text,
+};
+pub(crate) use restored::{
+    ImagesRestoreDocument, ShownRestored, json as restored_json, proposal as restore_proposal,
+    text as restored_text,
 };
 pub(crate) use text::text;
 
@@ -81,6 +91,16 @@ impl ShownImages<'_> {
             None => name == path.as_str(),
         }
     }
+}
+
+/// What stops a run, and the way out.
+pub(crate) fn stop(stop: &Stop, input: &PlanInput<'_>) -> (String, String) {
+    (reasons::stop(stop, input), help(stop))
+}
+
+/// What has moved since a plan was frozen: what needs an image now by what it is.
+pub(crate) fn moved(message: &str, input: &PlanInput<'_>) -> String {
+    reasons::with_roots(message, input)
 }
 
 /// The way out of what stops a run.
