@@ -127,9 +127,7 @@ fn refused(message: String) -> CommandError {
 
 fn unreadable(path: &Utf8Path, error: io::Error, way: &str) -> CommandError {
     match error.kind() {
-        ErrorKind::NotFound => {
-            CommandError::usage(format!("there is no frozen plan {path}"), way)
-        }
+        ErrorKind::NotFound => CommandError::usage(format!("there is no frozen plan {path}"), way),
         _ => CommandError::Io {
             what: format!("cannot read the frozen plan {path}"),
             source: error,

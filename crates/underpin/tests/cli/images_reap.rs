@@ -90,15 +90,28 @@ fn r4_4_what_is_deleted_comes_back() {
         .collect();
     let plan = fs::read_to_string(scene.folder.path().join("plan.json")).unwrap();
     let plan: Value = serde_json::from_str(&plan).unwrap();
-    let deleted: Vec<&Value> = lines.iter().filter(|line| line["act"] == "deleted").collect();
+    let deleted: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["act"] == "deleted")
+        .collect();
     assert_eq!(deleted.len(), 11);
     for line in deleted {
         assert_eq!(line["plan"], plan["hash"]);
-        assert!(line["by"].as_str().unwrap().contains("underpin images reap"));
+        assert!(
+            line["by"]
+                .as_str()
+                .unwrap()
+                .contains("underpin images reap")
+        );
     }
     let restored = lines.iter().filter(|line| line["act"] == "restore");
     for line in restored {
-        assert!(line["by"].as_str().unwrap().contains("underpin images restore"));
+        assert!(
+            line["by"]
+                .as_str()
+                .unwrap()
+                .contains("underpin images restore")
+        );
     }
 }
 
@@ -108,9 +121,13 @@ fn r4_4_what_is_deleted_comes_back() {
 fn r4_3_what_is_needed_meanwhile_is_kept() {
     let scene = frozen();
     scene.declare("late", "kotkan/web:1.1.0");
-    let child = scene.registry.push("kotkan/cms-plugins", "plugins 2 arm64", &[]);
+    let child = scene
+        .registry
+        .push("kotkan/cms-plugins", "plugins 2 arm64", &[]);
     scene.declare("child", &format!("kotkan/cms-plugins@{child}"));
-    scene.registry.push("kotkan/declared", "forgotten", &["1.0.1"]);
+    scene
+        .registry
+        .push("kotkan/declared", "forgotten", &["1.0.1"]);
     scene.reap("images_reap_needed", 3, &["--yes"]);
     let tags = |repository: &str| Vec::from_iter(scene.registry.tags(repository).into_keys());
     assert_eq!(
@@ -130,7 +147,11 @@ fn r4_3_what_cannot_be_read_anew_deletes_nothing() {
     let scene = frozen();
     let before = held(&scene.registry);
     scene.reap("images_reap_no_dump", 1, &["--yes", "--against", "no.yaml"]);
-    scene.reap("images_reap_no_context", 1, &["--yes", "--context", "nowhere"]);
+    scene.reap(
+        "images_reap_no_context",
+        1,
+        &["--yes", "--context", "nowhere"],
+    );
     scene.write("pins.txt", "containr/cms-plugins==staging\n");
     scene.reap("images_reap_bad_pin", 1, &["--yes"]);
     let config = fs::read_to_string(scene.folder.path().join("images.yaml")).unwrap();
@@ -139,7 +160,11 @@ fn r4_3_what_cannot_be_read_anew_deletes_nothing() {
     scene.reap("images_reap_other_sources", 1, &["--yes"]);
     scene.write("images.yaml", &config);
     scene.registry.refuse("/v2/kotkan/web/tags");
-    scene.reap("images_reap_page_refused", 1, &["--yes", "--output", "json"]);
+    scene.reap(
+        "images_reap_page_refused",
+        1,
+        &["--yes", "--output", "json"],
+    );
     assert_eq!(held(&scene.registry), before);
     assert_eq!(scene.journals(), Vec::<PathBuf>::new());
 }
@@ -153,7 +178,10 @@ fn only_the_plan_that_was_agreed_to_is_carried_out() {
     let good = fs::read_to_string(folder.join("plan.json")).unwrap();
     scene.write("plan.json", &good.replace("1.1.0", "1.2.0"));
     scene.reap("images_reap_changed", 1, &["--yes"]);
-    scene.write("plan.json", &good.replace("images/plan/v1", "images/plan/v9"));
+    scene.write(
+        "plan.json",
+        &good.replace("images/plan/v1", "images/plan/v9"),
+    );
     scene.reap("images_reap_version", 1, &["--yes"]);
     scene.write("plan.json", &good[..200]);
     scene.reap("images_reap_cut", 1, &["--yes"]);
@@ -166,7 +194,10 @@ fn only_the_plan_that_was_agreed_to_is_carried_out() {
         &["--yes", "--registry", "other.example.com"],
     );
     let config = fs::read_to_string(folder.join("images.yaml")).unwrap();
-    scene.write("images.yaml", &config.replace("apart: 0s", "apart: 0s, maximumNumber: 3"));
+    scene.write(
+        "images.yaml",
+        &config.replace("apart: 0s", "apart: 0s, maximumNumber: 3"),
+    );
     scene.reap("images_reap_too_many", 1, &["--yes"]);
     assert_eq!(held(&scene.registry), before);
 }
@@ -193,16 +224,24 @@ fn what_cannot_be_put_back_is_told() {
     let scene = frozen();
     scene.restore("images_restore_nothing", 1, &["--yes"]);
     scene.reap("images_reap", 0, &["--yes"]);
-    scene.registry.push("kotkan/declared", "pushed since", &["1.0.0"]);
+    scene
+        .registry
+        .push("kotkan/declared", "pushed since", &["1.0.0"]);
     scene.registry.lose_blob(&layer_of("web 1"));
     scene.restore("images_restore_in_part", 1, &["--yes"]);
     scene.restore("images_restore_json", 1, &["--yes", "--output", "json"]);
     let journal = scene.journals().remove(0);
     let text = fs::read_to_string(&journal).unwrap();
     let host = &scene.registry.host;
-    scene.write("other.jsonl", &text.replace(host.as_str(), "other.example.com"));
+    scene.write(
+        "other.jsonl",
+        &text.replace(host.as_str(), "other.example.com"),
+    );
     scene.restore("images_restore_other", 1, &["other.jsonl", "--yes"]);
-    scene.write("changed.jsonl", &text.replace("\"position\":1,", "\"position\":x,"));
+    scene.write(
+        "changed.jsonl",
+        &text.replace("\"position\":1,", "\"position\":x,"),
+    );
     scene.restore("images_restore_changed", 1, &["changed.jsonl", "--yes"]);
     scene.restore("images_restore_no_file", 1, &["no.jsonl", "--yes"]);
 }

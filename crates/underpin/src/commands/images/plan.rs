@@ -1,8 +1,6 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use underpin_image::{
-    FrozenPlan, Stop, floating_tags_unprotected, images_needed, pins_unresolved,
-};
+use underpin_image::{FrozenPlan, Stop, floating_tags_unprotected, images_needed, pins_unresolved};
 use underpin_model::{Finding, Severity};
 use underpin_plan::sort_findings;
 

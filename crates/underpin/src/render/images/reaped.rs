@@ -95,7 +95,9 @@ pub(crate) fn text(shown: &ShownReaped<'_>) -> String {
     text.push_str(&plain::findings::findings(shown.findings));
     let put_back = outcome(&reaped.restored);
     if !put_back.is_empty() {
-        text.push_str(&format!("put back, for it was lost or must stay:\n{put_back}\n"));
+        text.push_str(&format!(
+            "put back, for it was lost or must stay:\n{put_back}\n"
+        ));
     }
     if let Some(reason) = &reaped.stopped {
         text.push_str(&format!("{}: {reason}\n", style::error("stopped")));
@@ -107,11 +109,7 @@ pub(crate) fn text(shown: &ShownReaped<'_>) -> String {
     text
 }
 
-fn of_repository(
-    repository: &RepositoryPath,
-    groups: &[&FrozenGroup],
-    reaped: &Reaped,
-) -> String {
+fn of_repository(repository: &RepositoryPath, groups: &[&FrozenGroup], reaped: &Reaped) -> String {
     let deleted = reaped.deleted.iter();
     let deleted: BTreeSet<&Digest> = deleted
         .filter(|gone| gone.repository == *repository)
@@ -131,7 +129,9 @@ fn of_repository(
         }
         let stay = members(group, |digest| kept.contains_key(digest.as_str()));
         // What goes together stays for one reason.
-        let reason = stay.first().and_then(|(digest, _)| kept.get(digest.as_str()));
+        let reason = stay
+            .first()
+            .and_then(|(digest, _)| kept.get(digest.as_str()));
         if let Some(reason) = reason {
             let together = together(&stay, false);
             lines.push_str(&format!("  {} {together}: {reason}\n", paint(DIM, "=")));
