@@ -38,6 +38,7 @@ pub async fn restore(
     client: &Client,
     state: &State,
     entries: &[JournalEntry],
+    who: &str,
     now: &(dyn Fn() -> Timestamp + Sync),
 ) -> Result<Restored, StateError> {
     let restored = put_back(client, entries, &BTreeMap::new()).await;
@@ -47,6 +48,7 @@ pub async fn restore(
             at: now(),
             registry: client.host().clone(),
             plan: String::new(),
+            by: who.to_owned(),
             act: Act::Restore,
             repository: Some(repository.clone()),
             digest: Some(digest.clone()),

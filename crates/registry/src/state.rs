@@ -86,6 +86,9 @@ pub struct AuditEntry {
     pub registry: Host,
     /// The hash of the plan that was carried out; empty for what is put back by hand.
     pub plan: String,
+    /// Who did it.
+    #[serde(default)]
+    pub by: String,
     /// What was done.
     pub act: Act,
     /// The repository, unless it is about the run.

@@ -129,7 +129,9 @@ web
     assert!(again.deleted.is_empty());
 
     let entries = State::entries(&reaped.journal.unwrap()).unwrap();
-    let restored = restore(&client, &state, &entries, &now).await.unwrap();
+    let restored = restore(&client, &state, &entries, "tester@here", &now)
+        .await
+        .unwrap();
     assert_eq!((restored.manifests.len(), restored.tags.len()), (4, 3));
     assert!(
         restored.failed.is_empty() && restored.left.is_empty(),
@@ -160,7 +162,9 @@ async fn what_was_collected_cannot_come_back() {
     assert_eq!((reaped.stopped, reaped.until), (None, None));
     registry.collect_garbage().unwrap();
     let entries = State::entries(&reaped.journal.unwrap()).unwrap();
-    let restored = restore(&client, &state, &entries, &now).await.unwrap();
+    let restored = restore(&client, &state, &entries, "tester@here", &now)
+        .await
+        .unwrap();
     assert!(restored.manifests.is_empty());
     let reason = "the registry does not have all that it is made of any more";
     assert_eq!(restored.failed[0].reason, reason);
@@ -328,7 +332,9 @@ async fn r4_6_each_kind_of_registry_deletes_in_its_own_way() {
         assert_eq!(by_registry == 0, flavor == Flavor::Gitea, "{by_registry}");
         assert_eq!(reaped.until.is_some(), flavor == Flavor::Gitea);
         let entries = State::entries(&reaped.journal.unwrap()).unwrap();
-        restore(&client, &state, &entries, &now).await.unwrap();
+        restore(&client, &state, &entries, "tester@here", &now)
+            .await
+            .unwrap();
         assert_eq!(scene.told(&client).await, before);
     }
 }

@@ -105,6 +105,11 @@ pub struct LimitsEntry {
     pub maximum_number: Option<usize>,
     /// How far apart two runs must lie that both find that nothing needs an image, such as `24h`.
     pub apart: Option<String>,
+    /// How long is waited after each deletion, such as `1s`.
+    pub pause: Option<String>,
+    /// How many manifests go before everything is read anew.
+    #[schemars(range(min = 1))]
+    pub batch: Option<usize>,
 }
 
 /// Which tags are moved, where their form does not tell.
@@ -207,6 +212,7 @@ fn times(file: &ImagesFile, (place, spans): (&Place, &SpanIndex)) -> Vec<Diagnos
     let times = [
         ("minimumAge", &limits.minimum_age),
         ("apart", &limits.apart),
+        ("pause", &limits.pause),
     ];
     let wrong = times.into_iter().filter_map(|(field, text)| {
         let message = seconds(text.as_deref()?).err()?;

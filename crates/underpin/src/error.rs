@@ -4,6 +4,7 @@ use underpin_cluster::ClusterError;
 use underpin_deploy::DeployError;
 use underpin_edge::{EdgeError, FolderError, ServeError};
 use underpin_plan::Movement;
+use underpin_registry::StateError;
 use underpin_source::{Diagnostic, git::GitError, stack::FindError};
 
 use crate::Exit;
@@ -29,6 +30,9 @@ pub(crate) enum CommandError {
     /// What ended the edge's loop.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The folder of a registry's runs.
+    #[error(transparent)]
+    RegistryState(#[from] StateError),
     /// Declared files that cannot be used.
     #[error("{summary}")]
     Declared {
@@ -79,7 +83,8 @@ impl CommandError {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Deploy(DeployError::Busy { .. }) => Exit::Busy,
+            Self::Deploy(DeployError::Busy { .. })
+            | Self::RegistryState(StateError::Locked { .. }) => Exit::Busy,
             Self::Deploy(DeployError::Stopped(_)) | Self::Deadline => Exit::Stopped,
             // The rule UP102, found before a plan could be made.
             Self::Deploy(DeployError::ClaimNameTaken { .. }) => Exit::Blocked,

@@ -50,7 +50,7 @@ impl Exit {
             Self::Usage => "wrong usage",
             Self::Blocked => "blocked by a rule",
             Self::Stopped => "stopped at the deadline or by an interrupt; run again to continue",
-            Self::Busy => "another run holds the lock of the environment",
+            Self::Busy => "another run holds the lock of the environment or registry",
             Self::Pending => "changes are pending; only with --detailed-exitcode",
             Self::Warnings => "there are warnings; only with --strict",
         }

@@ -13,6 +13,8 @@ use crate::error::CommandError;
 
 /// Largest file that is read: a plan of a hundred thousand objects is smaller.
 const MAX_BYTES: u64 = 64 << 20;
+/// How a plan of an environment is frozen.
+const FREEZE: &str = "freeze one with `underpin plan --out FILE`";
 
 /// Writes a frozen plan, in place of what was in the file.
 pub(crate) fn write(path: &Utf8Path, plan: &FrozenPlan) -> Result<(), CommandError> {
@@ -47,7 +49,7 @@ pub(crate) fn withdraw_if(
     path: &Utf8Path,
     is_one: impl Fn(&str) -> bool,
 ) -> Result<bool, CommandError> {
-    let text = bytes(path)
+    let text = bytes(path, FREEZE)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok());
     match text {
@@ -66,18 +68,25 @@ fn remove(path: &Utf8Path) -> Result<bool, CommandError> {
 
 /// Reads a frozen plan.
 pub(crate) fn read(path: &Utf8Path) -> Result<FrozenPlan, CommandError> {
-    parse(path, &bytes(path)?)
+    let way = format!("{FREEZE}; an environment is named with -e");
+    parse(path, &bytes(path, &way)?)
 }
 
-fn bytes(path: &Utf8Path) -> Result<Vec<u8>, CommandError> {
+/// The text of a frozen plan of another kind; `way` is how one is frozen.
+pub(crate) fn read_text(path: &Utf8Path, way: &str) -> Result<String, CommandError> {
+    String::from_utf8(bytes(path, way)?)
+        .map_err(|_| CommandError::usage(format!("{path} is no frozen plan: it is no text"), way))
+}
+
+fn bytes(path: &Utf8Path, way: &str) -> Result<Vec<u8>, CommandError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
-        return Err(unreadable(path, error));
+        return Err(unreadable(path, error, way));
     }
     if bytes.len() as u64 > MAX_BYTES {
         let message = format!("{path} is no frozen plan: it has more than {MAX_BYTES} bytes");
-        return Err(refused(message));
+        return Err(CommandError::usage(message, way));
     }
     Ok(bytes)
 }
@@ -113,15 +122,12 @@ fn parse(path: &Utf8Path, bytes: &[u8]) -> Result<FrozenPlan, CommandError> {
 }
 
 fn refused(message: String) -> CommandError {
-    CommandError::usage(message, "freeze one with `underpin plan --out FILE`")
+    CommandError::usage(message, FREEZE)
 }
 
-fn unreadable(path: &Utf8Path, error: io::Error) -> CommandError {
+fn unreadable(path: &Utf8Path, error: io::Error, way: &str) -> CommandError {
     match error.kind() {
-        ErrorKind::NotFound => CommandError::usage(
-            format!("there is no frozen plan {path}"),
-            "freeze one with `underpin plan --out FILE`; an environment is named with -e",
-        ),
+        ErrorKind::NotFound => CommandError::usage(format!("there is no frozen plan {path}"), way),
         _ => CommandError::Io {
             what: format!("cannot read the frozen plan {path}"),
             source: error,

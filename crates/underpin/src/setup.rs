@@ -320,6 +320,19 @@ fn settings(
     command: &str,
     request_timeout: Duration,
 ) -> Settings {
+    Settings {
+        wait: run.is_none_or(|run| run.wait),
+        // Commands without these arguments neither wait nor lock.
+        wait_timeout: run.map_or(Duration::ZERO, |run| run.wait_timeout),
+        request_timeout,
+        lease: run.map_or(Duration::ZERO, |run| Duration::from_secs(run.lease.into())),
+        lock_wait: run.map_or(Duration::ZERO, |run| run.lock_wait),
+        who: format!("{} ({})", cluster.user(), this_process(command)),
+    }
+}
+
+/// Who runs a command, and where: for locks and logs.
+pub(crate) fn this_process(command: &str) -> String {
     let host = ["HOSTNAME", "COMPUTERNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
@@ -331,18 +344,7 @@ fn settings(
         .find_map(|name| std::env::var(name).ok());
     let login = login.unwrap_or_else(|| "unknown".to_owned());
     let process = std::process::id();
-    Settings {
-        wait: run.is_none_or(|run| run.wait),
-        // Commands without these arguments neither wait nor lock.
-        wait_timeout: run.map_or(Duration::ZERO, |run| run.wait_timeout),
-        request_timeout,
-        lease: run.map_or(Duration::ZERO, |run| Duration::from_secs(run.lease.into())),
-        lock_wait: run.map_or(Duration::ZERO, |run| run.lock_wait),
-        who: format!(
-            "{} ({login}@{host}, process {process}, underpin {command})",
-            cluster.user()
-        ),
-    }
+    format!("{login}@{host}, process {process}, underpin {command}")
 }
 
 /// When to stop: the deadline counts from here.

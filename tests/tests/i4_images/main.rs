@@ -12,4 +12,5 @@
 
 mod kept;
 mod push;
+mod reaped;
 mod scene;

@@ -54,7 +54,7 @@ impl Scene {
             &format!(
                 "registry: {{host: '{host}', owners: [kotkan]}}\nsources: {{paths: [k8s]}}\n\
                  pins: [pins.txt]\nstate: state\n\
-                 limits: {{minimumAge: 0s, apart: 0s, minimumKept: 0, maximumShare: 100}}\n"
+                 limits: {{minimumAge: 0s, apart: 0s, minimumKept: 0, maximumShare: 100, pause: 0s}}\n"
             ),
         )?;
         scene.write(
@@ -135,10 +135,15 @@ impl Scene {
         self.folder.path().join(name).exists()
     }
 
+    /// One run of a command about images.
+    pub(crate) fn images(&self, command: &str, arguments: &[&str]) -> Result<Output> {
+        let all = [&["images", command, "--config", "images.yaml"], arguments].concat();
+        self.underpin.run(all)
+    }
+
     /// One run of `images plan`.
     pub(crate) fn plan(&self, arguments: &[&str]) -> Result<Output> {
-        let all = [&["images", "plan", "--config", "images.yaml"], arguments].concat();
-        self.underpin.run(all)
+        self.images("plan", arguments)
     }
 
     /// One run of `images golive`.

@@ -58,6 +58,10 @@ pub struct ReapOptions<'a> {
     pub now: &'a (dyn Fn() -> Timestamp + Sync),
     /// Random bytes, for names that nobody has.
     pub nonce: &'a [u8],
+    /// Who does it, for the audit log.
+    pub who: &'a str,
+    /// Whether somebody has asked to stop: what goes together still does, and nothing else.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// Plans anew.
@@ -176,6 +180,9 @@ impl Run<'_> {
         self.audit(Act::Begin, None, None, &[], &why)?;
         let mut rest = &self.plan.groups[..];
         while !rest.is_empty() {
+            if (self.options.stop)() {
+                return Err(interrupted());
+            }
             let (batch, behind) = rest.split_at(batch_length(rest, self.options.batch));
             self.batch(batch, recheck).await?;
             rest = behind;
@@ -316,6 +323,10 @@ impl Run<'_> {
             let Some(watch) = watches.get_mut(&group.repository) else {
                 continue;
             };
+            if (self.options.stop)() {
+                stopped = Err(interrupted());
+                break;
+            }
             stopped = match moved(group, &movements) {
                 Some(reason) => self.keep(group, reason),
                 None => self.group(group, watch).await,
@@ -361,6 +372,7 @@ impl Run<'_> {
             at: (self.options.now)(),
             registry: self.client.host().clone(),
             plan: self.plan.hash.clone(),
+            by: self.options.who.to_owned(),
             act,
             repository: repository.cloned(),
             digest: digest.cloned(),
@@ -368,6 +380,10 @@ impl Run<'_> {
             why: why.to_owned(),
         })
     }
+}
+
+fn interrupted() -> Stop {
+    Stop("somebody has asked to stop".to_owned())
 }
 
 /// How many groups make a batch: at least one.

@@ -153,5 +153,7 @@ pub(crate) fn reap_options() -> ReapOptions<'static> {
         is_mutable: &is_mutable,
         now: &now,
         nonce: b"test",
+        who: "tester@here",
+        stop: &|| false,
     }
 }

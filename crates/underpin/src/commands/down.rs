@@ -68,7 +68,7 @@ async fn run(
     stop: &Stop,
     format: Format,
 ) -> Result<Outcome, CommandError> {
-    let confirm = |planned: &Planned| consent(&args.run, format, || render::text::plan(planned));
+    let confirm = |planned: &Planned| consent(args.run.yes, format, || render::text::plan(planned));
     let outcome = if args.kept {
         underpin_deploy::reclaim_kept(deployment, observer, stop, confirm).await
     } else {

@@ -76,7 +76,7 @@ pub(crate) async fn import(args: ImportArgs) -> Result<Exit, CommandError> {
     let environment = &deployment.environment;
     let work = async {
         let confirm = |imported: &Imported| {
-            consent(&args.run, format, || {
+            consent(args.run.yes, format, || {
                 render::text::import_plan(environment, imported)
             })
         };

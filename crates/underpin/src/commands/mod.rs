@@ -26,7 +26,7 @@ use underpin_plan::Verdict;
 
 use crate::{
     Exit,
-    cli::{AcceptArgs, RunArgs},
+    cli::AcceptArgs,
     error::CommandError,
     output::{self, Format},
     render,
@@ -43,11 +43,11 @@ pub(crate) fn write(text: &str) -> Result<(), CommandError> {
 /// Asks for consent to a plan, after showing it. `--yes` is consent; without it and without a
 /// terminal nothing is changed. Nobody is asked about a plan that was not shown, whatever the
 /// format of the result.
-pub(crate) fn consent(run: &RunArgs, format: Format, shown: impl FnOnce() -> String) -> bool {
-    if format == Format::Text || !run.yes {
+pub(crate) fn consent(yes: bool, format: Format, shown: impl FnOnce() -> String) -> bool {
+    if format == Format::Text || !yes {
         output::message(shown().trim_end());
     }
-    run.yes || output::ask("Go ahead?").unwrap_or(false)
+    yes || output::ask("Go ahead?").unwrap_or(false)
 }
 
 /// What is not freed, for the program ends with it: taking a world apart piece by piece takes longer

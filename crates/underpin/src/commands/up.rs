@@ -87,7 +87,7 @@ async fn run(
         underpin_deploy::up_frozen(deployment, frozen, &progress, stop, show).await
     } else {
         let confirm =
-            |planned: &Planned| consent(&args.run, format, || render::text::plan(planned));
+            |planned: &Planned| consent(args.run.yes, format, || render::text::plan(planned));
         underpin_deploy::up(deployment, &progress, stop, confirm).await
     };
     Ok(outcome?)

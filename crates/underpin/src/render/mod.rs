@@ -8,6 +8,7 @@ mod judged;
 pub(crate) mod rbac;
 pub(crate) mod reach;
 pub(crate) mod routes;
+pub(crate) mod shell;
 pub(crate) mod style;
 #[cfg(test)]
 mod tests;

@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// A registry as it was in the incident, and a folder with the files of the fixture that name it.
-struct Scene {
-    registry: Registry,
-    folder: TempDir,
+pub(crate) struct Scene {
+    pub(crate) registry: Registry,
+    pub(crate) folder: TempDir,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let registry = Registry::start();
         let scene = Self {
             folder: tempfile::tempdir().unwrap(),
@@ -71,26 +71,37 @@ impl Scene {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        let whole = [&["images", "plan", "--config", "images.yaml"], arguments].concat();
+        self.run_of("plan", arguments)
+    }
+
+    pub(crate) fn run_of(&self, command: &str, arguments: &[&str]) -> Run {
+        let whole = [&["images", command, "--config", "images.yaml"], arguments].concat();
         underpin_in(self.folder.path(), &whole)
     }
 
     #[track_caller]
     fn check(&self, name: &str, code: i32, arguments: &[&str]) -> Ended {
+        self.check_run(name, code, self.run(arguments))
+    }
+
+    #[track_caller]
+    pub(crate) fn check_run(&self, name: &str, code: i32, run: Run) -> Ended {
         let mut settings = insta::Settings::clone_current();
         let host = &self.registry.host;
         settings.add_filter(&regex::escape(host), "registry.example.com");
         settings.add_filter(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[time]");
+        settings.add_filter(r"\d{8}T[\d.]+Z-[0-9a-f]{8}", "[time]-[hash]");
+        settings.add_filter(r#""hash": "sha256:[0-9a-f]+""#, "\"hash\": \"[hash]\"");
         settings.add_filter(r#""waitedMilliseconds": \d+"#, "\"waitedMilliseconds\": 0");
         // Whose bytes hold the name of the registry, or a time.
         settings.add_filter(
             r"frozen into (\S+) \(sha256:[0-9a-f]+\)",
             "frozen into $1 ([hash])",
         );
-        settings.bind(|| check(name, code, self.run(arguments)))
+        settings.bind(|| check(name, code, run))
     }
 
-    fn document(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn document(&self, arguments: &[&str]) -> Value {
         let ended = self.run(&[arguments, &["--output", "json"]].concat()).end();
         let document = serde_json::from_str(&ended.stdout);
         assert!(document.is_ok(), "{}", ended.transcript());

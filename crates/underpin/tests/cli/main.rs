@@ -20,6 +20,7 @@ mod golive;
 mod harness;
 mod help;
 mod images;
+mod images_reap;
 mod rbac;
 mod reach;
 mod registry;

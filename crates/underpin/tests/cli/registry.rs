@@ -1,9 +1,9 @@
-//! A stand-in for a registry that can be asked and not written to: lists, tags and manifests, over HTTP,
-//! with answers that go wrong where a test wants it. Not the real thing.
+//! A stand-in for a registry: lists, tags and manifests, over HTTP, with answers that go wrong where a test
+//! wants it. It deletes a manifest with its tags and no tag alone. Not the real thing.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -20,7 +20,7 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 struct Content {
     /// What tags point to, by repository.
     tags: BTreeMap<String, BTreeMap<String, Digest>>,
-    manifests: BTreeMap<Digest, (&'static str, Vec<u8>)>,
+    manifests: BTreeMap<Digest, (String, Vec<u8>)>,
     blobs: BTreeSet<Digest>,
     /// Beginnings of paths that are refused.
     refused: Vec<String>,
@@ -95,7 +95,8 @@ impl Registry {
         let bytes = document.to_string().into_bytes();
         let digest = Digest::of(&bytes);
         let mut content = self.content.lock().expect("no test panicked");
-        content.manifests.insert(digest.clone(), (kind, bytes));
+        let kept = (kind.to_owned(), bytes);
+        content.manifests.insert(digest.clone(), kept);
         let of = content.tags.entry(repository.to_owned()).or_default();
         for tag in tags {
             of.insert((*tag).to_owned(), digest.clone());
@@ -133,6 +134,27 @@ impl Registry {
             .push(path.to_owned());
     }
 
+    /// What tags point to.
+    pub(crate) fn tags(&self, repository: &str) -> BTreeMap<String, Digest> {
+        let content = self.content.lock().expect("no test panicked");
+        content.tags.get(repository).cloned().unwrap_or_default()
+    }
+
+    /// All manifests, byte for byte.
+    pub(crate) fn manifests(&self) -> BTreeMap<Digest, Vec<u8>> {
+        let content = self.content.lock().expect("no test panicked");
+        let manifests = content.manifests.iter();
+        manifests
+            .map(|(digest, (_, bytes))| (digest.clone(), bytes.clone()))
+            .collect()
+    }
+
+    /// Collects a blob, whatever needs it.
+    pub(crate) fn lose_blob(&self, digest: &Digest) {
+        let mut content = self.content.lock().expect("no test panicked");
+        assert!(content.blobs.remove(digest), "it was pushed");
+    }
+
     /// How many requests there were.
     pub(crate) fn requests(&self) -> usize {
         self.content.lock().expect("no test panicked").requests
@@ -147,12 +169,12 @@ pub(crate) fn layer_of(name: &str) -> Digest {
 /// Answers the requests of one connection.
 fn serve(mut stream: TcpStream, content: &Mutex<Content>) {
     let Ok(read) = stream.try_clone() else { return };
-    let mut lines = BufReader::new(read).lines();
-    while let Some(Ok(first)) = lines.next() {
-        for line in lines.by_ref() {
-            if line.is_ok_and(|line| line.is_empty()) {
-                break;
-            }
+    let mut read = BufReader::new(read);
+    while let Some((first, head)) = head(&mut read) {
+        let length = header(&head, "content-length").and_then(|length| length.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        if read.read_exact(&mut body).is_err() {
+            return;
         }
         let mut words = first.split(' ');
         let (method, path) = (
@@ -162,7 +184,12 @@ fn serve(mut stream: TcpStream, content: &Mutex<Content>) {
         let (status, headers, body) = {
             let mut content = content.lock().expect("no test panicked");
             content.requests += 1;
-            answer(path.split('?').next().unwrap_or_default(), &content)
+            let path = path.split('?').next().unwrap_or_default();
+            match method {
+                "DELETE" => delete(path, &mut content),
+                "PUT" => put(path, header(&head, "content-type"), body, &mut content),
+                _ => answer(path, &content),
+            }
         };
         let length = body.len();
         let mut answer = format!(
@@ -177,6 +204,76 @@ fn serve(mut stream: TcpStream, content: &Mutex<Content>) {
             return;
         }
     }
+}
+
+/// The first line of a request and its headers.
+fn head(read: &mut BufReader<TcpStream>) -> Option<(String, Vec<String>)> {
+    let mut lines = read.lines().map_while(Result::ok);
+    let first = lines.next()?;
+    Some((first, lines.take_while(|line| !line.is_empty()).collect()))
+}
+
+fn header<'h>(head: &'h [String], name: &str) -> Option<&'h str> {
+    let mut fields = head.iter().filter_map(|line| line.split_once(": "));
+    let found = fields.find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value)
+}
+
+/// Deletes a manifest with all its tags.
+fn delete(path: &str, content: &mut Content) -> (u16, String, Vec<u8>) {
+    let Some((repository, reference)) = of_manifest(path) else {
+        return (404, String::new(), Vec::new());
+    };
+    let Ok(digest) = reference.parse::<Digest>() else {
+        return error(405, "UNSUPPORTED");
+    };
+    if content.manifests.remove(&digest).is_none() {
+        return error(404, "MANIFEST_UNKNOWN");
+    }
+    if let Some(tags) = content.tags.get_mut(repository) {
+        tags.retain(|_, one| *one != digest);
+    }
+    (202, String::new(), Vec::new())
+}
+
+/// Takes a manifest, if what it names is there.
+fn put(
+    path: &str,
+    kind: Option<&str>,
+    bytes: Vec<u8>,
+    content: &mut Content,
+) -> (u16, String, Vec<u8>) {
+    let (Some((repository, reference)), Some(kind)) = (of_manifest(path), kind) else {
+        return error(400, "MANIFEST_INVALID");
+    };
+    let is_there =
+        |digest: &Digest| content.blobs.contains(digest) || content.manifests.contains_key(digest);
+    if !named(&bytes).iter().all(is_there) {
+        return error(400, "MANIFEST_BLOB_UNKNOWN");
+    }
+    let digest = Digest::of(&bytes);
+    let kept = (kind.to_owned(), bytes);
+    content.manifests.insert(digest.clone(), kept);
+    if reference.parse::<Digest>().is_err() {
+        let tags = content.tags.entry(repository.to_owned()).or_default();
+        tags.insert(reference.to_owned(), digest.clone());
+    }
+    let headers = format!("Docker-Content-Digest: {digest}\r\n");
+    (201, headers, Vec::new())
+}
+
+fn of_manifest(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix("/v2/")?.split_once("/manifests/")
+}
+
+/// What a manifest is made of.
+fn named(bytes: &[u8]) -> Vec<Digest> {
+    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let lists = ["layers", "manifests"].map(|list| document[list].as_array().cloned());
+    let parts = lists.into_iter().flatten().flatten();
+    let parts = parts.chain([document["config"].clone()]);
+    let digests = parts.filter_map(|part| part["digest"].as_str()?.parse().ok());
+    digests.collect()
 }
 
 fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {

@@ -1,9 +1,12 @@
 //! Registries: what of them is needed, and by whom.
 
 mod golive;
+mod made;
 mod marker;
 mod plan;
+mod reap;
 mod registry;
+mod restore;
 mod roots;
 mod setting;
 mod sources;
@@ -13,7 +16,7 @@ use clap::{Args, Subcommand};
 
 use crate::{Exit, error::CommandError, output::Format};
 
-/// Tell which images of a registry are needed, and which may go
+/// Tell which images of a registry are needed, delete what is not, and put it back
 #[derive(Debug, Args)]
 pub(crate) struct ImagesArgs {
     #[command(subcommand)]
@@ -23,6 +26,8 @@ pub(crate) struct ImagesArgs {
 #[derive(Debug, Subcommand)]
 enum ImagesCommand {
     Plan(Box<plan::ImagesPlanArgs>),
+    Reap(Box<reap::ImagesReapArgs>),
+    Restore(Box<restore::ImagesRestoreArgs>),
     Golive(Box<golive::ImagesGoliveArgs>),
 }
 
@@ -31,6 +36,8 @@ impl ImagesArgs {
     pub(crate) fn error_format(&self) -> Format {
         match &self.command {
             ImagesCommand::Plan(args) => args.output,
+            ImagesCommand::Reap(args) => args.output,
+            ImagesCommand::Restore(args) => args.output,
             ImagesCommand::Golive(args) => args.output,
         }
     }
@@ -39,6 +46,8 @@ impl ImagesArgs {
     pub(crate) fn name(&self) -> &'static str {
         match &self.command {
             ImagesCommand::Plan(_) => plan::NAME,
+            ImagesCommand::Reap(_) => reap::NAME,
+            ImagesCommand::Restore(_) => restore::NAME,
             ImagesCommand::Golive(_) => golive::NAME,
         }
     }
@@ -47,6 +56,8 @@ impl ImagesArgs {
 pub(crate) async fn images(args: ImagesArgs) -> Result<Exit, CommandError> {
     match args.command {
         ImagesCommand::Plan(args) => plan::plan(*args).await,
+        ImagesCommand::Reap(args) => reap::reap(*args).await,
+        ImagesCommand::Restore(args) => restore::restore(*args).await,
         ImagesCommand::Golive(args) => golive::golive(*args).await,
     }
 }

@@ -1,18 +1,12 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use underpin_cluster::{Host as _, SystemHost};
-use underpin_image::{
-    Deletion, FrozenPlan, Missing, PlanInput, Registry, Root, Stop, Target,
-    floating_tags_unprotected, images_needed, pins_unresolved, plan as make_plan,
-};
+use underpin_image::{FrozenPlan, Stop, floating_tags_unprotected, images_needed, pins_unresolved};
 use underpin_model::{Finding, Severity};
 use underpin_plan::sort_findings;
 
 use super::{
-    registry::{self, ReadRegistry},
-    roots::gather,
-    setting::{ImagesSourceArgs, RegistrySetting, Setting},
-    sources,
+    made::Made,
+    setting::{ImagesSourceArgs, Setting},
     state::State,
 };
 use crate::{
@@ -68,46 +62,16 @@ pub(super) const NAME: &str = "images-plan";
 pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
     let setting = Setting::new(args.sources, args.paths)?;
     let state = State::open(setting.state.clone())?;
-    let record = state.record()?;
-    let hosts = std::iter::once(&setting.registry.host).chain(&setting.registry.aliases);
-    let hosts: Vec<String> = hosts.map(ToString::to_string).collect();
-    let reads = sources::read(&setting, &hosts).await?;
-    // Before the registry was read, it is known which digests roots name, and no more.
-    let mut unread = Registry::new(setting.registry.host.clone(), Deletion::DigestsWithTags);
-    unread.aliases.clone_from(&setting.registry.aliases);
-    let named = gather(&reads, &setting, &unread).roots;
-    let read = registry::read(&setting.registry, &state, &named, record.as_ref()).await?;
-    let ReadRegistry {
-        registry,
-        requests,
-        waited,
-    } = read;
-    let gathered = gather(&reads, &setting, &registry);
-    let records: Vec<_> = record.into_iter().collect();
-    let input = PlanInput {
-        registry: &registry,
-        sources: &gathered.sources,
-        roots: &gathered.roots,
-        records: &records,
-        settings: &setting.settings,
-        now: SystemHost.now(),
-    };
-    let mut plan = make_plan(&input);
-    plan.missing
-        .retain(|missing| is_looked_at(missing, &gathered.roots, &setting.registry));
-    let masked = |text: String| reads.iter().fold(text, |text, read| read.masked(text));
-    let roots = gathered.roots.iter();
-    let roots: String = roots
-        .map(|root| format!("{root}: {}\n", root.target))
-        .collect();
-    state.remember(&plan.record, &gathered.pins, &masked(roots))?;
+    let made = Made::new(&setting, &state).await?;
+    state.remember_alone(&made)?;
+    let (plan, input) = (&made.plan, made.input(&setting));
     let doomed = plan.deletions.iter().flat_map(|group| {
         let manifests = group.manifests.iter();
         manifests.map(|doomed| (&group.repository, &doomed.digest))
     });
-    let mut findings = images_needed(&plan, &input, doomed);
-    findings.extend(pins_unresolved(&plan, &input));
-    findings.extend(floating_tags_unprotected(&plan, &input));
+    let mut findings = images_needed(plan, &input, doomed);
+    findings.extend(pins_unresolved(plan, &input));
+    findings.extend(floating_tags_unprotected(plan, &input));
     findings.iter_mut().for_each(Finding::offer_no_acceptance);
     sort_findings(&mut findings);
     let is_refused = !plan.stops.is_empty() || is_blocked(&findings);
@@ -117,7 +81,7 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
             None
         }
         Some(file) => {
-            let frozen = FrozenPlan::of(&plan, &input);
+            let frozen = FrozenPlan::of(plan, &input);
             frozen_file::write_text(file, &frozen.to_json())?;
             Some((file.clone(), frozen))
         }
@@ -132,15 +96,12 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
         None => Exit::Done,
     };
     let shown = ShownImages {
-        plan: &plan,
+        plan,
         input: &input,
         findings: &findings,
-        notes: reads
-            .iter()
-            .flat_map(|read| read.notes.iter().cloned())
-            .collect(),
-        requests,
-        waited,
+        notes: made.notes(),
+        requests: made.requests,
+        waited: made.waited,
         frozen: frozen
             .as_ref()
             .map(|(file, frozen)| (file.as_str(), frozen)),
@@ -153,7 +114,7 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
         Format::Text => render::text(&shown),
         Format::Json => render::json(NAME, exit, &shown),
     };
-    write(&masked(text))?;
+    write(&made.masked(text))?;
     if let (Format::Text, Some(file), true) = (args.output, &args.out, is_refused) {
         output::message(&format!("{file} was not written: nothing may be deleted"));
     }
@@ -176,16 +137,6 @@ fn exit_of_stops(stops: &[Stop]) -> Option<Exit> {
         return Some(Exit::Error);
     }
     (!stops.is_empty()).then_some(Exit::Blocked)
-}
-
-/// Of repositories that are not looked at, nobody knows what is in them.
-fn is_looked_at(missing: &Missing, roots: &[Root], registry: &RegistrySetting) -> bool {
-    let root = roots.get(missing.root);
-    match root.map(|root| &root.target) {
-        Some(Target::Image(reference)) => registry.manages(&reference.location.repository),
-        Some(Target::Policy(location, _)) => registry.manages(&location.repository),
-        _ => true,
-    }
 }
 
 /// Removes the frozen plan that a refused one would have replaced, so that nobody carries out an older

@@ -141,6 +141,15 @@ fn api(setting: &RegistrySetting) -> Api {
     }
 }
 
+/// What is asked for its API.
+pub(super) fn api(setting: &RegistrySetting) -> Api {
+    match setting.kind {
+        None => Api::Detect,
+        Some(RegistryType::Distribution) => Api::Distribution,
+        Some(RegistryType::Gitea) => Api::Gitea,
+    }
+}
+
 fn scope(setting: &RegistrySetting) -> Scope {
     if !setting.repositories.is_empty() {
         Scope::These(setting.repositories.clone())

@@ -1,6 +1,6 @@
 //! What a plan for a registry is made from: the images file, and arguments beside it or instead.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -12,17 +12,37 @@ use underpin_source::images_file::{
     TagsEntry, seconds,
 };
 
-use crate::{cli::given, error::CommandError};
+use crate::{cli::given, error::CommandError, render::shell::quoted};
 
-/// Which registry is meant, and who may need its images.
+/// How long is waited after each deletion, and how many manifests go before everything is read anew,
+/// where the images file does not say.
+const PAUSE: Duration = Duration::from_secs(1);
+const BATCH: usize = 20;
+
+/// Which registry is meant.
 #[derive(Debug, Args)]
-pub(crate) struct ImagesSourceArgs {
+pub(crate) struct ImagesRegistryArgs {
     /// The images file: registry, sources, limits. All of it can be given by options instead.
     #[arg(long, value_name = "FILE")]
     config: Option<Utf8PathBuf>,
     /// The host of the registry, with its port where that is not 443.
     #[arg(long, value_name = "HOST", value_parser = given, required_unless_present = "config")]
     registry: Option<String>,
+    /// Ask the registry without TLS.
+    #[arg(long)]
+    insecure: bool,
+    /// A file whose first line is USER:PASSWORD [default: what docker and podman keep].
+    #[arg(long, value_name = "FILE", env = "UNDERPIN_REGISTRY_CREDENTIALS")]
+    credentials: Option<Utf8PathBuf>,
+    /// The folder in which runs remember what they saw and did [default: one per registry in the state
+    /// folder of the user].
+    #[arg(long, value_name = "DIR")]
+    state: Option<Utf8PathBuf>,
+}
+
+/// What of a registry is looked at.
+#[derive(Debug, Default, Args)]
+struct ScopeArgs {
     /// Another name of the same registry; may be repeated.
     #[arg(long = "alias", value_name = "HOST", value_parser = given)]
     aliases: Vec<String>,
@@ -36,12 +56,15 @@ pub(crate) struct ImagesSourceArgs {
     /// The beginning of the repositories that are looked at; may be repeated.
     #[arg(long = "prefix", value_name = "TEXT", value_parser = given, conflicts_with = "repositories")]
     prefixes: Vec<String>,
-    /// Ask the registry without TLS.
-    #[arg(long)]
-    insecure: bool,
-    /// A file whose first line is USER:PASSWORD [default: what docker and podman keep].
-    #[arg(long, value_name = "FILE", env = "UNDERPIN_REGISTRY_CREDENTIALS")]
-    credentials: Option<Utf8PathBuf>,
+}
+
+/// Which registry is meant, and who may need its images.
+#[derive(Debug, Args)]
+pub(crate) struct ImagesSourceArgs {
+    #[command(flatten)]
+    pub(super) registry: ImagesRegistryArgs,
+    #[command(flatten)]
+    scope: ScopeArgs,
     /// A cluster whose objects may need images, by its context; may be repeated.
     #[arg(long = "context", value_name = "NAME", value_parser = given)]
     contexts: Vec<String>,
@@ -58,10 +81,6 @@ pub(crate) struct ImagesSourceArgs {
     /// A pins file: type/name==version, a line each; may be repeated.
     #[arg(long, value_name = "FILE")]
     pins: Vec<Utf8PathBuf>,
-    /// The folder in which runs remember what they saw [default: one per registry in the state folder
-    /// of the user].
-    #[arg(long, value_name = "DIR")]
-    state: Option<Utf8PathBuf>,
     /// The kubeconfig file, instead of KUBECONFIG and the home directory's.
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<Utf8PathBuf>,
@@ -81,10 +100,19 @@ pub(super) struct Setting {
     pub(super) pins: Vec<Utf8PathBuf>,
     pub(super) state: Utf8PathBuf,
     pub(super) settings: Settings,
+    pub(super) pace: Pace,
     /// Needs that cannot be told and mean nothing of this registry.
     pub(super) foreign_needs: BTreeSet<String>,
     pub(super) kubeconfig: Option<Utf8PathBuf>,
     pub(super) request_timeout: u64,
+}
+
+/// How fast images are deleted.
+pub(super) struct Pace {
+    /// How long is waited after each deletion.
+    pub(super) pause: Duration,
+    /// How many manifests go before everything is read anew.
+    pub(super) batch: usize,
 }
 
 /// The registry.
@@ -127,15 +155,7 @@ impl Setting {
         args: ImagesSourceArgs,
         declared: Vec<Utf8PathBuf>,
     ) -> Result<Self, CommandError> {
-        let file = match &args.config {
-            Some(path) => {
-                images_file::read(path).map_err(|diagnostics| CommandError::Declared {
-                    summary: format!("{path} cannot be used"),
-                    diagnostics,
-                })?
-            }
-            None => ImagesFile::default(),
-        };
+        let file = args.registry.file()?;
         let ImagesFile {
             registry,
             sources,
@@ -155,11 +175,9 @@ impl Setting {
         let consents = consents.unwrap_or_default();
         let foreign_needs = consents.foreign_needs.iter().flatten().cloned();
         let foreign_needs = foreign_needs.collect();
-        let registry = registry_setting(&args, registry)?;
-        let state = match args.state.or(state.map(Utf8PathBuf::from)) {
-            Some(folder) => folder,
-            None => default_state(&registry.host)?,
-        };
+        let registry = registry_setting(&args.registry, args.scope, registry)?;
+        let state = state_folder(args.registry.state, state, &registry.host)?;
+        let limits = limits.unwrap_or_default();
         let setting = Self {
             contexts: both(contexts, args.contexts),
             dumps: both(as_paths(dumps), args.dumps),
@@ -168,11 +186,8 @@ impl Setting {
             variable_files: both(as_paths(variable_files), args.var_file),
             pins: both(as_paths(pins), args.pins),
             state,
-            settings: settings(
-                limits.unwrap_or_default(),
-                tags.unwrap_or_default(),
-                consents,
-            ),
+            pace: pace(&limits),
+            settings: settings(limits, tags.unwrap_or_default(), consents),
             foreign_needs,
             kubeconfig: args.kubeconfig,
             request_timeout: args.request_timeout,
@@ -185,6 +200,56 @@ impl Setting {
             ));
         }
         Ok(setting)
+    }
+}
+
+impl ImagesRegistryArgs {
+    fn file(&self) -> Result<ImagesFile, CommandError> {
+        let Some(path) = &self.config else {
+            return Ok(ImagesFile::default());
+        };
+        images_file::read(path).map_err(|diagnostics| CommandError::Declared {
+            summary: format!("{path} cannot be used"),
+            diagnostics,
+        })
+    }
+
+    /// The registry and its state folder, for what needs no sources.
+    pub(super) fn registry_alone(self) -> Result<(RegistrySetting, Utf8PathBuf), CommandError> {
+        let file = self.file()?;
+        let registry = registry_setting(&self, ScopeArgs::default(), file.registry)?;
+        let state = state_folder(self.state, file.state, &registry.host)?;
+        Ok((registry, state))
+    }
+
+    /// These arguments, as a shell takes them.
+    pub(super) fn again(&self) -> String {
+        let path = |path: &Option<Utf8PathBuf>| path.as_ref().map(ToString::to_string);
+        let with_values = [
+            ("--config", path(&self.config)),
+            ("--registry", self.registry.clone()),
+            ("--credentials", path(&self.credentials)),
+            ("--state", path(&self.state)),
+        ];
+        let with_values = with_values.into_iter();
+        let mut again: Vec<String> = with_values
+            .filter_map(|(name, value)| Some(format!("{name} {}", quoted(&value?))))
+            .collect();
+        if self.insecure {
+            again.push("--insecure".to_owned());
+        }
+        again.join(" ")
+    }
+}
+
+fn state_folder(
+    argument: Option<Utf8PathBuf>,
+    file: Option<String>,
+    host: &Host,
+) -> Result<Utf8PathBuf, CommandError> {
+    match argument.or(file.map(Utf8PathBuf::from)) {
+        Some(folder) => Ok(folder),
+        None => default_state(host),
     }
 }
 
@@ -203,17 +268,18 @@ fn both<T: PartialEq>(file: Option<Vec<T>>, arguments: Vec<T>) -> Vec<T> {
 }
 
 fn registry_setting(
-    args: &ImagesSourceArgs,
+    args: &ImagesRegistryArgs,
+    scope: ScopeArgs,
     file: RegistryEntry,
 ) -> Result<RegistrySetting, CommandError> {
     let written = args.registry.clone().unwrap_or(file.host);
     let insecure = args.insecure || file.insecure == Some(true);
     let address = address(&written, insecure)?;
     let host = address.host().clone();
-    let aliases = both(file.aliases, args.aliases.clone());
+    let aliases = both(file.aliases, scope.aliases);
     let aliases = aliases.iter().map(|alias| self::host(alias));
     let aliases = aliases.collect::<Result<Vec<Host>, _>>()?;
-    let repositories = both(file.repositories, args.repositories.clone());
+    let repositories = both(file.repositories, scope.repositories);
     let paths = repositories.iter().map(|path| {
         RepositoryPath::new(path).map_err(|error| {
             CommandError::usage(
@@ -227,9 +293,9 @@ fn registry_setting(
         address,
         aliases,
         kind: file.kind,
-        owners: both(file.owners, args.owners.clone()),
+        owners: both(file.owners, scope.owners),
         repositories: paths.collect::<Result<_, _>>()?,
-        prefixes: both(file.prefixes, args.prefixes.clone()),
+        prefixes: both(file.prefixes, scope.prefixes),
         certificates: file.certificates.map(Utf8PathBuf::from),
         credentials: args
             .credentials
@@ -261,6 +327,16 @@ fn host(text: &str) -> Result<Host, CommandError> {
             "write its host, and its port where that is not 443: `registry.example.com:5000`",
         )
     })
+}
+
+fn pace(limits: &LimitsEntry) -> Pace {
+    // A time that is none was refused with the file.
+    let pause = limits.pause.as_deref().and_then(|text| seconds(text).ok());
+    let pause = pause.and_then(|seconds| u64::try_from(seconds).ok());
+    Pace {
+        pause: pause.map_or(PAUSE, Duration::from_secs),
+        batch: limits.batch.unwrap_or(BATCH),
+    }
 }
 
 fn settings(limits: LimitsEntry, tags: TagsEntry, consents: ConsentsEntry) -> Settings {

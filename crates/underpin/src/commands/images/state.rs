@@ -1,5 +1,8 @@
 //! What runs remember: one record of all that was seen, the manifests that were read, and of the last run
 //! the pins and the roots that it went by.
+//!
+//! They lie in the folder of [`underpin_registry::State`], whose lock is held by whoever writes record, pins
+//! and roots.
 
 use std::{
     fs,
@@ -7,9 +10,11 @@ use std::{
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
-use underpin_image::{Pin, RunRecord};
+use underpin_image::RunRecord;
+use underpin_registry::StateError;
 
-use crate::error::CommandError;
+use super::made::Made;
+use crate::{error::CommandError, output};
 
 const RECORD: &str = "record.json";
 /// The pins that the last run went by.
@@ -71,18 +76,36 @@ impl State {
         }
     }
 
-    /// Remembers a run, and what it went by.
-    pub(super) fn remember(
-        &self,
-        record: &RunRecord,
-        pins: &[Pin],
-        roots: &str,
-    ) -> Result<(), CommandError> {
-        let pins: String = pins.iter().map(|pin| format!("{}\n", pin.text)).collect();
-        let record = serde_json::to_string(record).map_err(io::Error::other);
+    /// Remembers a run that only reads, if no other one writes or has written meanwhile: what that has seen
+    /// must not be forgotten.
+    pub(super) fn remember_alone(&self, made: &Made) -> Result<(), CommandError> {
+        let alone = match underpin_registry::State::lock(self.folder.as_std_path()) {
+            Err(StateError::Locked { .. }) => None,
+            locked => Some(locked?),
+        };
+        if alone.is_some() && self.record()?.as_ref() == made.record() {
+            return self.remember(made);
+        }
+        let folder = &self.folder;
+        output::message(&format!(
+            "what this run saw is not remembered: another run uses the folder {folder}"
+        ));
+        Ok(())
+    }
+
+    /// Remembers a run, and what it went by. Whoever calls holds the lock of the folder.
+    pub(super) fn remember(&self, made: &Made) -> Result<(), CommandError> {
+        let pins = made.gathered.pins.iter();
+        let pins: String = pins.map(|pin| format!("{}\n", pin.text)).collect();
+        let roots = made.gathered.roots.iter();
+        let roots: String = roots
+            .map(|root| format!("{root}: {}\n", root.target))
+            .collect();
+        let roots = made.masked(roots);
+        let record = serde_json::to_string(&made.plan.record).map_err(io::Error::other);
         let written = record.and_then(|record| {
             self.write(PINS, &pins)?;
-            self.write(ROOTS, roots)?;
+            self.write(ROOTS, &roots)?;
             // Last, for it says that the run was.
             self.write(RECORD, &record)
         });

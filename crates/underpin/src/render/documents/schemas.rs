@@ -12,7 +12,9 @@ use crate::{
     Exit,
     render::{
         check::CheckDocument,
-        images::{ImagesGoliveDocument, ImagesPlanDocument},
+        images::{
+            ImagesGoliveDocument, ImagesPlanDocument, ImagesReapDocument, ImagesRestoreDocument,
+        },
         reach::document::ReachDocument,
         routes::Rendered,
         why::WhyDocument,
@@ -46,6 +48,8 @@ const COMMANDS: &[CommandSchema] = &[
     CommandSchema::new("routes-check", document::<CheckDocument>),
     CommandSchema::new("routes-render", document::<Rendered>),
     CommandSchema::new("images-plan", document::<ImagesPlanDocument<'static>>),
+    CommandSchema::new("images-reap", document::<ImagesReapDocument<'static>>),
+    CommandSchema::new("images-restore", document::<ImagesRestoreDocument<'static>>),
     CommandSchema::new("images-golive", document::<ImagesGoliveDocument<'static>>),
     CommandSchema::new("rbac", document::<RbacDocument<'static>>),
     CommandSchema::new("sandbox", document::<SandboxDocument<'static>>),

@@ -2,7 +2,9 @@
 
 mod document;
 mod golive;
+mod reaped;
 mod reasons;
+mod restored;
 mod text;
 
 use std::time::Duration;
@@ -14,6 +16,14 @@ pub(crate) use document::ImagesPlanDocument;
 pub(crate) use golive::{
     Checked, ImagesGoliveDocument, ReadIn, ReleaseVerdict, ShownGolive, json as golive_json,
     text as golive_text,
+};
+pub(crate) use reaped::{
+    ImagesReapDocument, ShownReaped, json as reaped_json, proposal as reap_proposal,
+    text as reaped_text,
+};
+pub(crate) use restored::{
+    ImagesRestoreDocument, ShownRestored, json as restored_json, proposal as restore_proposal,
+    text as restored_text,
 };
 pub(crate) use text::text;
 
@@ -82,6 +92,16 @@ impl ShownImages<'_> {
             None => name == path.as_str(),
         }
     }
+}
+
+/// What stops a run, and the way out.
+pub(crate) fn stop(stop: &Stop, input: &PlanInput<'_>) -> (String, String) {
+    (reasons::stop(stop, input), help(stop))
+}
+
+/// What has moved since a plan was frozen: what needs an image now by what it is.
+pub(crate) fn moved(message: &str, input: &PlanInput<'_>) -> String {
+    reasons::with_roots(message, input)
 }
 
 /// The way out of what stops a run.

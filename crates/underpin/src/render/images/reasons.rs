@@ -35,7 +35,7 @@ pub(super) fn needed(root: &Root) -> String {
 }
 
 /// Roots that a reason tells by their numbers, by what they are.
-fn with_roots(text: &str, input: &PlanInput<'_>) -> String {
+pub(super) fn with_roots(text: &str, input: &PlanInput<'_>) -> String {
     let Some((before, rest)) = text.split_once("root ") else {
         return text.to_owned();
     };

@@ -204,35 +204,35 @@ fn going_together(
             let mut manifests = group.manifests.iter();
             manifests.any(|doomed| doomed.digest == *one.0)
         };
-        let members: Vec<_> = going.iter().filter(of_group).collect();
-        let mut named: Vec<_> = members
-            .iter()
-            .filter(|one| !one.1.tags.is_empty())
-            .collect();
-        if named.is_empty() || everything {
-            named = members
-                .iter()
-                .take(if everything { usize::MAX } else { 1 })
-                .collect();
-        }
-        let names: Vec<String> = named
-            .iter()
-            .map(|one| self::named(one.0, one.1, everything))
-            .collect();
-        let parts = match members.len() - names.len() {
-            0 => String::new(),
-            parts => format!(", with {}", count(parts, "part")),
-        };
-        (!names.is_empty()).then(|| {
+        let members = going.iter().filter(of_group);
+        let members: Vec<(&Digest, &[Tag])> = members.map(|one| (one.0, &*one.1.tags)).collect();
+        (!members.is_empty()).then(|| {
             format!(
-                "  {} {}{parts}: nothing has needed it since {}\n",
+                "  {} {}: nothing has needed it since {}\n",
                 style::removed(),
-                names.join(", "),
+                together(&members, everything),
                 group.candidate_since
             )
         })
     });
     lines.collect()
+}
+
+/// What goes together: its images, and how many parts they have.
+pub(super) fn together(members: &[(&Digest, &[Tag])], everything: bool) -> String {
+    let has_tags = |one: &&(&Digest, &[Tag])| !one.1.is_empty();
+    let mut shown: Vec<_> = members.iter().filter(has_tags).collect();
+    if shown.is_empty() || everything {
+        let most = if everything { usize::MAX } else { 1 };
+        shown = members.iter().take(most).collect();
+    }
+    let names = shown.iter().map(|one| named(one.0, one.1, everything));
+    let names: Vec<String> = names.collect();
+    let parts = match members.len() - names.len() {
+        0 => String::new(),
+        parts => format!(", with {}", count(parts, "part")),
+    };
+    format!("{}{parts}", names.join(", "))
 }
 
 fn stays(
@@ -241,7 +241,7 @@ fn stays(
     shown: &ShownImages<'_>,
     everything: bool,
 ) -> String {
-    let name = named(digest, manifest, everything);
+    let name = named(digest, &manifest.tags, everything);
     let told = manifest.reasons.iter().map(|one| {
         let is_stopped = !shown.plan.stops.is_empty();
         reasons::reason(one, is_stopped, shown.input)
@@ -268,15 +268,15 @@ fn rest(number: usize, shown: usize, what: &str) -> String {
 }
 
 /// `staging, 0.1.42 (sha256:0123456789ab)`.
-fn named(digest: &Digest, manifest: &ManifestPlan, whole: bool) -> String {
+pub(super) fn named(digest: &Digest, tags: &[Tag], whole: bool) -> String {
     let short = match digest.encoded().get(..DIGITS).filter(|_| !whole) {
         Some(digits) => format!("{}:{digits}", digest.algorithm()),
         None => digest.to_string(),
     };
-    if manifest.tags.is_empty() {
+    if tags.is_empty() {
         return short;
     }
-    let tags: Vec<&str> = manifest.tags.iter().map(Tag::as_str).collect();
+    let tags: Vec<&str> = tags.iter().map(|tag| tag.as_str()).collect();
     format!("{} ({short})", tags.join(", "))
 }
 

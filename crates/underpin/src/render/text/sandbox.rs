@@ -1,6 +1,6 @@
 //! What a sandbox says of itself.
 
-use crate::commands::sandbox::Running;
+use crate::{commands::sandbox::Running, render::shell::quoted};
 use underpin_model::wording;
 
 /// How to use it.
@@ -22,26 +22,4 @@ pub(crate) fn sandbox(running: &Running) -> String {
     }
     text.push_str("Ctrl-C ends it, and nothing of it is kept\n");
     text
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
-    if path.chars().all(plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted("/tmp/sandbox.kubeconfig"), "/tmp/sandbox.kubeconfig");
-        assert_eq!(quoted("/my files/a"), "'/my files/a'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
 }

@@ -1,0 +1,244 @@
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use tokio::sync::watch;
+use underpin_cluster::{Host as _, SystemHost};
+use underpin_deploy::DeployError;
+use underpin_image::{Digest, FrozenPlan, Movement, RepositoryPath, Tag, images_needed};
+use underpin_model::Finding;
+use underpin_plan::sort_findings;
+use underpin_registry::{ReapOptions, Reaped, Recheck};
+
+use super::{
+    made::Made,
+    registry,
+    setting::{ImagesSourceArgs, Setting},
+    state::State,
+};
+use crate::{
+    Exit,
+    commands::{consent, write},
+    error::CommandError,
+    frozen_file, interrupt,
+    output::{self, Format},
+    render::{
+        images::{self as render, ShownReaped},
+        shell::quoted,
+    },
+    setup::this_process,
+};
+
+/// How a plan is frozen.
+const FREEZE: &str = "freeze one with `underpin images plan --out FILE`";
+/// Random bytes in names that nobody has.
+const NONCE_BYTES: usize = 16;
+
+/// Delete what a frozen plan names, as far as nothing has come to need it
+///
+/// Takes the plan that `images plan --out` froze, with the same sources; shows what it would delete, and
+/// asks. Before the first deletion and again after each batch, all sources and the registry are read
+/// anew: what is needed by then stays, and if anything cannot be read, nothing more is deleted. Each
+/// image is looked at right before it goes; its manifest is in a journal by then, from which `images
+/// restore` puts it back. Run again with the same plan, it continues.
+#[derive(Debug, Args)]
+pub(crate) struct ImagesReapArgs {
+    /// The frozen plan.
+    #[arg(value_name = "PLAN")]
+    plan: Utf8PathBuf,
+    /// Declared files, or folders with all below them, as `images plan` was given them; added to those
+    /// of the images file.
+    #[arg(value_name = "PATH")]
+    paths: Vec<Utf8PathBuf>,
+    #[command(flatten)]
+    sources: ImagesSourceArgs,
+    /// Go ahead without being asked.
+    #[arg(short, long)]
+    yes: bool,
+    /// Output for people (text) or for programs (json).
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub(super) output: Format,
+}
+
+/// The command, as its documents name it.
+pub(super) const NAME: &str = "images-reap";
+
+pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
+    let again = args.sources.registry.again();
+    let setting = Setting::new(args.sources, args.paths)?;
+    let frozen = read(&args.plan, &setting)?;
+    let held = underpin_registry::State::lock(setting.state.as_std_path())?;
+    let state = State::open(setting.state.clone())?;
+    let proposal = || render::reap_proposal(&frozen);
+    if !frozen.groups.is_empty() && !consent(args.yes, args.output, proposal) {
+        return Err(DeployError::NotConfirmed.into());
+    }
+    let stop = interrupt::flag_of(
+        "stopping after what goes together with the image in flight; run again to continue (again to \
+         quit at once)",
+    );
+    let mut anew = Anew {
+        setting: &setting,
+        state: &state,
+        frozen: &frozen,
+        stop: stop.clone(),
+        format: args.output,
+        last: None,
+        needed: BTreeMap::new(),
+        way_out: None,
+    };
+    let reaped = carry_out(&held, &mut anew).await?;
+    let is_gone = |key: &(RepositoryPath, Digest)| {
+        let mut deleted = reaped.deleted.iter();
+        deleted.any(|gone| (&gone.repository, &gone.digest) == (&key.0, &key.1))
+    };
+    anew.needed.retain(|key, _| !is_gone(key));
+    let mut findings: Vec<Finding> = anew.needed.into_values().collect();
+    sort_findings(&mut findings);
+    let exit = match &reaped.stopped {
+        Some(_) if *stop.borrow() => Exit::Stopped,
+        Some(_) => Exit::Error,
+        None if !findings.is_empty() => Exit::Blocked,
+        None => Exit::Done,
+    };
+    let journal = reaped.journal.as_ref().map(|path| path.to_string_lossy());
+    let restore = journal.as_ref().map(|journal| {
+        let journal = quoted(journal);
+        format!("underpin images restore {again} {journal}")
+    });
+    let shown = ShownReaped {
+        file: args.plan.as_str(),
+        plan: &frozen,
+        reaped: &reaped,
+        findings: &findings,
+        way_out: anew.way_out.as_deref(),
+        journal: journal.as_deref(),
+        restore: restore.as_deref(),
+    };
+    let text = match args.output {
+        Format::Text => render::reaped_text(&shown),
+        Format::Json => render::reaped_json(NAME, exit, &shown),
+    };
+    let text = match &anew.last {
+        Some(made) => made.masked(text),
+        None => text,
+    };
+    write(&text)?;
+    Ok(exit)
+}
+
+/// Reads a frozen plan, if it is one for this registry.
+fn read(file: &Utf8Path, setting: &Setting) -> Result<FrozenPlan, CommandError> {
+    let text = frozen_file::read_text(file, FREEZE)?;
+    let plan = FrozenPlan::read(&text)
+        .map_err(|error| CommandError::usage(format!("{file}: {error}"), FREEZE))?;
+    let host = &setting.registry.host;
+    if plan.registry != *host {
+        return Err(CommandError::usage(
+            format!("{file} is a plan for {}, and not for {host}", plan.registry),
+            "name the registry that is meant with --registry, or the images file of its plan with --config",
+        ));
+    }
+    Ok(plan)
+}
+
+async fn carry_out(
+    held: &underpin_registry::State,
+    anew: &mut Anew<'_>,
+) -> Result<Reaped, CommandError> {
+    let (setting, stop) = (anew.setting, anew.stop.clone());
+    let client = registry::client(&setting.registry).await?;
+    let mut nonce = [0; NONCE_BYTES];
+    SystemHost.random(&mut nonce).map_err(|reason| {
+        CommandError::usage(
+            format!("this machine has no random bytes: {reason}"),
+            "run it where there are some: they make names that no image has",
+        )
+    })?;
+    let options = ReapOptions {
+        api: registry::api(&setting.registry),
+        pause: setting.pace.pause,
+        batch: setting.pace.batch,
+        most: setting.settings.maximum_number,
+        is_mutable: &|tag: &Tag| setting.settings.is_mutable(tag),
+        now: &|| SystemHost.now(),
+        nonce: &nonce,
+        who: &this_process("images reap"),
+        stop: &|| *stop.borrow(),
+    };
+    let frozen = anew.frozen;
+    Ok(underpin_registry::reap(&client, held, frozen, anew, &options).await)
+}
+
+/// Plans anew.
+struct Anew<'a> {
+    setting: &'a Setting,
+    state: &'a State,
+    frozen: &'a FrozenPlan,
+    stop: watch::Receiver<bool>,
+    format: Format,
+    /// The newest plan.
+    last: Option<Made>,
+    /// What the frozen plan names and something needs now.
+    needed: BTreeMap<(RepositoryPath, Digest), Finding>,
+    /// The way out of what stopped it.
+    way_out: Option<String>,
+}
+
+impl Recheck for Anew<'_> {
+    async fn movements(&mut self) -> Result<Vec<Movement>, String> {
+        if self.format == Format::Text {
+            output::message("reading all sources and the registry anew");
+        }
+        // Whatever there was is not held beside what is read now.
+        self.last = None;
+        let made = tokio::select! {
+            made = Made::new(self.setting, self.state) => made.map_err(|error| error.to_string())?,
+            _ = self.stop.wait_for(|stop| *stop) => return Err("somebody has asked to stop".to_owned()),
+        };
+        self.state
+            .remember(&made)
+            .map_err(|error| error.to_string())?;
+        let movements = self.compare(&made);
+        self.last = Some(made);
+        movements
+    }
+}
+
+impl Anew<'_> {
+    fn compare(&mut self, made: &Made) -> Result<Vec<Movement>, String> {
+        let input = made.input(self.setting);
+        if let Some(first) = made.plan.stops.first() {
+            let (what, way_out) = render::stop(first, &input);
+            self.way_out = Some(way_out);
+            return Err(made.masked(what));
+        }
+        let is_read = |name: &String| input.sources.iter().any(|source| *source.name == **name);
+        let is_gone = |name: &&String| {
+            let consents = &self.setting.settings.consents;
+            !is_read(name) && !consents.sources_gone.contains(*name)
+        };
+        if let Some(source) = self.frozen.sources.iter().find(is_gone) {
+            self.way_out = Some("name the same sources as for `images plan`".to_owned());
+            return Err(format!(
+                "the plan was made from {source} too, and this run does not read it"
+            ));
+        }
+        for group in &self.frozen.groups {
+            for manifest in &group.manifests {
+                let one = (&group.repository, &manifest.digest);
+                for mut finding in images_needed(&made.plan, &input, [one]) {
+                    finding.offer_no_acceptance();
+                    let key = (one.0.clone(), one.1.clone());
+                    self.needed.insert(key, finding);
+                }
+            }
+        }
+        let movements = self.frozen.moved(&made.plan, &made.registry);
+        let movements = movements.into_iter().map(|movement| Movement {
+            message: made.masked(render::moved(&movement.message, &input)),
+            ..movement
+        });
+        Ok(movements.collect())
+    }
+}
