@@ -31,10 +31,12 @@ mod policy;
 mod record;
 mod reference;
 mod registry;
+mod release;
 mod resume;
 mod root;
 mod roots;
 mod settings;
+mod unkept;
 mod version;
 
 pub use digest::{Digest, DigestError};
@@ -61,10 +63,12 @@ pub use policy::{ImagePolicy, Order, Selection};
 pub use record::{ManifestRecord, RepositoryRecord, RunRecord};
 pub use reference::{Host, ImageId, Location, Reference, ReferenceError, RepositoryPath, Tag};
 pub use registry::{Deletion, Package, Reading, Registry, Repository, UnreadPart, subject_of_tag};
+pub use release::{ReleaseNeeds, release_needs, replace_images, without_secrets};
 pub use resume::{ResumeInput, RunningPins, resume_blobs, resume_findings};
 pub use root::{Root, RootKind, Source, Target};
 pub use roots::{RootSettings, UnknownNeed, file_roots, object_roots, text_file_roots, text_roots};
 pub use settings::{Consents, Settings};
+pub use unkept::unkept_pins;
 pub use version::{RangeError, Version, VersionRange};
 
 /// How many characters of a text that cannot be read are shown.

@@ -234,7 +234,10 @@ impl<'c> Check<'c> {
             };
             let mut finding = self.finding(self.subject(path, ""), message);
             finding.unknown = unread.is_some();
-            finding.help = vec!["run the build that pushes it".to_owned()];
+            finding.help = vec![match unread {
+                None => "run the build that pushes it".to_owned(),
+                Some(_) => "ask again once the registry answers".to_owned(),
+            }];
             findings.push(finding);
         }
         found
@@ -575,7 +578,7 @@ impl<'c> Check<'c> {
             ),
             RunningPins::Unread(reason) => (
                 format!("whether the running cleaner keeps {name} is not known: {reason}"),
-                "name the pins file that the running cleaner reads".to_owned(),
+                "name what the running cleaner reads with --running".to_owned(),
                 true,
             ),
         };

@@ -184,7 +184,7 @@ fn is_of_registry(target: &Target, registry: &Registry) -> bool {
     }
 }
 
-fn kind(role: ImageRole, object: &Object) -> RootKind {
+pub(crate) fn kind(role: ImageRole, object: &Object) -> RootKind {
     // A dump is a file too; what a server has stored has a uid.
     let is_declared = matches!(object.origin, Origin::Declared { .. }) && object.uid().is_none();
     match role {
@@ -210,7 +210,7 @@ fn kind(role: ImageRole, object: &Object) -> RootKind {
 }
 
 /// What a mention needs; an error where that cannot be told.
-fn targets(mention: &ImageMention) -> Result<Vec<Target>, String> {
+pub(crate) fn targets(mention: &ImageMention) -> Result<Vec<Target>, String> {
     Ok(match &mention.name {
         ImageName::Reference(text) => {
             let target = match text.parse() {

@@ -44,8 +44,11 @@ pub use generated::generated;
 pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use images::{
-    ImageMention, ImageName, ImageRole, ImageSources, TagOrder, TagSelection, images,
-    images_in_text, images_in_values, images_of_file, images_of_kustomization, opened_name,
+    ImageMention, ImageName, ImageReplacement, ImageRole, ImageSources, KustomizationFile,
+    ReleaseImages, TagOrder, TagSelection, Variables, chart_folder, folder_of_kustomization,
+    images, images_in_text, images_in_values, images_of_file, images_of_kustomization,
+    images_of_release, is_helm_release, is_release, is_suspended, kustomization_file,
+    may_set_images, opened_name, variables,
 };
 pub use index::ReferenceIndex;
 pub use ingress::{

@@ -12,7 +12,7 @@ const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
 const SOURCE: &str = "source.toolkit.fluxcd.io";
 
 /// The key of values where none is named.
-const VALUES_KEY: &str = "values.yaml";
+pub(super) const VALUES_KEY: &str = "values.yaml";
 
 /// How an artifact's address begins.
 const OCI: &str = "oci://";
@@ -169,7 +169,7 @@ fn in_range(range: &str) -> TagSelection {
 }
 
 /// A chart from a repository of artifacts.
-fn chart<'a>(images: &mut Images<'a>, spec: &Field<'a>, role: ImageRole) {
+pub(super) fn chart<'a>(images: &mut Images<'a>, spec: &Field<'a>, role: ImageRole) {
     if spec.text_at("sourceRef.kind") != Some("HelmRepository") {
         return;
     }

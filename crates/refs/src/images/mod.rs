@@ -7,8 +7,10 @@
 mod argo;
 mod convention;
 mod flux;
+mod kustomize;
 mod open;
 mod pods;
+mod release;
 mod sweep;
 mod unknown;
 mod values;
@@ -17,7 +19,14 @@ use serde_json::Value;
 use underpin_model::{Evidence, FieldPath, Object, World};
 
 pub use flux::images_of_kustomization;
+pub use kustomize::{
+    ImageReplacement, KustomizationFile, Variables, folder_of_kustomization, kustomization_file,
+    may_set_images, variables,
+};
 pub use open::opened_name;
+pub use release::{
+    ReleaseImages, chart_folder, images_of_release, is_helm_release, is_release, is_suspended,
+};
 pub use sweep::{images_in_text, images_of_file};
 pub use values::images_in_values;
 

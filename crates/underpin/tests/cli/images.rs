@@ -71,21 +71,12 @@ impl Scene {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        self.run_of("plan", arguments)
-    }
-
-    fn run_of(&self, command: &str, arguments: &[&str]) -> Run {
-        let whole = [&["images", command, "--config", "images.yaml"], arguments].concat();
+        let whole = [&["images", "plan", "--config", "images.yaml"], arguments].concat();
         underpin_in(self.folder.path(), &whole)
     }
 
     #[track_caller]
     fn check(&self, name: &str, code: i32, arguments: &[&str]) -> Ended {
-        self.check_run(name, code, self.run(arguments))
-    }
-
-    #[track_caller]
-    fn check_run(&self, name: &str, code: i32, run: Run) -> Ended {
         let mut settings = insta::Settings::clone_current();
         let host = &self.registry.host;
         settings.add_filter(&regex::escape(host), "registry.example.com");
@@ -96,12 +87,14 @@ impl Scene {
             r"frozen into (\S+) \(sha256:[0-9a-f]+\)",
             "frozen into $1 ([hash])",
         );
-        settings.bind(|| check(name, code, run))
+        settings.bind(|| check(name, code, self.run(arguments)))
     }
 
     fn document(&self, arguments: &[&str]) -> Value {
         let ended = self.run(&[arguments, &["--output", "json"]].concat()).end();
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{}", ended.transcript()))
+        let document = serde_json::from_str(&ended.stdout);
+        assert!(document.is_ok(), "{}", ended.transcript());
+        document.unwrap()
     }
 }
 
@@ -221,44 +214,6 @@ fn no_form_shows_what_a_secret_holds() {
     }
     let roots = fs::read_to_string(state.join("roots.txt")).unwrap();
     assert!(roots.contains("kotkan/web:1.3.0"), "{roots}");
-}
-
-/// R4.5: a suspended release before its resume: with everything there, with a pin that the running cleaner
-/// does not read yet, without a platform, and without the tag.
-#[test]
-fn r4_5_whether_a_release_would_find_its_images() {
-    let scene = Scene::new();
-    let golive = |name: &str, code: i32, arguments: &[&str]| {
-        scene.check_run(name, code, scene.run_of("golive", arguments))
-    };
-    fs::write(
-        scene.folder.path().join("running.txt"),
-        "container/cms-plugins==staging\n",
-    )
-    .unwrap();
-    golive("images_golive", 0, &["--running-pins", "running.txt"]);
-    golive(
-        "images_golive_json",
-        0,
-        &["kotkan/cms-plugins", "--no-cleaner", "--output", "json"],
-    );
-    let declared = "container/cms-plugins==staging\n";
-    fs::write(scene.folder.path().join("pins.txt"), declared).unwrap();
-    fs::write(scene.folder.path().join("running.txt"), "# nothing yet\n").unwrap();
-    golive(
-        "images_golive_stale_pins",
-        0,
-        &["--running-pins", "running.txt"],
-    );
-    golive("images_golive_unknown_pins", 0, &[]);
-    golive("images_golive_no_release", 1, &["kotkan/cms-plugin"]);
-    let child = scene
-        .registry
-        .push("kotkan/cms-plugins", "plugins 6 arm64", &[]);
-    scene.registry.lose(&child);
-    golive("images_golive_child", 3, &["--no-cleaner"]);
-    scene.registry.untag("kotkan/cms-plugins", "staging");
-    golive("images_golive_tag", 3, &["--no-cleaner"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod examples;
 mod exit_codes;
 mod explain;
 mod frozen;
+mod golive;
 mod harness;
 mod help;
 mod images;

@@ -24,6 +24,8 @@ struct Content {
     blobs: BTreeSet<Digest>,
     /// Beginnings of paths that are refused.
     refused: Vec<String>,
+    /// Files that it serves besides, by path.
+    files: BTreeMap<String, String>,
     requests: usize,
 }
 
@@ -51,13 +53,11 @@ impl Registry {
     /// Pushes an image that is another one for each name.
     pub(crate) fn push(&self, repository: &str, name: &str, tags: &[&str]) -> Digest {
         let config = Digest::of(format!("configuration of {name}").as_bytes());
-        let layer = Digest::of(format!("layer of {name}").as_bytes());
-        let blobs = [config.clone(), layer.clone()];
-        self.content
-            .lock()
-            .expect("no test panicked")
-            .blobs
-            .extend(blobs);
+        let layer = layer_of(name);
+        {
+            let mut content = self.content.lock().expect("no test panicked");
+            content.blobs.extend([config.clone(), layer.clone()]);
+        }
         self.put(
             repository,
             tags,
@@ -103,23 +103,25 @@ impl Registry {
         digest
     }
 
-    /// Deletes a tag.
+    /// Takes a tag away.
     pub(crate) fn untag(&self, repository: &str, tag: &str) {
         let mut content = self.content.lock().expect("no test panicked");
-        content
-            .tags
-            .entry(repository.to_owned())
-            .or_default()
-            .remove(tag);
+        let tags = content.tags.get_mut(repository).expect("it was pushed");
+        tags.remove(tag).expect("it was pushed");
     }
 
-    /// Deletes a manifest, whatever needs it.
+    /// Takes a manifest or blob away, and leaves whatever names it.
     pub(crate) fn lose(&self, digest: &Digest) {
-        self.content
-            .lock()
-            .expect("no test panicked")
-            .manifests
-            .remove(digest);
+        let mut content = self.content.lock().expect("no test panicked");
+        let is_manifest = content.manifests.remove(digest).is_some();
+        let is_blob = content.blobs.remove(digest);
+        assert!(is_manifest || is_blob, "it was pushed");
+    }
+
+    /// Serves a file.
+    pub(crate) fn serve(&self, path: &str, text: &str) {
+        let mut content = self.content.lock().expect("no test panicked");
+        content.files.insert(path.to_owned(), text.to_owned());
     }
 
     /// From now on, what begins so is refused.
@@ -135,6 +137,11 @@ impl Registry {
     pub(crate) fn requests(&self) -> usize {
         self.content.lock().expect("no test panicked").requests
     }
+}
+
+/// The layer of an image that was pushed under a name.
+pub(crate) fn layer_of(name: &str) -> Digest {
+    Digest::of(format!("layer of {name}").as_bytes())
 }
 
 /// Answers the requests of one connection.
@@ -180,6 +187,9 @@ fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {
     {
         return error(403, "DENIED");
     }
+    if let Some(text) = content.files.get(path) {
+        return (200, String::new(), text.clone().into_bytes());
+    }
     let Some(path) = path.strip_prefix("/v2/") else {
         return (404, String::new(), Vec::new());
     };
@@ -194,9 +204,11 @@ fn answer(path: &str, content: &Content) -> (u16, String, Vec<u8>) {
         };
     }
     if let Some((_, digest)) = path.split_once("/blobs/") {
-        return match digest.parse::<Digest>() {
-            Ok(digest) if content.blobs.contains(&digest) => (200, String::new(), Vec::new()),
-            _ => error(404, "BLOB_UNKNOWN"),
+        let digest = digest.parse().expect("a digest");
+        return if content.blobs.contains(&digest) {
+            (200, String::new(), b"blob".to_vec())
+        } else {
+            error(404, "BLOB_UNKNOWN")
         };
     }
     let Some((repository, reference)) = path.split_once("/manifests/") else {

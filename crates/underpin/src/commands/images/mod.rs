@@ -1,6 +1,7 @@
 //! Registries: what of them is needed, and by whom.
 
 mod golive;
+mod marker;
 mod plan;
 mod registry;
 mod roots;

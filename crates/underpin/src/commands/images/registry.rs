@@ -72,11 +72,7 @@ pub(super) async fn read(
     let options = ReadOptions {
         scope: scope(setting),
         known: known(setting, roots, record),
-        api: match setting.kind {
-            None => Api::Detect,
-            Some(RegistryType::Distribution) => Api::Distribution,
-            Some(RegistryType::Gitea) => Api::Gitea,
-        },
+        api: api(setting),
         owners: setting.owners.iter().cloned().collect(),
         deletion: capabilities.map(|capabilities| capabilities.deletion()),
         cache: Some(cache),
@@ -92,17 +88,57 @@ pub(super) async fn read(
     })
 }
 
-/// Asks whether blobs are there.
-pub(super) async fn read_blobs(
+/// Reads what releases need, with everything that it is made of, and nothing else where that can be told.
+/// Whether a repository is managed makes no difference: it is pulled from all the same.
+pub(super) async fn read_needed(
     setting: &RegistrySetting,
-    registry: &mut Registry,
-    blobs: &BTreeSet<(RepositoryPath, Digest)>,
-) -> Result<(), CommandError> {
-    if !blobs.is_empty() {
-        let client = client(setting).await?;
-        underpin_registry::read_blobs(&client, registry, blobs).await;
+    roots: &[Root],
+) -> Result<(Client, Registry), CommandError> {
+    let client = client(setting).await?;
+    let options = ReadOptions {
+        scope: needed(setting, roots).map_or_else(|| scope(setting), Scope::These),
+        known: named_digests(setting, roots),
+        api: api(setting),
+        owners: setting.owners.iter().cloned().collect(),
+        referrers: false,
+        ..ReadOptions::default()
+    };
+    let mut registry = underpin_registry::read(&client, &options).await;
+    registry.aliases.clone_from(&setting.aliases);
+    Ok((client, registry))
+}
+
+/// The repositories that are named; none where a name is not known as a whole.
+fn needed(setting: &RegistrySetting, roots: &[Root]) -> Option<BTreeSet<RepositoryPath>> {
+    let is_ours = |host: &Host| *host == setting.host || setting.aliases.contains(host);
+    let mut paths = BTreeSet::new();
+    for root in roots {
+        match &root.target {
+            Target::Image(reference) if is_ours(&reference.location.host) => {
+                paths.insert(reference.location.repository.clone());
+            }
+            Target::Policy(location, _) if is_ours(&location.host) => {
+                paths.insert(location.repository.clone());
+            }
+            Target::Pattern {
+                host, repository, ..
+            } if host.as_ref().is_none_or(is_ours) => {
+                let path = repository.literal().map(RepositoryPath::new);
+                paths.insert(path?.ok()?);
+            }
+            Target::Digest(_) => return None,
+            _ => {}
+        }
     }
-    Ok(())
+    Some(paths)
+}
+
+fn api(setting: &RegistrySetting) -> Api {
+    match setting.kind {
+        None => Api::Detect,
+        Some(RegistryType::Distribution) => Api::Distribution,
+        Some(RegistryType::Gitea) => Api::Gitea,
+    }
 }
 
 fn scope(setting: &RegistrySetting) -> Scope {
@@ -121,6 +157,20 @@ fn known(
     roots: &[Root],
     record: Option<&RunRecord>,
 ) -> BTreeMap<RepositoryPath, BTreeSet<Digest>> {
+    let mut known = named_digests(setting, roots);
+    for (path, seen) in record.iter().flat_map(|record| &record.repositories) {
+        let of = known.entry(path.clone()).or_default();
+        of.extend(seen.manifests.keys().cloned());
+    }
+    known.retain(|path, _| setting.manages(path));
+    known
+}
+
+/// Digests that roots name.
+fn named_digests(
+    setting: &RegistrySetting,
+    roots: &[Root],
+) -> BTreeMap<RepositoryPath, BTreeSet<Digest>> {
     let mut known: BTreeMap<RepositoryPath, BTreeSet<Digest>> = BTreeMap::new();
     let is_ours = |host: &Host| *host == setting.host || setting.aliases.contains(host);
     for root in roots {
@@ -132,10 +182,5 @@ fn known(
             known.entry(path).or_default().insert(digest.clone());
         }
     }
-    for (path, seen) in record.iter().flat_map(|record| &record.repositories) {
-        let of = known.entry(path.clone()).or_default();
-        of.extend(seen.manifests.keys().cloned());
-    }
-    known.retain(|path, _| setting.manages(path));
     known
 }

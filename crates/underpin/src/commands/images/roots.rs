@@ -3,22 +3,20 @@
 use std::{collections::BTreeSet, fs, sync::Arc};
 
 use camino::Utf8PathBuf;
-use serde_json::Value;
 use underpin_image::{
-    Pin, PinSettings, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed,
-    file_roots, object_roots, read_pins, text_file_roots, text_roots,
+    Pin, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed, file_roots,
+    object_roots, read_pins, text_file_roots, text_roots,
 };
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Place, World};
 use underpin_refs::{ImageSources, images_in_values, images_of_kustomization};
 use underpin_source::{helm_release, yaml::Comment};
 
 use super::{
+    marker,
     setting::{RegistrySetting, Setting},
     sources::{Read, read_yaml},
 };
 
-/// What a marker for Flux's image automation holds.
-const MARKER: &str = "$imagepolicy";
 /// What Helm's own objects are labelled with.
 const HELM_OWNER: &str = "helm";
 
@@ -27,8 +25,6 @@ pub(super) struct Gathered {
     pub(super) roots: Vec<Root>,
     pub(super) sources: Vec<Source>,
     pub(super) pins: Vec<Pin>,
-    /// Needs of objects that cannot be told, whether or not they mean this registry.
-    pub(super) unknown: Vec<UnknownNeed>,
 }
 
 /// What is known while roots are gathered.
@@ -39,7 +35,6 @@ struct Gathering<'g> {
     roots: Vec<Root>,
     told: BTreeSet<String>,
     sources: Vec<Source>,
-    unknown: Vec<UnknownNeed>,
 }
 
 /// All needs of what was read, in its order.
@@ -51,7 +46,6 @@ pub(super) fn gather(reads: &[Read], setting: &Setting, registry: &Registry) -> 
         roots: Vec::new(),
         told: BTreeSet::new(),
         sources: Vec::new(),
-        unknown: Vec::new(),
     };
     for read in reads {
         gathering.read(read);
@@ -64,7 +58,6 @@ pub(super) fn gather(reads: &[Read], setting: &Setting, registry: &Registry) -> 
         roots: gathering.roots,
         sources: gathering.sources,
         pins,
-        unknown: gathering.unknown,
     }
 }
 
@@ -102,7 +95,7 @@ impl Gathering<'_> {
             self.add(text_file_roots(path, text, self.registry, &read.name));
         }
         for comment in &read.comments {
-            if comment.text.contains(MARKER) {
+            if marker::is_marker(comment) {
                 self.marker(comment, read, &mut unknown);
             }
         }
@@ -110,7 +103,6 @@ impl Gathering<'_> {
             let UnknownNeed { evidence, reason } = need;
             format!("{} {}: {reason}", evidence.object, evidence.path)
         }));
-        self.unknown.extend(needs);
         if let Some((from, to)) = &read.relabel {
             for root in &mut self.roots[begin..] {
                 relabel(root, from, to);
@@ -227,25 +219,15 @@ impl Gathering<'_> {
         self.add(roots);
     }
 
-    /// `{"$imagepolicy": "namespace:name:tag"}`: what that policy selects is written there.
+    /// What a policy selects is written where a marker names it.
     fn marker(&mut self, comment: &Comment, read: &Read, unknown: &mut Vec<String>) {
-        let text = &comment.text;
-        let from = text.find('{').unwrap_or_default();
-        let to = text.rfind('}').map_or(text.len(), |at| at + 1);
-        let value: Option<Value> = text
-            .get(from..to)
-            .and_then(|one| serde_json::from_str(one).ok());
-        let named = value.as_ref().and_then(|value| value.get(MARKER)?.as_str());
-        let mut parts = named.into_iter().flat_map(|named| named.split(':'));
-        let (Some(namespace), Some(name)) = (parts.next(), parts.next()) else {
+        let Some(key) = marker::policy_of(comment) else {
             unknown.push(format!(
                 "{}: the marker of an image policy cannot be read",
                 comment.place
             ));
             return;
         };
-        let kind = GroupKind::new("image.toolkit.fluxcd.io", "ImagePolicy");
-        let key = ObjectKey::namespaced(kind, namespace, name);
         let mut roots = Vec::new();
         for world in self.reads.iter().flat_map(|read| &read.worlds) {
             let Some(policy) = world.get(&key) else {
@@ -272,11 +254,7 @@ impl Gathering<'_> {
     /// A pins file. A line that cannot be read may keep anything.
     fn pins(&mut self, file: &Utf8PathBuf, registry: &RegistrySetting) -> Vec<Pin> {
         let name: Arc<str> = format!("pins {file}").into();
-        let settings = PinSettings {
-            host: &registry.host,
-            aliases: &registry.aliases,
-            owner: registry.owners.first().map(String::as_str),
-        };
+        let settings = registry.pin_settings();
         let (pins, unread) = match fs::read_to_string(file) {
             Ok(text) => {
                 let (pins, errors) = read_pins(file.as_str(), &text, &settings);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 use clap::Args;
 use jiff::SignedDuration;
-use underpin_image::{Consents, Glob, Host, ReferenceError, RepositoryPath, Settings};
+use underpin_image::{Consents, Glob, Host, PinSettings, ReferenceError, RepositoryPath, Settings};
 use underpin_registry::Address;
 use underpin_source::images_file::{
     self, ConsentsEntry, ImagesFile, LimitsEntry, RegistryEntry, RegistryType, SourcesEntry,
@@ -102,6 +102,15 @@ pub(super) struct RegistrySetting {
 }
 
 impl RegistrySetting {
+    /// What names in pins files are read against.
+    pub(super) fn pin_settings(&self) -> PinSettings<'_> {
+        PinSettings {
+            host: &self.host,
+            aliases: &self.aliases,
+            owner: self.owners.first().map(String::as_str),
+        }
+    }
+
     /// Whether a repository is looked at.
     pub(super) fn manages(&self, path: &RepositoryPath) -> bool {
         let is_limited = !self.repositories.is_empty() || !self.prefixes.is_empty();

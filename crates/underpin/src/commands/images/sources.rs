@@ -32,6 +32,8 @@ const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml"
 pub(super) struct Read {
     /// How it is called, in every run.
     pub(super) name: Arc<str>,
+    /// Whether it is declared files, and no cluster.
+    pub(super) is_declared: bool,
     /// What its objects say, cluster by cluster.
     pub(super) worlds: Vec<World>,
     /// Objects that are declared again, as for another cluster.
@@ -180,6 +182,7 @@ fn files(
         Ok(tree) => tree,
         Err(error) => return read.failed(&error),
     };
+    read.is_declared = true;
     read.unread.extend(problems(&tree.diagnostics));
     for cluster in tree.clusters() {
         match tree.world(cluster.as_deref()) {

@@ -12,7 +12,8 @@ use underpin_image::{Pin, RunRecord};
 use crate::error::CommandError;
 
 const RECORD: &str = "record.json";
-const PINS: &str = "pins.txt";
+/// The pins that the last run went by.
+pub(super) const PINS: &str = "pins.txt";
 const ROOTS: &str = "roots.txt";
 const MANIFESTS: &str = "manifests";
 

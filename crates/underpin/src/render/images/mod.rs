@@ -1,8 +1,8 @@
 //! A plan for a registry: what stays and what goes, with the reasons.
 
 mod document;
+mod golive;
 mod reasons;
-mod releases;
 mod text;
 
 use std::time::Duration;
@@ -11,8 +11,9 @@ use underpin_image::{Digest, FrozenPlan, ManifestPlan, Plan, PlanInput, Reposito
 use underpin_model::Finding;
 
 pub(crate) use document::ImagesPlanDocument;
-pub(crate) use releases::{
-    ImagesGoliveDocument, Release, ShownReleases, json as releases_json, text as releases_text,
+pub(crate) use golive::{
+    Checked, ImagesGoliveDocument, ReadIn, ReleaseVerdict, ShownGolive, json as golive_json,
+    text as golive_text,
 };
 pub(crate) use text::text;
 
