@@ -41,7 +41,12 @@ fn one_question_is_explained() {
 fn networks_are_named() {
     let ask = |name: &str, code, arguments: &str| {
         let name = format!("networks_{name}");
-        reach(&name, code, "networks", &format!("{arguments} --against networks"))
+        reach(
+            &name,
+            code,
+            "networks",
+            &format!("{arguments} --against networks"),
+        )
     };
     ask("refused", 0, "blue/web green/web:80");
     ask("json", 0, "blue/web green/web:80 -o json");

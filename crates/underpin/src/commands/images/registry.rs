@@ -133,14 +133,6 @@ fn needed(setting: &RegistrySetting, roots: &[Root]) -> Option<BTreeSet<Reposito
     Some(paths)
 }
 
-fn api(setting: &RegistrySetting) -> Api {
-    match setting.kind {
-        None => Api::Detect,
-        Some(RegistryType::Distribution) => Api::Distribution,
-        Some(RegistryType::Gitea) => Api::Gitea,
-    }
-}
-
 /// What is asked for its API.
 pub(super) fn api(setting: &RegistrySetting) -> Api {
     match setting.kind {
