@@ -29,7 +29,8 @@ use support::{
 };
 use underpin_image::{Digest, FrozenPlan, Movement, Registry};
 use underpin_registry::{
-    Api, AuditEntry, Client, Credentials, ReadOptions, Reaped, Recheck, State, read, reap, restore,
+    Api, AuditEntry, Client, Credentials, ReadOptions, ReapOptions, Reaped, Recheck, State, read, reap,
+    restore,
 };
 use underpin_testenv::registry::{DockerRegistry, Options};
 
@@ -724,4 +725,43 @@ async fn r4_3_a_run_that_is_killed_anywhere_is_finished_by_the_next() {
             }
         }
     }
+/// Somebody asks to stop while a group goes: the group does, as a whole, and nothing else; the plan is carried
+/// on by another run.
+#[tokio::test]
+async fn a_run_that_is_asked_to_stop_ends_between_two_groups() {
+    let scene = Scene::new(Flavor::Classic);
+    let older = Image::named("older");
+    let asked_to_stop = Arc::new(AtomicBool::new(false));
+    let (doomed, stop) = (
+        [scene.old.digest.clone(), older.digest.clone()],
+        Arc::clone(&asked_to_stop),
+    );
+    let (server, client, _) = scene
+        .plan(move |asked| {
+            let is_one = |digest: &Digest| asked.path.ends_with(digest.as_str());
+            if asked.method == "DELETE" && doomed.iter().any(is_one) {
+                stop.store(true, Ordering::SeqCst);
+            }
+            None
+        })
+        .await;
+    scene.memory.push("team/web", &["0.9.0"], &older);
+    let registry = read(&client, &scene.options()).await;
+    let plan = frozen(&registry, &[&format!("{}/team/web:1.1.0", server.host)]);
+    assert_eq!((plan.groups.len(), plan.number()), (2, 4));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let is_asked = || asked_to_stop.load(Ordering::SeqCst);
+    let options = ReapOptions {
+        stop: &is_asked,
+        ..reap_options()
+    };
+    let first = reap(&client, &state, &plan, &mut Unmoved, &options).await;
+    assert_eq!(first.stopped.as_deref(), Some("somebody has asked to stop"));
+    assert_eq!(first.deleted.len(), plan.groups[0].manifests.len());
+    let still = reap(&client, &state, &plan, &mut Unmoved, &options).await;
+    assert!(still.stopped.is_some() && still.deleted.is_empty());
+    let rest = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+    assert_eq!(rest.stopped, None);
+    assert_eq!(first.deleted.len() + rest.deleted.len(), 4);
 }
