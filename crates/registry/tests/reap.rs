@@ -29,8 +29,8 @@ use support::{
 };
 use underpin_image::{Digest, FrozenPlan, Movement, Registry};
 use underpin_registry::{
-    Api, AuditEntry, Client, Credentials, ReadOptions, ReapOptions, Reaped, Recheck, State, read, reap,
-    restore,
+    Api, AuditEntry, Client, Credentials, ReadOptions, ReapOptions, Reaped, Recheck, State, read,
+    reap, restore,
 };
 use underpin_testenv::registry::{DockerRegistry, Options};
 
@@ -725,6 +725,8 @@ async fn r4_3_a_run_that_is_killed_anywhere_is_finished_by_the_next() {
             }
         }
     }
+}
+
 /// Somebody asks to stop while a group goes: the group does, as a whole, and nothing else; the plan is carried
 /// on by another run.
 #[tokio::test]

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use underpin_cluster::Cluster;
-use underpin_model::{Object, World, names, wording};
+use underpin_model::{GroupKind, Object, World, names, wording};
 use underpin_source::{
     Diagnostic, git, terraform,
     texts::{self, TextFile},
@@ -151,6 +151,15 @@ fn dump(path: &Utf8Path) -> Read {
                     read.name
                 );
                 read.notes.push(note);
+                let carriers = dump.not_held.iter().filter(|kind| holds_images(kind));
+                let mut carriers: Vec<String> = carriers.map(ToString::to_string).collect();
+                carriers.sort();
+                // Whole, for who consents consents to this very text.
+                if !carriers.is_empty() {
+                    let (name, kinds) = (&read.name, carriers.join(", "));
+                    read.unknown
+                        .push(format!("{name} holds none of {kinds}: they may be left out of it"));
+                }
             }
             read.unread = problems(&source.problems).collect();
             read.unread
@@ -160,6 +169,20 @@ fn dump(path: &Utf8Path) -> Read {
         }
         Err(error) => read.failed(&error),
     }
+}
+
+/// Kinds of which almost every cluster has some and which say most of its images. A dump does not tell
+/// what it was asked for: that it has none of one may mean that all of them were left out.
+fn holds_images(kind: &GroupKind) -> bool {
+    matches!(
+        (kind.group.as_str(), kind.kind.as_str()),
+        ("", "Pod" | "ConfigMap" | "Secret")
+            | (
+                "apps",
+                "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet"
+            )
+            | ("batch", "Job" | "CronJob")
+    )
 }
 
 fn problems(diagnostics: &[Diagnostic]) -> impl Iterator<Item = String> + '_ {
