@@ -198,6 +198,18 @@ fn r4_3_what_cannot_be_read_stops_everything() {
     scene.check("images_page_refused", 1, &["--why", "kotkan/web"]);
 }
 
+/// A dump does not tell what it was asked for: one of pods alone says nothing of what is scaled to zero.
+#[test]
+fn r4_3_a_dump_without_workloads_stops_everything_unless_consented_to() {
+    let scene = Scene::new();
+    let ended = scene.run(&["--against", "dumps/other.yaml"]).end();
+    assert_eq!(ended.code, 1, "{}", ended.transcript());
+    let told = "dump dumps/other.yaml holds none of configmap, cronjob.batch, ";
+    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    let consented = "dump dumps/production.yaml holds none of configmap";
+    assert!(!ended.stdout.contains(consented), "{}", ended.transcript());
+}
+
 /// What earlier runs read is not forgotten: a source that is left out is missed.
 #[test]
 fn r4_3_a_source_that_is_gone_stops_everything() {
