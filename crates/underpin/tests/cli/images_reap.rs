@@ -183,7 +183,9 @@ fn only_the_plan_that_was_agreed_to_is_carried_out() {
         &good.replace("images/plan/v1", "images/plan/v9"),
     );
     scene.reap("images_reap_version", 1, &["--yes"]);
-    scene.write("plan.json", &good[..200]);
+    // In a line whose length does not depend on the host or on the time.
+    let cut = good.find("\"deletion\"").unwrap() + 5;
+    scene.write("plan.json", &good[..cut]);
     scene.reap("images_reap_cut", 1, &["--yes"]);
     fs::remove_file(folder.join("plan.json")).unwrap();
     scene.reap("images_reap_no_plan", 1, &["--yes"]);

@@ -276,7 +276,7 @@ pub(super) fn named(digest: &Digest, tags: &[Tag], whole: bool) -> String {
     if tags.is_empty() {
         return short;
     }
-    let tags: Vec<&str> = tags.iter().map(|tag| tag.as_str()).collect();
+    let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
     format!("{} ({short})", tags.join(", "))
 }
 
