@@ -11,7 +11,7 @@ use underpin_tests::{Kubectl, Output, Underpin, eventually, shared};
 use crate::push;
 
 /// How long a cluster may take to serve what was defined.
-const SERVED: Duration = Duration::from_secs(60);
+const SERVED: Duration = Duration::from_mins(1);
 
 /// One registry and the objects that name it; each scene replaces those of the one before.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -21,8 +21,11 @@ fn frozen() -> Scene {
     scene
 }
 
+/// The tags of each repository, and the bytes of each manifest.
+type Held = (Vec<BTreeMap<String, Digest>>, BTreeMap<Digest, Vec<u8>>);
+
 /// All tags and all manifests.
-fn held(registry: &Registry) -> (Vec<BTreeMap<String, Digest>>, BTreeMap<Digest, Vec<u8>>) {
+fn held(registry: &Registry) -> Held {
     let tags = REPOSITORIES.map(|repository| registry.tags(repository));
     (tags.to_vec(), registry.manifests())
 }
@@ -72,7 +75,8 @@ fn r4_4_what_is_deleted_comes_back() {
     assert_eq!(held(&scene.registry), before);
     scene.reap("images_reap", 0, &["--yes"]);
     assert_eq!(scene.registry.manifests().len(), 12);
-    let tags = |repository: &str| Vec::from_iter(scene.registry.tags(repository).into_keys());
+    let tags =
+        |repository: &str| -> Vec<_> { scene.registry.tags(repository).into_keys().collect() };
     assert_eq!(
         tags("kotkan/cms-plugins"),
         ["0.1.4", "0.1.5", "0.1.6", "production", "staging"]
@@ -129,7 +133,8 @@ fn r4_3_what_is_needed_meanwhile_is_kept() {
         .registry
         .push("kotkan/declared", "forgotten", &["1.0.1"]);
     scene.reap("images_reap_needed", 3, &["--yes"]);
-    let tags = |repository: &str| Vec::from_iter(scene.registry.tags(repository).into_keys());
+    let tags =
+        |repository: &str| -> Vec<_> { scene.registry.tags(repository).into_keys().collect() };
     assert_eq!(
         tags("kotkan/cms-plugins"),
         ["0.1.2", "0.1.4", "0.1.5", "0.1.6", "production", "staging"]

@@ -157,8 +157,9 @@ fn dump(path: &Utf8Path) -> Read {
                 // Whole, for who consents consents to this very text.
                 if !carriers.is_empty() {
                     let (name, kinds) = (&read.name, carriers.join(", "));
-                    read.unknown
-                        .push(format!("{name} holds none of {kinds}: they may be left out of it"));
+                    read.unknown.push(format!(
+                        "{name} holds none of {kinds}: they may be left out of it"
+                    ));
                 }
             }
             read.unread = problems(&source.problems).collect();
