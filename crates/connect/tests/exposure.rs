@@ -94,18 +94,16 @@ fn who_may_come_that_is_not_there_yet() {
 /// On a network of its own, a workload is open to whoever else is on it, and to nobody of another.
 #[test]
 fn who_may_come_is_on_the_same_network() {
-    let network = r#"
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {team: shop, k8s.ovn.org/primary-user-defined-network: ""}}
+    let network = r"
 ---
 apiVersion: k8s.ovn.org/v1
 kind: UserDefinedNetwork
 metadata: {name: own, namespace: shop}
 spec: {topology: Layer2, layer2: {role: Primary}}
-"#;
-    let world = support::world("exposure.yaml", &format!("{WORLD}{network}"));
+";
+    let label = r#"labels: {team: shop, k8s.ovn.org/primary-user-defined-network: ""}"#;
+    let objects = WORLD.replace("labels: {team: shop}", label);
+    let world = support::world("exposure.yaml", &format!("{objects}{network}"));
     let engine = support::engine(&world, Profile::NpGuard);
     let exposure = engine.exposure();
     let of = |name: &str| {

@@ -192,6 +192,7 @@ pub fn parse(name: &str, text: &str) -> Result<ImagesFile, Vec<Diagnostic>> {
         help: problem.help,
     }));
     if !diagnostics.is_empty() {
+        diagnostics.sort_by(|a, b| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
         return Err(diagnostics);
     }
     let file: ImagesFile = serde_json::from_value(value)
