@@ -2,18 +2,24 @@
 //! address that comes before Caddy's.
 
 use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 
 /// What it says.
 const WELCOME: &str = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nwelcome";
 /// Where Caddy itself is reached meanwhile.
 pub(crate) const BEHIND: [u8; 4] = [127, 0, 0, 2];
+
+/// Longest wait for the port, and pause between two tries.
+const FREE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(100);
 
 /// It ends when dropped.
 pub(crate) struct Impostor {
@@ -30,11 +36,16 @@ impl Impostor {
             .build()?;
         let hosts = Arc::<Mutex<BTreeSet<String>>>::default();
         let listener = runtime.block_on(async {
-            let socket = TcpSocket::new_v4()?;
-            // As Caddy's own.
-            socket.set_reuseport(true)?;
-            socket.bind(SocketAddr::from(([127, 0, 0, 1], port)))?;
-            socket.listen(64)
+            let end = Instant::now() + FREE;
+            loop {
+                match listen(port) {
+                    // Somebody's connection may have been given the port as its own.
+                    Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < end => {
+                        tokio::time::sleep(POLL).await;
+                    }
+                    listener => return listener,
+                }
+            }
         });
         let listener = listener.context("listen at Caddy's port")?;
         let known = Arc::clone(&hosts);
@@ -54,6 +65,15 @@ impl Impostor {
         let mut known = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         *known = hosts.iter().map(ToString::to_string).collect();
     }
+}
+
+/// Listens at a port where Caddy does, as Caddy itself.
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], port)))?;
+    socket.listen(64)
 }
 
 /// One request; a connection has no more.

@@ -14,7 +14,8 @@ fn service(name: &str, ports: &str) -> String {
     )
 }
 
-/// What one manager's entries hold, but for annotations: these are the program's own.
+/// What one manager's entries hold, but for annotations, which are the program's own, and for what keeps an
+/// apply from changing a Service that is there: it goes with the next apply.
 fn owned(service: &Value, manager: &str) -> Vec<Value> {
     let entries = service["metadata"]["managedFields"].as_array();
     let own = entries
@@ -25,6 +26,7 @@ fn owned(service: &Value, manager: &str) -> Vec<Value> {
         let mut fields = entry["fieldsV1"].clone();
         if let Some(metadata) = fields["f:metadata"].as_object_mut() {
             metadata.remove("f:annotations");
+            metadata.remove("f:deletionGracePeriodSeconds");
         }
         json!([entry["operation"], entry["apiVersion"], fields])
     });
@@ -53,6 +55,12 @@ fn a_new_service_is_owned_as_one_that_was_applied() -> Result<()> {
     assert_eq!(ours.len(), 1);
     assert_eq!(ours, owned(&whole("other")?, "somebody"));
     assert_eq!(ours[0][0], "Apply");
+    // Whoever finds it there, and says that it may only be created, changes nothing.
+    let only_creates = "name: other, deletionGracePeriodSeconds: 9223372036854775807";
+    let guarded = applied.replace("name: other", only_creates);
+    let guarded = guarded.replace("port: 80,", "port: 81,");
+    assert!(kubectl.apply("somebody", &guarded).is_err());
+    assert_eq!(whole("other")?["spec"]["ports"][0]["port"], 80);
 
     let settled = project.expect(0, "up --yes")?;
     let told = settled.transcript();
