@@ -81,7 +81,7 @@ async fn serve(
     mut stream: TcpStream,
     port: u16,
     hosts: Arc<Mutex<BTreeSet<String>>>,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
