@@ -99,7 +99,8 @@ impl Lease {
             let seen = self.seen.take();
             let since = match seen {
                 Some((seen, since)) if seen == version => since,
-                _ => begun,
+                // It may have been renewed after this look began.
+                _ => Instant::now(),
             };
             self.seen = Some((version.to_owned(), since));
             let seconds = live
@@ -320,6 +321,7 @@ mod tests {
         two.release().await.unwrap();
         assert!(!holds(&mut two).await);
     }
+
     async fn term(lease: &mut Lease) -> Option<u64> {
         match lease.attempt().await {
             Ok(LeaseHolder::Us(tenure)) => Some(tenure.term),

@@ -107,6 +107,7 @@ mod tests {
         pace.again(after(5_000));
         assert_eq!(pace.due(), Some(after(5_000)));
     }
+
     /// Rounds that fail do not follow each other without a pause, even while things change.
     #[tokio::test(start_paused = true)]
     async fn behind_a_round_that_failed_there_is_a_pause_that_grows() {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 use underpin_cluster::Change;
 use underpin_model::{Claim, GroupKind, Object, ObjectKey, Unread, World, names};
-use underpin_route::may_ask;
+use underpin_route::{Remembered, may_ask};
 
 /// How many deletions are remembered.
 const DELETIONS: usize = 10_000;
@@ -129,13 +129,20 @@ impl Seen {
         differs
     }
 
+    /// Tells what was seen of objects that are gone.
+    pub fn teach(&self, remembered: &mut Remembered) {
+        remembered.learn(&self.deleted, &self.taken_down, &self.world);
+    }
+
     /// Deletions that were seen, by uid and when.
-    pub fn deleted(&self) -> &BTreeMap<String, u64> {
+    #[cfg(test)]
+    fn deleted(&self) -> &BTreeMap<String, u64> {
         &self.deleted
     }
 
     /// What `down`s took, by uid and when.
-    pub fn taken_down(&self) -> &BTreeMap<String, u64> {
+    #[cfg(test)]
+    fn taken_down(&self) -> &BTreeMap<String, u64> {
         &self.taken_down
     }
 

@@ -65,6 +65,19 @@ impl RunRecord {
         of_registry.max_by_key(|record| record.at)
     }
 
+    /// Begins anew to count since when nothing needs these: two more runs have to find it.
+    pub fn restart<'d>(
+        &mut self,
+        manifests: impl IntoIterator<Item = (&'d RepositoryPath, &'d Digest)>,
+    ) {
+        for (path, digest) in manifests {
+            let repository = self.repositories.get_mut(path);
+            if let Some(seen) = repository.and_then(|one| one.manifests.get_mut(digest)) {
+                seen.candidate_since = None;
+            }
+        }
+    }
+
     /// What it says of a repository.
     pub fn repository(&self, path: &RepositoryPath) -> Option<&RepositoryRecord> {
         self.repositories.get(path)
@@ -72,12 +85,14 @@ impl RunRecord {
 }
 
 impl RepositoryRecord {
-    /// Tags that have moved, once these are what tags point to.
+    /// Tags that have moved, once these are what tags point to. That one is not seen for a while does not
+    /// make it one that stays.
     pub fn moved(&self, now: &BTreeMap<Tag, Digest>) -> BTreeSet<Tag> {
         let moved = now.iter().filter(|(tag, digest)| {
             let before = self.tags.get(*tag);
-            self.moved_tags.contains(*tag) || before.is_some_and(|before| before != *digest)
+            before.is_some_and(|before| before != *digest)
         });
-        moved.map(|(tag, _)| tag.clone()).collect()
+        let moved = moved.map(|(tag, _)| tag).chain(&self.moved_tags);
+        moved.cloned().collect()
     }
 }

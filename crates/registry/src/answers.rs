@@ -5,12 +5,14 @@ use serde::Deserialize;
 
 use crate::http::Answer;
 
+/// The code with which a registry says that there is no such repository.
+pub(crate) const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
 /// Codes with which a registry says that something is not there.
 const ABSENT: &[&str] = &[
     "BLOB_UNKNOWN",
     "MANIFEST_BLOB_UNKNOWN",
     "MANIFEST_UNKNOWN",
-    "NAME_UNKNOWN",
+    NAME_UNKNOWN,
     "NOT_FOUND",
 ];
 /// The header by which registries are known.

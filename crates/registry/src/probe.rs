@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use underpin_image::{Deletion, Digest, Host, Reading, RepositoryPath};
 
 use crate::{
-    answers::{is_absent, unexpected},
+    answers::{NAME_UNKNOWN, codes, is_absent, unexpected},
     client::{Ask, Client, write},
     manifests::manifest_path,
 };
@@ -135,6 +135,8 @@ async fn refusal(
     let answer = client.ask(&ask).await.map_err(|error| error.to_string())?;
     match answer.status {
         StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(Refusal::NotThere),
+        // Where there is no repository, nobody has looked whether a tag could go.
+        _ if codes(&answer).iter().any(|code| code == NAME_UNKNOWN) => Err(unexpected(&answer)),
         _ if is_absent(&answer) => Ok(Refusal::NotThere),
         StatusCode::BAD_REQUEST | StatusCode::METHOD_NOT_ALLOWED => Ok(Refusal::NotSo),
         StatusCode::FORBIDDEN => Ok(Refusal::Forbidden),

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde_json::{Map, Value, json};
-use underpin_model::ObjectKey;
+use underpin_model::{Object, ObjectKey, World};
 
 use crate::{
     adapted::Adapted,
@@ -59,18 +59,25 @@ impl std::error::Error for RememberedError {}
 
 impl Remembered {
     /// Takes in what has been seen of objects that are gone, by uid and when, as far as they hold what
-    /// is published.
-    pub fn learn(&mut self, deleted: &BTreeMap<String, u64>, taken_down: &BTreeMap<String, u64>) {
+    /// is published. A `down` says what it is about to take: what lives in the world was not taken, and
+    /// that record explains nothing of it later.
+    pub fn learn(
+        &mut self,
+        deleted: &BTreeMap<String, u64>,
+        taken_down: &BTreeMap<String, u64>,
+        world: &World,
+    ) {
+        let causes = &mut self.causes;
         for holder in self.published.holders.values() {
             let Some(uid) = &holder.uid else { continue };
-            let causes = &mut self.causes;
-            for (told, known) in [
-                (deleted, &mut causes.deleted),
-                (taken_down, &mut causes.taken_down),
-            ] {
-                if let Some(at) = told.get(uid) {
-                    known.entry(uid.clone()).or_insert(*at);
-                }
+            if let Some(at) = deleted.get(uid) {
+                causes.deleted.entry(uid.clone()).or_insert(*at);
+            }
+            let live = world.get(&holder.object).and_then(Object::uid);
+            if live == Some(uid) {
+                causes.taken_down.remove(uid);
+            } else if let Some(at) = taken_down.get(uid) {
+                causes.taken_down.entry(uid.clone()).or_insert(*at);
             }
         }
     }
@@ -254,4 +261,44 @@ fn times(value: Option<&Value>) -> Result<BTreeMap<String, u64>, RememberedError
         .iter()
         .map(|(uid, at)| Ok((uid.clone(), number(Some(at), "a time")?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use underpin_model::{Depth, GroupKind, Origin};
+
+    use super::*;
+
+    /// R3.2: a `down` that was cut before it took an object is no cause of what becomes of it later.
+    #[test]
+    fn r3_2_what_lives_was_not_taken_down() {
+        let object = ObjectKey::namespaced(GroupKind::core("Service"), "shop", "web");
+        let holder = Holder {
+            object: object.clone(),
+            uid: Some("u1".to_owned()),
+        };
+        let key = RouteKey {
+            site: SiteAddress::parse("http://shop.example.com").ok(),
+            path: PathMatch::All,
+        };
+        let mut remembered = Remembered::default();
+        remembered.published.holders.insert(key, holder);
+        let taken: BTreeMap<String, u64> = [("u1".to_owned(), 7)].into();
+        let none = BTreeMap::new();
+        let world = |uid: &str| {
+            let value = json!({"apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": "web", "namespace": "shop", "uid": uid}});
+            let mut world = World::default();
+            world.insert(Object::from_value(value, Depth::Full, Origin::Live).unwrap());
+            world
+        };
+        let mut explained = |world: &World| {
+            remembered.learn(&none, &taken, world);
+            remembered.causes.taken_down.contains_key("u1")
+        };
+        assert!(!explained(&world("u1")));
+        assert!(explained(&world("u2")));
+        assert!(!explained(&world("u1")));
+        assert!(explained(&World::default()));
+    }
 }

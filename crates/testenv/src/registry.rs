@@ -1,6 +1,5 @@
 //! A real registry of images: Debian's `docker-registry`, which deletes by digest alone.
 
-use std::env;
 use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -11,14 +10,12 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::build::SUITE;
-use crate::cache;
-use crate::components::is_executable;
 use crate::ports;
 use crate::process::{RemovedAtEnd, Supervised};
-use crate::tool::{PROGRAMS, Tool, on_path};
+use crate::tool::{PROGRAMS, Tool};
 
 const NAME: &str = "docker-registry";
-/// Names a ready program, for tests with another version than Debian's.
+/// Names a ready program.
 const VARIABLE: &str = "UNDERPIN_DOCKER_REGISTRY";
 /// How often another port is tried when somebody has taken the one that was free.
 const STARTS: usize = 5;
@@ -35,37 +32,14 @@ const TOOL: Tool = Tool {
     program: NAME,
 };
 
-/// The registry to use: the one that `$UNDERPIN_DOCKER_REGISTRY` names, fetched by [`ensure`], or on
-/// the `PATH`, whichever is there first.
-///
-/// Fails with the commands that bring one.
+/// The registry to use; fails with the commands that bring one.
 pub fn find() -> Result<PathBuf> {
-    if let Some(path) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-        let path = PathBuf::from(path);
-        if is_executable(&path) {
-            return Ok(path);
-        }
-        bail!("{VARIABLE} names {}, which is no program", path.display());
-    }
-    let fetched = TOOL.path()?;
-    let found = [fetched].into_iter().chain(on_path(NAME));
-    match found.into_iter().find(|path| is_executable(path)) {
-        Some(found) => Ok(found),
-        None => bail!(
-            "no {NAME} in ${VARIABLE}, in the cache {} or on the PATH; `cargo xtask \
-             control-plane tools` fetches one, or run: apt-get install {NAME}",
-            cache::root()?.display()
-        ),
-    }
+    TOOL.find(VARIABLE)
 }
 
 /// The registry, fetched from Debian's archive if there is none on this machine (7 MB).
 pub fn ensure() -> Result<PathBuf> {
-    if let Ok(found) = find() {
-        return Ok(found);
-    }
-    TOOL.fetch()?;
-    find()
+    TOOL.ensure(VARIABLE)
 }
 
 /// How a registry is started.

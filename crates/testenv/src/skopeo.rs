@@ -8,12 +8,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::build::SUITE;
-use crate::cache;
-use crate::components::is_executable;
-use crate::tool::{Tool, on_path};
+use crate::tool::Tool;
 
 const NAME: &str = "skopeo";
-/// Names a ready program, for tests with another version than Debian's.
+/// Names a ready program.
 const VARIABLE: &str = "UNDERPIN_SKOPEO";
 /// Tells the loader where libraries are.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
@@ -33,37 +31,14 @@ const TOOL: Tool = Tool {
     program: "usr/bin/skopeo",
 };
 
-/// The skopeo to use: the one that `$UNDERPIN_SKOPEO` names, on the `PATH`, or fetched by [`ensure`],
-/// whichever is there first.
-///
-/// Fails with the commands that bring one.
+/// The skopeo to use; fails with the commands that bring one.
 pub fn find() -> Result<PathBuf> {
-    if let Some(path) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-        let path = PathBuf::from(path);
-        if is_executable(&path) {
-            return Ok(path);
-        }
-        bail!("{VARIABLE} names {}, which is no program", path.display());
-    }
-    let fetched = TOOL.path()?;
-    let found = on_path(NAME).into_iter().chain([fetched]);
-    match found.into_iter().find(|path| is_executable(path)) {
-        Some(found) => Ok(found),
-        None => bail!(
-            "no {NAME} in ${VARIABLE}, on the PATH or in the cache {}; `cargo xtask \
-             control-plane tools` fetches one, or run: apt-get install {NAME}",
-            cache::root()?.display()
-        ),
-    }
+    TOOL.find(VARIABLE)
 }
 
 /// skopeo, fetched from Debian's archive if there is none on this machine (9 MB).
 pub fn ensure() -> Result<PathBuf> {
-    if let Ok(found) = find() {
-        return Ok(found);
-    }
-    TOOL.fetch()?;
-    find()
+    TOOL.ensure(VARIABLE)
 }
 
 /// A command of skopeo, with its libraries, that checks no signatures.

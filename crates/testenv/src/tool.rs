@@ -28,6 +28,39 @@ pub(crate) struct Tool {
 pub(crate) const PROGRAMS: &str = "usr/bin";
 
 impl Tool {
+    /// The program to use: the one that an environment variable names, for tests with another version than
+    /// Debian's, fetched by [`Self::ensure`], or on the `PATH`, whichever is there first.
+    ///
+    /// Fails with the commands that bring one.
+    pub(crate) fn find(&self, variable: &str) -> Result<PathBuf> {
+        let name = self.name;
+        if let Some(path) = env::var_os(variable).filter(|value| !value.is_empty()) {
+            let path = PathBuf::from(path);
+            if is_executable(&path) {
+                return Ok(path);
+            }
+            bail!("{variable} names {}, which is no program", path.display());
+        }
+        let mut places = [self.path()?].into_iter().chain(on_path(name));
+        match places.find(|path| is_executable(path)) {
+            Some(found) => Ok(found),
+            None => bail!(
+                "no {name} in ${variable}, in the cache {} or on the PATH; `cargo xtask \
+                 control-plane tools` fetches one, or run: apt-get install {name}",
+                cache::root()?.display()
+            ),
+        }
+    }
+
+    /// The same, fetched from Debian's archive if there is none on this machine.
+    pub(crate) fn ensure(&self, variable: &str) -> Result<PathBuf> {
+        if let Ok(found) = self.find(variable) {
+            return Ok(found);
+        }
+        self.fetch()?;
+        self.find(variable)
+    }
+
     /// Where it is once it was fetched.
     pub(crate) fn folder(&self) -> Result<PathBuf> {
         let (name, suite) = (self.name, self.suite);
@@ -35,7 +68,7 @@ impl Tool {
     }
 
     /// The program once it was fetched.
-    pub(crate) fn path(&self) -> Result<PathBuf> {
+    fn path(&self) -> Result<PathBuf> {
         Ok(self.folder()?.join(self.program))
     }
 

@@ -22,6 +22,29 @@ impl Answer {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
+
+    /// Fails unless it is the loud answer to a host that nobody serves (R3.4); `what` was asked.
+    pub(crate) fn is_the_page(&self, method: &str, what: &str) -> Result<()> {
+        ensure!(self.status == 503, "{what}");
+        for (name, value) in [
+            ("retry-after", "60"),
+            ("cache-control", "no-store"),
+            ("content-type", "text/html; charset=utf-8"),
+        ] {
+            ensure!(self.header(name) == Some(value), "{name}: {what}");
+        }
+        for name in [
+            "location",
+            "strict-transport-security",
+            "etag",
+            "last-modified",
+        ] {
+            ensure!(self.header(name).is_none(), "{name}: {what}");
+        }
+        let says = self.body.contains("No backend route is configured");
+        ensure!(says || method == "HEAD", "{what}");
+        Ok(())
+    }
 }
 
 /// A connection that is used again and again, as those of a CDN are.

@@ -20,7 +20,7 @@ pub use store::ClaimStore;
 pub(crate) use store::Head;
 pub(crate) use stored::shorten;
 pub use stored::{StoredError, parse};
-pub use taken_down::{TAKEN_DOWN, TakenDown, parse_taken_down};
+pub use taken_down::{TakenDown, parse_taken_down};
 
 #[cfg(test)]
 mod tests;

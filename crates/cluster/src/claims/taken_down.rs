@@ -14,7 +14,7 @@ use super::{ClaimStore, store::config_map_kind, stored::data_of};
 use crate::ClusterError;
 
 /// Name of the ConfigMap. A claim's name has a dot.
-pub const TAKEN_DOWN: &str = "underpin-taken-down";
+const TAKEN_DOWN: &str = "underpin-taken-down";
 /// The one key of its data.
 const KEY: &str = "taken-down";
 /// How many objects are remembered: about 100 KiB.

@@ -199,8 +199,7 @@ impl<'a> Rounds<'a> {
         self.pace.begun();
         let now = self.now();
         let before = self.remembered.clone();
-        self.remembered
-            .learn(self.seen.deleted(), self.seen.taken_down());
+        self.seen.teach(&mut self.remembered);
         let world = &*self.seen.world();
         let decided = self
             .edge

@@ -144,8 +144,10 @@ impl FromStr for Location {
             Some((first, path)) if is_host(first) => (first, path),
             _ => (HUB, name),
         };
-        let host = if host == OLD_HUB { HUB } else { host };
-        let host = Host::new(host)?;
+        let host = match Host::new(host)? {
+            old if old.as_str() == OLD_HUB => Host::new(HUB)?,
+            host => host,
+        };
         let is_short = host.as_str() == HUB && !path.contains('/');
         let path = if is_short {
             RepositoryPath::new(&format!("{HUB_LIBRARY}{path}"))?

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{NAME_LENGTH, ReferenceError, TAG_LENGTH};
+use super::{NAME_LENGTH, ReferenceError, TAG_LENGTH, is_host};
 
 /// The port that is meant where none is written.
 const DEFAULT_PORT: &str = ":443";
@@ -205,6 +205,13 @@ text! { Host RepositoryPath Tag }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.host, self.repository)
+        let Self { host, repository } = self;
+        // A single word stands for a host in capitals alone, which is not how hosts are kept.
+        let port = if is_host(host.as_str()) {
+            ""
+        } else {
+            DEFAULT_PORT
+        };
+        write!(f, "{host}{port}/{repository}")
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use underpin_model::{FieldPath, GroupKind, ObjectKey};
 
-use super::{ImageName, ImageRole, Images, TagOrder, TagSelection, values};
+use super::{ImageName, ImageRole, Images, TagOrder, TagSelection, release::is_suspended, values};
 use crate::{configuration::Configuration, field::Field, pods::namespace_of};
 
 const HELM: &str = "helm.toolkit.fluxcd.io";
@@ -21,7 +21,7 @@ pub(super) fn collect(images: &mut Images<'_>) {
     if images.is(HELM, "HelmRelease") {
         helm_release(images);
     } else if images.is(KUSTOMIZE, "Kustomization") {
-        let suspended = is_suspended(images);
+        let suspended = is_suspended(images.object);
         let role = ImageRole::Kustomization { suspended };
         replacements(images, "spec.images", role);
     } else if images.is(SOURCE, "OCIRepository") {
@@ -36,13 +36,8 @@ pub(super) fn collect(images: &mut Images<'_>) {
     }
 }
 
-fn is_suspended(images: &Images<'_>) -> bool {
-    let suspended = images.object.at("/spec/suspend");
-    suspended.and_then(Value::as_bool) == Some(true)
-}
-
 fn helm_release(images: &mut Images<'_>) {
-    let suspended = is_suspended(images);
+    let suspended = is_suspended(images.object);
     let role = ImageRole::HelmRelease { suspended };
     let root = Field::root(images.object);
     if let Some(values) = root.at("spec.values") {

@@ -6,6 +6,9 @@ use underpin_model::{FieldPath, UnknownPart, builtin_kind};
 use super::{ImageName, ImageRole, Images, pods, values::is_image_key};
 use crate::pods::{CONTAINER_LISTS, template_path};
 
+/// Keys of values that say a part of an image's name.
+const PARTS: [&str; 5] = ["digest", "registry", "repository", "sha", "tag"];
+
 /// What is not known of an object's images: a name of which a part is known keeps all that it may
 /// mean; of the rest it is said that it is not known.
 pub(super) fn collect(images: &mut Images<'_>) {
@@ -16,8 +19,9 @@ pub(super) fn collect(images: &mut Images<'_>) {
             continue;
         }
         let name = match &part.pattern {
-            Some(pattern) => ImageName::Open(pattern.clone()),
-            None => ImageName::Unknown(format!("it is not known: {}", part.reason)),
+            // What is known of a tag is not what is known of a name.
+            Some(pattern) if !is_part(part) => ImageName::Open(pattern.clone()),
+            _ => ImageName::Unknown(format!("it is not known: {}", part.reason)),
         };
         images.add(part.path.clone(), role, name);
     }
@@ -44,8 +48,13 @@ fn may_name_an_image(images: &Images<'_>, part: &UnknownPart) -> bool {
     if part.path.is_within(&FieldPath::new("metadata")) {
         return false;
     }
-    // A text under another name is no image; what is not even known to be a text may hold one.
-    part.pattern.is_none() || last_key(&part.path).is_some_and(is_image_key)
+    // A text under another name is no image, nor a part of one; what is not even known to be a text may
+    // hold one.
+    part.pattern.is_none() || is_part(part) || last_key(&part.path).is_some_and(is_image_key)
+}
+
+fn is_part(part: &UnknownPart) -> bool {
+    last_key(&part.path).is_some_and(|key| PARTS.contains(&key))
 }
 
 /// Whether a part of a workload may hold an image of its pods.

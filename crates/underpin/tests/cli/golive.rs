@@ -1,13 +1,11 @@
 //! `underpin images golive`, on a registry of the tests' own, a dump of a cluster and declared files (R4.5).
 
-use std::{fs, path::Path};
-
 use serde_json::Value;
 use tempfile::TempDir;
 use underpin_image::Digest;
 
 use crate::{
-    harness::{Ended, Run, check, fixtures, underpin_in},
+    harness::{Ended, Run, check, underpin_in},
     registry::{Registry, layer_of},
 };
 
@@ -37,23 +35,8 @@ impl Scene {
             folder: tempfile::tempdir().unwrap(),
             child,
         };
-        scene.copy(&fixtures().join("golive"), scene.folder.path());
+        scene.registry.fixture("golive", scene.folder.path());
         scene
-    }
-
-    /// Copies files, with the name of the registry filled in.
-    fn copy(&self, from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            let target = to.join(path.file_name().unwrap());
-            if path.is_dir() {
-                self.copy(&path, &target);
-            } else {
-                let text = fs::read_to_string(&path).unwrap();
-                fs::write(target, text.replace("REGISTRY", &self.registry.host)).unwrap();
-            }
-        }
     }
 
     fn run(&self, arguments: &[&str]) -> Run {

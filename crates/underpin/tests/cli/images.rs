@@ -1,12 +1,12 @@
 //! `underpin images plan`, on a registry of the tests' own and dumps of clusters (R4.1 to R4.4).
 
-use std::{fs, path::Path};
+use std::fs;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    harness::{Ended, Run, check, fixtures, underpin_in},
+    harness::{Ended, Run, check, underpin_in},
     registry::Registry,
 };
 
@@ -23,25 +23,9 @@ impl Scene {
             folder: tempfile::tempdir().unwrap(),
             registry,
         };
-        let files = fixtures().join("images");
-        scene.copy(&files, scene.folder.path());
+        scene.registry.fixture("images", scene.folder.path());
         scene.fill();
         scene
-    }
-
-    /// Copies files, with the name of the registry filled in.
-    fn copy(&self, from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            let target = to.join(path.file_name().unwrap());
-            if path.is_dir() {
-                self.copy(&path, &target);
-            } else {
-                let text = fs::read_to_string(&path).unwrap();
-                fs::write(target, text.replace("REGISTRY", &self.registry.host)).unwrap();
-            }
-        }
     }
 
     fn fill(&self) {

@@ -37,6 +37,11 @@ impl Scene {
         self.check_run(name, code, run)
     }
 
+    /// Carries out the plan, and returns with what code that ended.
+    fn reap_quietly(&self) -> i32 {
+        self.run_of("reap", &["plan.json", "--yes"]).end().code
+    }
+
     #[track_caller]
     fn restore(&self, name: &str, code: i32, arguments: &[&str]) -> Ended {
         self.check_run(name, code, self.run_of("restore", arguments))
@@ -251,4 +256,16 @@ fn what_cannot_be_put_back_is_told() {
     );
     scene.restore("images_restore_changed", 1, &["changed.jsonl", "--yes"]);
     scene.restore("images_restore_no_file", 1, &["no.jsonl", "--yes"]);
+}
+
+/// R4.3: what was put back is wanted: it goes again only after two more runs, whatever earlier ones saw.
+#[test]
+fn r4_3_what_was_put_back_is_not_what_may_go_next() {
+    let scene = frozen();
+    let may_go = |document: &Value| document["deletions"].as_array().unwrap().len();
+    assert_eq!(scene.reap_quietly(), 0);
+    let ended = scene.run_of("restore", &["--yes"]).end();
+    assert_eq!(ended.code, 0, "{}", ended.transcript());
+    assert_eq!(may_go(&scene.document(&[])), 0);
+    assert!(may_go(&scene.document(&[])) > 0);
 }

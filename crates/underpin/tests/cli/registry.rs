@@ -3,14 +3,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    path::Path,
     sync::{Arc, Mutex},
     thread,
 };
 
 use serde_json::{Value, json};
 use underpin_image::Digest;
+
+use crate::harness::fixtures;
 
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -48,6 +52,25 @@ impl Registry {
             }
         });
         Self { host, content }
+    }
+
+    /// Copies a folder of the fixtures to another place, with the name of this registry filled in.
+    pub(crate) fn fixture(&self, name: &str, to: &Path) {
+        self.copy(&fixtures().join(name), to);
+    }
+
+    fn copy(&self, from: &Path, to: &Path) {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder of fixtures") {
+            let path = entry.expect("an entry").path();
+            let target = to.join(path.file_name().expect("a name"));
+            if path.is_dir() {
+                self.copy(&path, &target);
+            } else {
+                let text = fs::read_to_string(path).expect("a fixture");
+                fs::write(target, text.replace("REGISTRY", &self.host)).expect("a file");
+            }
+        }
     }
 
     /// Pushes an image that is another one for each name.

@@ -7,6 +7,7 @@ use underpin_cluster::{Host as _, SystemHost};
 use underpin_image::{
     Deletion, Missing, Plan, PlanInput, Registry, Root, RunRecord, Target, plan as make_plan,
 };
+use underpin_model::Mask;
 
 use super::{
     registry::{self, ReadRegistry},
@@ -95,6 +96,12 @@ impl Made {
     pub(super) fn notes(&self) -> Vec<String> {
         let notes = self.reads.iter().flat_map(|read| &read.notes);
         notes.cloned().collect()
+    }
+
+    /// What hides the values that must not be shown.
+    pub(super) fn masks(&self) -> Vec<Mask> {
+        let masks = self.reads.iter().flat_map(Read::masks);
+        masks.cloned().collect()
     }
 
     /// A text without values that must not be shown.

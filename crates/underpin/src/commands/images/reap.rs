@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use underpin_cluster::{Host as _, SystemHost};
 use underpin_deploy::DeployError;
 use underpin_image::{Digest, FrozenPlan, Movement, RepositoryPath, Tag, images_needed};
-use underpin_model::Finding;
+use underpin_model::{Finding, Mask};
 use underpin_plan::sort_findings;
 use underpin_registry::{ReapOptions, Reaped, Recheck};
 
@@ -83,11 +83,12 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
         frozen: &frozen,
         stop: stop.clone(),
         format: args.output,
-        last: None,
+        masks: Vec::new(),
         needed: BTreeMap::new(),
         way_out: None,
     };
     let reaped = carry_out(&held, &mut anew).await?;
+    state.restart(&reaped.restored)?;
     let is_gone = |key: &(RepositoryPath, Digest)| {
         let mut deleted = reaped.deleted.iter();
         deleted.any(|gone| (&gone.repository, &gone.digest) == (&key.0, &key.1))
@@ -119,11 +120,8 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
         Format::Text => render::reaped_text(&shown),
         Format::Json => render::reaped_json(NAME, exit, &shown),
     };
-    let text = match &anew.last {
-        Some(made) => made.masked(text),
-        None => text,
-    };
-    write(&text)?;
+    let masks = anew.masks.iter();
+    write(&masks.fold(text, |text, mask| mask.apply(&text)))?;
     Ok(exit)
 }
 
@@ -177,8 +175,8 @@ struct Anew<'a> {
     frozen: &'a FrozenPlan,
     stop: watch::Receiver<bool>,
     format: Format,
-    /// The newest plan.
-    last: Option<Made>,
+    /// What must not be shown of the sources, as they were read last.
+    masks: Vec<Mask>,
     /// What the frozen plan names and something needs now.
     needed: BTreeMap<(RepositoryPath, Digest), Finding>,
     /// The way out of what stopped it.
@@ -190,8 +188,6 @@ impl Recheck for Anew<'_> {
         if self.format == Format::Text {
             output::message("reading all sources and the registry anew");
         }
-        // Whatever there was is not held beside what is read now.
-        self.last = None;
         let made = tokio::select! {
             made = Made::new(self.setting, self.state) => made.map_err(|error| error.to_string())?,
             _ = self.stop.wait_for(|stop| *stop) => return Err("somebody has asked to stop".to_owned()),
@@ -199,9 +195,8 @@ impl Recheck for Anew<'_> {
         self.state
             .remember(&made)
             .map_err(|error| error.to_string())?;
-        let movements = self.compare(&made);
-        self.last = Some(made);
-        movements
+        self.masks = made.masks();
+        self.compare(&made)
     }
 }
 

@@ -7,7 +7,7 @@ use underpin_deploy::DeployError;
 use underpin_image::JournalEntry;
 use underpin_registry::State;
 
-use super::{registry, setting::ImagesRegistryArgs};
+use super::{registry, setting::ImagesRegistryArgs, state::State as RunState};
 use crate::{
     Exit,
     commands::{consent, write},
@@ -73,6 +73,7 @@ pub(super) async fn restore(args: ImagesRestoreArgs) -> Result<Exit, CommandErro
     let who = this_process("images restore");
     let now = || SystemHost.now();
     let restored = underpin_registry::restore(&client, &state, &entries, &who, &now).await?;
+    RunState::open(folder)?.restart(&restored)?;
     let exit = if restored.failed.is_empty() && restored.left.is_empty() {
         Exit::Done
     } else {

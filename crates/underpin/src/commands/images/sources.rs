@@ -1,13 +1,13 @@
 //! Everything that may name an image: clusters, dumps, declared files, revisions of them. Whatever cannot be
 //! read is said with it, for what is needed there may be anything.
 
-use std::{env, sync::Arc};
+use std::{env, io, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use underpin_cluster::Cluster;
-use underpin_model::{GroupKind, Object, World, names, wording};
+use underpin_model::{GroupKind, Mask, Object, World, names, wording};
 use underpin_source::{
     Diagnostic, git, terraform,
     texts::{self, TextFile},
@@ -70,6 +70,11 @@ impl Read {
         self.unread.push(error.to_string());
         self.unread.extend(problems);
         self
+    }
+
+    /// What hides the values that must not be shown.
+    pub(super) fn masks(&self) -> impl Iterator<Item = &Mask> {
+        self.trees.iter().flat_map(Tree::masks)
     }
 
     /// A text without values that must not be shown.
@@ -244,7 +249,11 @@ fn look_into(opaque: &Opaque, read: &mut Read) {
     let name = file.file_name().unwrap_or_default();
     if name == CHART_FILE {
         let folder = file.parent().unwrap_or(Utf8Path::new(""));
-        for path in values_files(folder) {
+        let files = values_files(folder).unwrap_or_else(|reason| {
+            read.unread.push(format!("{folder}: {reason}"));
+            Vec::new()
+        });
+        for path in files {
             match document(&path) {
                 Ok(values) => read.values.push((path, values)),
                 Err(reason) => read.unread.push(format!("{path}: {reason}")),
@@ -262,21 +271,23 @@ fn look_into(opaque: &Opaque, read: &mut Read) {
 }
 
 /// The files of values of a chart.
-fn values_files(chart: &Utf8Path) -> Vec<Utf8PathBuf> {
+fn values_files(chart: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     let folder = if chart.as_str().is_empty() {
         Utf8Path::new(".")
     } else {
         chart
     };
-    let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
-    let named = entries.filter(|entry| {
+    let mut files = Vec::new();
+    for entry in folder.read_dir_utf8()? {
+        let entry = entry?;
         let name = entry.file_name();
         let extension = Utf8Path::new(name).extension();
-        name.starts_with("values") && matches!(extension, Some("yaml" | "yml"))
-    });
-    let mut files: Vec<Utf8PathBuf> = named.map(|entry| chart.join(entry.file_name())).collect();
+        if name.starts_with("values") && matches!(extension, Some("yaml" | "yml")) {
+            files.push(chart.join(name));
+        }
+    }
     files.sort();
-    files
+    Ok(files)
 }
 
 fn document(path: &Utf8Path) -> Result<Value, String> {

@@ -11,7 +11,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_image::RunRecord;
-use underpin_registry::StateError;
+use underpin_registry::{Restored, StateError};
 
 use super::made::Made;
 use crate::{error::CommandError, output};
@@ -111,6 +111,22 @@ impl State {
         });
         written.map_err(|source| CommandError::Io {
             what: format!("cannot remember this run in {}", self.folder),
+            source,
+        })
+    }
+
+    /// Has what was put back wait for two more runs before it may go again. Whoever calls holds the lock of
+    /// the folder.
+    pub(super) fn restart(&self, restored: &Restored) -> Result<(), CommandError> {
+        let Some(mut record) = self.record()? else {
+            return Ok(());
+        };
+        let manifests = restored.manifests.iter();
+        record.restart(manifests.map(|(path, digest)| (path, digest)));
+        let record = serde_json::to_string(&record).map_err(io::Error::other);
+        let written = record.and_then(|record| self.write(RECORD, &record));
+        written.map_err(|source| CommandError::Io {
+            what: format!("cannot remember in {} what was put back", self.folder),
             source,
         })
     }

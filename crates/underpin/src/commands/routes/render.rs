@@ -90,7 +90,7 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
         read => read?,
     };
     let world = &read.world;
-    remembered.learn(&BTreeMap::new(), &read.taken_down);
+    remembered.learn(&BTreeMap::new(), &read.taken_down, world);
     let mut edge = Edge::new(args.edge.options(tells_endpoints(world))?);
     edge.prepare(folder.as_ref())?;
     if let Some(document) = folder.as_ref().map(Folder::document).transpose()?.flatten() {
