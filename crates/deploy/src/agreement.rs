@@ -4,7 +4,7 @@ use underpin_cluster::lock::LockGuard;
 
 use crate::{
     DeployError, Deployment, Event, Observer, Outcome, Planned, Stop,
-    session::{self, Locked, lock},
+    session::{self, Locked, ensure_namespace, lock},
 };
 
 /// How often a plan is made again because the claim changed before it could be locked.
@@ -45,6 +45,9 @@ where
         }
         if !settled && !confirm(&planned) {
             return Err(DeployError::NotConfirmed);
+        }
+        if planned.claim.is_none() {
+            ensure_namespace(deployment, &planned.world).await?;
         }
         let locked = lock(
             deployment,

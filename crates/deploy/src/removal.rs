@@ -89,15 +89,16 @@ pub(crate) async fn remove_wave(
             }
         }
     };
-    let (outputs, stopped) = waves::run_wave(wave, &mut summary.results, observer, perform).await;
-    let gone: Vec<LogicalKey> = outputs.into_iter().map(|(step, ())| step.logical).collect();
+    let ended = waves::run_wave(wave, &mut summary.results, observer, perform).await;
+    let gone = ended.outputs.into_iter().map(|gone| gone.step.logical);
+    let gone: Vec<LogicalKey> = gone.collect();
     if !gone.is_empty() {
         tools
             .guard
             .update(|claim| record::removed(claim, &gone))
             .await?;
     }
-    match stopped {
+    match ended.stopped {
         Some(reason) => Err(reason.into()),
         None => Ok(()),
     }

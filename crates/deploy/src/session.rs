@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use underpin_cluster::lock::{Acquired, LockGuard, LockRequest, acquire};
-use underpin_model::{Claim, ClaimId, GroupKind, HistoryRecord, Unread, World, hexadecimal};
+use underpin_model::{
+    Claim, ClaimId, GroupKind, HistoryRecord, ObjectKey, Unread, World, hexadecimal,
+};
 
 use crate::{
     DeployError, Deployment, Event, Observer, Stop,
@@ -70,6 +72,21 @@ pub(crate) fn check_cluster(deployment: &Deployment, world: &World) -> Result<()
         }),
         _ => Ok(()),
     }
+}
+
+/// Creates the namespace of the claims where it was seen to be missing. Whoever writes the first claim would
+/// find that out as well, but a server keeps a write into a namespace that it does not know waiting for a
+/// while, lest it only be late to know.
+pub(crate) async fn ensure_namespace(
+    deployment: &Deployment,
+    world: &World,
+) -> Result<(), DeployError> {
+    let key = ObjectKey::of_namespace(&deployment.claims_namespace);
+    let is_missing = world.get(&key).is_none() && world.unread(&key.kind, None).is_none();
+    if is_missing {
+        deployment.store.ensure_namespace().await?;
+    }
+    Ok(())
 }
 
 /// What came of asking for the lock.

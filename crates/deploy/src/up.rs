@@ -1,6 +1,6 @@
 //! `up`: brings an environment to what is declared.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use underpin_cluster::lock::LockGuard;
@@ -23,7 +23,7 @@ use crate::{
     removal::{Removal, remove_wave},
     tools::Tools,
     wait::{self, Declared, Waiter},
-    waves,
+    waves::{self, Output, StepEnd, Waves},
 };
 
 /// Characters of why a revision's content was not kept: it stands in the claim.
@@ -362,14 +362,20 @@ impl Run<'_> {
     }
 
     async fn apply_waves(&mut self) -> Result<(), Ended> {
-        let planned = self.planned;
-        let waves = waves::grouped(
-            planned
-                .plan
-                .steps
-                .iter()
-                .filter(|step| step.action.applies()),
-        );
+        let mut results = mem::take(&mut self.summary.results);
+        let mut waves = Waves::new(&mut results, self.observer);
+        let ended = self.begin_waves(&mut waves).await;
+        // Whatever has come in between: no request is left on its way.
+        let rest = waves.finish().await;
+        self.summary.results = results;
+        self.take_note(rest.outputs);
+        ended?;
+        rest.stopped.map_or(Ok(()), |reason| Err(reason.into()))
+    }
+
+    async fn begin_waves(&mut self, running: &mut Waves<'_, Object>) -> Result<(), Ended> {
+        let steps = self.planned.plan.steps.iter();
+        let waves = waves::grouped(steps.filter(|step| step.action.applies()));
         let of = waves.len();
         for (index, wave) in waves.iter().enumerate() {
             self.observer.event(Event::Wave {
@@ -377,46 +383,9 @@ impl Run<'_> {
                 of,
                 steps: wave.len(),
             });
-            let perform = |step: Step| {
-                let (tools, kind) = (
-                    self.tools.clone(),
-                    planned.kinds.get(&step.key.kind).cloned(),
-                );
-                let accepted = planned.plan.taken.get(&step.key).cloned();
-                let mask = self.fingerprints.mask().clone();
-                async move {
-                    let Some(kind) = kind else {
-                        let why = "the cluster does not serve its kind".to_owned();
-                        return Ok((StepResult::Failed(why), None));
-                    };
-                    let (result, object) = apply_step(
-                        tools.clone(),
-                        kind.clone(),
-                        step,
-                        accepted.unwrap_or_default(),
-                    )
-                    .await?;
-                    let result = result.masked(&mask);
-                    let Some(object) = object else {
-                        return Ok((result, None));
-                    };
-                    if !object
-                        .key
-                        .kind
-                        .is("apiextensions.k8s.io", "CustomResourceDefinition")
-                    {
-                        return Ok((result, Some(object)));
-                    }
-                    match wait::established(&tools, &kind, &object).await? {
-                        Ok(()) => Ok((result, Some(object))),
-                        Err(why) => Ok((StepResult::Failed(why), Some(object))),
-                    }
-                }
-            };
-            let (outputs, stopped) =
-                waves::run_wave(wave, &mut self.summary.results, self.observer, perform).await;
-            self.take_note(index + 1, outputs);
-            if let Some(reason) = stopped {
+            let ended = running.run(index + 1, wave, |step| self.apply(step)).await;
+            self.take_note(ended.outputs);
+            if let Some(reason) = ended.stopped {
                 return Err(reason.into());
             }
             if self.unrecorded.since.elapsed() >= RECORD_AFTER {
@@ -426,11 +395,43 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn take_note(&mut self, wave: usize, outputs: Vec<(Step, Object)>) {
-        for (step, object) in outputs {
-            if self.summary.results.get(&step.key) == Some(&StepResult::Done) {
+    /// Applies one object, and waits for a definition to be established: what it defines comes next.
+    fn apply(&self, step: Step) -> impl Future<Output = StepEnd<Object>> + Send + use<> {
+        let tools = self.tools.clone();
+        let kind = self.planned.kinds.get(&step.key.kind).cloned();
+        let accepted = self.planned.plan.taken.get(&step.key).cloned();
+        let mask = self.fingerprints.mask().clone();
+        async move {
+            let Some(kind) = kind else {
+                let why = "the cluster does not serve its kind".to_owned();
+                return Ok((StepResult::Failed(why), None));
+            };
+            let accepted = accepted.unwrap_or_default();
+            let (result, object) = apply_step(tools.clone(), kind.clone(), step, accepted).await?;
+            let result = result.masked(&mask);
+            let Some(object) = object else {
+                return Ok((result, None));
+            };
+            if !object
+                .key
+                .kind
+                .is("apiextensions.k8s.io", "CustomResourceDefinition")
+            {
+                return Ok((result, Some(object)));
+            }
+            match wait::established(&tools, &kind, &object).await? {
+                Ok(()) => Ok((result, Some(object))),
+                Err(why) => Ok((StepResult::Failed(why), Some(object))),
+            }
+        }
+    }
+
+    fn take_note(&mut self, outputs: Vec<Output<Object>>) {
+        for one in outputs {
+            let (step, object) = (one.step, one.gave);
+            if one.result == StepResult::Done {
                 self.applied
-                    .insert(step.key.clone(), (wave, object.clone()));
+                    .insert(step.key.clone(), (one.wave, object.clone()));
             }
             self.unrecorded.objects.insert(step.logical.clone(), object);
             self.unrecorded.steps.push(step);

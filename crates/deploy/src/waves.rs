@@ -1,4 +1,8 @@
 //! Runs steps wave by wave: in parallel within a wave, and past failures that do not matter.
+//!
+//! A wave begins when all that is before it has ended, but for Services: the server gives them their
+//! addresses one after the other, so they take longest, and only what is in their namespace, or requires
+//! them, waits for them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,13 +10,20 @@ use std::{
     sync::Arc,
 };
 
-use tokio::{sync::Semaphore, task::JoinSet};
-use underpin_model::{Action, GroupKind, ObjectKey, Step};
+use tokio::{
+    sync::Semaphore,
+    task::{Id, JoinSet},
+};
+use underpin_model::{Action, ObjectKey, Step};
 
 use crate::{Event, Observer, StepResult, StopReason};
 
-/// Changes in flight at once.
-const IN_FLIGHT: usize = 12;
+/// Services in flight at once. Their addresses all come out of one record, for which those that are changed
+/// at the same time contend: more of them take longer in all, and the server answers some with an internal
+/// error.
+const SERVICES_IN_FLIGHT: usize = 2;
+/// Changes of anything else in flight at once.
+const OTHERS_IN_FLIGHT: usize = 10;
 
 /// How one step ended, and whether the run must stop.
 pub(crate) type StepEnd<T> = Result<(StepResult, Option<T>), StopReason>;
@@ -26,74 +37,247 @@ pub(crate) fn grouped<'s>(steps: impl Iterator<Item = &'s Step>) -> Vec<Vec<&'s 
     waves.into_values().collect()
 }
 
-/// Runs one wave. A step whose requirement failed or was skipped is skipped; all others run. When
-/// a step says stop, those not begun are left, those in flight are awaited.
-pub(crate) async fn run_wave<T, F>(
-    wave: &[&Step],
-    results: &mut BTreeMap<ObjectKey, StepResult>,
-    observer: &dyn Observer,
-    perform: impl Fn(Step) -> F,
-) -> (Vec<(Step, T)>, Option<StopReason>)
-where
-    T: Send + 'static,
-    F: Future<Output = StepEnd<T>> + Send + 'static,
-{
-    let slots = Arc::new(Semaphore::new(IN_FLIGHT));
-    let mut tasks = JoinSet::new();
-    let mut running = BTreeMap::new();
-    for step in by_kind_in_turn(wave) {
-        if let Some(why) = unmet_requirement(step, results) {
-            let result = StepResult::Skipped(why);
-            report(observer, step, &result);
-            results.insert(step.key.clone(), result);
-            continue;
+/// A step in flight.
+struct Running {
+    /// Number of its wave.
+    wave: usize,
+    step: Step,
+}
+
+/// A step that gave something.
+pub(crate) struct Output<T> {
+    /// Number of its wave.
+    pub(crate) wave: usize,
+    pub(crate) step: Step,
+    pub(crate) result: StepResult,
+    pub(crate) gave: T,
+}
+
+/// What has come of steps.
+pub(crate) struct StepEnds<T> {
+    pub(crate) outputs: Vec<Output<T>>,
+    /// Why the run must stop.
+    pub(crate) stopped: Option<StopReason>,
+}
+
+/// The waves of a run. What is in flight must not be left: [`Self::finish`] is called in any case.
+pub(crate) struct Waves<'a, T> {
+    results: &'a mut BTreeMap<ObjectKey, StepResult>,
+    observer: &'a dyn Observer,
+    tasks: JoinSet<StepEnd<T>>,
+    running: BTreeMap<Id, Running>,
+    /// How many of those that run are no Services.
+    others: usize,
+    /// Number of the wave.
+    wave: usize,
+    /// How many Services of earlier waves run, in each namespace that has some.
+    carried: BTreeMap<String, usize>,
+    service_slots: Arc<Semaphore>,
+    other_slots: Arc<Semaphore>,
+}
+
+impl<'a, T: Send + 'static> Waves<'a, T> {
+    /// None is begun; results are added to those that are there.
+    pub(crate) fn new(
+        results: &'a mut BTreeMap<ObjectKey, StepResult>,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        Self {
+            results,
+            observer,
+            tasks: JoinSet::new(),
+            running: BTreeMap::new(),
+            others: 0,
+            wave: 0,
+            carried: BTreeMap::new(),
+            service_slots: Arc::new(Semaphore::new(SERVICES_IN_FLIGHT)),
+            other_slots: Arc::new(Semaphore::new(OTHERS_IN_FLIGHT)),
         }
-        let work = perform(step.clone());
-        let slots = slots.clone();
-        let handle = tasks.spawn(async move {
+    }
+
+    /// Runs a wave until nothing but Services is in flight. A step whose requirement failed or was skipped
+    /// is skipped; all others run. When a step says stop, those not begun are left, those in flight are
+    /// awaited.
+    pub(crate) async fn run<F>(
+        &mut self,
+        number: usize,
+        wave: &[&Step],
+        perform: impl Fn(Step) -> F,
+    ) -> StepEnds<T>
+    where
+        F: Future<Output = StepEnd<T>> + Send + 'static,
+    {
+        self.carry();
+        self.wave = number;
+        let mut ended = StepEnds::nothing();
+        let mut waiting = wave.to_vec();
+        let mut is_freed = true;
+        loop {
+            if is_freed {
+                waiting = self.begin(waiting, &perform);
+            }
+            if self.others == 0 && waiting.is_empty() {
+                return ended;
+            }
+            match self.next(&mut ended).await {
+                Some(freed) => is_freed = freed,
+                None => return ended,
+            }
+            if ended.stopped.is_some() {
+                self.drain(&mut ended).await;
+                return ended;
+            }
+        }
+    }
+
+    /// Awaits what is in flight.
+    pub(crate) async fn finish(mut self) -> StepEnds<T> {
+        let mut ended = StepEnds::nothing();
+        self.drain(&mut ended).await;
+        ended
+    }
+
+    async fn drain(&mut self, ended: &mut StepEnds<T>) {
+        while self.next(ended).await.is_some() {}
+    }
+
+    /// What is in flight now is of earlier waves.
+    fn carry(&mut self) {
+        self.carried.clear();
+        for Running { step, .. } in self.running.values() {
+            let namespace = step.key.namespace.clone().unwrap_or_default();
+            *self.carried.entry(namespace).or_default() += 1;
+        }
+    }
+
+    /// Begins the steps that need not wait for Services, and returns those that do.
+    fn begin<'s, F>(&mut self, steps: Vec<&'s Step>, perform: &impl Fn(Step) -> F) -> Vec<&'s Step>
+    where
+        F: Future<Output = StepEnd<T>> + Send + 'static,
+    {
+        let mut waiting = Vec::new();
+        for step in steps {
+            if self.waits(step) {
+                waiting.push(step);
+            } else if let Some(why) = unmet_requirement(step, self.results) {
+                self.tell(step, StepResult::Skipped(why));
+            } else {
+                self.spawn(step.clone(), perform(step.clone()));
+            }
+        }
+        waiting
+    }
+
+    /// Whether Services of earlier waves are in flight that have to be there first. What is in no namespace
+    /// waits for all of them.
+    fn waits(&self, step: &Step) -> bool {
+        let is_held = |key: &ObjectKey| match &key.namespace {
+            Some(namespace) => self.carried.contains_key(namespace),
+            None => !self.carried.is_empty(),
+        };
+        let mut services = step.requires.iter().filter(|key| is_service(key));
+        is_held(&step.key) || services.any(is_held)
+    }
+
+    fn spawn(&mut self, step: Step, work: impl Future<Output = StepEnd<T>> + Send + 'static) {
+        let slots = if is_service(&step.key) {
+            self.service_slots.clone()
+        } else {
+            self.others += 1;
+            self.other_slots.clone()
+        };
+        let handle = self.tasks.spawn(async move {
             let _slot = slots.acquire().await;
             work.await
         });
-        running.insert(handle.id(), step.clone());
+        let wave = self.wave;
+        self.running.insert(handle.id(), Running { wave, step });
     }
-    let (mut outputs, mut stopped) = (Vec::new(), None);
-    while let Some(joined) = tasks.join_next_with_id().await {
-        let (id, end) = match joined {
+
+    /// Awaits the next step's end; whether a namespace has no more Services that others wait for. `None`
+    /// when nothing is in flight.
+    async fn next(&mut self, ended: &mut StepEnds<T>) -> Option<bool> {
+        let (id, end) = match self.tasks.join_next_with_id().await? {
             Ok((id, end)) => (id, end),
             Err(error) => (
                 error.id(),
                 Ok((StepResult::Failed(format!("internal error: {error}")), None)),
             ),
         };
-        let Some(step) = running.remove(&id) else {
-            continue;
+        let Some(Running { wave, step }) = self.running.remove(&id) else {
+            return Some(false);
         };
+        let is_freed = self.count_out(&step.key, wave < self.wave);
         match end {
             Ok((result, output)) => {
-                report(observer, &step, &result);
-                results.insert(step.key.clone(), result);
-                outputs.extend(output.map(|output| (step, output)));
+                self.tell(&step, result.clone());
+                ended.outputs.extend(output.map(|gave| Output {
+                    wave,
+                    step,
+                    result,
+                    gave,
+                }));
             }
-            Err(reason) => stopped = Some(reason),
+            Err(reason) => ended.stopped = Some(reason),
         }
+        Some(is_freed)
     }
-    (outputs, stopped)
+
+    /// Takes a step that has ended out of the counts; whether it was the last Service of its namespace that
+    /// others wait for.
+    fn count_out(&mut self, key: &ObjectKey, is_carried: bool) -> bool {
+        if !is_service(key) {
+            self.others -= 1;
+        }
+        if !is_carried {
+            return false;
+        }
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let Some(count) = self.carried.get_mut(namespace) else {
+            return false;
+        };
+        *count -= 1;
+        *count == 0 && self.carried.remove(namespace).is_some()
+    }
+
+    fn tell(&mut self, step: &Step, result: StepResult) {
+        self.observer.event(Event::Step {
+            action: step.action.name(),
+            key: step.key.clone(),
+            result: result.clone(),
+        });
+        self.results.insert(step.key.clone(), result);
+    }
 }
 
-/// One step of each kind, then the next of each: some kinds make the server wait for itself, as
-/// Services do, whose addresses all come out of one record.
-fn by_kind_in_turn<'s>(wave: &[&'s Step]) -> Vec<&'s Step> {
-    let mut turns: BTreeMap<&GroupKind, usize> = BTreeMap::new();
-    let mut order: Vec<(usize, &Step)> = wave
-        .iter()
-        .map(|step| {
-            let turn = turns.entry(&step.key.kind).or_default();
-            *turn += 1;
-            (*turn, *step)
-        })
-        .collect();
-    order.sort_by_key(|(turn, _)| *turn);
-    order.into_iter().map(|(_, step)| step).collect()
+impl<T> StepEnds<T> {
+    fn nothing() -> Self {
+        Self {
+            outputs: Vec::new(),
+            stopped: None,
+        }
+    }
+}
+
+/// Runs one wave, to its end.
+pub(crate) async fn run_wave<T, F>(
+    wave: &[&Step],
+    results: &mut BTreeMap<ObjectKey, StepResult>,
+    observer: &dyn Observer,
+    perform: impl Fn(Step) -> F,
+) -> StepEnds<T>
+where
+    T: Send + 'static,
+    F: Future<Output = StepEnd<T>> + Send + 'static,
+{
+    let mut waves = Waves::new(results, observer);
+    let mut ended = waves.run(1, wave, perform).await;
+    waves.drain(&mut ended).await;
+    ended
+}
+
+fn is_service(key: &ObjectKey) -> bool {
+    key.kind.is("", "Service")
 }
 
 /// What stands in the way of a step. What needs an object and was kept after all still needs it; a
@@ -112,14 +296,6 @@ fn unmet_requirement(step: &Step, results: &BTreeMap<ObjectKey, StepResult>) -> 
     })
 }
 
-fn report(observer: &dyn Observer, step: &Step, result: &StepResult) {
-    observer.event(Event::Step {
-        action: step.action.name(),
-        key: step.key.clone(),
-        result: result.clone(),
-    });
-}
-
 /// Keys of steps that did not succeed, for deciding whether to go on to removals.
 pub(crate) fn failed(results: &BTreeMap<ObjectKey, StepResult>) -> BTreeSet<&ObjectKey> {
     results
@@ -130,55 +306,5 @@ pub(crate) fn failed(results: &BTreeMap<ObjectKey, StepResult>) -> BTreeSet<&Obj
 }
 
 #[cfg(test)]
-mod tests {
-    use underpin_model::LogicalKey;
-
-    use super::*;
-
-    #[track_caller]
-    fn check(action: Action, kind: &str, result: &StepResult, runs: bool) {
-        let needed = ObjectKey::namespaced(GroupKind::core("Secret"), "wallet", "db");
-        let other = ObjectKey::namespaced(GroupKind::new("apps", "Deployment"), "wallet", "web");
-        let key = match kind {
-            "Namespace" => ObjectKey::of_namespace("wallet"),
-            _ => needed,
-        };
-        let step = Step {
-            requires: vec![other.clone()],
-            ..Step::new(action, key.clone(), LogicalKey::of(&key, "wallet"))
-        };
-        let results = BTreeMap::from([(other, result.clone())]);
-        let unmet = unmet_requirement(&step, &results);
-        assert_eq!(unmet.is_none(), runs, "{kind} {result:?}: {unmet:?}");
-    }
-
-    #[test]
-    fn kinds_of_a_wave_take_turns() {
-        let step = |kind: &str, name: &str| {
-            let key = ObjectKey::namespaced(GroupKind::core(kind), "wallet", name);
-            Step::new(Action::Create, key.clone(), LogicalKey::of(&key, "wallet"))
-        };
-        let wave = [("ConfigMap", "a"), ("ConfigMap", "b"), ("ConfigMap", "c")]
-            .into_iter()
-            .chain([("Secret", "d"), ("Service", "e"), ("Service", "f")]);
-        let wave: Vec<Step> = wave.map(|(kind, name)| step(kind, name)).collect();
-        let order = by_kind_in_turn(&wave.iter().collect::<Vec<_>>());
-        let names: Vec<&str> = order.iter().map(|step| step.key.name.as_str()).collect();
-        assert_eq!(names, ["a", "d", "e", "b", "f", "c"]);
-    }
-
-    /// What is still needed is not removed: a Deployment that was protected meanwhile keeps its
-    /// Secret. Its Namespace is judged by a fresh count.
-    #[test]
-    fn a_step_runs_only_on_what_it_requires() {
-        let why = || "why".to_owned();
-        check(Action::Delete, "Secret", &StepResult::Done, true);
-        check(Action::Delete, "Secret", &StepResult::AlreadyDone, true);
-        check(Action::Delete, "Secret", &StepResult::Kept(why()), false);
-        check(Action::Delete, "Secret", &StepResult::Failed(why()), false);
-        check(Action::Delete, "Secret", &StepResult::Skipped(why()), false);
-        check(Action::Delete, "Namespace", &StepResult::Kept(why()), true);
-        check(Action::Create, "Secret", &StepResult::Failed(why()), false);
-        check(Action::Create, "Secret", &StepResult::Kept(why()), true);
-    }
-}
+#[path = "waves_tests.rs"]
+mod tests;

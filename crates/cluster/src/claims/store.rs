@@ -492,7 +492,8 @@ impl ClaimStore {
         outcome.map(|applied| applied.object)
     }
 
-    async fn ensure_namespace(&self) -> Result<(), ClusterError> {
+    /// Creates the namespace of the claims unless it is there.
+    pub async fn ensure_namespace(&self) -> Result<(), ClusterError> {
         let object = Object {
             key: ObjectKey::of_namespace(&self.namespace),
             version: "v1".to_owned(),
