@@ -206,7 +206,7 @@ mod tests {
         }
         for rule in all(&roles) {
             let verbs: Vec<&str> = rule.verbs.iter().map(String::as_str).collect();
-            assert!(matches!(verbs[..], ["get"] | ["list"]), "{rule:?}");
+            assert!(matches!(verbs[..], ["get" | "list"]), "{rule:?}");
         }
         assert!(!allows(&roles.claims, "get", "", "secrets", "any"));
     }
