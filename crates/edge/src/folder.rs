@@ -5,7 +5,6 @@
 
 use std::{
     fs, io,
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -177,32 +176,12 @@ impl Folder {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         let path = self.path.join(name);
-        write_private(&path, bytes).map_err(|source| FolderError::Io {
+        underpin_files::replace(&path, bytes).map_err(|source| FolderError::Io {
             act: "write",
             path,
             source,
         })
     }
-}
-
-/// Replaces a file by one that its owner alone reads.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // Its mode is 0600 from the beginning.
-    let mut file = tempfile::Builder::new()
-        .prefix(".underpin-")
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The name is on the disk when its folder is; where folders cannot be opened, it follows soon.
-    if let Ok(folder) = fs::File::open(folder) {
-        folder.sync_all()?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

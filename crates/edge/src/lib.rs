@@ -37,7 +37,7 @@ pub use admin::AdminError;
 pub use caddy::{Caddy, Sites, Verification};
 pub use edge::{ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Ready, token};
 pub use exchange::ExchangeError;
-pub use folder::{DOCUMENT_FILE, Folder, FolderError, STATE_FILE, write_private};
+pub use folder::{DOCUMENT_FILE, Folder, FolderError, STATE_FILE};
 pub use isolated::IsolatedError;
 pub use seen::{ClaimsRead, Seen, Told};
 pub use serve::{LeaseOptions, ServeError, ServeOptions, serve};

@@ -21,6 +21,7 @@ use crate::{
     credentials::Credentials,
     http::{Answer, Http, SendError},
     pace::{Pace, Repeat},
+    under_way::UnderWay,
 };
 
 /// Longest time for one request and its answer.
@@ -91,6 +92,15 @@ pub struct Counts {
     pub repeats: u64,
     /// How long was waited because the registry asked for it or did not answer.
     pub waited: Duration,
+    /// How long at least one request was under way.
+    pub under_way: Duration,
+}
+
+impl Counts {
+    /// All that was asked for: what only reads.
+    pub fn reads(&self) -> u64 {
+        self.heads + self.manifests + self.lists
+    }
 }
 
 #[derive(Default)]
@@ -114,6 +124,7 @@ struct Inner {
     auth: Auth,
     pace: Pace,
     counters: Counters,
+    under_way: UnderWay,
 }
 
 impl fmt::Debug for Client {
@@ -212,6 +223,7 @@ impl Client {
             http,
             pace: Pace::default(),
             counters: Counters::default(),
+            under_way: UnderWay::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -234,6 +246,7 @@ impl Client {
             writes: read(&counters.writes),
             repeats: self.inner.pace.repeats(),
             waited: self.inner.pace.waited(),
+            under_way: self.inner.under_way.total(),
         }
     }
 
@@ -306,7 +319,9 @@ impl Client {
             let who = who.filter(|_| origin == *own);
             let request = ask.request(&origin, &path, who)?;
             self.count(ask);
+            let one = self.inner.under_way.begin();
             let answer = http.send(request, ask.limit, ask.time).await;
+            drop(one);
             let answer = answer.map_err(RequestError::Send)?;
             let target = match answer.status.as_u16() {
                 301 | 302 | 303 | 307 | 308 => answer.header(header::LOCATION.as_str()),

@@ -43,6 +43,7 @@ mod read;
 mod reap;
 mod restore;
 mod state;
+mod under_way;
 mod watch;
 mod write;
 

@@ -63,12 +63,7 @@ impl Capabilities {
         let mut known = all(state)?;
         known.insert(host.clone(), self.clone());
         let text = serde_json::to_vec_pretty(&known)?;
-        let mut file = tempfile::NamedTempFile::new_in(state)?;
-        io::Write::write_all(&mut file, &text)?;
-        file.as_file().sync_all()?;
-        file.persist(state.join(FILE))
-            .map_err(|error| error.error)?;
-        Ok(())
+        underpin_files::replace(&state.join(FILE), &text)
     }
 }
 

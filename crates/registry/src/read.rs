@@ -3,10 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 use tokio::task::JoinSet;
@@ -365,56 +361,100 @@ impl Reader<'_> {
 
     /// What the registry lists as saying something of each manifest, and what is said of that.
     async fn read_referrers(&mut self) {
-        let mut asked: BTreeSet<(RepositoryPath, Digest)> = BTreeSet::new();
-        // One that keeps lists never says that there is none.
-        let is_kept = Arc::new(AtomicBool::new(true));
+        let mut lists = ReferrerLists::default();
         loop {
-            let repositories = self.registry.repositories.iter();
-            let present = repositories.flat_map(|(path, repository)| {
-                let there = repository.manifests.iter();
-                let there = there.filter(|(_, reading)| reading.present().is_some());
-                there.map(|(digest, _)| (path.clone(), digest.clone()))
-            });
-            let mut round: Vec<_> = present.filter(|one| !asked.contains(one)).collect();
-            if asked.is_empty() {
-                // The first one tells whether there are any.
-                round.truncate(1);
-            }
+            let round = self.not_asked_about(&lists);
             if round.is_empty() {
-                return;
+                break;
             }
-            asked.extend(round.iter().cloned());
+            lists.asked.extend(round.iter().cloned());
             for some in round.chunks(AT_ONCE) {
-                self.ask_who_refers(some, &is_kept).await;
+                self.ask_who_refers(some, &mut lists).await;
             }
             self.read_all().await;
-            if !is_kept.load(Ordering::Relaxed) {
-                return;
-            }
         }
+        self.registry.unread.extend(lists.contradictions());
+    }
+
+    /// Manifests that are there and whose repositories may keep lists of what refers to them. Of a repository
+    /// of which that is not known, one.
+    fn not_asked_about(&self, lists: &ReferrerLists) -> Vec<(RepositoryPath, Digest)> {
+        let repositories = self.registry.repositories.iter();
+        let round = repositories.flat_map(|(path, repository)| {
+            let there = repository.manifests.iter();
+            let there = there.filter(|(_, reading)| reading.present().is_some());
+            let one = there.map(|(digest, _)| (path.clone(), digest.clone()));
+            let open = one.filter(|one| !lists.asked.contains(one));
+            open.take(lists.most(path))
+        });
+        round.collect()
     }
 
     async fn ask_who_refers(
         &mut self,
         some: &[(RepositoryPath, Digest)],
-        is_kept: &Arc<AtomicBool>,
+        lists: &mut ReferrerLists,
     ) {
         let done = each(some.to_vec(), |(path, digest)| {
-            let (client, is_kept) = (self.client.clone(), Arc::clone(is_kept));
+            let client = self.client.clone();
             async move {
                 let listed = client.referrers(&path, &digest).await;
-                if listed.is_absent {
-                    is_kept.store(false, Ordering::Relaxed);
-                }
-                (path, listed)
+                (path, digest, listed)
             }
         });
-        for (path, listed) in done.await {
+        for (path, digest, listed) in done.await {
             self.registry.unread.extend(listed.unread);
             for digest in listed.entries {
                 self.ask(&path, &digest);
             }
+            if listed.is_absent {
+                lists.denied.entry(path).or_default().insert(digest);
+            } else {
+                lists.kept.insert(path);
+            }
         }
+    }
+}
+
+/// Who keeps lists of what refers to manifests. One that does never says of a manifest that there is none;
+/// behind one name there may be several registries, so that each repository is looked at for itself.
+#[derive(Default)]
+struct ReferrerLists {
+    asked: BTreeSet<(RepositoryPath, Digest)>,
+    /// Repositories that have such lists.
+    kept: BTreeSet<RepositoryPath>,
+    /// Manifests of which the registry said that there is no such list.
+    denied: BTreeMap<RepositoryPath, BTreeSet<Digest>>,
+}
+
+impl ReferrerLists {
+    /// How many manifests of a repository are asked about at most, as far as is known by now.
+    fn most(&self, path: &RepositoryPath) -> usize {
+        if self.kept.contains(path) {
+            return usize::MAX;
+        }
+        match (self.denied.contains_key(path), self.kept.is_empty()) {
+            // The first one tells whether there are any.
+            (false, _) => 1,
+            (true, true) => 0,
+            // Where other repositories have them, one answer is not enough to believe that this one has none.
+            (true, false) => usize::MAX,
+        }
+    }
+
+    /// Lists that are said not to be there where others of the same repository are.
+    fn contradictions(self) -> Vec<UnreadPart> {
+        let both = self.denied.iter();
+        let both = both.filter(|(path, _)| self.kept.contains(*path));
+        let parts = both.flat_map(|(path, digests)| {
+            digests.iter().map(move |digest| UnreadPart {
+                what: format!("what refers to {path}@{digest}"),
+                reason: "the registry says that it keeps no such list, and has those of other images of \
+                         this repository"
+                    .to_owned(),
+            })
+        });
+        parts.collect()
     }
 }
 

@@ -255,15 +255,9 @@ impl State {
 
     pub(crate) fn begin_batch(&self, batch: &Batch) -> Result<(), StateError> {
         let path = self.folder.join(BATCH);
-        let write = || -> io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            file.write_all(&serde_json::to_vec(batch)?)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        at("write", &path, write())?;
-        synced(&self.folder)
+        let text = serde_json::to_vec(batch).map_err(io::Error::from);
+        let written = text.and_then(|text| underpin_files::replace(&path, &text));
+        at("write", &path, written)
     }
 
     pub(crate) fn end_batch(&self) -> Result<(), StateError> {
@@ -275,13 +269,9 @@ impl State {
     }
 }
 
-/// A name is on the disk when its folder is.
+/// Waits until the names in a folder are on the disk.
 fn synced(folder: &Path) -> Result<(), StateError> {
-    // Where folders cannot be opened, the name follows soon.
-    match File::open(folder) {
-        Ok(file) => at("write", folder, file.sync_all()),
-        Err(_) => Ok(()),
-    }
+    at("write", folder, underpin_files::settle(folder))
 }
 
 /// The journal of the run that is under way.

@@ -398,6 +398,36 @@ async fn r4_2_referrers_that_cannot_be_listed_are_told() {
     }
 }
 
+/// R4.2: that one repository has no lists of referrers says nothing of the others; and a repository that has
+/// some and is said not to have others was not read.
+#[tokio::test]
+async fn r4_2_each_repository_has_lists_of_referrers_or_none() {
+    let (memory, names) = filled(Flavor::Modern);
+    let whole = memory.serve().await;
+    let whole = told(&read(&client(&whole.host), &options()).await, &names);
+    let without = |refused: String| {
+        let memory = Arc::clone(&memory);
+        Server::start(move |asked| {
+            if asked.path.contains(&refused) {
+                return Told::error(404, "NOT_FOUND");
+            }
+            memory.answer(asked)
+        })
+    };
+    // The first one that is asked.
+    let server = without("/api/referrers/".to_owned()).await;
+    let found = told(&read(&client(&server.host), &options()).await, &names);
+    let (api, rest) = whole.split_once("web\n").unwrap();
+    let signature = "  signature: Image [] index\n";
+    let api = api.replacen(signature, "", 1);
+    assert_eq!(found, format!("{api}web\n{rest}"));
+    let index = Image::index(&[&Image::named("a"), &Image::named("b")]);
+    let server = without(format!("/web/referrers/{}", index.digest)).await;
+    let found = told(&read(&client(&server.host), &options()).await, &names);
+    let expect = format!("unread what refers to web@{}: ", index.digest);
+    assert!(found.contains(&expect), "{found}");
+}
+
 /// R4.6: the rows of the stand-in for Gitea, every type of package, with what has no tag.
 #[tokio::test]
 async fn r4_6_a_gitea_is_read_by_its_rows() {

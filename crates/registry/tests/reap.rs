@@ -497,6 +497,96 @@ team/web
     assert_eq!(scene.told(&client).await, expect);
 }
 
+/// R4.3: a push that comes while its manifest is deleted may bring the manifest back and lose its tag all the
+/// same: the tag comes back to what was pushed, and not to where it was before.
+#[tokio::test]
+async fn r4_3_a_push_that_was_lost_in_half_is_put_back_whole() {
+    let scene = Scene::new(Flavor::Classic);
+    let (memory, old) = (Arc::clone(&scene.memory), scene.old.clone());
+    let half = once(is_delete_of(&scene.old.digest), move |asked| {
+        memory.push("team/web", &["staging"], &old);
+        let told = memory.answer(asked);
+        memory.push("team/web", &[], &old);
+        Some(told)
+    });
+    let (result, client, _server) = reaped(&scene, half).await;
+    assert!(result.deleted.is_empty());
+    assert_eq!(
+        result.stopped.as_deref(),
+        Some("team/web: lost with what was deleted: 1.0.0, 1.0.1, staging; all of it was put back")
+    );
+    let found = scene.told(&client).await;
+    for line in ["1.0.0 -> old", "1.0.1 -> old", "staging -> old"] {
+        assert!(found.contains(line), "{found}");
+    }
+}
+
+/// R4.3: an index that is pushed again while its children are about to go keeps them, with a tag or without.
+#[tokio::test]
+async fn r4_3_an_index_that_is_pushed_again_keeps_its_children() {
+    for tags in [&["1.0.0"][..], &[]] {
+        let scene = Scene::new(Flavor::Classic);
+        let (memory, old) = (Arc::clone(&scene.memory), scene.old.clone());
+        let (went, came) = (AtomicBool::new(false), AtomicBool::new(false));
+        let is_old = is_delete_of(&scene.old.digest);
+        let again = move |asked: &Asked| {
+            if is_old(asked) {
+                went.store(true, Ordering::SeqCst);
+            }
+            // The first list of tags after the index went.
+            let is_list = asked.path.ends_with("/tags/list");
+            if is_list && went.load(Ordering::SeqCst) && !came.swap(true, Ordering::SeqCst) {
+                memory.push("team/web", tags, &old);
+            }
+            None
+        };
+        let before = {
+            let server = scene.memory.serve().await;
+            scene.told(&client(&server.host)).await
+        };
+        let (result, client, server) = reaped(&scene, again).await;
+        for child in ["a", "b"] {
+            let child = Image::named(child).digest;
+            let path = format!("DELETE /v2/team/web/manifests/{child}");
+            assert_eq!(server.count(&path), 0, "{tags:?}");
+        }
+        assert_eq!(result.deleted.len(), 1);
+        let stopped = result.stopped.unwrap();
+        assert!(stopped.ends_with("; all of it was put back"), "{stopped}");
+        assert_eq!(scene.told(&client).await, before);
+    }
+}
+
+/// R4.3: that somebody has asked to stop is not told where something was lost and could not be put back.
+#[tokio::test]
+async fn r4_3_what_was_lost_is_told_whoever_asked_to_stop() {
+    let scene = Scene::new(Flavor::Classic);
+    let (memory, old) = (Arc::clone(&scene.memory), scene.old.clone());
+    let is_old = is_delete_of(&scene.old.digest);
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked_to_stop = Arc::clone(&stop);
+    let lost = move |asked: &Asked| {
+        if is_old(asked) {
+            memory.push("team/web", &["staging"], &old);
+            asked_to_stop.store(true, Ordering::SeqCst);
+        }
+        (asked.method == "PUT").then(|| Told::error(403, "DENIED"))
+    };
+    let (_server, client, plan) = scene.plan(lost).await;
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::lock(folder.path()).unwrap();
+    let is_asked = || stop.load(Ordering::SeqCst);
+    let options = ReapOptions {
+        stop: &is_asked,
+        ..reap_options()
+    };
+    let result = reap(&client, &state, &plan, &mut Unmoved, &options).await;
+    assert!(!result.is_asked_to_stop);
+    assert!(!result.restored.failed.is_empty());
+    let stopped = result.stopped.unwrap();
+    assert!(stopped.contains("could not be put back"), "{stopped}");
+}
+
 /// R4.3: a run that is killed in the middle is verified by the next one.
 #[tokio::test]
 async fn r4_3_what_a_killed_run_lost_is_put_back_by_the_next() {
@@ -760,6 +850,7 @@ async fn a_run_that_is_asked_to_stop_ends_between_two_groups() {
     };
     let first = reap(&client, &state, &plan, &mut Unmoved, &options).await;
     assert_eq!(first.stopped.as_deref(), Some("somebody has asked to stop"));
+    assert!(first.is_asked_to_stop);
     assert_eq!(first.deleted.len(), plan.groups[0].manifests.len());
     let still = reap(&client, &state, &plan, &mut Unmoved, &options).await;
     assert!(still.stopped.is_some() && still.deleted.is_empty());

@@ -39,6 +39,39 @@ pub async fn client(kubeconfig: &Kubeconfig) -> Result<Client> {
     Client::try_from(config).context("client")
 }
 
+/// Sends a request without a body that asks for something of a media type, and reads the answer whole; any
+/// status but 200 is an error.
+pub async fn read(client: &Client, method: &str, path: &str, accept: &str) -> Result<Vec<u8>> {
+    let what = || format!("{method} {path}");
+    let builder = Request::builder().method(method).uri(path);
+    let builder = builder.header(http::header::ACCEPT, accept);
+    let request = builder.body(Body::empty()).with_context(what)?;
+    let exchange = async {
+        let response: Response<Body> = client.send(request).await.with_context(what)?;
+        let status = response.status().as_u16();
+        ensure!(status == 200, "{method} {path}: {status}");
+        let bytes = response.into_body().collect_bytes().await;
+        Ok(bytes.with_context(what)?.to_vec())
+    };
+    timeout(LIMIT, exchange).await.with_context(what)?
+}
+
+/// Sends a POST without a body, and returns the path that the answer leads to.
+pub async fn location(client: &Client, path: &str) -> Result<String> {
+    let what = || format!("POST {path}");
+    let request = Request::post(path).body(Body::empty()).with_context(what)?;
+    let sent = timeout(LIMIT, client.send(request))
+        .await
+        .with_context(what)?;
+    let response: Response<Body> = sent.with_context(what)?;
+    let location = response.headers().get(http::header::LOCATION);
+    let location = location.and_then(|value| value.to_str().ok());
+    let location = location.with_context(|| format!("POST {path} leads nowhere"))?;
+    let location: http::Uri = location.parse().with_context(what)?;
+    let path = location.path_and_query().map(ToString::to_string);
+    path.with_context(|| format!("POST {} leads nowhere", location.path()))
+}
+
 /// Sends one request; `content` is the body with its media type. Any status is an answer; an
 /// error means that there was none.
 pub async fn send(

@@ -11,6 +11,8 @@
 )]
 
 mod kept;
+mod pod;
 mod push;
 mod reaped;
 mod scene;
+mod scheduled;

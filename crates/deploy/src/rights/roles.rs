@@ -187,6 +187,30 @@ mod tests {
 
     const TASKS: [Task; 4] = [Task::Plan, Task::Up, Task::Down, Task::Review];
 
+    /// R4.1: who looks for images lists everything there is, and that is all: of what is not in a list it may
+    /// get the claims and what tells clusters apart.
+    #[test]
+    fn r4_1_images_are_looked_for_everywhere_and_nothing_is_written() {
+        let roles = roles(Task::Images, &Extent::default());
+        assert!(roles.namespaces.is_empty());
+        for act in ["secrets", "pods", "helmreleases.helm.toolkit.fluxcd.io"] {
+            let (plural, group) = act.split_once('.').unwrap_or((act, ""));
+            assert!(
+                allows(&roles.cluster, "list", group, plural, "any"),
+                "{act}"
+            );
+            assert!(
+                !allows(&roles.cluster, "get", group, plural, "any"),
+                "{act}"
+            );
+        }
+        for rule in all(&roles) {
+            let verbs: Vec<&str> = rule.verbs.iter().map(String::as_str).collect();
+            assert!(matches!(verbs[..], ["get" | "list"]), "{rule:?}");
+        }
+        assert!(!allows(&roles.claims, "get", "", "secrets", "any"));
+    }
+
     fn resource(group: &str, plural: &str) -> Resource {
         Resource {
             group: group.to_owned(),

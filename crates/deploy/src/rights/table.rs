@@ -16,6 +16,8 @@ pub enum Task {
     Down,
     /// Look only: `plan` without dry runs, `status`, `why`, `history`, `diff`.
     Review,
+    /// Look for everything that may need an image: `images plan`, `images reap`, `images golive`.
+    Images,
 }
 
 impl Task {
@@ -26,6 +28,7 @@ impl Task {
             Self::Up => "up",
             Self::Down => "down",
             Self::Review => "review",
+            Self::Images => "images",
         }
     }
 }
@@ -78,13 +81,14 @@ use Place::{Claims, Cluster, Environment};
 use Target::{
     BuiltIn, Core, Custom, Declared, Everything, Named, Namespaces, NewNamespaces, Paths,
 };
-use Task::{Down, Plan, Review, Up};
+use Task::{Down, Images, Plan, Review, Up};
 
 const DRY_RUNS: &str = "dry runs, which Kubernetes authorises as the writes that they stand for";
 const MARK: &str = "its namespaces, and the mark on them that makes a teardown count again";
 const DECLARED: &str = "what is declared, and what no longer is";
 const OWNED: &str = "what the environment owns";
-const ALL: &[Task] = &[Plan, Up, Down, Review];
+const ALL: &[Task] = &[Plan, Up, Down, Review, Images];
+const STACKS: &[Task] = &[Plan, Up, Down, Review];
 
 /// Every sort of request.
 pub(super) const NEEDS: &[Need] = &[
@@ -103,18 +107,25 @@ pub(super) const NEEDS: &[Need] = &[
         why: "which cluster this is: the uid of kube-system",
     },
     Need {
-        tasks: ALL,
+        tasks: STACKS,
         place: Cluster,
         target: BuiltIn,
         verbs: &["list"],
         why: "what is deployed may be needed anywhere: everything is read but Secrets",
     },
     Need {
-        tasks: ALL,
+        tasks: STACKS,
         place: Cluster,
         target: Custom,
         verbs: &["list"],
         why: "custom kinds",
+    },
+    Need {
+        tasks: &[Images],
+        place: Cluster,
+        target: Everything,
+        verbs: &["list"],
+        why: "any object of any kind may need an image; Helm keeps its history in Secrets",
     },
     Need {
         tasks: ALL,

@@ -7,6 +7,14 @@ use underpin_image::{Digest, FrozenGroup, FrozenManifest, JournalEntry, Reading,
 use super::{GITEA_KEEPS, Gone, Run, Stop, Way};
 use crate::{state::Act, watch::Watch, write::Deleted};
 
+/// A manifest that is to go, as it is there.
+struct Saved<'g> {
+    manifest: &'g FrozenManifest,
+    entry: JournalEntry,
+    /// What it holds, and what it says something of.
+    names: BTreeSet<Digest>,
+}
+
 impl Run<'_> {
     /// Deletes a group, or keeps it.
     pub(super) async fn group(
@@ -26,26 +34,63 @@ impl Run<'_> {
         if let Some(reason) = refused {
             return self.keep(group, &reason);
         }
-        let entries = self.saved(group, watch).await?;
-        for (number, (manifest, entry)) in entries.into_iter().enumerate() {
+        let saved = self.saved(group, watch).await?;
+        for (
+            number,
+            Saved {
+                manifest, entry, ..
+            },
+        ) in saved.iter().enumerate()
+        {
             self.look(watch, &tags).await?;
-            if let Err(reason) = watch.may_go(manifest) {
+            let refused = match watch.may_go(manifest) {
+                Ok(()) => self.named_again(group, &saved[..number], entry).await?,
+                Err(reason) => Some(reason),
+            };
+            if let Some(reason) = refused {
                 if number == 0 {
                     return self.keep(group, &reason);
                 }
                 return Err(self.half_done(group, &manifest.digest, &reason));
             }
-            self.one(group, &entry, watch, &tags).await?;
+            self.one(group, entry, watch, &tags).await?;
             tokio::time::sleep(self.options.pause).await;
         }
         Ok(())
+    }
+
+    /// Why a manifest must stay although all that named it is gone: somebody has pushed that again. It need
+    /// not have a tag for it, so that no look at tags tells.
+    async fn named_again(
+        &self,
+        group: &FrozenGroup,
+        gone: &[Saved<'_>],
+        entry: &JournalEntry,
+    ) -> Result<Option<String>, Stop> {
+        for saved in gone.iter().filter(|one| one.names.contains(&entry.digest)) {
+            let (repository, digest) = (&group.repository, &saved.entry.digest);
+            match self.client.resolve(repository, digest.as_str()).await {
+                Reading::Absent => {}
+                Reading::Present(_) => {
+                    return Ok(Some(format!(
+                        "{digest}, which names it, has been pushed again"
+                    )));
+                }
+                Reading::Unread(reason) => {
+                    return Err(Stop::Because(format!(
+                        "whether {repository}@{digest} is still gone is unknown: {reason}"
+                    )));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// What of a group is gone when the rest must stay: all that its batch deleted is put back.
     fn half_done(&mut self, group: &FrozenGroup, digest: &Digest, reason: &str) -> Stop {
         let repository = group.repository.clone();
         self.undo.insert(repository);
-        Stop(format!(
+        Stop::Because(format!(
             "{}@{digest} has come to be needed while what belongs to it was deleted: {reason}",
             group.repository
         ))
@@ -54,7 +99,7 @@ impl Run<'_> {
     async fn look(&self, watch: &mut Watch, own: &BTreeSet<&Tag>) -> Result<(), Stop> {
         let is_mutable = self.options.is_mutable;
         let which = |tag: &Tag| own.contains(tag) || is_mutable(tag);
-        watch.look(&which).await.map_err(Stop)
+        watch.look(&which).await.map_err(Stop::Because)
     }
 
     /// What of a group is there, byte for byte in the journal.
@@ -62,7 +107,7 @@ impl Run<'_> {
         &mut self,
         group: &'g FrozenGroup,
         watch: &Watch,
-    ) -> Result<Vec<(&'g FrozenManifest, JournalEntry)>, Stop> {
+    ) -> Result<Vec<Saved<'g>>, Stop> {
         let (at, repository) = ((self.options.now)(), &group.repository);
         let mut position = self.journal.as_ref().map_or(0, |journal| journal.written);
         let mut saved = Vec::new();
@@ -71,14 +116,16 @@ impl Run<'_> {
             let raw = match self.client.get(repository, digest.as_str()).await {
                 Reading::Present(raw) => raw,
                 Reading::Absent if !watch.tags_of(digest).is_empty() => {
-                    return Err(Stop(format!(
+                    return Err(Stop::Because(format!(
                         "{repository}@{digest} is said not to be there, and to have tags"
                     )));
                 }
                 // A run that was cut is run again.
                 Reading::Absent => continue,
                 Reading::Unread(reason) => {
-                    return Err(Stop(format!("cannot read {repository}@{digest}: {reason}")));
+                    return Err(Stop::Because(format!(
+                        "cannot read {repository}@{digest}: {reason}"
+                    )));
                 }
             };
             let until = match self.way {
@@ -98,9 +145,15 @@ impl Run<'_> {
                 manifest: JournalEntry::encode(&raw.bytes),
             };
             position += 1;
-            saved.push((manifest, entry));
+            let children = raw.manifest.children.into_iter().map(|child| child.digest);
+            let names = children.chain(raw.manifest.subject).collect();
+            saved.push(Saved {
+                manifest,
+                entry,
+                names,
+            });
         }
-        let entries: Vec<JournalEntry> = saved.iter().map(|(_, entry)| entry.clone()).collect();
+        let entries: Vec<JournalEntry> = saved.iter().map(|one| one.entry.clone()).collect();
         if let Some(journal) = &mut self.journal
             && !entries.is_empty()
         {
@@ -128,6 +181,7 @@ impl Run<'_> {
             &why,
         )?;
         let before = watch.tags.clone();
+        self.tried.insert((repository.clone(), digest.clone()));
         let outcome = self.delete(entry).await?;
         let found = self.client.resolve(repository, digest.as_str()).await;
         let problem = match (&outcome, found) {
@@ -145,7 +199,12 @@ impl Run<'_> {
             }
         };
         if let Some(problem) = problem {
-            return Err(Stop(format!("{repository}@{digest}: {problem}")));
+            // A tag that had just been moved to it may be gone all the same. What this look does not tell,
+            // the one at all tags does.
+            if !matches!(outcome, Deleted::Refused(_)) && self.look(watch, own).await.is_ok() {
+                self.note_lost(entry, &before, watch).await;
+            }
+            return Err(Stop::Because(format!("{repository}@{digest}: {problem}")));
         }
         let result = match &outcome {
             Deleted::Unknown(reason) => format!("gone, although {reason}"),
@@ -164,42 +223,47 @@ impl Run<'_> {
             tags: entry.tags.clone(),
         });
         self.look(watch, own).await?;
-        self.note_lost(entry, &before, watch)
+        match self.note_lost(entry, &before, watch).await {
+            Some(tag) => Err(Stop::Because(format!(
+                "{repository}:{tag} went while {digest} was deleted"
+            ))),
+            None => Ok(()),
+        }
     }
 
-    /// Tags that were elsewhere right before a manifest was deleted and are gone right after.
-    fn note_lost(
+    /// Notes tags that were elsewhere right before a manifest was deleted and are gone right after; the first.
+    async fn note_lost(
         &mut self,
         entry: &JournalEntry,
         before: &BTreeMap<Tag, Reading<Digest>>,
         watch: &Watch,
-    ) -> Result<(), Stop> {
+    ) -> Option<Tag> {
         if self.way == Way::Rows {
-            return Ok(());
+            return None;
         }
-        let is_gone = |tag: &Tag| matches!(watch.tags.get(tag), None | Some(Reading::Absent));
-        let gone = before.iter().filter(|(tag, reading)| {
-            let elsewhere = reading.present().is_some_and(|at| *at != entry.digest);
-            elsewhere && !entry.tags.contains(tag) && is_gone(tag)
-        });
-        let gone: Vec<&Tag> = gone.map(|(tag, _)| tag).collect();
-        let Some(first) = gone.first() else {
-            return Ok(());
-        };
         let (repository, digest) = (&entry.repository, &entry.digest);
-        let message = format!("{repository}:{first} went while {digest} was deleted");
-        for tag in gone {
-            let last = before.get(tag).and_then(Reading::present);
-            // Where tags cannot go alone it is certain that it had been moved. Elsewhere somebody may have
-            // deleted it, and where it was seen last is all that is known.
-            let to = match (self.way, last) {
-                (Way::Tags, Some(last)) => last,
-                _ => digest,
+        let is_gone = |tag: &Tag| matches!(watch.tags.get(tag), None | Some(Reading::Absent));
+        let elsewhere = before.iter().filter_map(|(tag, reading)| {
+            Some((tag, reading.present().filter(|at| *at != digest)?))
+        });
+        let gone = elsewhere.filter(|(tag, _)| !entry.tags.contains(tag) && is_gone(tag));
+        let mut first = None;
+        for (tag, last) in gone {
+            // Where tags cannot go alone it is certain that it had been moved, unless its manifest went from
+            // there. Elsewhere somebody may have deleted it, and where it was seen last is all that is known.
+            let to = if self.way == Way::Tags {
+                last
+            } else {
+                match self.client.resolve(repository, last.as_str()).await {
+                    Reading::Present(_) => digest,
+                    Reading::Absent | Reading::Unread(_) => continue,
+                }
             };
             self.lost
                 .insert((repository.clone(), tag.clone()), to.clone());
+            first.get_or_insert_with(|| tag.clone());
         }
-        Err(Stop(message))
+        first
     }
 
     async fn delete(&self, entry: &JournalEntry) -> Result<Deleted, Stop> {

@@ -93,6 +93,8 @@ pub struct Reaped {
     pub restored: Restored,
     /// Why it was not carried out to its end.
     pub stopped: Option<String>,
+    /// Whether that is because somebody has asked for it, and nothing else is.
+    pub is_asked_to_stop: bool,
     /// What puts it back.
     pub journal: Option<PathBuf>,
     /// Until when that can work for certain; absent where it can until somebody has the registry collect
@@ -111,13 +113,19 @@ enum Way {
     Digests,
 }
 
-/// Why a run goes no further, in a sentence without a full stop.
-#[derive(Debug)]
-struct Stop(String);
+/// Why a run goes no further.
+#[derive(Debug, thiserror::Error)]
+enum Stop {
+    #[error("somebody has asked to stop")]
+    Asked,
+    /// In a sentence without a full stop.
+    #[error("{0}")]
+    Because(String),
+}
 
 impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {
-        Self(error.to_string())
+        Self::Because(error.to_string())
     }
 }
 
@@ -130,6 +138,8 @@ struct Run<'a> {
     journal: Option<Journal>,
     /// Of the batch that is under way.
     entries: Vec<JournalEntry>,
+    /// What this run has asked the registry to delete in that batch.
+    tried: BTreeSet<(RepositoryPath, Digest)>,
     /// Tags that went with a manifest that they had just been moved to.
     lost: BTreeMap<(RepositoryPath, Tag), Digest>,
     /// Repositories of which all that the batch deleted is put back.
@@ -154,14 +164,17 @@ pub async fn reap<R: Recheck>(
         way: Way::Digests,
         journal: None,
         entries: Vec::new(),
+        tried: BTreeSet::new(),
         lost: BTreeMap::new(),
         undo: BTreeSet::new(),
         result: Reaped::default(),
     };
-    if let Err(Stop(reason)) = run.carry_out(recheck).await {
+    if let Err(stop) = run.carry_out(recheck).await {
+        let reason = stop.to_string();
         // What cannot be written to the log is told in the result all the same.
         drop(run.audit(Act::Stop, None, None, &[], &reason));
         run.result.stopped = Some(reason);
+        run.result.is_asked_to_stop = matches!(stop, Stop::Asked);
     }
     run.result.journal = run.journal.and_then(Journal::end);
     if run.way == Way::Rows && !run.result.deleted.is_empty() {
@@ -181,7 +194,7 @@ impl Run<'_> {
         let mut rest = &self.plan.groups[..];
         while !rest.is_empty() {
             if (self.options.stop)() {
-                return Err(interrupted());
+                return Err(Stop::Asked);
             }
             let (batch, behind) = rest.split_at(batch_length(rest, self.options.batch));
             self.batch(batch, recheck).await?;
@@ -195,13 +208,13 @@ impl Run<'_> {
         let (plan, most) = (self.plan, self.options.most);
         if plan.registry != *self.client.host() {
             let (registry, host) = (&plan.registry, self.client.host());
-            return Err(Stop(format!(
+            return Err(Stop::Because(format!(
                 "the plan is for {registry}, and this is {host}"
             )));
         }
         if plan.number() > most {
             let number = plan.number();
-            return Err(Stop(format!(
+            return Err(Stop::Because(format!(
                 "the plan deletes {number} manifests, and one run may delete {most}"
             )));
         }
@@ -215,8 +228,9 @@ impl Run<'_> {
             Api::Distribution => false,
             Api::Detect => {
                 let found = self.client.is_gitea().await;
-                found
-                    .map_err(|reason| Stop(format!("whether it is a Gitea is unknown: {reason}")))?
+                found.map_err(|reason| {
+                    Stop::Because(format!("whether it is a Gitea is unknown: {reason}"))
+                })?
             }
         };
         if is_gitea {
@@ -235,15 +249,15 @@ impl Run<'_> {
             )),
         };
         if let Some(reason) = reason {
-            return Err(Stop(reason));
+            return Err(Stop::Because(reason));
         }
         found
             .remember(self.state.folder(), self.client.host())
-            .map_err(|error| Stop(format!("cannot remember what it can: {error}")))?;
+            .map_err(|error| Stop::Because(format!("cannot remember what it can: {error}")))?;
         match (found.deletes_tags, self.plan.deletion) {
             (Some(true), _) => Ok(Way::Tags),
             (_, FrozenDeletion::DigestsWithTags) => Ok(Way::Digests),
-            (_, FrozenDeletion::TagsAlone) => Err(Stop(
+            (_, FrozenDeletion::TagsAlone) => Err(Stop::Because(
                 "the plan was made for a registry that deletes tags alone, and this one does not: \
                  make it anew"
                     .to_owned(),
@@ -262,7 +276,7 @@ impl Run<'_> {
         let own = |entry: &JournalEntry| entry.registry == *self.client.host();
         if !self.entries.iter().all(own) {
             let path = path.display();
-            return Err(Stop(format!(
+            return Err(Stop::Because(format!(
                 "the deletions of {path} are of another registry and not verified yet"
             )));
         }
@@ -296,14 +310,22 @@ impl Run<'_> {
         for group in groups {
             if !watches.contains_key(&group.repository) {
                 let watch = Watch::begin(self.client, &group.repository).await;
-                let watch = watch.map_err(|reason| Stop(format!("{}: {reason}", group.repository)));
+                let watch = watch
+                    .map_err(|reason| Stop::Because(format!("{}: {reason}", group.repository)));
                 watches.insert(group.repository.clone(), watch?);
             }
         }
         // What has changed until now this sees, and what changes from now on the watches do.
-        let movements = recheck.movements().await.map_err(Stop)?;
+        let movements = recheck.movements().await;
+        let movements = movements.map_err(|reason| {
+            if (self.options.stop)() {
+                Stop::Asked
+            } else {
+                Stop::Because(reason)
+            }
+        })?;
         if let Some(whole) = movements.iter().find(|one| one.digest.is_none()) {
-            return Err(Stop(whole.message.clone()));
+            return Err(Stop::Because(whole.message.clone()));
         }
         let now = (self.options.now)();
         let journal = match &mut self.journal {
@@ -324,7 +346,7 @@ impl Run<'_> {
                 continue;
             };
             if (self.options.stop)() {
-                stopped = Err(interrupted());
+                stopped = Err(Stop::Asked);
                 break;
             }
             stopped = match moved(group, &movements) {
@@ -380,10 +402,6 @@ impl Run<'_> {
             why: why.to_owned(),
         })
     }
-}
-
-fn interrupted() -> Stop {
-    Stop("somebody has asked to stop".to_owned())
 }
 
 /// How many groups make a batch: at least one.

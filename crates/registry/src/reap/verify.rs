@@ -28,7 +28,7 @@ impl Run<'_> {
             return Ok(());
         }
         let unverified = |reason: String| {
-            Stop(format!(
+            Stop::Because(format!(
                 "whether anything was lost of {repository} is not known, and is looked at by the \
                  next run: {reason}"
             ))
@@ -41,10 +41,16 @@ impl Run<'_> {
         let broken = broken(watch, &named, &deleted, &after).await;
         let broken = broken.map_err(unverified)?;
         if lost.is_empty() && broken.is_none() && !self.undo.contains(repository) {
-            self.entries.retain(|entry| entry.repository != *repository);
+            self.finish(repository);
             return Ok(());
         }
         self.put_back(repository, &own, &lost, broken).await
+    }
+
+    /// Nothing of a repository is open any more.
+    fn finish(&mut self, repository: &RepositoryPath) {
+        self.entries.retain(|entry| entry.repository != *repository);
+        self.tried.retain(|(path, _)| path != repository);
     }
 
     /// Which of these are gone.
@@ -89,14 +95,11 @@ impl Run<'_> {
                 continue;
             }
             match self.client.resolve(repository, digest.as_str()).await {
-                // A tag goes with what it points to: it pointed to something that this run deleted. What
-                // that was is certain only if it was one.
+                // A tag goes with what it points to: it pointed to something that this run deleted, whether
+                // somebody has pushed that again or not. What it was is certain only if it was one.
                 Reading::Present(_) => {
-                    let to = match deleted.first() {
-                        Some(one) if deleted.len() == 1 => one.clone(),
-                        _ => digest,
-                    };
-                    found.insert(key, to);
+                    let to = self.only_one(repository, deleted).cloned();
+                    found.insert(key, to.unwrap_or(digest));
                 }
                 // It went with its own manifest, which this run has not touched.
                 Reading::Absent => {}
@@ -104,6 +107,23 @@ impl Run<'_> {
             }
         }
         Ok(found)
+    }
+
+    /// What was deleted of a repository in this batch, if it was one manifest. Of a run that was killed, it is
+    /// not known what it tried, but what is gone.
+    fn only_one<'d>(
+        &'d self,
+        repository: &RepositoryPath,
+        deleted: &'d BTreeSet<Digest>,
+    ) -> Option<&'d Digest> {
+        let tried = self.tried.iter().filter(|(path, _)| path == repository);
+        let tried: BTreeSet<&Digest> = tried.map(|(_, digest)| digest).collect();
+        let all = if tried.is_empty() {
+            deleted.iter().collect()
+        } else {
+            tried
+        };
+        all.first().copied().filter(|_| all.len() == 1)
     }
 
     async fn put_back(
@@ -137,15 +157,15 @@ impl Run<'_> {
         all.failed.extend(restored.failed);
         if let Some(failed) = failed {
             // It is tried again by the next run.
-            return Err(Stop(format!(
+            return Err(Stop::Because(format!(
                 "{repository}: {reason}; {} could not be put back: {}",
                 failed.what, failed.reason
             )));
         }
         self.undo.remove(repository);
         self.lost.retain(|(path, _), _| path != repository);
-        self.entries.retain(|entry| entry.repository != *repository);
-        Err(Stop(format!(
+        self.finish(repository);
+        Err(Stop::Because(format!(
             "{repository}: {reason}; all of it was put back"
         )))
     }

@@ -36,7 +36,8 @@ const REQUEST_TIMEOUT: u64 = 30;
 ///
 /// plan lets its bearer dry-run, which Kubernetes authorises as the write itself; review is for who
 /// may look and no more, without Secrets: `plan`, `status` and `why` say then what they do not know;
-/// `history` and `diff` miss nothing.
+/// `history` and `diff` miss nothing. images is about no stack: its bearer lists everything in the
+/// cluster, Secrets included.
 #[derive(Debug, Args)]
 pub(crate) struct RbacArgs {
     /// What the bearer is to do.
@@ -85,6 +86,8 @@ enum For {
     Down,
     /// Looking only: `plan` without dry runs, `status`, `why`, `history`, `diff`; no Secrets.
     Review,
+    /// `images plan`, `images reap` and `images golive`: reading everything, Secrets included.
+    Images,
 }
 
 impl From<For> for Task {
@@ -94,6 +97,7 @@ impl From<For> for Task {
             For::Up => Self::Up,
             For::Down => Self::Down,
             For::Review => Self::Review,
+            For::Images => Self::Images,
         }
     }
 }
@@ -109,6 +113,9 @@ fn service_account(text: &str) -> Result<(String, String), String> {
 
 pub(crate) async fn rbac(args: RbacArgs) -> Result<Exit, CommandError> {
     let task = Task::from(args.task);
+    if task == Task::Images {
+        return of_images(&args);
+    }
     if args.cluster_wide && task == Task::Review {
         return Err(CommandError::usage(
             "--cluster-wide is for plan, up and down",
@@ -145,11 +152,42 @@ pub(crate) async fn rbac(args: RbacArgs) -> Result<Exit, CommandError> {
             .transpose()?,
         subjects: subjects(&args),
     };
-    write(&match args.output {
-        Format::Text => render::rbac::yaml(&asked),
-        Format::Json => render::rbac::json(&asked),
+    tell(&asked, args.output)
+}
+
+fn tell(asked: &Asked, format: Format) -> Result<Exit, CommandError> {
+    write(&match format {
+        Format::Text => render::rbac::yaml(asked),
+        Format::Json => render::rbac::json(asked),
     })?;
     Ok(Exit::Done)
+}
+
+/// Images are needed by anything in a cluster, whatever stack it is of.
+fn of_images(args: &RbacArgs) -> Result<Exit, CommandError> {
+    let of_stack = [
+        ("--cluster-wide", args.cluster_wide),
+        ("--file", args.file.is_some()),
+        ("--environment", args.environment.is_some()),
+        ("--against", args.against.is_some()),
+        ("--var", !args.variables.variables.is_empty()),
+    ];
+    if let Some((option, _)) = of_stack.iter().find(|(_, given)| *given) {
+        return Err(CommandError::usage(
+            format!("{option} is about a stack, and images are not"),
+            "leave it out: the role lets its bearer list everything in the cluster",
+        ));
+    }
+    let asked = Asked {
+        task: Task::Images,
+        claims_namespace: names::CLAIMS_NAMESPACE.to_owned(),
+        roles: roles(Task::Images, &Extent::default()),
+        everywhere: false,
+        against: None,
+        environment: None,
+        subjects: subjects(args),
+    };
+    tell(&asked, args.output)
 }
 
 /// What `--against` names.

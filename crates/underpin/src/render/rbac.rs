@@ -136,6 +136,11 @@ fn heading(asked: &Asked) -> String {
              `diff`"
                 .to_owned()
         }
+        Task::Images => {
+            "The rights that `underpin images plan`, `images reap` and `images golive` take of a cluster, \
+             and no more"
+                .to_owned()
+        }
         _ => format!("The rights that `underpin {task}`{whose} takes, and no more"),
     };
     format!("{what}. An administrator applies them:")
@@ -152,11 +157,16 @@ fn bound(asked: &Asked) -> String {
     format!("Bound is {}{others}.", bound.join(", "))
 }
 
+/// Whether a task needs no more where a stack is known.
+fn is_of_no_stack(task: Task) -> bool {
+    matches!(task, Task::Review | Task::Images)
+}
+
 /// What the reader must know, one paragraph each.
 fn notes(asked: &Asked) -> Vec<String> {
     let mut notes = Vec::new();
     let own: Vec<&str> = asked.roles.namespaces.keys().map(String::as_str).collect();
-    if asked.environment.is_none() && asked.task != Task::Review {
+    if asked.environment.is_none() && !is_of_no_stack(asked.task) {
         notes.push(
             "There is no stack file here, so neither its namespaces nor its kinds are in these \
              roles: run this in the stack's folder, or add what stands at the end."
@@ -172,6 +182,12 @@ fn notes(asked: &Asked) -> Vec<String> {
         Task::Review => notes.push(
             "There is no right to Secrets in here: who may list their names may read their \
              contents. `plan` and `why` say what is unknown for it."
+                .to_owned(),
+        ),
+        Task::Images => notes.push(
+            "Who may list Secrets may read them. There is no way around it: Helm keeps the revisions to roll \
+             back to in Secrets, releases take values from them, and what may not be listed stops the run, \
+             for something in it may need an image. Keep the account for this alone."
                 .to_owned(),
         ),
         Task::Up | Task::Down => {}
@@ -194,7 +210,7 @@ fn notes(asked: &Asked) -> Vec<String> {
         notes.push(format!(
             "Custom kinds, and what is recorded of the environment, are as {against} has them now."
         ));
-    } else if !asked.everywhere {
+    } else if !asked.everywhere && asked.task != Task::Images {
         notes.push(
             "Custom kinds that the stack does not declare are not in here. Where they cannot be \
              listed, Underpin says so and does nothing that depends on them; --against \
@@ -235,7 +251,7 @@ const NAMESPACE: &str = "NAMESPACE";
 
 /// Without a stack file: the role of a namespace, to be filled in.
 fn still_to_add(asked: &Asked) -> String {
-    if asked.environment.is_some() || asked.task == Task::Review {
+    if asked.environment.is_some() || is_of_no_stack(asked.task) {
         return String::new();
     }
     let kinds = Resource {

@@ -167,7 +167,7 @@ fn r4_3_what_cannot_be_read_anew_deletes_nothing() {
     let config = fs::read_to_string(scene.folder.path().join("images.yaml")).unwrap();
     scene.write("images.yaml", &config.replace("paths: [k8s]", "paths: []"));
     scene.write("pins.txt", "container/cms-plugins==staging\n");
-    scene.reap("images_reap_other_sources", 1, &["--yes"]);
+    scene.reap("images_reap_other_sources", 3, &["--yes"]);
     scene.write("images.yaml", &config);
     scene.registry.refuse("/v2/kotkan/web/tags");
     scene.reap(
@@ -239,7 +239,7 @@ fn what_cannot_be_put_back_is_told() {
     scene
         .registry
         .push("kotkan/declared", "pushed since", &["1.0.0"]);
-    scene.registry.lose_blob(&layer_of("web 1"));
+    scene.registry.lose(&layer_of("web 1"));
     scene.restore("images_restore_in_part", 1, &["--yes"]);
     scene.restore("images_restore_json", 1, &["--yes", "--output", "json"]);
     let journal = scene.journals().remove(0);

@@ -5,6 +5,8 @@
 mod contenders;
 mod edge;
 mod floors;
+mod images;
+mod images_fleet;
 mod meters;
 mod reach;
 mod reach_world;
@@ -41,6 +43,9 @@ pub(crate) enum Task {
     Reach(reach::Args),
     /// Seconds from a change of an entry to the answer of a real Caddy, and what of that is ours.
     Edge(edge::Args),
+    /// Requests, seconds and memory of telling which images of a registry are needed, next to bare
+    /// requests and to skopeo.
+    Images(images::Args),
 }
 
 #[derive(clap::Args)]
@@ -76,7 +81,18 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
             let [xtask] = built(["xtask"])?;
             run_instead(xtask, &[])
         }
+        Task::Images(args) if cfg!(debug_assertions) && !args.is_alone() => {
+            let [xtask, underpin] = built(["xtask", "underpin"])?;
+            let program = [OsStr::new("--program"), underpin.as_os_str()];
+            let more = if args.has_program() {
+                &[]
+            } else {
+                &program[..]
+            };
+            run_instead(xtask, more)
+        }
         Task::Reach(args) => reach::run(args),
+        Task::Images(args) => images::run(args),
         Task::Edge(args) => edge::run(args),
     }
 }

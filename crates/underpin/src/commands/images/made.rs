@@ -1,13 +1,12 @@
 //! A plan for a registry, made of everything as it is now.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use underpin_cluster::{Host as _, SystemHost};
 use underpin_image::{
     Deletion, Missing, Plan, PlanInput, Registry, Root, RunRecord, Target, plan as make_plan,
 };
 use underpin_model::Mask;
+use underpin_registry::Counts;
 
 use super::{
     registry::{self, ReadRegistry},
@@ -23,10 +22,8 @@ pub(super) struct Made {
     pub(super) plan: Plan,
     pub(super) registry: Registry,
     pub(super) gathered: Gathered,
-    /// Requests that reading the registry took.
-    pub(super) requests: u64,
-    /// How long was waited because the registry asked for it or did not answer.
-    pub(super) waited: Duration,
+    /// What reading the registry took.
+    pub(super) counts: Counts,
     reads: Vec<Read>,
     /// What earlier runs left.
     records: Vec<RunRecord>,
@@ -45,11 +42,7 @@ impl Made {
         unread.aliases.clone_from(&setting.registry.aliases);
         let named = gather(&reads, setting, &unread).roots;
         let read = registry::read(&setting.registry, state, &named, record.as_ref()).await?;
-        let ReadRegistry {
-            registry,
-            requests,
-            waited,
-        } = read;
+        let ReadRegistry { registry, counts } = read;
         let gathered = gather(&reads, setting, &registry);
         let records: Vec<RunRecord> = record.into_iter().collect();
         let now = SystemHost.now();
@@ -67,8 +60,7 @@ impl Made {
             plan,
             registry,
             gathered,
-            requests,
-            waited,
+            counts,
             reads,
             records,
             now,

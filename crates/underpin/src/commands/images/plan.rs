@@ -100,8 +100,7 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
         input: &input,
         findings: &findings,
         notes: made.notes(),
-        requests: made.requests,
-        waited: made.waited,
+        counts: made.counts,
         frozen: frozen
             .as_ref()
             .map(|(file, frozen)| (file.as_str(), frozen)),
@@ -126,7 +125,7 @@ fn is_blocked(findings: &[Finding]) -> bool {
 }
 
 /// What could not be read is an error; what an operator has to look at first is refused.
-fn exit_of_stops(stops: &[Stop]) -> Option<Exit> {
+pub(super) fn exit_of_stops(stops: &[Stop]) -> Option<Exit> {
     let is_unread = |stop: &Stop| {
         matches!(
             stop,

@@ -12,6 +12,7 @@ use underpin_registry::{ReapOptions, Reaped, Recheck};
 
 use super::{
     made::Made,
+    plan::exit_of_stops,
     registry,
     setting::{ImagesSourceArgs, Setting},
     state::State,
@@ -86,6 +87,7 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
         masks: Vec::new(),
         needed: BTreeMap::new(),
         way_out: None,
+        exit: None,
     };
     let reaped = carry_out(&held, &mut anew).await?;
     state.restart(&reaped.restored)?;
@@ -97,8 +99,8 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
     let mut findings: Vec<Finding> = anew.needed.into_values().collect();
     sort_findings(&mut findings);
     let exit = match &reaped.stopped {
-        Some(_) if *stop.borrow() => Exit::Stopped,
-        Some(_) => Exit::Error,
+        Some(_) if reaped.is_asked_to_stop => Exit::Stopped,
+        Some(_) => anew.exit.unwrap_or(Exit::Error),
         None if !findings.is_empty() => Exit::Blocked,
         None => Exit::Done,
     };
@@ -179,8 +181,9 @@ struct Anew<'a> {
     masks: Vec<Mask>,
     /// What the frozen plan names and something needs now.
     needed: BTreeMap<(RepositoryPath, Digest), Finding>,
-    /// The way out of what stopped it.
+    /// The way out of what stopped it, and the exit code, where they are known.
     way_out: Option<String>,
+    exit: Option<Exit>,
 }
 
 impl Recheck for Anew<'_> {
@@ -206,6 +209,7 @@ impl Anew<'_> {
         if let Some(first) = made.plan.stops.first() {
             let (what, way_out) = render::stop(first, &input);
             self.way_out = Some(way_out);
+            self.exit = exit_of_stops(&made.plan.stops);
             return Err(made.masked(what));
         }
         let is_read = |name: &String| input.sources.iter().any(|source| *source.name == **name);
@@ -215,6 +219,7 @@ impl Anew<'_> {
         };
         if let Some(source) = self.frozen.sources.iter().find(is_gone) {
             self.way_out = Some("name the same sources as for `images plan`".to_owned());
+            self.exit = Some(Exit::Blocked);
             return Err(format!(
                 "the plan was made from {source} too, and this run does not read it"
             ));

@@ -1,13 +1,10 @@
 //! The registry, asked.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_image::{Digest, Host, Registry, RepositoryPath, Root, RunRecord, Target};
 use underpin_registry::{
-    Api, Capabilities, Client, ClientOptions, CredentialStores, Credentials, ManifestCache,
+    Api, Capabilities, Client, ClientOptions, Counts, CredentialStores, Credentials, ManifestCache,
     ReadOptions, Scope,
 };
 use underpin_source::images_file::RegistryType;
@@ -18,10 +15,7 @@ use crate::error::CommandError;
 /// A registry as it was read, and what that took.
 pub(super) struct ReadRegistry {
     pub(super) registry: Registry,
-    /// Requests that were sent.
-    pub(super) requests: u64,
-    /// How long was waited because the registry asked for it or did not answer.
-    pub(super) waited: Duration,
+    pub(super) counts: Counts,
 }
 
 /// A client of the registry.
@@ -80,11 +74,9 @@ pub(super) async fn read(
     };
     let mut registry = underpin_registry::read(&client, &options).await;
     registry.aliases.clone_from(&setting.aliases);
-    let counts = client.counts();
     Ok(ReadRegistry {
         registry,
-        requests: counts.heads + counts.manifests + counts.lists,
-        waited: counts.waited,
+        counts: client.counts(),
     })
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     fs,
-    io::{self, ErrorKind, Write as _},
+    io::{self, ErrorKind},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -133,12 +133,7 @@ impl State {
 
     /// Writes a file whole or not at all.
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(self.folder.join(name))
-            .map_err(|error| error.error)?;
-        Ok(())
+        underpin_files::replace(self.folder.join(name).as_std_path(), text.as_bytes())
     }
 }
 

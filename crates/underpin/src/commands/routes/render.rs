@@ -6,7 +6,7 @@ use std::{
 use camino::Utf8PathBuf;
 use clap::Args;
 use underpin_cluster::{Cluster, Host as _, SystemHost, claims::parse_taken_down};
-use underpin_edge::{Edge, Folder, Ready, token, write_private};
+use underpin_edge::{Edge, Folder, Ready, token};
 use underpin_model::{GroupKind, World};
 use underpin_route::{Act, Remembered, Settings};
 
@@ -142,7 +142,7 @@ fn keep(
         return Ok(folder.document_path());
     }
     let path = out.unwrap_or_else(|| Path::new(underpin_edge::DOCUMENT_FILE));
-    write_private(path, &ready.bytes).map_err(|source| CommandError::Io {
+    underpin_files::replace(path, &ready.bytes).map_err(|source| CommandError::Io {
         what: format!("cannot write {}", path.display()),
         source,
     })?;

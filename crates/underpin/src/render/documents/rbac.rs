@@ -6,7 +6,7 @@ use serde_json::Value;
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RbacDocument<'a> {
-    /// What the rights are for: a command, or `review`.
+    /// What the rights are for: a command, `review` or `images`.
     pub(crate) r#for: &'a str,
     /// `stack/environment`; null without a stack file.
     pub(crate) environment: Option<&'a str>,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use underpin_image::{Deletion, Digest, Group, ManifestPlan, Reason, RepositoryPath, Root, Tag};
@@ -35,6 +37,10 @@ pub(crate) struct ImagesPlanDocument<'a> {
     notes: &'a [String],
     /// How many requests reading the registry took.
     requests: u64,
+    /// How many of these were for manifests, which no earlier run had read.
+    manifests_read: u64,
+    /// For how many milliseconds at least one request was under way.
+    registry_milliseconds: u64,
     /// How many milliseconds were waited because the registry asked for it or did not answer.
     waited_milliseconds: u64,
     /// The file that the plan was frozen into; null unless it was.
@@ -196,14 +202,20 @@ impl<'a> From<&'a ShownImages<'a>> for ImagesPlanDocument<'a> {
             deletions: plan.deletions.iter().map(group).collect(),
             freed_bytes: plan.freed(input.registry).bytes,
             notes: &shown.notes,
-            requests: shown.requests,
-            waited_milliseconds: u64::try_from(shown.waited.as_millis()).unwrap_or(u64::MAX),
+            requests: shown.counts.reads(),
+            manifests_read: shown.counts.manifests,
+            registry_milliseconds: milliseconds(shown.counts.under_way),
+            waited_milliseconds: milliseconds(shown.counts.waited),
             frozen: shown.frozen.map(|(file, frozen)| FrozenImagesDocument {
                 file,
                 hash: &frozen.hash,
             }),
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn root(root: &Root) -> RootDocument<'_> {

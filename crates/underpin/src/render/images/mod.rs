@@ -7,10 +7,9 @@ mod reasons;
 mod restored;
 mod text;
 
-use std::time::Duration;
-
 use underpin_image::{Digest, FrozenPlan, ManifestPlan, Plan, PlanInput, RepositoryPath, Stop};
 use underpin_model::Finding;
+use underpin_registry::Counts;
 
 pub(crate) use document::ImagesPlanDocument;
 pub(crate) use golive::{
@@ -37,10 +36,8 @@ pub(crate) struct ShownImages<'a> {
     pub(crate) findings: &'a [Finding],
     /// What is good to know of sources.
     pub(crate) notes: Vec<String>,
-    /// Requests that reading the registry took.
-    pub(crate) requests: u64,
-    /// How long was waited because the registry asked for it.
-    pub(crate) waited: Duration,
+    /// What reading the registry took.
+    pub(crate) counts: Counts,
     /// The file that the plan was frozen into.
     pub(crate) frozen: Option<(&'a str, &'a FrozenPlan)>,
     pub(crate) asked: Asked,

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 use underpin_image::{Digest, FrozenGroup, FrozenPlan, RepositoryPath, Tag};
-use underpin_model::{Finding, wording::count};
-use underpin_registry::Reaped;
+use underpin_model::{
+    Finding,
+    wording::{count, list},
+};
+use underpin_registry::{Reaped, Restored};
 
 use super::{
     restored::{RestoredDocument, outcome},
@@ -89,6 +92,7 @@ pub(crate) fn text(shown: &ShownReaped<'_>) -> String {
         count(reaped.deleted.len(), "manifest"),
         reaped.kept.len()
     );
+    text.push_str(&lost(&reaped.restored));
     for (repository, groups) in by_repository(plan) {
         text.push_str(&of_repository(repository, &groups, reaped));
     }
@@ -107,6 +111,24 @@ pub(crate) fn text(shown: &ShownReaped<'_>) -> String {
     }
     text.push_str(&ending(shown));
     text
+}
+
+/// What must stay and is gone: before all else.
+fn lost(restored: &Restored) -> String {
+    let failed = restored.failed.iter();
+    let failed: Vec<String> = failed
+        .map(|left| format!("{} {}", left.repository, left.what))
+        .collect();
+    if failed.is_empty() {
+        return String::new();
+    }
+    format!(
+        "{}: {} must stay, and could not be put back\n    {} push it again; another run with the same plan \
+         tries to put it back before it does anything else\n\n",
+        style::error("lost"),
+        list(&failed),
+        paint(BOLD, "help:"),
+    )
 }
 
 fn of_repository(repository: &RepositoryPath, groups: &[&FrozenGroup], reaped: &Reaped) -> String {
@@ -269,4 +291,32 @@ pub(crate) fn json(command: &str, exit: Exit, shown: &ShownReaped<'_>) -> String
         restore: shown.restore,
     };
     documents::text(command, exit, document)
+}
+
+#[cfg(test)]
+mod tests {
+    use underpin_image::Left;
+
+    use super::*;
+
+    /// R4.3: what must stay and is gone stands before all else.
+    #[test]
+    fn r4_3_what_is_lost_is_told_first() {
+        assert_eq!(lost(&Restored::default()), "");
+        let failed = ["staging", "production"].map(|tag| Left {
+            repository: RepositoryPath::new("team/web").unwrap(),
+            what: format!("tag {tag}"),
+            reason: "it answers with status 403".to_owned(),
+        });
+        let restored = Restored {
+            failed: failed.to_vec(),
+            ..Restored::default()
+        };
+        assert_eq!(
+            lost(&restored),
+            "lost: team/web tag staging and team/web tag production must stay, and could not be put back\n    \
+             help: push it again; another run with the same plan tries to put it back before it does \
+             anything else\n\n"
+        );
+    }
 }
