@@ -138,7 +138,7 @@ mod tests {
         };
         assert_eq!(found(&hidden), [".env", "build.yaml", "one.sh", "two"]);
         let left_out = Below {
-            left_out: vec![folder.join("a").canonicalize().unwrap().into()],
+            left_out: vec![folder.join("a").canonicalize().unwrap()],
             ..hidden
         };
         assert_eq!(found(&left_out), [".env", "build.yaml", "two"]);

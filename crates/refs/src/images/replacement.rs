@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    fn replacement(value: Value) -> ImageReplacement {
+    fn replacement(value: &Value) -> ImageReplacement {
         let list = json!({ "images": [value] });
         let root = Field {
             value: &list,
@@ -181,10 +181,10 @@ mod tests {
 
     #[test]
     fn images_are_put_as_kustomize_does() {
-        let renamed = replacement(json!({"name": "web", "newName": "team/web"}));
-        let tagged = replacement(json!({"name": "web", "newTag": 7}));
-        let suffixed = replacement(json!({"name": "web", "tagSuffix": "-arm"}));
-        let pinned = replacement(json!({"name": "web", "digest": "sha256:ab"}));
+        let renamed = replacement(&json!({"name": "web", "newName": "team/web"}));
+        let tagged = replacement(&json!({"name": "web", "newTag": 7}));
+        let suffixed = replacement(&json!({"name": "web", "tagSuffix": "-arm"}));
+        let pinned = replacement(&json!({"name": "web", "digest": "sha256:ab"}));
         for (replacement, written, expected) in [
             (&renamed, "web:1@sha256:cd", Some("team/web:1@sha256:cd")),
             (&renamed, "web", Some("team/web")),
@@ -222,7 +222,7 @@ mod tests {
         let mut object = Object::from_value(value, Depth::Full, origin).unwrap();
         let put = put_image(
             &mut object,
-            &replacement(json!({"name": "web", "newTag": "2"})),
+            &replacement(&json!({"name": "web", "newTag": "2"})),
         );
         let told: Vec<_> = put
             .iter()

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use underpin_image::{Registry, Root, RootKind, RootSettings, UnknownNeed, object_roots};
+use underpin_image::{Registry, Root, RootKind, UnknownNeed, object_roots};
 use underpin_model::{GroupKind, Object, ObjectKey, World};
-use underpin_refs::ImageSources;
 use underpin_source::yaml::Comment;
 
-use super::sources::read_yaml;
+use super::sources::root_settings;
 
 /// What a marker holds.
 const MARKER: &str = "$imagepolicy";
@@ -42,14 +41,7 @@ pub(super) fn selections(
     registry: &Registry,
     source: &Arc<str>,
 ) -> (Vec<Root>, Vec<UnknownNeed>) {
-    let settings = RootSettings {
-        registry,
-        sources: ImageSources {
-            world,
-            read_yaml: &read_yaml,
-        },
-        source,
-    };
+    let settings = root_settings(registry, world, source);
     let (mut roots, unknown) = object_roots(policy, settings);
     roots.retain(|root| root.kind == RootKind::Policy);
     (roots, unknown)

@@ -8,13 +8,13 @@ use underpin_image::{
     object_roots, read_pins, text_file_roots, text_roots,
 };
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Place, World};
-use underpin_refs::{ImageSources, images_in_values, images_of_kustomization};
+use underpin_refs::{images_in_values, images_of_kustomization};
 use underpin_source::{helm_release, yaml::Comment};
 
 use super::{
     marker,
     setting::{RegistrySetting, Setting},
-    sources::{Doubt, Read, read_yaml},
+    sources::{Doubt, Read, root_settings},
 };
 
 /// What Helm's own objects are labelled with.
@@ -130,14 +130,7 @@ impl Gathering<'_> {
     }
 
     fn settings<'s>(&'s self, world: &'s World, source: &'s Arc<str>) -> RootSettings<'s> {
-        RootSettings {
-            registry: self.registry,
-            sources: ImageSources {
-                world,
-                read_yaml: &read_yaml,
-            },
-            source,
-        }
+        root_settings(self.registry, world, source)
     }
 
     /// Notes needs, each once: a field may be met again as a text.

@@ -7,9 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use underpin_cluster::Cluster;
-use underpin_image::{Host, NotRead, UnknownNeed};
+use underpin_image::{Host, NotRead, Registry, RootSettings, UnknownNeed};
 use underpin_model::{GroupKind, Mask, Object, Place, Unread, World, names, wording};
-use underpin_refs::bears_pods;
+use underpin_refs::{ImageSources, bears_pods};
 use underpin_source::{
     Diagnostic, git,
     manifests::Below,
@@ -454,6 +454,22 @@ pub(super) fn read_yaml(text: &str) -> Result<Value, String> {
         (Some(document), None) => Ok(document.value),
         (None, _) => Ok(Value::Null),
         (Some(_), Some(_)) => Err("there are several documents in it".to_owned()),
+    }
+}
+
+/// What needs of objects are read with.
+pub(super) fn root_settings<'r>(
+    registry: &'r Registry,
+    world: &'r World,
+    source: &'r Arc<str>,
+) -> RootSettings<'r> {
+    RootSettings {
+        registry,
+        sources: ImageSources {
+            world,
+            read_yaml: &read_yaml,
+        },
+        source,
     }
 }
 

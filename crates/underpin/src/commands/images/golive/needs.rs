@@ -9,10 +9,10 @@ use underpin_image::{
     replace_images, without_secrets,
 };
 use underpin_model::{FieldPath, Object, ObjectKey, World};
-use underpin_refs::{ImageSources, is_helm_release, is_release, is_suspended, variables};
+use underpin_refs::{is_helm_release, is_release, is_suspended, variables};
 
 use super::{
-    super::sources::{Read, read_yaml},
+    super::sources::{Read, root_settings},
     charts,
     checkouts::Checkouts,
     doubts::doubts,
@@ -94,14 +94,7 @@ pub(super) fn of_release<'s>(
 
 impl Sources<'_> {
     fn settings<'r>(&'r self, world: &'r World, source: &'r Arc<str>) -> RootSettings<'r> {
-        RootSettings {
-            registry: self.registry,
-            sources: ImageSources {
-                world,
-                read_yaml: &read_yaml,
-            },
-            source,
-        }
+        root_settings(self.registry, world, source)
     }
 }
 
@@ -245,18 +238,14 @@ fn artifact(occurrence: &Occurrence<'_>, settings: RootSettings<'_>, needs: &mut
     let Some(key) = needs.artifact.take() else {
         return;
     };
-    match occurrence.world.get(&key) {
-        Some(artifact) => {
-            let (roots, unknown) = object_roots(artifact, settings);
-            needs.roots.extend(roots);
-            needs.unknown.extend(unknown);
-        }
-        None => {
-            let evidence = occurrence
-                .object
-                .evidence(FieldPath::new("spec"), String::new());
-            let reason = format!("what is in it comes from {key}, which was not read");
-            needs.unknown.push(UnknownNeed::new(evidence, reason));
-        }
+    if let Some(artifact) = occurrence.world.get(&key) {
+        let (roots, unknown) = object_roots(artifact, settings);
+        needs.roots.extend(roots);
+        needs.unknown.extend(unknown);
+        return;
     }
+    let spec = FieldPath::new("spec");
+    let evidence = occurrence.object.evidence(spec, String::new());
+    let reason = format!("what is in it comes from {key}, which was not read");
+    needs.unknown.push(UnknownNeed::new(evidence, reason));
 }
