@@ -65,7 +65,7 @@ pub use reference::{Host, ImageId, Location, Reference, ReferenceError, Reposito
 pub use registry::{Deletion, Package, Reading, Registry, Repository, UnreadPart, subject_of_tag};
 pub use release::{ReleaseNeeds, release_needs, replace_images, without_secrets};
 pub use resume::{ResumeInput, RunningPins, resume_blobs, resume_findings};
-pub use root::{Root, RootKind, Source, Target};
+pub use root::{NotRead, Root, RootKind, Source, Target};
 pub use roots::{RootSettings, UnknownNeed, file_roots, object_roots, text_file_roots, text_roots};
 pub use settings::{Consents, Settings};
 pub use unkept::unkept_pins;

@@ -46,10 +46,10 @@ pub fn release_needs(
                 evidence: mention.evidence.clone(),
                 target,
             })),
-            Err(reason) => needs.unknown.push(UnknownNeed {
-                evidence: mention.evidence,
-                reason,
-            }),
+            Err(reason) => {
+                let need = UnknownNeed::new(mention.evidence, reason);
+                needs.unknown.push(need);
+            }
         }
     }
     let replacements = said.replacements.into_iter().map(|one| {
@@ -112,19 +112,15 @@ fn replaced(target: &Target, replacement: &ImageReplacement) -> Option<Target> {
             tag,
         } if *host == meant.host && repository.literal() == Some(meant.repository.as_str()) => {
             let tag = tag.literal().map(str::to_owned);
-            if tag.is_none() && replacement.new_tag.is_none() && replacement.digest.is_none() {
+            let is_new = replacement.new_tag.is_some() || replacement.digest.is_some();
+            if tag.is_none() && !is_new {
                 return None;
             }
             (tag, None)
         }
         _ => return None,
     };
-    let is_new = replacement.new_tag.is_some() || replacement.digest.is_some();
-    let (tag, digest) = if is_new {
-        (replacement.new_tag.clone(), replacement.digest.clone())
-    } else {
-        (tag, digest)
-    };
+    let (tag, digest) = replacement.tag_and_digest(tag.as_deref(), digest.as_deref());
     let name = replacement.new_name.as_ref().unwrap_or(&replacement.name);
     let tag = tag.map_or(String::new(), |tag| format!(":{tag}"));
     let digest = digest.map_or(String::new(), |digest| format!("@{digest}"));
@@ -143,13 +139,9 @@ pub fn without_secrets(registry: &Registry, needs: &mut ReleaseNeeds) {
         if root.kind != RootKind::Secret || is_listed(registry, &root.target) {
             needs.roots.push(root);
         } else if may_be_of(registry, &root.target) {
-            let need = UnknownNeed {
-                evidence: root.evidence,
-                reason:
-                    "a Secret is a part of the name of the image, and the registry lists none of \
-                         that name, which is not shown"
-                        .to_owned(),
-            };
+            let reason = "a Secret is a part of the name of the image, and the registry lists none of \
+                          that name, which is not shown";
+            let need = UnknownNeed::new(root.evidence, reason);
             if !needs.unknown.contains(&need) {
                 needs.unknown.push(need);
             }

@@ -85,16 +85,23 @@ pub fn resume_findings(input: &ResumeInput<'_>) -> Vec<Finding> {
     }
     findings.extend(input.unknown.iter().map(|need| {
         let object = &need.evidence.object;
-        let message = format!(
-            "what {object} needs by {} is not known: {}",
-            need.evidence.path, need.reason
-        );
+        let path = need.evidence.path.as_str();
+        let by = if path.is_empty() {
+            String::new()
+        } else {
+            format!(" by {path}")
+        };
+        let message = format!("what {object} needs{by} is not known: {}", need.reason);
         let severity = Severity::Block;
         let mut finding = Finding::new(GOLIVE_IMAGE_MISSING, severity, object.subject(), message);
         finding.unknown = true;
         finding.evidence = vec![need.evidence.clone()];
         finding.place.clone_from(&need.evidence.place);
-        finding.help = vec!["have it read as well, or write it into the release".to_owned()];
+        finding.help.clone_from(&need.help);
+        if finding.help.is_empty() {
+            let help = "have it read as well, or write it into the release";
+            finding.help.push(help.to_owned());
+        }
         finding
     }));
     findings.sort_by(|left, right| {
@@ -256,8 +263,8 @@ impl<'c> Check<'c> {
         }
     }
 
-    /// A name of which a part is not known: what it may mean here is looked at if that is one image, and
-    /// otherwise nobody knows whether it is there.
+    /// A name of which a part is not known. Where that is the registry alone, and this one has the tag, it
+    /// is looked at; otherwise nobody knows whether it is there: what is missing here may be what is meant.
     fn pattern(
         &self,
         host: Option<&Host>,
@@ -269,27 +276,43 @@ impl<'c> Check<'c> {
         if host.is_some_and(|host| !registry.is_named(host)) {
             return;
         }
-        let all = registry.repositories.iter();
-        let meant: Vec<_> = all
-            .filter(|(path, _)| pattern.matches(path.as_str()))
-            .collect();
-        let literal = tag.literal().and_then(|tag| Tag::new(tag).ok());
-        if let (Some(tag), [(path, repository)]) = (&literal, &meant[..]) {
-            self.tag(path, repository, tag, findings);
-            return;
-        }
-        // A name without a registry that is no name of this one is of another.
-        if meant.is_empty() && host.is_none() && registry.unread.is_empty() {
-            return;
+        let whole = pattern.literal().zip(tag.literal());
+        let whole = whole
+            .and_then(|(path, tag)| Some((RepositoryPath::new(path).ok()?, Tag::new(tag).ok()?)));
+        if let Some((path, tag)) = &whole {
+            match (host, registry.repositories.get_key_value(path)) {
+                (Some(_), _) => {
+                    if let Some(repository) = self.repository(path, findings) {
+                        self.tag(path, repository, tag, findings);
+                    }
+                    return;
+                }
+                (None, Some((path, repository)))
+                    if registry.listed_tag(repository, tag).is_some() =>
+                {
+                    self.tag(path, repository, tag, findings);
+                    return;
+                }
+                // A whole name without a registry that is no name of this one is of another.
+                (None, None) if registry.unread.is_empty() => return,
+                (None, _) => {}
+            }
         }
         let name = match host {
             Some(host) => format!("{host}/{pattern}:{tag}"),
             None => format!("{pattern}:{tag}"),
         };
-        let message = format!(
-            "which image is meant by `{name}` is not known, nor whether it is there: `*` stands for \
-             what is not known of its name"
-        );
+        let message = match &whole {
+            Some(_) => format!(
+                "whether `{name}` is meant in this registry is not known: no registry stands before it, \
+                 and {} has no such tag",
+                registry.host
+            ),
+            None => format!(
+                "which image is meant by `{name}` is not known, nor whether it is there: `*` stands for \
+                 what is not known of its name"
+            ),
+        };
         let mut finding = self.finding(self.root.evidence.object.subject(), message);
         finding.unknown = true;
         finding.help = vec!["write the whole name of the image".to_owned()];

@@ -200,5 +200,24 @@ pub struct Source {
     /// Its name.
     pub name: Arc<str>,
     /// Why it could not be read completely; empty where it was.
-    pub unread: Vec<String>,
+    pub unread: Vec<NotRead>,
+}
+
+/// Why a source could not be read completely.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NotRead {
+    /// What it is.
+    pub what: String,
+    /// The text by which an operator says that nothing of this registry is needed there; none where
+    /// nobody can know that.
+    pub consent: Option<String>,
+}
+
+impl From<String> for NotRead {
+    fn from(what: String) -> Self {
+        Self {
+            what,
+            consent: None,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! From what objects say of images to roots.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place};
 use underpin_refs::{
@@ -24,6 +24,29 @@ pub struct UnknownNeed {
     pub evidence: Evidence,
     /// Why, in a sentence without a full stop.
     pub reason: String,
+    /// The way out, where more can be said than to have it read.
+    pub help: Vec<String>,
+}
+
+impl UnknownNeed {
+    /// A need that cannot be told, and why.
+    pub fn new(evidence: Evidence, reason: impl Into<String>) -> Self {
+        Self {
+            evidence,
+            reason: reason.into(),
+            help: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for UnknownNeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.evidence.object)?;
+        if !self.evidence.path.as_str().is_empty() {
+            write!(f, " {}", self.evidence.path)?;
+        }
+        write!(f, ": {}", self.reason)
+    }
 }
 
 /// What roots of objects are read with.
@@ -46,16 +69,11 @@ pub fn object_roots(object: &Object, settings: RootSettings<'_>) -> (Vec<Root>, 
             Ok(targets)
                 if mention.role == ImageRole::Secret && targets.iter().any(is_unreadable) =>
             {
-                unknown.push(UnknownNeed {
-                    evidence: mention.evidence,
-                    reason: "a name of an image in it cannot be read".to_owned(),
-                });
+                let reason = "a name of an image in it cannot be read";
+                unknown.push(UnknownNeed::new(mention.evidence, reason));
             }
             Ok(targets) => roots.extend(of_mention(&mention, targets, object, settings)),
-            Err(reason) => unknown.push(UnknownNeed {
-                evidence: mention.evidence,
-                reason,
-            }),
+            Err(reason) => unknown.push(UnknownNeed::new(mention.evidence, reason)),
         }
     }
     (roots, unknown)
@@ -95,7 +113,7 @@ pub fn file_roots(
                 evidence: evidence.clone(),
                 target,
             })),
-            Err(reason) => unknown.push(UnknownNeed { evidence, reason }),
+            Err(reason) => unknown.push(UnknownNeed::new(evidence, reason)),
         }
     }
     (roots, unknown)

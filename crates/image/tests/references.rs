@@ -7,7 +7,7 @@
 )]
 
 use proptest::prelude::*;
-use underpin_image::{Digest, Host, ImageId, Reference, Tag};
+use underpin_image::{Digest, Host, ImageId, Reference, RepositoryPath, Tag};
 
 /// `TEXT => WHOLE NAME`, or `TEXT => ! WHY`. `{D}` stands for a digest, `{H}` for its hash, `{N*x}`
 /// for a repeated letter, and quotes for a text with white space.
@@ -68,6 +68,17 @@ fn statuses_of_containers_are_read_with_what_runtimes_put_before() {
         assert_eq!(text.parse(), Ok(whole.clone()), "{text}");
     }
     assert!("".parse::<ImageId>().is_err());
+}
+
+/// `--prefix team` is no beginning of a text.
+#[test]
+fn folders_of_repositories_end_at_a_slash() {
+    let is_below = |path: &str, folder: &str| RepositoryPath::new(path).unwrap().is_below(folder);
+    assert!(is_below("team/web", "team"));
+    assert!(is_below("team/web", "team/"));
+    assert!(is_below("team", "team"));
+    assert!(!is_below("teamster/web", "team"));
+    assert!(!is_below("web", "team"));
 }
 
 #[test]

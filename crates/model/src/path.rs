@@ -43,6 +43,31 @@ impl FieldPath {
         &self.0
     }
 
+    /// The same path as a JSON pointer (RFC 6901); of a path that was built step by step, exactly that.
+    pub fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        let mut rest = self.0.as_str();
+        while !rest.is_empty() {
+            if let Some(quoted) = rest.strip_prefix("[\"") {
+                let (key, behind) = unquoted(quoted);
+                push_token(&mut pointer, &key);
+                rest = behind.strip_prefix(']').unwrap_or(behind);
+                continue;
+            }
+            if let Some(index) = rest.strip_prefix('[') {
+                let (index, behind) = index.split_once(']').unwrap_or((index, ""));
+                push_token(&mut pointer, index);
+                rest = behind;
+                continue;
+            }
+            let key = rest.strip_prefix('.').unwrap_or(rest);
+            let (key, behind) = key.split_at(key.find(['.', '[']).unwrap_or(key.len()));
+            push_token(&mut pointer, key);
+            rest = behind;
+        }
+        pointer
+    }
+
     /// Whether this is `other`, or inside of it.
     pub fn is_within(&self, other: &Self) -> bool {
         let rest = self.0.strip_prefix(&other.0);
@@ -72,6 +97,27 @@ impl FieldPath {
     }
 }
 
+/// One step of a pointer, in which two signs are written otherwise.
+fn push_token(pointer: &mut String, key: &str) {
+    pointer.push('/');
+    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+}
+
+/// A key in quotes, as it was before it was quoted, and what stands behind it. Signs that are written as
+/// numbers stay so: keys of objects hold none.
+fn unquoted(text: &str) -> (String, &str) {
+    let mut key = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return (key, chars.as_str()),
+            '\\' => key.extend(chars.next()),
+            c => key.push(c),
+        }
+    }
+    (key, "")
+}
+
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -95,6 +141,14 @@ mod tests {
             .key("annotations")
             .key("a.b/c\"d");
         assert_eq!(path.as_str(), r#"metadata.annotations["a.b/c\"d"]"#);
+    }
+
+    #[test]
+    fn paths_are_pointers() {
+        let path = FieldPath::root().key("a").key("b.c/d\"~").index(3).key("e");
+        assert_eq!(path.pointer(), "/a/b.c~1d\"~0/3/e");
+        assert_eq!(FieldPath::root().index(0).key("x").pointer(), "/0/x");
+        assert_eq!(FieldPath::root().pointer(), "");
     }
 
     #[test]

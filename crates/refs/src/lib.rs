@@ -45,10 +45,11 @@ pub use git_source::{GitPlace, GitSource, git_source};
 pub use host::{HostForm, ServiceHost, service_hosts};
 pub use images::{
     ImageMention, ImageName, ImageReplacement, ImageRole, ImageSources, KustomizationFile,
-    ReleaseImages, TagOrder, TagSelection, Variables, chart_folder, folder_of_kustomization,
-    images, images_in_text, images_in_values, images_of_file, images_of_kustomization,
-    images_of_release, is_helm_release, is_release, is_suspended, kustomization_file,
-    may_set_images, opened_name, variables,
+    PutImage, ReadYaml, ReleaseChart, ReleaseImages, TagOrder, TagSelection, Variables,
+    chart_of_release, folder_of_kustomization, images, images_in_text, images_in_values,
+    images_of_file, images_of_kustomization, images_of_release, is_helm_release, is_release,
+    is_suspended, kustomization_file, merged_values, opened_name, patch_may_set_images, put_image,
+    source_of_release, target_namespace, url_of_source, variables,
 };
 pub use index::ReferenceIndex;
 pub use ingress::{

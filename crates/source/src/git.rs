@@ -1,6 +1,6 @@
 //! Revisions of a git repository, written to a folder: what `git` says, without touching the work tree.
 //!
-//! Of git only commands that read its objects are run. Links and submodules are not followed, and
+//! Of git only commands that read its objects and its configuration are run. Links and submodules are not followed, and
 //! nothing is fetched: what is not in the repository is told, and is not there.
 
 use std::{
@@ -17,6 +17,8 @@ const FILE_BYTES: u64 = 32 << 20;
 const TOTAL_BYTES: u64 = 1 << 30;
 /// Files of one revision.
 const FILES: usize = 200_000;
+/// The names of what says where a repository is fetched from and pushed to.
+const URLS: &str = r"^remote\..*\.(url|pushurl)$";
 /// What of git's own words is shown.
 const MESSAGE_CHARS: usize = 300;
 
@@ -154,6 +156,28 @@ pub fn export(
         commit,
         files: wanted.into_iter().map(|entry| entry.path).collect(),
         left_out,
+    })
+}
+
+/// A working tree of git.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    /// Its topmost folder, links resolved.
+    pub top: Utf8PathBuf,
+    /// Where it is fetched from and pushed to, as that is written.
+    pub remotes: Vec<String>,
+}
+
+/// The working tree around a folder; none where there is none, or no git.
+pub fn checkout(folder: &Utf8Path) -> Option<Checkout> {
+    let top = run(folder, "rev-parse", &["--show-toplevel"]).ok()?;
+    let remotes = run(folder, "config", &["--null", "--get-regexp", URLS]);
+    let remotes = remotes.unwrap_or_default();
+    // Each is `remote.origin.url`, a line's end, and the value.
+    let remotes = remotes.split('\0').filter_map(|one| one.split_once('\n'));
+    Some(Checkout {
+        top: Utf8PathBuf::from(top.trim_end_matches('\n')),
+        remotes: remotes.map(|(_, url)| url.to_owned()).collect(),
     })
 }
 

@@ -52,7 +52,7 @@ pub struct RegistryEntry {
     pub owners: Option<Vec<String>>,
     /// The repositories that are looked at; all without it.
     pub repositories: Option<Vec<String>>,
-    /// Beginnings of the repositories that are looked at.
+    /// Folders of repositories that are looked at: `team` holds `team/web` and not `teamster/web`.
     pub prefixes: Option<Vec<String>>,
     /// Whether it may be asked without TLS.
     pub insecure: Option<bool>,
@@ -133,7 +133,8 @@ pub struct ConsentsEntry {
     pub sources_gone: Option<Vec<String>>,
     /// Texts that cannot be read and mean nothing of this registry.
     pub foreign_texts: Option<Vec<String>>,
-    /// Needs that cannot be told and mean nothing of this registry, as a plan names them.
+    /// Needs that cannot be told and mean nothing of this registry, as a plan names them: the source, and
+    /// behind a colon what is said of it.
     pub foreign_needs: Option<Vec<String>>,
 }
 

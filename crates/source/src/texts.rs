@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{
     Diagnostic,
-    manifests::{start_of, tidy, walk},
+    manifests::{Below, start_of, tidy, walk_below},
 };
 
 /// Largest file that is read for what it says; larger ones are only looked through.
@@ -27,11 +27,15 @@ pub struct TextFile {
 }
 
 /// Files, and those in folders and below, that hold one of these words in whatever letter case, sorted by
-/// path. Hidden folders are left out. What could not be read may hold them, and is told.
-pub fn holding(paths: &[Utf8PathBuf], words: &[&str]) -> (Vec<TextFile>, Vec<Diagnostic>) {
+/// path. What could not be read may hold them, and is told.
+pub fn holding(
+    paths: &[Utf8PathBuf],
+    words: &[&str],
+    below: &Below,
+) -> (Vec<TextFile>, Vec<Diagnostic>) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
-        let walked = match walk(path, |_| true) {
+        let walked = match walk_below(path, |_| true, below) {
             Ok(walked) => walked,
             Err(error) => {
                 let message = format!("cannot read `{path}`: {error}");
@@ -115,14 +119,30 @@ mod tests {
         fs::write(folder.join("a/one.sh"), "pull REGISTRY.example.com/x").unwrap();
         fs::write(folder.join("two"), b"\xff registry.example.com/y").unwrap();
         fs::write(folder.join("three.md"), "nothing").unwrap();
-        let (found, problems) = holding(&[folder.to_owned()], &["registry.example.com"]);
-        assert_eq!(problems, []);
-        let names: Vec<_> = found
-            .iter()
-            .filter_map(|one| one.path.file_name())
-            .collect();
-        assert_eq!(names, ["one.sh", "two"]);
-        let (_, problems) = holding(&[folder.join("none")], &["x"]);
+        for hidden in [".env", ".github/workflows/build.yaml", ".git/config"] {
+            let file = folder.join(hidden);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "push registry.example.com/z").unwrap();
+        }
+        let found = |below: &Below| {
+            let (found, problems) = holding(&[folder.to_owned()], &["registry.example.com"], below);
+            assert_eq!(problems, []);
+            let names = found.iter();
+            let names = names.filter_map(|one| one.path.file_name().map(str::to_owned));
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(found(&Below::default()), ["one.sh", "two"]);
+        let hidden = Below {
+            hidden: true,
+            ..Below::default()
+        };
+        assert_eq!(found(&hidden), [".env", "build.yaml", "one.sh", "two"]);
+        let left_out = Below {
+            left_out: vec![folder.join("a").canonicalize().unwrap()],
+            ..hidden
+        };
+        assert_eq!(found(&left_out), [".env", "build.yaml", "two"]);
+        let (_, problems) = holding(&[folder.join("none")], &["x"], &Below::default());
         assert_eq!(problems.len(), 1);
     }
 

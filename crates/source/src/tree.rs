@@ -15,7 +15,9 @@ use underpin_model::{FieldPath, Mask, Object, ObjectKey, Place};
 
 use crate::{
     Diagnostic,
-    manifests::{Repeated, Walk, found, is_manifest, read_files, start_of, tidy, walk},
+    manifests::{
+        Below, Repeated, Walk, found, is_manifest, read_files, start_of, tidy, walk, walk_below,
+    },
     terraform,
     yaml::Comment,
 };
@@ -34,6 +36,8 @@ const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml"
 pub struct Options {
     /// Files that are read otherwise, links resolved.
     pub skipped: BTreeSet<PathBuf>,
+    /// Which folders are read.
+    pub below: Below,
     /// What Terraform would be told.
     pub terraform: terraform::Options,
 }
@@ -94,7 +98,7 @@ pub fn holds_terraform(path: &Utf8Path) -> bool {
 
 impl Tree {
     fn manifests(&mut self, path: &Utf8Path, options: &Options) {
-        let walked = match walk(path, is_manifest) {
+        let walked = match walk_below(path, is_manifest, &options.below) {
             Ok(walked) => walked,
             Err(error) => {
                 let message = format!("cannot read `{path}`: {error}");

@@ -13,7 +13,7 @@ use underpin_plan::{
 };
 use underpin_source::{
     Diagnostic,
-    manifests::{Documents, files_of, read as read_manifests},
+    manifests::{Below, Documents, files_of, read as read_manifests},
     stack::{Stack, find, is_stack_file},
     terraform, tree,
     yaml::Comment,
@@ -54,6 +54,15 @@ impl DeclaredTree {
         paths: &[Utf8PathBuf],
         terraform: &terraform::Options,
     ) -> Result<Self, CommandError> {
+        Self::read_below(paths, terraform, &Below::default())
+    }
+
+    /// The same with other folders.
+    pub(crate) fn read_below(
+        paths: &[Utf8PathBuf],
+        terraform: &terraform::Options,
+        below: &Below,
+    ) -> Result<Self, CommandError> {
         let mut declared = Self::default();
         let mut skipped = BTreeSet::new();
         for file in stack_files(paths)? {
@@ -76,6 +85,7 @@ impl DeclaredTree {
         declared.of_stacks.clone_from(&skipped);
         let options = tree::Options {
             skipped,
+            below: below.clone(),
             terraform: terraform.clone(),
         };
         declared.files = tree::read(paths, &options);

@@ -57,6 +57,7 @@ impl Scene {
                  limits: {{minimumAge: 0s, apart: 0s, minimumKept: 0, maximumShare: 100, pause: 0s}}\n"
             ),
         )?;
+        scene.write("k8s/chart/Chart.yaml", "name: cms\nversion: 1.0.0\n")?;
         scene.write(
             "k8s/cron.yaml",
             &format!(

@@ -154,9 +154,10 @@ fn stops(input: &PlanInput<'_>, needs: &Needs, previous: Option<&RunRecord>) -> 
     let consents = &input.settings.consents;
     let mut stops = Vec::new();
     for source in input.sources {
-        stops.extend(source.unread.iter().map(|reason| Stop::SourceUnread {
+        stops.extend(source.unread.iter().map(|one| Stop::SourceUnread {
             source: source.name.to_string(),
-            reason: reason.clone(),
+            reason: one.what.clone(),
+            consent: one.consent.clone(),
         }));
     }
     stops.extend(

@@ -81,6 +81,8 @@ pub enum Stop {
         source: String,
         /// Why.
         reason: String,
+        /// The text by which an operator says that nothing of this registry is needed there.
+        consent: Option<String>,
     },
     /// A source that the last run had and this one does not.
     SourceGone {
@@ -191,7 +193,7 @@ impl fmt::Display for Stop {
                     "{now} {images} named, and in the last run there were {before}"
                 )
             }
-            Self::SourceUnread { source, reason } => {
+            Self::SourceUnread { source, reason, .. } => {
                 write!(f, "{source} could not be read completely: {reason}")
             }
             Self::SourceGone { source } => {

@@ -113,6 +113,13 @@ impl RepositoryPath {
         &self.0
     }
 
+    /// Whether it is this repository or lies in it as in a folder: `team` holds `team/web` and not
+    /// `teamster/web`. A slash may end the text.
+    pub fn is_below(&self, folder: &str) -> bool {
+        let rest = self.0.strip_prefix(folder.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// The last part of the path: the name of the image.
     pub fn last_part(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)

@@ -11,9 +11,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use underpin_image::{
-    Deletion, Descriptor, Digest, Host, ImagePolicy, Manifest, ManifestKind, Order, Package, Pin,
-    PinSettings, Plan, PlanInput, Reading, Registry, Repository, RepositoryPath, Root, RootKind,
-    RunRecord, Settings, Source, Tag, Target, UnknownNeed, UnreadPart, plan, read_pins,
+    Deletion, Descriptor, Digest, Host, ImagePolicy, Manifest, ManifestKind, NotRead, Order,
+    Package, Pin, PinSettings, Plan, PlanInput, Reading, Registry, Repository, RepositoryPath,
+    Root, RootKind, RunRecord, Settings, Source, Tag, Target, UnknownNeed, UnreadPart, plan,
+    read_pins,
 };
 use underpin_model::{Evidence, FieldPath, GroupKind, ObjectKey, Place};
 
@@ -251,7 +252,7 @@ impl Scene {
                 self.sources.retain(|source| *source.name != *name);
                 self.sources.push(Source {
                     name: name.into(),
-                    unread: unread.into_iter().collect(),
+                    unread: unread.into_iter().map(NotRead::from).collect(),
                 });
             }
             ["no", "source", name] => self.sources.retain(|source| *source.name != *name),
@@ -270,10 +271,10 @@ impl Scene {
             ["running", "unread"] => self.running = Running::Unread,
             ["running", "none"] => self.running = Running::NoCleaner,
             ["running", pin] => self.running = Running::Pins(Self::pins(pin)),
-            ["unknown", object, ref reason @ ..] => self.unknown.push(UnknownNeed {
-                evidence: evidence(object),
-                reason: reason.join(" "),
-            }),
+            ["unknown", object, ref reason @ ..] => {
+                let need = UnknownNeed::new(evidence(object), reason.join(" "));
+                self.unknown.push(need);
+            }
             ["known"] => self.unknown.clear(),
             ["no", "root", object] => self
                 .roots

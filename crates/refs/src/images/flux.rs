@@ -1,10 +1,14 @@
 //! Images of Flux: releases, kustomizations, artifacts of charts and manifests, and image policies.
 
-use serde_json::Value;
-use underpin_model::{FieldPath, GroupKind, ObjectKey};
+use underpin_model::{GroupKind, ObjectKey};
 
-use super::{ImageName, ImageRole, Images, TagOrder, TagSelection, release::is_suspended, values};
-use crate::{configuration::Configuration, field::Field, pods::namespace_of};
+use super::{
+    ImageName, ImageRole, Images, TagOrder, TagSelection,
+    release::{is_suspended, values_of_source},
+    replacement::replacements_in,
+    values,
+};
+use crate::field::Field;
 
 const HELM: &str = "helm.toolkit.fluxcd.io";
 const IMAGE: &str = "image.toolkit.fluxcd.io";
@@ -23,7 +27,8 @@ pub(super) fn collect(images: &mut Images<'_>) {
     } else if images.is(KUSTOMIZE, "Kustomization") {
         let suspended = is_suspended(images.object);
         let role = ImageRole::Kustomization { suspended };
-        replacements(images, "spec.images", role);
+        let root = Field::root(images.object);
+        replacements(images, &root, "spec.images", role);
     } else if images.is(SOURCE, "OCIRepository") {
         artifact(images);
     } else if images.is(SOURCE, "HelmChart") {
@@ -46,12 +51,8 @@ fn helm_release(images: &mut Images<'_>) {
     for source in root.each("spec.valuesFrom") {
         values_from(images, &source, role);
     }
-    for (at, _) in root.each("spec.postRenderers").enumerate() {
-        replacements(
-            images,
-            &format!("spec.postRenderers[{at}].kustomize.images"),
-            role,
-        );
+    for renderer in root.each("spec.postRenderers") {
+        replacements(images, &renderer, "kustomize.images", role);
     }
     if let Some(spec) = root.at("spec.chart.spec") {
         chart(images, &spec, role);
@@ -60,72 +61,23 @@ fn helm_release(images: &mut Images<'_>) {
 
 /// Values that come from a ConfigMap or Secret: all of a text, or one by its path.
 fn values_from(images: &mut Images<'_>, source: &Field<'_>, role: ImageRole) {
-    let kind = source.text_at("kind").unwrap_or("ConfigMap");
-    let name = source.text_at("name").unwrap_or_default();
-    let key = source.text_at("valuesKey").unwrap_or(VALUES_KEY);
-    let role = match kind {
-        "Secret" => ImageRole::Secret,
+    let role = match source.text_at("kind") {
+        Some("Secret") => ImageRole::Secret,
         _ => role,
     };
-    let namespace = namespace_of(&images.object.key);
-    let from = Configuration::of(images.sources.world, kind, namespace, name);
-    let Some(entry) = from.and_then(|from| from.entry(key)) else {
-        let reason = format!("values come from `{key}` of {kind} {name}, which was not read");
-        images.add(source.path.clone(), role, ImageName::Unknown(reason));
-        return;
-    };
-    match source.text_at("targetPath") {
-        None => images.values_text(&source.path, role, &entry.text),
-        Some(path) => {
-            let value = Value::from(entry.text.trim());
-            let wrap = |value: Value, step: &str| {
-                let step = step.split_once('[').map_or(step, |(key, _)| key);
-                Value::Object([(step.to_owned(), value)].into_iter().collect())
-            };
-            let values = path.rsplit('.').fold(value, wrap);
-            images.values(&source.path, role, &values);
-        }
+    match values_of_source(images, source) {
+        Ok(Some(values)) => images.values(&source.path, role, &values),
+        Ok(None) => {}
+        Err(reason) => images.add(source.path.clone(), role, ImageName::Unknown(reason)),
     }
 }
 
-/// `images` of a kustomization: `{name, newName, newTag, digest}`.
-fn replacements(images: &mut Images<'_>, path: &str, role: ImageRole) {
-    let list = indexed(Field::root(images.object), path);
-    for (path, name) in list
-        .iter()
-        .flat_map(Field::items)
-        .filter_map(|image| replacement(&image))
-    {
-        images.add(path, role, name);
+/// What is put for images by a list below a field.
+fn replacements(images: &mut Images<'_>, field: &Field<'_>, list: &str, role: ImageRole) {
+    for one in replacements_in(field, list) {
+        let name = one.image();
+        images.add(one.path, role, name);
     }
-}
-
-fn replacement(image: &Field<'_>) -> Option<(FieldPath, ImageName)> {
-    let name = image.text_at("newName").or_else(|| image.text_at("name"))?;
-    let (tag, digest) = (image.text_at("newTag"), image.text_at("digest"));
-    Some((image.path.clone(), values::joined(None, name, tag, digest)))
-}
-
-/// What the `images` of a `kustomization.yaml` name, each with its path.
-pub fn images_of_kustomization(document: &Value) -> Vec<(FieldPath, ImageName)> {
-    let root = Field {
-        value: document,
-        path: FieldPath::root(),
-    };
-    let images = root.each("images");
-    images.filter_map(|image| replacement(&image)).collect()
-}
-
-/// The field at a dotted path whose steps may have an index.
-fn indexed<'a>(root: Field<'a>, path: &str) -> Option<Field<'a>> {
-    path.split('.')
-        .try_fold(root, |at, step| match step.split_once('[') {
-            None => at.get(step),
-            Some((key, index)) => {
-                let index = index.trim_end_matches(']').parse().ok()?;
-                at.get(key)?.items().nth(index)
-            }
-        })
 }
 
 /// An artifact with manifests or a chart.

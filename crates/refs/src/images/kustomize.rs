@@ -1,12 +1,16 @@
-//! What kustomize makes of manifests, as far as images are concerned: other names and tags, variables that
-//! Flux fills in, and where it cannot be told without running it.
+//! What a `kustomization.yaml` and a Kustomization of Flux say of manifests: where they lie, what becomes of
+//! them, variables that are filled in, and where that cannot be told without running kustomize.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
-use underpin_model::{FieldPath, GroupKind, Object};
+use underpin_model::{FieldPath, GroupKind, Object, ObjectKey};
 
-use super::{ImageName, ImageSources, values};
+use super::{
+    ImageSources, ReadYaml,
+    patch::patches_in,
+    replacement::{ImageReplacement, replacements_in},
+};
 use crate::{configuration::Configuration, field::Field, pods::namespace_of};
 
 /// Label or annotation of what Flux fills no variables in.
@@ -20,47 +24,7 @@ const ONLY_RUN: &[&str] = &[
     "replacements",
     "transformers",
 ];
-/// Lists of patches, in files or written out.
-const PATCHES: &[&str] = &["patches", "patchesStrategicMerge", "patchesJson6902"];
-
-/// One entry of `images`: what is put for an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageReplacement {
-    /// Where it is written.
-    pub path: FieldPath,
-    /// The image that is meant, without tag and digest.
-    pub name: String,
-    /// Its new name.
-    pub new_name: Option<String>,
-    /// Its new tag.
-    pub new_tag: Option<String>,
-    /// Its new digest.
-    pub digest: Option<String>,
-}
-
-impl ImageReplacement {
-    /// The image that it makes of whatever is called so.
-    pub fn image(&self) -> ImageName {
-        let name = self.new_name.as_deref().unwrap_or(&self.name);
-        values::joined(None, name, self.new_tag.as_deref(), self.digest.as_deref())
-    }
-}
-
-/// The replacements in a list below a field.
-pub(super) fn replacements_in(field: &Field<'_>, list: &str) -> Vec<ImageReplacement> {
-    let images = field.each(list).filter_map(|image| {
-        let text = |key: &str| image.text_at(key).map(str::to_owned);
-        Some(ImageReplacement {
-            path: image.path.clone(),
-            name: text("name")?,
-            new_name: text("newName"),
-            new_tag: text("newTag")
-                .or_else(|| Some(image.value.get("newTag")?.as_number()?.to_string())),
-            digest: text("digest"),
-        })
-    });
-    images.collect()
-}
+const SOURCE: &str = "source.toolkit.fluxcd.io";
 
 /// What a `kustomization.yaml` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +33,8 @@ pub struct KustomizationFile {
     pub resources: Vec<String>,
     /// What it puts for images.
     pub replacements: Vec<ImageReplacement>,
+    /// The namespace that it puts everything into.
+    pub namespace: Option<String>,
     /// Files with patches.
     pub patches: Vec<String>,
     /// Why it may set images in a way that is not known.
@@ -76,7 +42,7 @@ pub struct KustomizationFile {
 }
 
 /// Reads a `kustomization.yaml`.
-pub fn kustomization_file(document: &Value) -> KustomizationFile {
+pub fn kustomization_file(document: &Value, read_yaml: ReadYaml<'_>) -> KustomizationFile {
     let root = Field {
         value: document,
         path: FieldPath::root(),
@@ -86,36 +52,50 @@ pub fn kustomization_file(document: &Value) -> KustomizationFile {
         let texts = items.filter_map(|item| item.text().map(str::to_owned));
         texts.collect::<Vec<String>>()
     };
+    let (may_set, patches) = patches_in(&root, read_yaml);
     let mut read = KustomizationFile {
         resources: [texts("resources"), texts("bases")].concat(),
         replacements: replacements_in(&root, "images"),
-        ..KustomizationFile::default()
+        namespace: root.text_at("namespace").map(str::to_owned),
+        patches,
+        unknown: Vec::new(),
     };
-    for key in ONLY_RUN {
+    let with_images = (!read.replacements.is_empty()).then_some("configurations");
+    for key in ONLY_RUN.iter().copied().chain(with_images) {
         if root.get(key).is_some() {
             read.unknown.push(format!("its `{key}` may set images"));
         }
     }
-    for patch in PATCHES.iter().flat_map(|list| root.each(list)) {
-        if let Some(file) = patch.text_at("path") {
-            read.patches.push(file.to_owned());
-        }
-        let written = [patch.text(), patch.text_at("patch")];
-        for text in written.into_iter().flatten() {
-            if !text.contains('\n') && !text.contains(':') {
-                read.patches.push(text.to_owned());
-            } else if may_set_images(text) {
-                let at = &patch.path;
-                read.unknown.push(format!("its patch {at} may set images"));
-            }
-        }
-    }
+    let patches = may_set.into_iter();
+    read.unknown
+        .extend(patches.map(|at| format!("its patch {at} may set images")));
     read
 }
 
-/// Whether a patch may set an image.
-pub fn may_set_images(patch: &str) -> bool {
-    patch.to_ascii_lowercase().contains("image")
+/// The namespace that a Kustomization puts everything into.
+pub fn target_namespace(kustomization: &Object) -> Option<&str> {
+    kustomization.text("/spec/targetNamespace")
+}
+
+/// The source that a release takes its manifests or its chart from, as it names it.
+pub fn source_of_release(release: &Object) -> Option<ObjectKey> {
+    let root = Field::root(release);
+    let reference = root
+        .at("spec.sourceRef")
+        .or_else(|| root.at("spec.chart.spec.sourceRef"))?;
+    let namespace = reference.text_at("namespace");
+    let namespace = namespace.or(release.key.namespace.as_deref());
+    Some(ObjectKey {
+        kind: GroupKind::new(SOURCE, reference.text_at("kind")?),
+        namespace: namespace.map(str::to_owned),
+        name: reference.text_at("name")?.to_owned(),
+    })
+}
+
+/// Where the repository of a source is, as it is written; none of one that is no repository of git.
+pub fn url_of_source(source: &Object) -> Option<&str> {
+    let is_git = source.key.kind.is(SOURCE, "GitRepository");
+    source.text("/spec/url").filter(|_| is_git)
 }
 
 /// Where a Kustomization's manifests lie in its source.

@@ -9,8 +9,10 @@ mod convention;
 mod flux;
 mod kustomize;
 mod open;
+mod patch;
 mod pods;
 mod release;
+mod replacement;
 mod sweep;
 mod unknown;
 mod values;
@@ -18,15 +20,17 @@ mod values;
 use serde_json::Value;
 use underpin_model::{Evidence, FieldPath, Object, World};
 
-pub use flux::images_of_kustomization;
 pub use kustomize::{
-    ImageReplacement, KustomizationFile, Variables, folder_of_kustomization, kustomization_file,
-    may_set_images, variables,
+    KustomizationFile, Variables, folder_of_kustomization, kustomization_file, source_of_release,
+    target_namespace, url_of_source, variables,
 };
 pub use open::opened_name;
+pub use patch::patch_may_set_images;
 pub use release::{
-    ReleaseImages, chart_folder, images_of_release, is_helm_release, is_release, is_suspended,
+    ReleaseChart, ReleaseImages, chart_of_release, images_of_release, is_helm_release, is_release,
+    is_suspended, merged_values,
 };
+pub use replacement::{ImageReplacement, PutImage, images_of_kustomization, put_image};
 pub use sweep::{images_in_text, images_of_file};
 pub use values::images_in_values;
 
@@ -126,14 +130,17 @@ pub enum TagOrder {
     Missing,
 }
 
+/// Reads a text of YAML, such as the values of a chart; otherwise says why it cannot be read, without
+/// repeating it.
+pub type ReadYaml<'a> = &'a dyn Fn(&str) -> Result<Value, String>;
+
 /// Where images are looked up that an object names only by way of others.
 #[derive(Clone, Copy)]
 pub struct ImageSources<'a> {
     /// The objects that objects refer to.
     pub world: &'a World,
-    /// Reads a text of YAML, such as the values of a chart; otherwise says why it cannot be read,
-    /// without repeating it.
-    pub read_yaml: &'a dyn Fn(&str) -> Result<Value, String>,
+    /// What reads texts.
+    pub read_yaml: ReadYaml<'a>,
 }
 
 /// Everything that an object says of images by its fields, in their order.

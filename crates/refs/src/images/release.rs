@@ -8,7 +8,8 @@ use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey};
 
 use super::{
     ImageMention, ImageName, ImageRole, ImageSources, Images, flux,
-    kustomize::{ImageReplacement, replacements_in},
+    patch::patches_in,
+    replacement::{ImageReplacement, replacements_in},
     values::images_in_values,
 };
 use crate::{configuration::Configuration, field::Field, pods::namespace_of};
@@ -47,16 +48,62 @@ pub fn is_suspended(release: &Object) -> bool {
     suspended.and_then(Value::as_bool) == Some(true)
 }
 
-/// The chart of a HelmRelease that lies in a folder beside it, as it is written, and the files of values
-/// in it that count; none where it is taken from elsewhere.
-pub fn chart_folder(release: &Object) -> Option<(&str, Vec<&str>)> {
-    let spec = Field::root(release).at("spec.chart.spec")?;
-    if spec.text_at("sourceRef.kind") == Some("HelmRepository") {
-        return None;
+/// Where a HelmRelease takes its chart from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseChart<'a> {
+    /// The field that says so.
+    pub path: FieldPath,
+    /// What it is, as messages name it.
+    pub what: String,
+    /// The folder that it lies in, in the source of the release.
+    pub folder: Option<&'a str>,
+    /// Its name in a repository of charts, and the version that is taken.
+    pub name: Option<(&'a str, Option<&'a str>)>,
+    /// The files of values that count instead of its own, relative to the source.
+    pub values_files: Vec<&'a str>,
+    /// Whether files of values may be missing.
+    pub may_lack_files: bool,
+}
+
+/// The chart of a HelmRelease; none where it names none.
+pub fn chart_of_release(release: &Object) -> Option<ReleaseChart<'_>> {
+    let root = Field::root(release);
+    if let Some(reference) = root.at("spec.chartRef") {
+        let text = |key: &str| reference.text_at(key).unwrap_or_default();
+        return Some(ReleaseChart {
+            what: format!("{} {}", text("kind"), text("name")),
+            path: reference.path,
+            folder: None,
+            name: None,
+            values_files: Vec::new(),
+            may_lack_files: false,
+        });
     }
-    let files = spec.each("valuesFiles");
-    let files = files.filter_map(|file| file.text()).collect();
-    Some((spec.text_at("chart")?, files))
+    let spec = root.at("spec.chart.spec")?;
+    let chart = spec.text_at("chart")?;
+    let source = spec.text_at("sourceRef.name").unwrap_or_default();
+    let kind = spec.text_at("sourceRef.kind").unwrap_or_default();
+    let is_named = kind == "HelmRepository";
+    // The older field comes first.
+    let files = spec.get("valuesFile").into_iter();
+    let files = files.chain(spec.each("valuesFiles"));
+    Some(ReleaseChart {
+        what: format!("{chart} of {kind} {source}"),
+        folder: (!is_named).then_some(chart),
+        name: is_named.then(|| (chart, spec.text_at("version"))),
+        values_files: files.filter_map(|file| file.text()).collect(),
+        may_lack_files: spec.is_true("ignoreMissingValuesFiles"),
+        path: spec.path,
+    })
+}
+
+/// Values that count one after the other. An empty file holds none.
+pub fn merged_values(all: impl IntoIterator<Item = Value>) -> Value {
+    let mut merged = empty();
+    for values in all.into_iter().filter(Value::is_object) {
+        merge(&mut merged, values);
+    }
+    merged
 }
 
 /// What a release says of images. `defaults` are the values that the chart itself brings, where they are
@@ -77,6 +124,9 @@ pub fn images_of_release(
         values_that_count(&mut images, defaults);
         for renderer in root.each("spec.postRenderers") {
             replacements.extend(replacements_in(&renderer, "kustomize.images"));
+            if let Some(kustomize) = renderer.get("kustomize") {
+                patches(&mut images, &kustomize);
+            }
         }
         let suspended = is_suspended(release);
         if let Some(spec) = root.at("spec.chart.spec") {
@@ -85,6 +135,16 @@ pub fn images_of_release(
         artifact = source(release, "spec.chartRef");
     } else if is_release(&release.key.kind) {
         replacements.extend(replacements_in(&root, "spec.images"));
+        if let Some(spec) = root.get("spec") {
+            patches(&mut images, &spec);
+            if let Some(components) = spec.get("components") {
+                unknown(
+                    &mut images,
+                    components.path,
+                    "its components may set images",
+                );
+            }
+        }
         artifact = source(release, "spec.sourceRef");
     }
     ReleaseImages {
@@ -92,6 +152,28 @@ pub fn images_of_release(
         replacements,
         artifact,
     }
+}
+
+/// Patches that may decide which images are run.
+fn patches(images: &mut Images<'_>, field: &Field<'_>) {
+    let (may_set, files) = patches_in(field, images.sources.read_yaml);
+    for path in may_set {
+        unknown(images, path, "this patch may set images");
+    }
+    for file in files {
+        let reason = format!("the patch `{file}` is not read from here");
+        unknown(images, field.path.clone(), &reason);
+    }
+}
+
+fn unknown(images: &mut Images<'_>, path: FieldPath, reason: &str) {
+    let suspended = is_suspended(images.object);
+    let role = if is_helm_release(&images.object.key.kind) {
+        ImageRole::HelmRelease { suspended }
+    } else {
+        ImageRole::Kustomization { suspended }
+    };
+    images.add(path, role, ImageName::Unknown(reason.to_owned()));
 }
 
 /// The artifact that a reference to a source means.
@@ -156,8 +238,7 @@ fn values_that_count(images: &mut Images<'_>, defaults: Option<&Value>) {
 
 /// The field of the release that a value comes from, as near as it can be told.
 fn evidence_of(release: &Object, inline: Option<&Field<'_>>, path: &FieldPath) -> Evidence {
-    let pointer = path.as_str().replace(['.', '['], "/").replace(']', "");
-    let written = inline.and_then(|inline| inline.value.pointer(&format!("/{pointer}")));
+    let written = inline.and_then(|inline| inline.value.pointer(&path.pointer()));
     if written.is_some() {
         return release.evidence(FieldPath::new(format!("spec.values.{path}")), String::new());
     }
@@ -168,6 +249,19 @@ fn evidence_of(release: &Object, inline: Option<&Field<'_>>, path: &FieldPath) -
         "spec.chart"
     };
     release.evidence(FieldPath::new(from), format!("{path} of its values"))
+}
+
+/// The values of one source alone; none where it is left out because it need not be there.
+pub(super) fn values_of_source(
+    images: &Images<'_>,
+    source: &Field<'_>,
+) -> Result<Option<Value>, String> {
+    let Some(text) = entry_of(images, source)? else {
+        return Ok(None);
+    };
+    let mut values = empty();
+    add(&mut values, images, source, &text)?;
+    Ok(Some(values))
 }
 
 /// Where the values of a source are, as messages name it.

@@ -109,10 +109,9 @@ fn item_of(list: &FieldPath, path: &FieldPath) -> Option<FieldPath> {
     }
 }
 
-/// What is there at a path of plain keys and indices.
+/// What is there at a path.
 fn value_at<'a>(images: &Images<'a>, path: &FieldPath) -> Option<&'a Value> {
-    let pointer = path.as_str().replace(['.', '['], "/").replace(']', "");
-    let value = images.object.value.pointer(&format!("/{pointer}"));
+    let value = images.object.value.pointer(&path.pointer());
     value.filter(|value| !value.is_null())
 }
 

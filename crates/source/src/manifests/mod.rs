@@ -13,4 +13,5 @@ pub use read::{Documents, STANDARD_INPUT, files_of, read, read_paths, read_text_
 pub(crate) use read::{read_files, read_text, start_of, tidy};
 pub use render::{Repeated, render, uses_variable};
 pub(crate) use render::{dumped, found, is_stack_document, objects_of_text};
-pub(crate) use walk::{Walk, is_manifest, walk};
+pub use walk::Below;
+pub(crate) use walk::{Walk, is_manifest, walk, walk_below};

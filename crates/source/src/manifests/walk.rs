@@ -18,12 +18,34 @@ pub(crate) struct Unreadable {
     pub(crate) help: Option<&'static str>,
 }
 
+/// Hidden folders of version control and of Terraform's copies: what is in them is elsewhere too, or nobody
+/// reads it.
+const CACHES: &[&str] = &[
+    ".bzr",
+    ".git",
+    ".hg",
+    ".jj",
+    ".svn",
+    ".terraform",
+    ".terragrunt-cache",
+];
+
+/// Which of the folders below a path are read.
+#[derive(Clone, Debug, Default)]
+pub struct Below {
+    /// Whether hidden files and folders are read, those of version control and Terraform's copies aside.
+    pub hidden: bool,
+    /// Folders that are left out, links resolved.
+    pub left_out: Vec<PathBuf>,
+}
+
 /// The files of one path, and what could not be followed.
 pub(crate) struct Walk {
     pub(crate) files: Vec<Utf8PathBuf>,
     pub(crate) unreadable: Vec<Unreadable>,
     /// Which files of a folder are meant.
     is_wanted: fn(&Utf8Path) -> bool,
+    below: Below,
     root: PathBuf,
     folders_seen: BTreeSet<PathBuf>,
     /// Whether a file too many was met, and reported.
@@ -39,10 +61,20 @@ pub(crate) fn is_manifest(path: &Utf8Path) -> bool {
 /// The path itself if it is a file; those of its files that are wanted, sorted, if it is a folder.
 /// Hidden files and folders are skipped, symbolic links are followed inside the folder only.
 pub(crate) fn walk(path: &Utf8Path, is_wanted: fn(&Utf8Path) -> bool) -> io::Result<Walk> {
+    walk_below(path, is_wanted, &Below::default())
+}
+
+/// The same with other folders.
+pub(crate) fn walk_below(
+    path: &Utf8Path,
+    is_wanted: fn(&Utf8Path) -> bool,
+    below: &Below,
+) -> io::Result<Walk> {
     let mut walk = Walk {
         files: Vec::new(),
         unreadable: Vec::new(),
         is_wanted,
+        below: below.clone(),
         root: fs::canonicalize(path)?,
         folders_seen: BTreeSet::new(),
         truncated: false,
@@ -72,7 +104,7 @@ impl Walk {
         // A link back to a folder that is being read, or that was, adds nothing.
         match fs::canonicalize(folder) {
             Ok(real) => {
-                if !self.folders_seen.insert(real) {
+                if self.below.left_out.contains(&real) || !self.folders_seen.insert(real) {
                     return;
                 }
             }
@@ -94,9 +126,15 @@ impl Walk {
                 }
             }
         }
-        for name in names.into_iter().filter(|name| !name.starts_with('.')) {
+        names.retain(|name| self.is_read(name));
+        for name in names {
             self.entry(&folder.join(name), depth);
         }
+    }
+
+    fn is_read(&self, name: &str) -> bool {
+        let is_hidden = name.starts_with('.');
+        !is_hidden || (self.below.hidden && !CACHES.contains(&name))
     }
 
     fn entry(&mut self, path: &Utf8Path, depth: usize) {

@@ -1,5 +1,7 @@
 //! `underpin images golive`, on a registry of the tests' own, a dump of a cluster and declared files (R4.5).
 
+use std::{fs, process::Command};
+
 use serde_json::Value;
 use tempfile::TempDir;
 use underpin_image::Digest;
@@ -37,6 +39,27 @@ impl Scene {
         };
         scene.registry.fixture("golive", scene.folder.path());
         scene
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text.replace("REGISTRY", &self.registry.host)).unwrap();
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.folder.path().join(name)).unwrap();
+    }
+
+    /// An operator says that nothing of the registry is needed by something.
+    fn consent(&self, text: &str) {
+        let path = self.folder.path().join("images.yaml");
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(
+            path,
+            format!("{config}consents: {{foreignNeeds: ['{text}']}}\n"),
+        )
+        .unwrap();
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
@@ -211,14 +234,435 @@ fn r4_5_a_kustomization_without_its_manifests() {
     scene.check("golive_no_manifests", 3, &without);
 }
 
-/// Of releases in sources that could not be read, nobody knows whether they are suspended.
+/// What was not read may hold the release itself, or what is written into it; without a name, more that are
+/// suspended.
 #[test]
-fn r4_5_what_was_not_read_may_be_suspended() {
+fn r4_5_what_was_not_read_may_be_what_is_meant() {
     let scene = Scene::new();
-    let arguments = [RUNNING[0], RUNNING[1], "--against", "no.yaml"];
-    let ended = scene.ends(1, &arguments);
+    let arguments = ["kotkan/cms-plugins", "--no-cleaner", "--against", "no.yaml"];
+    scene.check("golive_source_unread", 3, &arguments);
+    scene.ends(3, &arguments[1..]);
+    let host = &scene.registry.host;
+    let none = format!("images golive --registry {host} --no-cleaner --against no.yaml --state s");
+    let none: Vec<&str> = none.split(' ').collect();
+    let ended = underpin_in(scene.folder.path(), &none).end();
+    assert_eq!(ended.code, 1, "{}", ended.transcript());
     assert!(ended.stdout.contains("no.yaml"), "{}", ended.transcript());
-    scene.ends(0, &[&arguments[..], &["kotkan/cms-plugins"]].concat());
+}
+
+/// Only what may be meant counts: a file with the name of the release, and not any that is broken.
+#[test]
+fn r4_5_what_was_not_read_and_cannot_be_meant_does_not_count() {
+    let scene = Scene::new();
+    let web = ["helmrelease/shop/web", "--no-cleaner"];
+    let plugins = ["kotkan/cms-plugins", "--no-cleaner"];
+    let apps = ["kustomization/flux-system/apps", "--no-cleaner"];
+    let torn = |name: &str| format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}\n");
+    scene.write("repo/torn.yaml", &torn("cms-plugins"));
+    scene.ends(0, &web);
+    let ended = scene.ends(3, &plugins);
+    let told = "files repo could not be read completely: repo/torn.yaml:";
+    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    scene.write("repo/torn.yaml", &torn("other"));
+    scene.ends(0, &plugins);
+    scene.ends(0, &apps);
+    scene.remove("repo/torn.yaml");
+    scene.write(
+        "repo/apps/torn.yaml",
+        &(pod("a", "web:1") + "---\n" + &torn("other")),
+    );
+    scene.ends(0, &apps);
+    scene.write(
+        "repo/apps/kustomization.yaml",
+        "resources: [web.yaml, torn.yaml]\n",
+    );
+    scene.ends(3, &apps);
+    scene.ends(0, &plugins);
+    scene.remove("repo/apps/torn.yaml");
+    // Nobody knows what a chart of Terraform's declares, unless somebody does.
+    let release =
+        "resource \"helm_release\" \"flux\" {\n  name = \"flux\"\n  chart = \"flux\"\n}\n";
+    scene.write("repo/main.tf", release);
+    scene.ends(3, &plugins);
+    scene.consent(
+        "files repo: repo/main.tf: helm_release.flux, a Helm release whose chart is not rendered",
+    );
+    scene.ends(0, &plugins);
+    scene.write("repo/main.tf", &format!("# Moved.\n{release}"));
+    scene.ends(0, &plugins);
+}
+
+const NESTED: &str = "
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: nested, namespace: flux-system, uid: n1}
+spec:
+  path: ./nested
+  sourceRef: {kind: GitRepository, name: flux}
+";
+const ASKED: [&str; 4] = [
+    "kustomization/flux-system/nested",
+    "--no-cleaner",
+    "--against",
+    "nested.yaml",
+];
+
+/// A HelmRelease, with what comes behind its chart.
+fn helm_release(rest: &str) -> String {
+    format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n\
+         metadata: {{name: inner, namespace: shop}}\nspec:\n  \
+         chart: {{spec: {{chart: ./charts/cms, sourceRef: {{kind: GitRepository, name: flux}}}}}}\n{rest}"
+    )
+}
+
+fn pod(name: &str, image: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: shop}}\n\
+         spec: {{containers: [{{name: web, image: \"{image}\"}}]}}\n"
+    )
+}
+
+/// What a Kustomization puts for images is put for those of containers, and not into the values of a
+/// HelmRelease; which has chart and images of its own.
+#[test]
+fn r4_5_a_release_in_a_kustomization() {
+    let scene = Scene::new();
+    let images = "  images: [{name: REGISTRY/kotkan/web, newTag: never}]\n";
+    scene.write("nested.yaml", &format!("{NESTED}{images}"));
+    let values = "  values: {image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}}\n";
+    scene.write("repo/nested/release.yaml", &helm_release(values));
+    scene.check("golive_nested", 0, &ASKED);
+    let own =
+        "  postRenderers: [{kustomize: {images: [{name: REGISTRY/kotkan/web, newTag: gone}]}}]\n";
+    scene.write(
+        "repo/nested/release.yaml",
+        &helm_release(&(values.to_owned() + own)),
+    );
+    let told = "there is no tag";
+    let ended = scene.ends(3, &ASKED);
+    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    assert!(
+        ended.stdout.contains("kotkan/web:gone"),
+        "{}",
+        ended.transcript()
+    );
+    // The repository is a value of the chart.
+    scene.write(
+        "repo/charts/cms/values.yaml",
+        "image: {repository: REGISTRY/kotkan/web, tag: x}\n",
+    );
+    scene.write(
+        "repo/nested/release.yaml",
+        &helm_release("  values: {image: {tag: lost}}\n"),
+    );
+    let ended = scene.ends(3, &ASKED);
+    assert!(
+        ended.stdout.contains("kotkan/web:lost"),
+        "{}",
+        ended.transcript()
+    );
+    scene.write(
+        "repo/nested/release.yaml",
+        &helm_release("  values: {image: {tag: 1.7.0}}\n"),
+    );
+    scene.ends(0, &ASKED);
+    scene.write(
+        "repo/nested/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    let ended = scene.ends(3, &ASKED);
+    assert!(
+        ended.stdout.contains("kotkan/web:never"),
+        "{}",
+        ended.transcript()
+    );
+}
+
+/// Patches and components may set anything, unless a patch shows that it does not.
+#[test]
+fn r4_5_patches_may_set_images() {
+    let scene = Scene::new();
+    scene.write(
+        "repo/nested/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    let with = |rest: &str| scene.write("nested.yaml", &format!("{NESTED}{rest}"));
+    let sets = "[{op: replace, path: /spec/containers/0/image, value: x}]";
+    let spares = "[{op: add, path: /metadata/labels/a, value: b}]";
+    with(&format!("  patches: [{{patch: \"{spares}\"}}]\n"));
+    scene.ends(0, &ASKED);
+    with(&format!("  patches: [{{patch: \"{sets}\"}}]\n"));
+    scene.check("golive_patches", 3, &ASKED);
+    with("  components: [../components/x]\n");
+    scene.ends(3, &ASKED);
+    with("");
+    scene.ends(0, &ASKED);
+    let values = "  values: {image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}}\n";
+    for (patch, code) in [(spares, 0), (sets, 3)] {
+        let renderer =
+            format!("  postRenderers: [{{kustomize: {{patches: [{{patch: \"{patch}\"}}]}}}}]\n");
+        scene.write(
+            "repo/nested/release.yaml",
+            &helm_release(&(values.to_owned() + &renderer)),
+        );
+        let ended = scene.ends(code, &ASKED);
+        let is_told = ended.stdout.contains("this patch may set images");
+        assert_eq!(is_told, code == 3, "{}", ended.transcript());
+    }
+    scene.remove("repo/nested/release.yaml");
+    for (patch, code) in [
+        ("spec: {nodeName: a}", 0),
+        ("spec: {containers: [{name: web, image: x}]}", 3),
+    ] {
+        scene.write(
+            "repo/nested/kustomization.yaml",
+            "resources: [pod.yaml]\npatches: [{path: patch.yaml}]\n",
+        );
+        scene.write(
+            "repo/nested/patch.yaml",
+            &format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\n{patch}\n"),
+        );
+        scene.ends(code, &ASKED);
+    }
+}
+
+/// Without a `kustomization.yaml` all is taken, and one further down counts there; a Kustomization among the
+/// manifests deploys what it says.
+#[test]
+fn r4_5_folders_are_taken_as_flux_takes_them() {
+    let scene = Scene::new();
+    scene.write("nested.yaml", NESTED);
+    scene.write(
+        "repo/nested/a/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    scene.write("repo/nested/b/kustomization.yaml", "resources: [pod.yaml]\nimages: [{name: web, newName: REGISTRY/kotkan/web, newTag: 1.7.0}]\n");
+    scene.write("repo/nested/b/pod.yaml", &pod("b", "web:1"));
+    scene.write(
+        "repo/nested/b/left-out.yaml",
+        &pod("c", "REGISTRY/kotkan/web:never"),
+    );
+    scene.ends(0, &ASKED);
+    // What one folder puts is not put in another.
+    scene.write("repo/nested/a/more.yaml", &pod("d", "web:1"));
+    let ended = scene.ends(0, &ASKED);
+    assert!(
+        ended.stdout.contains("docker.io/library/web:1"),
+        "{}",
+        ended.transcript()
+    );
+    let child = NESTED.replace("nested", "child").replace(", uid: n1", "");
+    scene.write("repo/nested/child.yaml", &child);
+    let ended = scene.ends(3, &ASKED);
+    let told =
+        "what kustomization.kustomize.toolkit.fluxcd.io/flux-system/child needs by spec.path";
+    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    scene.write("repo/child/pod.yaml", &pod("e", "REGISTRY/kotkan/web:gone"));
+    let ended = scene.ends(3, &ASKED);
+    assert!(
+        ended.stdout.contains("kotkan/web:gone"),
+        "{}",
+        ended.transcript()
+    );
+    scene.write(
+        "repo/child/pod.yaml",
+        &pod("e", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    scene.ends(0, &ASKED);
+    // Which of two folders is meant, nobody knows, nor what is in one that was not read.
+    scene.write(
+        "other/nested/pod.yaml",
+        &pod("f", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    let both = [&ASKED[..], &["--path", "other"]].concat();
+    let ended = scene.ends(3, &both);
+    assert!(
+        ended.stdout.contains("may both be meant"),
+        "{}",
+        ended.transcript()
+    );
+    scene.write(
+        "repo/nested/b/kustomization.yaml",
+        "resources: [../../../beside/pod.yaml]\n",
+    );
+    scene.write("beside/pod.yaml", &pod("g", "REGISTRY/kotkan/web:gone"));
+    let ended = scene.ends(3, &ASKED);
+    assert!(
+        ended.stdout.contains("beside/pod.yaml was not read"),
+        "{}",
+        ended.transcript()
+    );
+}
+
+/// The folder is one of the repository that the source names.
+#[test]
+fn r4_5_a_working_tree_of_another_repository() {
+    let scene = Scene::new();
+    let source = "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: flux, namespace: flux-system, uid: n2}\nspec: {url: \"https://git.example.com/team/flux\"}\n";
+    scene.write("nested.yaml", &format!("{NESTED}{source}"));
+    scene.write(
+        "repo/nested/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    scene.ends(0, &ASKED);
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(scene.folder.path().join("repo"));
+        assert!(git.args(arguments).output().unwrap().status.success());
+    };
+    git(&["init"]);
+    scene.ends(0, &ASKED);
+    git(&[
+        "remote",
+        "add",
+        "origin",
+        "git@git.example.com:team/flux.git",
+    ]);
+    scene.ends(0, &ASKED);
+    git(&[
+        "remote",
+        "set-url",
+        "origin",
+        "git@git.example.com:team/other.git",
+    ]);
+    let ended = scene.ends(3, &ASKED);
+    let told = "repo/nested is of the repository git.example.com/team/other";
+    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+}
+
+/// A chart that was not read may name anything, in its values or templates.
+#[test]
+fn r4_5_a_chart_that_was_not_read() {
+    let scene = Scene::new();
+    let asked = ["kotkan/cms-plugins", "--no-cleaner"];
+    scene.write(
+        "repo/charts/cms/templates/job.yaml",
+        "image: REGISTRY/kotkan/web:gone\n",
+    );
+    let ended = scene.ends(3, &asked);
+    assert!(
+        ended
+            .stdout
+            .contains("templates/job.yaml names the registry"),
+        "{}",
+        ended.transcript()
+    );
+    scene.remove("repo/charts/cms/templates/job.yaml");
+    scene.write(
+        "repo/charts/cms/Chart.yaml",
+        "name: cms\nversion: 1.0.0\ndependencies: [{name: db}]\n",
+    );
+    let ended = scene.ends(3, &asked);
+    assert!(
+        ended.stdout.contains("brings the charts `db`"),
+        "{}",
+        ended.transcript()
+    );
+    scene.remove("repo/charts/cms/Chart.yaml");
+    let ended = scene.check("golive_chart_unread", 3, &asked);
+    let line = "under `consents.foreignNeeds` of the images file: - '";
+    let (_, text) = ended.stdout.split_once(line).unwrap();
+    let (text, _) = text.split_once("'\n").unwrap();
+    scene.consent(text);
+    scene.ends(0, &asked);
+}
+
+/// Files of values count instead of the chart's own, and a chart of a repository is one that was pulled.
+#[test]
+fn r4_5_charts_and_their_files_of_values() {
+    let scene = Scene::new();
+    let release = |chart: &str| {
+        format!(
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n\
+             metadata: {{name: inner, namespace: shop, uid: n1}}\nspec: {{chart: {{spec: {{{chart}}}}}}}\n"
+        )
+    };
+    let asked = ["shop/inner", "--no-cleaner", "--against", "inner.yaml"];
+    let from_git = "chart: ./charts/cms, sourceRef: {kind: GitRepository, name: flux}";
+    scene.write(
+        "repo/charts/cms/values.yaml",
+        "image: {repository: REGISTRY/kotkan/web, tag: gone}\n",
+    );
+    scene.write(
+        "repo/production.yaml",
+        "image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}\n",
+    );
+    scene.write("inner.yaml", &release(from_git));
+    scene.ends(3, &asked);
+    scene.write(
+        "inner.yaml",
+        &release(&format!("{from_git}, valuesFiles: [production.yaml]")),
+    );
+    scene.ends(0, &asked);
+    scene.write(
+        "inner.yaml",
+        &release(&format!(
+            "{from_git}, valuesFiles: [production.yaml, nowhere.yaml]"
+        )),
+    );
+    let ended = scene.ends(3, &asked);
+    assert!(
+        ended.stdout.contains("nowhere.yaml cannot be read"),
+        "{}",
+        ended.transcript()
+    );
+    scene.write("inner.yaml", &release(&format!("{from_git}, ignoreMissingValuesFiles: true, valuesFiles: [production.yaml, nowhere.yaml]")));
+    scene.ends(0, &asked);
+    scene.write(
+        "repo/charts/cms/values.yaml",
+        "image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}\n",
+    );
+    for (version, code) in [("1.0.0", 0), ("2.0.0", 3), ("1.x", 3)] {
+        let chart = format!(
+            "chart: cms, version: {version}, sourceRef: {{kind: HelmRepository, name: charts}}"
+        );
+        let charts = "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: charts, namespace: shop, uid: n2}\nspec: {url: \"https://charts.example.com\"}\n";
+        scene.write("inner.yaml", &(release(&chart) + charts));
+        scene.ends(code, &asked);
+    }
+}
+
+/// A policy is one of a repository in a registry, and one whose selection is not known may be any's.
+#[test]
+fn r4_5_policies_of_other_registries_and_of_nobody_knows_what() {
+    let scene = Scene::new();
+    let policy = |image: Option<&str>| {
+        let repository = image.map(|image| {
+            format!("---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\nmetadata: {{name: web, namespace: shop, uid: n2}}\nspec: {{image: {image}}}\n")
+        });
+        format!(
+            "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {{name: web, namespace: shop, uid: n3}}\nspec: {{imageRepositoryRef: {{name: web}}, policy: {{semver: {{range: 1.x}}}}}}\n{}",
+            repository.unwrap_or_default()
+        )
+    };
+    let release = "---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: inner, namespace: shop, uid: n1}\nspec: {values: {image: {repository: REGISTRY/kotkan/web}}}\n";
+    let asked = ["shop/inner", "--no-cleaner", "--against", "inner.yaml"];
+    scene.write(
+        "inner.yaml",
+        &(policy(Some("REGISTRY/kotkan/web")) + release),
+    );
+    scene.ends(0, &asked);
+    scene.write(
+        "inner.yaml",
+        &(policy(Some("other.example.com/kotkan/web")) + release),
+    );
+    let ended = scene.ends(3, &asked);
+    assert!(
+        ended.stdout.contains("which image is meant"),
+        "{}",
+        ended.transcript()
+    );
+    scene.write(
+        "inner.yaml",
+        &(policy(None) + &release.replace("kotkan/web", "kotkan/web, tag: 1.7.0")),
+    );
+    let ended = scene.ends(3, &asked);
+    assert!(
+        ended.stdout.contains("is not among what was read"),
+        "{}",
+        ended.transcript()
+    );
 }
 
 #[test]

@@ -88,6 +88,19 @@ impl Scene {
         settings.bind(|| check(name, code, run))
     }
 
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text.replace("REGISTRY", &self.registry.host)).unwrap();
+    }
+
+    /// An operator says that nothing of the registry is needed by something.
+    fn consent(&self, text: &str) {
+        let path = self.folder.path().join("images.yaml");
+        let config = fs::read_to_string(&path).unwrap();
+        fs::write(path, format!("{config}    - '{text}'\n")).unwrap();
+    }
+
     pub(crate) fn document(&self, arguments: &[&str]) -> Value {
         let ended = self.run(&[arguments, &["--output", "json"]].concat()).end();
         let document = serde_json::from_str(&ended.stdout);
@@ -191,10 +204,135 @@ fn r4_3_a_dump_without_workloads_stops_everything_unless_consented_to() {
     let scene = Scene::new();
     let ended = scene.run(&["--against", "dumps/other.yaml"]).end();
     assert_eq!(ended.code, 1, "{}", ended.transcript());
-    let told = "dump dumps/other.yaml holds none of configmap, cronjob.batch, ";
+    let told = "dump dumps/other.yaml could not be read completely: it holds none of configmap, ";
     assert!(ended.stdout.contains(told), "{}", ended.transcript());
-    let consented = "dump dumps/production.yaml holds none of configmap";
+    let consented = "dump dumps/production.yaml could not";
     assert!(!ended.stdout.contains(consented), "{}", ended.transcript());
+    // What is to be written is shown as it is to be written, and is tied to its source.
+    let line = "write this line under `consents.foreignNeeds` of the images file: - '";
+    let (_, text) = ended.stdout.split_once(line).unwrap();
+    let (text, _) = text.split_once('\'').unwrap();
+    assert!(text.starts_with("dump dumps/other.yaml: it holds none of"));
+    scene.consent(text);
+    assert_eq!(
+        scene.document(&["--against", "dumps/other.yaml"])["exit"],
+        0
+    );
+    let again = scene.folder.path().join("dumps/again.yaml");
+    fs::copy(scene.folder.path().join("dumps/other.yaml"), again).unwrap();
+    assert_eq!(
+        scene.document(&["--against", "dumps/again.yaml"])["exit"],
+        1
+    );
+}
+
+/// A consent to a release of Terraform's names no line: it holds when lines shift, and not for another one.
+#[test]
+fn r4_3_a_consent_holds_when_lines_shift() {
+    let scene = Scene::new();
+    let release = |name: &str| {
+        format!(
+            "resource \"helm_release\" \"{name}\" {{\n  name  = \"{name}\"\n  chart = \"{name}\"\n}}\n"
+        )
+    };
+    scene.write("k8s/main.tf", &release("web"));
+    let exit = || scene.document(&[])["exit"].clone();
+    assert_eq!(exit(), 1);
+    scene.consent(
+        "files k8s: k8s/main.tf: helm_release.web, a Helm release whose chart is not rendered",
+    );
+    assert_eq!(exit(), 0);
+    scene.write("k8s/main.tf", &format!("# Moved.\n\n{}", release("web")));
+    assert_eq!(exit(), 0);
+    scene.write("k8s/main.tf", &(release("web") + &release("db")));
+    assert_eq!(exit(), 1);
+}
+
+/// R4.1: hidden files name images too.
+#[test]
+fn r4_1_hidden_files_are_read() {
+    let scene = Scene::new();
+    scene.write("k8s/.gitlab-ci.yml", "image: REGISTRY/kotkan/web:1.1.0\n");
+    scene.write("k8s/.git/config", "REGISTRY/kotkan/declared:1.0.0\n");
+    scene.document(&[]);
+    let going = going(&scene.document(&[]));
+    assert!(!going.contains(&"kotkan/web:1.1.0".to_owned()), "{going:?}");
+    assert!(
+        going.contains(&"kotkan/declared:1.0.0".to_owned()),
+        "{going:?}"
+    );
+}
+
+/// What runs remember is no source, wherever it lies: what was needed once would be needed for ever.
+#[test]
+fn what_is_remembered_is_no_source() {
+    let scene = Scene::new();
+    let arguments = ["--state", "k8s/state"];
+    scene.document(&arguments);
+    let document = scene.document(&arguments);
+    assert!(scene.folder.path().join("k8s/state/roots.txt").exists());
+    assert!(!document.to_string().contains("k8s/state/"), "{document:#}");
+    fs::remove_file(scene.folder.path().join("k8s/web.yaml")).unwrap();
+    scene.document(&arguments);
+    let going = going(&scene.document(&arguments));
+    assert!(
+        going.contains(&"kotkan/declared:2.0.0".to_owned()),
+        "{going:?}"
+    );
+}
+
+/// A digest that is pinned is asked for, so that no more of its repository need stay.
+#[test]
+fn r4_1_a_digest_that_is_pinned_is_asked_for() {
+    let scene = Scene::new();
+    let digest = scene.registry.push("kotkan/web", "untagged", &[]);
+    scene.write("more.txt", &format!("web@{digest}\n"));
+    let arguments = ["--pins", "more.txt"];
+    scene.document(&arguments);
+    let document = scene.document(&arguments);
+    let going = going(&document);
+    assert!(going.contains(&"kotkan/web:1.1.0".to_owned()), "{going:?}");
+    assert!(document.to_string().contains(&digest.to_string()));
+}
+
+/// R4.3: two runs lie a day apart, and no run takes more than it may.
+#[test]
+fn r4_3_runs_are_apart_and_take_no_more_than_they_may() {
+    let scene = Scene::new();
+    let config = fs::read_to_string(scene.folder.path().join("images.yaml")).unwrap();
+    let limited = |from: &str, to: &str| {
+        assert!(config.contains(from));
+        scene.write("images.yaml", &config.replace(from, to));
+    };
+    limited("apart: 0s, ", "");
+    scene.document(&[]);
+    scene.check(
+        "images_apart",
+        0,
+        &[
+            "--why",
+            "kotkan/web:1.1.0",
+            "--why",
+            "kotkan/declared:1.0.0",
+        ],
+    );
+    limited("maximumShare: 100", "maximumShare: 100, maximumNumber: 3");
+    let number = |document: &Value| document["deletions"].as_array().unwrap().len();
+    let most = scene.document(&[]);
+    assert!((1..=3).contains(&number(&most)), "{most:#}");
+    limited("maximumShare: 100", "maximumShare: 40");
+    assert_eq!(
+        going(&scene.document(&[])),
+        [
+            "kotkan/cms-plugins:0.1.1",
+            "kotkan/cms-plugins:0.1.2",
+            "kotkan/web:1.1.0"
+        ]
+    );
+    limited("minimumKept: 0", "minimumKept: 5");
+    assert_eq!(going(&scene.document(&[])), ["kotkan/cms-plugins:0.1.1"]);
+    limited("minimumAge: 0s", "minimumAge: 1d");
+    assert_eq!(going(&scene.document(&[])), Vec::<String>::new());
 }
 
 /// What earlier runs read is not forgotten: a source that is left out is missed.

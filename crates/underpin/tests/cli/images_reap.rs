@@ -53,10 +53,6 @@ impl Scene {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).unwrap();
-    }
-
     /// A declared Deployment that runs an image.
     fn declare(&self, name: &str, image: &str) {
         let host = &self.registry.host;

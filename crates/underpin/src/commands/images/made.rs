@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use underpin_cluster::{Host as _, SystemHost};
 use underpin_image::{
-    Deletion, Missing, Plan, PlanInput, Registry, Root, RunRecord, Target, plan as make_plan,
+    Missing, Plan, PlanInput, Registry, Root, RunRecord, Target, plan as make_plan,
 };
 use underpin_model::Mask;
 use underpin_registry::Counts;
@@ -34,13 +34,8 @@ impl Made {
     /// Reads all sources and the registry, and plans. Changes nothing.
     pub(super) async fn new(setting: &Setting, state: &State) -> Result<Self, CommandError> {
         let record = state.record()?;
-        let hosts = std::iter::once(&setting.registry.host).chain(&setting.registry.aliases);
-        let hosts: Vec<String> = hosts.map(ToString::to_string).collect();
-        let reads = sources::read(setting, &hosts).await?;
-        // Before the registry was read, it is known which digests roots name, and no more.
-        let mut unread = Registry::new(setting.registry.host.clone(), Deletion::DigestsWithTags);
-        unread.aliases.clone_from(&setting.registry.aliases);
-        let named = gather(&reads, setting, &unread).roots;
+        let reads = sources::read(setting).await?;
+        let named = gather(&reads, setting, &setting.registry.not_read()).roots;
         let read = registry::read(&setting.registry, state, &named, record.as_ref()).await?;
         let ReadRegistry { registry, counts } = read;
         let gathered = gather(&reads, setting, &registry);

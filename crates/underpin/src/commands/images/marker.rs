@@ -1,8 +1,13 @@
 //! Markers for Flux's image automation: comments that say which image policy writes into a file.
 
+use std::sync::Arc;
+
 use serde_json::Value;
-use underpin_model::{GroupKind, ObjectKey};
+use underpin_image::{Registry, Root, RootKind, UnknownNeed, object_roots};
+use underpin_model::{GroupKind, Object, ObjectKey, World};
 use underpin_source::yaml::Comment;
+
+use super::sources::root_settings;
 
 /// What a marker holds.
 const MARKER: &str = "$imagepolicy";
@@ -14,13 +19,63 @@ pub(super) fn is_marker(comment: &Comment) -> bool {
 
 /// `{"$imagepolicy": "namespace:name:tag"}`: the policy whose selection is written there; none where that
 /// cannot be read.
-pub(super) fn policy_of(comment: &Comment) -> Option<ObjectKey> {
+fn policy_of(comment: &Comment) -> Option<ObjectKey> {
     let text = &comment.text;
     let from = text.find('{').unwrap_or_default();
     let to = text.rfind('}').map_or(text.len(), |at| at + 1);
     let value: Value = serde_json::from_str(text.get(from..to)?).ok()?;
     let mut parts = value.get(MARKER)?.as_str()?.split(':');
     let (namespace, name) = (parts.next()?, parts.next()?);
-    let kind = GroupKind::new("image.toolkit.fluxcd.io", "ImagePolicy");
-    Some(ObjectKey::namespaced(kind, namespace, name))
+    Some(ObjectKey::namespaced(policy_kind(), namespace, name))
+}
+
+/// The kind of image policies.
+pub(super) fn policy_kind() -> GroupKind {
+    GroupKind::new("image.toolkit.fluxcd.io", "ImagePolicy")
+}
+
+/// What a policy selects, and not what its status says that it did; and what of it is not known.
+pub(super) fn selections(
+    policy: &Object,
+    world: &World,
+    registry: &Registry,
+    source: &Arc<str>,
+) -> (Vec<Root>, Vec<UnknownNeed>) {
+    let settings = root_settings(registry, world, source);
+    let (mut roots, unknown) = object_roots(policy, settings);
+    roots.retain(|root| root.kind == RootKind::Policy);
+    (roots, unknown)
+}
+
+/// What the policy of a marker selects, in all worlds that have it, as the source of the marker needs it;
+/// why it is not known otherwise.
+pub(super) fn marked<'w>(
+    comment: &Comment,
+    worlds: impl Iterator<Item = &'w World>,
+    registry: &Registry,
+    source: &Arc<str>,
+) -> Result<(Vec<Root>, Vec<UnknownNeed>), String> {
+    let Some(key) = policy_of(comment) else {
+        return Err("the marker of an image policy in it cannot be read".to_owned());
+    };
+    let (mut roots, mut unknown) = (Vec::new(), Vec::new());
+    let mut is_there = false;
+    for world in worlds {
+        let Some(policy) = world.get(&key) else {
+            continue;
+        };
+        is_there = true;
+        let (selected, more) = selections(policy, world, registry, source);
+        roots.extend(selected);
+        unknown.extend(more);
+    }
+    for root in &mut roots {
+        root.kind = RootKind::Marker;
+        root.evidence.place = Some(comment.place.clone());
+    }
+    if is_there {
+        Ok((roots, unknown))
+    } else {
+        Err(format!("a marker in it names {key}, which was not read"))
+    }
 }

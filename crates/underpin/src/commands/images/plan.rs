@@ -1,7 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use underpin_image::{FrozenPlan, Stop, floating_tags_unprotected, images_needed, pins_unresolved};
-use underpin_model::{Finding, Severity};
+use underpin_image::{FrozenPlan, Stop, floating_tags_unprotected, pins_unresolved};
+use underpin_model::Finding;
 use underpin_plan::sort_findings;
 
 use super::{
@@ -65,16 +65,11 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
     let made = Made::new(&setting, &state).await?;
     state.remember_alone(&made)?;
     let (plan, input) = (&made.plan, made.input(&setting));
-    let doomed = plan.deletions.iter().flat_map(|group| {
-        let manifests = group.manifests.iter();
-        manifests.map(|doomed| (&group.repository, &doomed.digest))
-    });
-    let mut findings = images_needed(plan, &input, doomed);
-    findings.extend(pins_unresolved(plan, &input));
+    let mut findings = pins_unresolved(plan, &input);
     findings.extend(floating_tags_unprotected(plan, &input));
     findings.iter_mut().for_each(Finding::offer_no_acceptance);
     sort_findings(&mut findings);
-    let is_refused = !plan.stops.is_empty() || is_blocked(&findings);
+    let is_refused = !plan.stops.is_empty();
     let frozen = match &args.out {
         Some(file) if is_refused => {
             withdraw(file)?;
@@ -90,7 +85,6 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
     let has_warnings = !findings.is_empty() || !plan.missing.is_empty();
     let exit = match exit_of_stops(&plan.stops) {
         Some(exit) => exit,
-        None if is_blocked(&findings) => Exit::Blocked,
         None if args.strict && has_warnings => Exit::Warnings,
         None if args.detailed_exitcode && !plan.deletions.is_empty() => Exit::Pending,
         None => Exit::Done,
@@ -118,10 +112,6 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
         output::message(&format!("{file} was not written: nothing may be deleted"));
     }
     Ok(exit)
-}
-
-fn is_blocked(findings: &[Finding]) -> bool {
-    findings.iter().any(|one| one.severity == Severity::Block)
 }
 
 /// What could not be read is an error; what an operator has to look at first is refused.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_image::{Digest, Host, Registry, RepositoryPath, Root, RunRecord, Target};
+use underpin_image::{
+    Digest, Host, Pin, PinTarget, Reference, Registry, RepositoryPath, Root, RunRecord, Target,
+};
 use underpin_registry::{
     Api, Capabilities, Client, ClientOptions, Counts, CredentialStores, Credentials, ManifestCache,
     ReadOptions, Scope,
@@ -102,7 +104,7 @@ pub(super) async fn read_needed(
 
 /// The repositories that are named; none where a name is not known as a whole.
 fn needed(setting: &RegistrySetting, roots: &[Root]) -> Option<BTreeSet<RepositoryPath>> {
-    let is_ours = |host: &Host| *host == setting.host || setting.aliases.contains(host);
+    let is_ours = |host: &Host| setting.is_named(host);
     let mut paths = BTreeSet::new();
     for root in roots {
         match &root.target {
@@ -159,19 +161,30 @@ fn known(
     known
 }
 
-/// Digests that roots name.
+/// Digests that roots name, pins among them.
 fn named_digests(
     setting: &RegistrySetting,
     roots: &[Root],
 ) -> BTreeMap<RepositoryPath, BTreeSet<Digest>> {
     let mut known: BTreeMap<RepositoryPath, BTreeSet<Digest>> = BTreeMap::new();
-    let is_ours = |host: &Host| *host == setting.host || setting.aliases.contains(host);
     for root in roots {
-        if let Target::Image(reference) = &root.target
-            && let Some(digest) = &reference.digest
-            && is_ours(&reference.location.host)
-        {
-            let path = reference.location.repository.clone();
+        let named = match &root.target {
+            Target::Image(Reference {
+                location,
+                digest: Some(digest),
+                ..
+            }) if setting.is_named(&location.host) => Some((location.repository.clone(), digest)),
+            Target::Pin(Pin {
+                target: PinTarget::Digest { repository, digest },
+                ..
+            }) => {
+                // Of a pattern, nobody knows before which repositories there are.
+                let path = repository.literal().map(RepositoryPath::new);
+                path.and_then(Result::ok).zip(Some(digest))
+            }
+            _ => None,
+        };
+        if let Some((path, digest)) = named {
             known.entry(path).or_default().insert(digest.clone());
         }
     }

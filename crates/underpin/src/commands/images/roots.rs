@@ -4,17 +4,17 @@ use std::{collections::BTreeSet, fs, sync::Arc};
 
 use camino::Utf8PathBuf;
 use underpin_image::{
-    Pin, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed, file_roots,
+    NotRead, Pin, Registry, Root, RootKind, RootSettings, Source, Target, UnknownNeed, file_roots,
     object_roots, read_pins, text_file_roots, text_roots,
 };
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Place, World};
-use underpin_refs::{ImageSources, images_in_values, images_of_kustomization};
+use underpin_refs::{images_in_values, images_of_kustomization};
 use underpin_source::{helm_release, yaml::Comment};
 
 use super::{
     marker,
     setting::{RegistrySetting, Setting},
-    sources::{Read, read_yaml},
+    sources::{Doubt, Read, root_settings},
 };
 
 /// What Helm's own objects are labelled with.
@@ -63,14 +63,13 @@ pub(super) fn gather(reads: &[Read], setting: &Setting, registry: &Registry) -> 
 
 impl Gathering<'_> {
     fn read(&mut self, read: &Read) {
-        let mut unread = read.unread.clone();
-        let mut unknown: Vec<String> = read.unknown.clone();
+        let mut doubts = read.doubts.clone();
         let mut needs: Vec<UnknownNeed> = Vec::new();
         let begin = self.roots.len();
         for world in &read.worlds {
             for object in world.objects() {
                 needs.extend(self.object(object, world, read));
-                self.helm_revision(object, world, read, &mut unread);
+                self.helm_revision(object, world, read, &mut doubts);
             }
         }
         let empty = World::default();
@@ -96,31 +95,27 @@ impl Gathering<'_> {
         }
         for comment in &read.comments {
             if marker::is_marker(comment) {
-                self.marker(comment, read, &mut unknown);
+                self.marker(comment, read, &mut doubts);
             }
         }
-        unknown.extend(needs.iter().map(|need| {
-            let UnknownNeed { evidence, reason } = need;
-            format!("{} {}: {reason}", evidence.object, evidence.path)
-        }));
+        doubts.extend(needs.iter().map(Doubt::need));
         if let Some((from, to)) = &read.relabel {
             for root in &mut self.roots[begin..] {
                 relabel(root, from, to);
             }
-            for text in &mut unknown {
-                *text = text.replace(from, to);
+            for doubt in &mut doubts {
+                doubt.relabel(from, to);
             }
         }
-        unread.extend(
-            unknown
-                .into_iter()
-                .filter(|text| !self.foreign.contains(text)),
-        );
+        let told = doubts
+            .iter()
+            .filter_map(|doubt| read.told(doubt, self.foreign));
+        let mut unread: Vec<NotRead> = told.collect();
         unread.sort();
         unread.dedup();
         self.sources.push(Source {
             name: Arc::clone(&read.name),
-            unread: unread.into_iter().map(|text| read.masked(text)).collect(),
+            unread,
         });
     }
 
@@ -135,14 +130,7 @@ impl Gathering<'_> {
     }
 
     fn settings<'s>(&'s self, world: &'s World, source: &'s Arc<str>) -> RootSettings<'s> {
-        RootSettings {
-            registry: self.registry,
-            sources: ImageSources {
-                world,
-                read_yaml: &read_yaml,
-            },
-            source,
-        }
+        root_settings(self.registry, world, source)
     }
 
     /// Notes needs, each once: a field may be met again as a text.
@@ -166,8 +154,9 @@ impl Gathering<'_> {
         stored: &Object,
         world: &World,
         read: &Read,
-        unread: &mut Vec<String>,
+        doubts: &mut Vec<Doubt>,
     ) {
+        let mut unread = |what: String| doubts.push(Doubt::unread(what));
         let kind = &stored.key.kind;
         let is_store = kind.is("", "Secret") || kind.is("", "ConfigMap");
         let is_release =
@@ -176,19 +165,19 @@ impl Gathering<'_> {
             return;
         }
         let Some(data) = stored.text("/data/release") else {
-            unread.push(format!("{} holds no release", stored.key));
+            unread(format!("{} holds no release", stored.key));
             return;
         };
         let release = match helm_release::decode(data) {
             Ok(release) => release,
             Err(error) => {
-                unread.push(format!("{}: {error}", stored.key));
+                unread(format!("{}: {error}", stored.key));
                 return;
             }
         };
         if let Some(problem) = release.diagnostics.first() {
             let place = &problem.place;
-            unread.push(format!(
+            unread(format!(
                 "{}: not all of its manifests can be read: {place}",
                 stored.key
             ));
@@ -199,13 +188,9 @@ impl Gathering<'_> {
             let (found, unknown) = object_roots(object, settings);
             roots.extend(found);
             roots.extend(text_roots(object, settings));
-            unread.extend(unknown.into_iter().map(|need| {
-                let UnknownNeed { evidence, reason } = need;
-                format!(
-                    "{}: {} {}: {reason}",
-                    stored.key, evidence.object, evidence.path
-                )
-            }));
+            for need in unknown {
+                unread(format!("{}: {need}", stored.key));
+            }
         }
         let revision = format!("revision {} of {}", release.version, release.name);
         for root in &mut roots {
@@ -219,36 +204,14 @@ impl Gathering<'_> {
         self.add(roots);
     }
 
-    /// What a policy selects is written where a marker names it.
-    fn marker(&mut self, comment: &Comment, read: &Read, unknown: &mut Vec<String>) {
-        let Some(key) = marker::policy_of(comment) else {
-            unknown.push(format!(
-                "{}: the marker of an image policy cannot be read",
-                comment.place
-            ));
-            return;
-        };
-        let mut roots = Vec::new();
-        for world in self.reads.iter().flat_map(|read| &read.worlds) {
-            let Some(policy) = world.get(&key) else {
-                continue;
-            };
-            let (found, _) = object_roots(policy, self.settings(world, &read.name));
-            roots.extend(
-                found
-                    .into_iter()
-                    .filter(|root| root.kind == RootKind::Policy),
-            );
+    /// What a policy selects is written where a marker names it. What is not known of the policy, its own
+    /// source says.
+    fn marker(&mut self, comment: &Comment, read: &Read, doubts: &mut Vec<Doubt>) {
+        let worlds = self.reads.iter().flat_map(|read| &read.worlds);
+        match marker::marked(comment, worlds, self.registry, &read.name) {
+            Ok((roots, _)) => self.add(roots),
+            Err(reason) => doubts.push(Doubt::unknown(&comment.place, &reason)),
         }
-        if roots.is_empty() {
-            let place = &comment.place;
-            unknown.push(format!("{place}: a marker names {key}, which was not read"));
-        }
-        for root in &mut roots {
-            root.kind = RootKind::Marker;
-            root.evidence.place = Some(comment.place.clone());
-        }
-        self.add(roots);
     }
 
     /// A pins file. A line that cannot be read may keep anything.
@@ -261,9 +224,9 @@ impl Gathering<'_> {
                 let errors = errors
                     .iter()
                     .map(|error| format!("{error}: {}", error.help));
-                (pins, errors.collect())
+                (pins, errors.map(NotRead::from).collect())
             }
-            Err(error) => (Vec::new(), vec![error.to_string()]),
+            Err(error) => (Vec::new(), vec![NotRead::from(error.to_string())]),
         };
         let roots = pins.iter().map(|pin| Root {
             kind: RootKind::Pin,

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, time::Duration};
 use camino::Utf8PathBuf;
 use clap::Args;
 use jiff::SignedDuration;
-use underpin_image::{Consents, Glob, Host, PinSettings, ReferenceError, RepositoryPath, Settings};
+use underpin_image::{
+    Consents, Deletion, Glob, Host, PinSettings, ReferenceError, Registry, RepositoryPath, Settings,
+};
 use underpin_registry::Address;
 use underpin_source::images_file::{
     self, ConsentsEntry, ImagesFile, LimitsEntry, RegistryEntry, RegistryType, SourcesEntry,
@@ -53,8 +55,9 @@ struct ScopeArgs {
     /// A repository that is looked at, instead of all; may be repeated.
     #[arg(long = "repository", value_name = "PATH", value_parser = given)]
     repositories: Vec<String>,
-    /// The beginning of the repositories that are looked at; may be repeated.
-    #[arg(long = "prefix", value_name = "TEXT", value_parser = given, conflicts_with = "repositories")]
+    /// A folder of repositories that are looked at: `team` holds team/web and not teamster/web; may be
+    /// repeated.
+    #[arg(long = "prefix", value_name = "PATH", value_parser = given, conflicts_with = "repositories")]
     prefixes: Vec<String>,
 }
 
@@ -101,7 +104,7 @@ pub(super) struct Setting {
     pub(super) state: Utf8PathBuf,
     pub(super) settings: Settings,
     pub(super) pace: Pace,
-    /// Needs that cannot be told and mean nothing of this registry.
+    /// Needs that cannot be told and mean nothing of this registry, each with its source before it.
     pub(super) foreign_needs: BTreeSet<String>,
     pub(super) kubeconfig: Option<Utf8PathBuf>,
     pub(super) request_timeout: u64,
@@ -145,7 +148,24 @@ impl RegistrySetting {
         let mut prefixes = self.prefixes.iter();
         !is_limited
             || self.repositories.contains(path)
-            || prefixes.any(|prefix| path.as_str().starts_with(prefix))
+            || prefixes.any(|prefix| path.is_below(prefix))
+    }
+
+    /// All its names.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &Host> {
+        std::iter::once(&self.host).chain(&self.aliases)
+    }
+
+    /// Whether a host is this registry.
+    pub(super) fn is_named(&self, host: &Host) -> bool {
+        self.hosts().any(|name| name == host)
+    }
+
+    /// The registry before it was read: by it, it is known what is named, and no more.
+    pub(super) fn not_read(&self) -> Registry {
+        let mut registry = Registry::new(self.host.clone(), Deletion::DigestsWithTags);
+        registry.aliases.clone_from(&self.aliases);
+        registry
     }
 }
 

@@ -1,15 +1,19 @@
 //! Everything that may name an image: clusters, dumps, declared files, revisions of them. Whatever cannot be
 //! read is said with it, for what is needed there may be anything.
 
-use std::{env, io, sync::Arc};
+use std::{collections::BTreeSet, env, io, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use underpin_cluster::Cluster;
-use underpin_model::{GroupKind, Mask, Object, World, names, wording};
+use underpin_image::{Host, NotRead, Registry, RootSettings, UnknownNeed};
+use underpin_model::{GroupKind, Mask, Object, Place, Unread, World, names, wording};
+use underpin_refs::{ImageSources, bears_pods};
 use underpin_source::{
-    Diagnostic, git, terraform,
+    Diagnostic, git,
+    manifests::Below,
+    terraform,
     texts::{self, TextFile},
     tree::{Opaque, Tree},
     yaml::{self, Comment},
@@ -27,6 +31,71 @@ use crate::{
 const CHART_FILE: &str = "Chart.yaml";
 const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml"];
 
+/// Something of a source that is not known: what is needed there may be anything.
+#[derive(Clone, Debug)]
+pub(super) struct Doubt {
+    /// What it is, with its place.
+    pub(super) what: String,
+    /// How it is called when an operator says that nothing of this registry is needed there: without line
+    /// and column, which shift. None for what could not be read, of which nobody can say that.
+    pub(super) name: Option<String>,
+    pub(super) part: Part,
+}
+
+/// What a doubt is about.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// Any object may be in it.
+    Anything,
+    /// Objects of these kinds.
+    Objects(Unread),
+    /// Whatever a file or folder declares.
+    File(Utf8PathBuf),
+    /// What runs in a cluster, and nothing that says what is to run.
+    Workloads,
+}
+
+impl Doubt {
+    /// What could not be read.
+    pub(super) fn unread(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            name: None,
+            part: Part::Anything,
+        }
+    }
+
+    fn of_file(what: impl Into<String>, file: &Utf8Path) -> Self {
+        Self {
+            part: Part::File(file.to_owned()),
+            ..Self::unread(what)
+        }
+    }
+
+    /// What was read and cannot be looked into.
+    pub(super) fn unknown(place: &Place, why: &str) -> Self {
+        Self {
+            what: format!("{place}: {why}"),
+            name: Some(format!("{}: {why}", place.file)),
+            part: Part::Anything,
+        }
+    }
+
+    /// A need that cannot be told.
+    pub(super) fn need(need: &UnknownNeed) -> Self {
+        Self {
+            what: need.to_string(),
+            name: Some(need.to_string()),
+            part: Part::Anything,
+        }
+    }
+
+    pub(super) fn relabel(&mut self, from: &str, to: &str) {
+        self.what = self.what.replace(from, to);
+        self.name = self.name.as_ref().map(|name| name.replace(from, to));
+    }
+}
+
 /// What was read of one source.
 #[derive(Default)]
 pub(super) struct Read {
@@ -42,13 +111,13 @@ pub(super) struct Read {
     pub(super) comments: Vec<Comment>,
     /// Files that hold the name of the registry, whatever they are.
     pub(super) files: Vec<TextFile>,
+    /// What makes folders charts.
+    pub(super) charts: Vec<Utf8PathBuf>,
     /// Values of charts, and what kustomize is told, by file.
     pub(super) values: Vec<(Utf8PathBuf, Value)>,
     pub(super) kustomizations: Vec<(Utf8PathBuf, Value)>,
-    /// What could not be read.
-    pub(super) unread: Vec<String>,
-    /// What may hold needs and cannot be looked into; an operator may know better.
-    pub(super) unknown: Vec<String>,
+    /// What of it is not known.
+    pub(super) doubts: Vec<Doubt>,
     /// What is good to know.
     pub(super) notes: Vec<String>,
     /// Of a revision: the folder that its files were written to, and how they are called.
@@ -66,10 +135,41 @@ impl Read {
     }
 
     fn failed(mut self, error: &CommandError) -> Self {
-        let problems = error.diagnostics().iter().map(ToString::to_string);
-        self.unread.push(error.to_string());
-        self.unread.extend(problems);
+        self.doubts.push(Doubt::unread(error.to_string()));
+        let problems = error.diagnostics().iter();
+        self.doubts
+            .extend(problems.map(|one| Doubt::unread(in_a_line(one))));
         self
+    }
+
+    /// How a doubt is told; none where an operator has said that nothing of this registry is needed there.
+    /// What must not be shown is neither told nor looked for.
+    pub(super) fn told(&self, doubt: &Doubt, foreign: &BTreeSet<String>) -> Option<NotRead> {
+        let consent = doubt.name.as_ref().map(|name| self.consent(name));
+        if consent.as_ref().is_some_and(|text| foreign.contains(text)) {
+            return None;
+        }
+        Some(NotRead {
+            what: self.masked(doubt.what.clone()),
+            consent,
+        })
+    }
+
+    /// The text by which an operator says that nothing of this registry is needed by something of this
+    /// source.
+    pub(super) fn consent(&self, name: &str) -> String {
+        self.masked(format!("{}: {name}", self.name))
+    }
+
+    /// Its objects, those that are declared again among them.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &Object> {
+        let worlds = self.worlds.iter();
+        worlds.flat_map(World::objects).chain(&self.again)
+    }
+
+    /// Whether it is what a revision holds, and neither a cluster nor what is declared now.
+    pub(super) fn is_revision(&self) -> bool {
+        self.relabel.is_some()
     }
 
     /// What hides the values that must not be shown.
@@ -86,7 +186,7 @@ impl Read {
 
 /// Reads all sources, those over the wire at the same time. Of a source that cannot be read, that is
 /// told.
-pub(super) async fn read(setting: &Setting, hosts: &[String]) -> Result<Vec<Read>, CommandError> {
+pub(super) async fn read(setting: &Setting) -> Result<Vec<Read>, CommandError> {
     let mut running = JoinSet::new();
     for (place, context) in setting.contexts.iter().enumerate() {
         let context = context.clone();
@@ -102,12 +202,18 @@ pub(super) async fn read(setting: &Setting, hosts: &[String]) -> Result<Vec<Read
         variable_files: setting.variable_files.clone(),
         ..terraform::Options::default()
     };
+    let hosts: Vec<&str> = setting.registry.hosts().map(Host::as_str).collect();
+    let how = How {
+        terraform: &terraform,
+        hosts: &hosts,
+        below: below(&setting.state),
+    };
     for path in &setting.paths {
         let read = Read::of(format!("files {path}"));
-        reads.push(files(read, std::slice::from_ref(path), &terraform, hosts));
+        reads.push(files(read, std::slice::from_ref(path), &how));
     }
     for revision in &setting.revisions {
-        reads.push(of_revision(revision, &setting.paths, &terraform, hosts)?);
+        reads.push(of_revision(revision, &setting.paths, &how)?);
     }
     let mut live: Vec<(usize, Read)> = Vec::new();
     while let Some(joined) = running.join_next().await {
@@ -117,13 +223,30 @@ pub(super) async fn read(setting: &Setting, hosts: &[String]) -> Result<Vec<Read
     for (place, context) in setting.contexts.iter().enumerate() {
         if !live.iter().any(|(read, _)| *read == place) {
             let mut read = Read::of(format!("context {context}"));
-            read.unread.push("reading it ended early".to_owned());
+            read.doubts.push(Doubt::unread("reading it ended early"));
             live.push((place, read));
         }
     }
     live.sort_by_key(|(place, _)| *place);
     let live = live.into_iter().map(|(_, read)| read);
     Ok(live.chain(reads).collect())
+}
+
+/// How declared files are read.
+struct How<'h> {
+    terraform: &'h terraform::Options,
+    /// All names of the registry.
+    hosts: &'h [&'h str],
+    below: Below,
+}
+
+/// Hidden files name images too, as those of CI do. What runs remember is no source: what was needed once
+/// would be needed for ever.
+fn below(state: &Utf8Path) -> Below {
+    Below {
+        hidden: true,
+        left_out: state.canonicalize().into_iter().collect(),
+    }
 }
 
 async fn live(context: String, kubeconfig: Option<Utf8PathBuf>, timeout: u64) -> Read {
@@ -135,7 +258,7 @@ async fn live(context: String, kubeconfig: Option<Utf8PathBuf>, timeout: u64) ->
     };
     match world.await {
         Ok(world) => {
-            read.unread = world.unread.iter().map(ToString::to_string).collect();
+            read.doubts = not_read(&world);
             read.worlds = vec![world];
             read
         }
@@ -161,15 +284,19 @@ fn dump(path: &Utf8Path) -> Read {
                 carriers.sort();
                 // Whole, for who consents consents to this very text.
                 if !carriers.is_empty() {
-                    let (name, kinds) = (&read.name, carriers.join(", "));
-                    read.unknown.push(format!(
-                        "{name} holds none of {kinds}: they may be left out of it"
-                    ));
+                    let kinds = carriers.join(", ");
+                    let what = format!("it holds none of {kinds}: they may be left out of it");
+                    read.doubts.push(Doubt {
+                        name: Some(what.clone()),
+                        what,
+                        part: Part::Workloads,
+                    });
                 }
             }
-            read.unread = problems(&source.problems).collect();
-            read.unread
-                .extend(source.world.unread.iter().map(ToString::to_string));
+            let problems = source.problems.iter();
+            read.doubts
+                .extend(problems.map(|one| Doubt::unread(in_a_line(one))));
+            read.doubts.extend(not_read(&source.world));
             read.worlds = vec![source.world];
             read
         }
@@ -180,43 +307,56 @@ fn dump(path: &Utf8Path) -> Read {
 /// Kinds of which almost every cluster has some and which say most of its images. A dump does not tell
 /// what it was asked for: that it has none of one may mean that all of them were left out.
 fn holds_images(kind: &GroupKind) -> bool {
-    matches!(
-        (kind.group.as_str(), kind.kind.as_str()),
-        ("", "Pod" | "ConfigMap" | "Secret")
-            | (
-                "apps",
-                "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet"
-            )
-            | ("batch", "Job" | "CronJob")
-    )
+    let is_rare = kind.is("", "PodTemplate") || kind.is("", "ReplicationController");
+    bears_pods(kind) && !is_rare || kind.is("", "ConfigMap") || kind.is("", "Secret")
 }
 
-fn problems(diagnostics: &[Diagnostic]) -> impl Iterator<Item = String> + '_ {
-    diagnostics.iter().map(ToString::to_string)
+/// What of a world could not be read.
+fn not_read(world: &World) -> Vec<Doubt> {
+    let unread = world.unread.iter().map(|unread| Doubt {
+        part: Part::Objects(unread.clone()),
+        ..Doubt::unread(unread.to_string())
+    });
+    unread.collect()
+}
+
+/// What is wrong with files.
+fn problems(diagnostics: &[Diagnostic]) -> impl Iterator<Item = Doubt> + '_ {
+    diagnostics
+        .iter()
+        .map(|one| Doubt::of_file(in_a_line(one), Utf8Path::new(&*one.place.file)))
+}
+
+/// A problem with its place, and with the way out where there is one.
+fn in_a_line(problem: &Diagnostic) -> String {
+    let Diagnostic {
+        place,
+        message,
+        help,
+    } = problem;
+    match help {
+        Some(help) => format!("{place}: {message} ({help})"),
+        None => format!("{place}: {message}"),
+    }
 }
 
 /// Declared files, and whatever else lies beside them and holds the name of the registry.
-fn files(
-    mut read: Read,
-    paths: &[Utf8PathBuf],
-    terraform: &terraform::Options,
-    hosts: &[String],
-) -> Read {
+fn files(mut read: Read, paths: &[Utf8PathBuf], how: &How<'_>) -> Read {
     if let Some(missing) = paths.iter().find(|path| !path.exists()) {
-        read.unread
-            .push(format!("there is no file or folder {missing}"));
+        let what = format!("there is no file or folder {missing}");
+        read.doubts.push(Doubt::unread(what));
         return read;
     }
-    let tree = match DeclaredTree::read(paths, terraform) {
+    let tree = match DeclaredTree::read_below(paths, how.terraform, &how.below) {
         Ok(tree) => tree,
         Err(error) => return read.failed(&error),
     };
     read.is_declared = true;
-    read.unread.extend(problems(&tree.diagnostics));
+    read.doubts.extend(problems(&tree.diagnostics));
     for cluster in tree.clusters() {
         match tree.world(cluster.as_deref()) {
             Ok(declared) => {
-                read.unread.extend(problems(&declared.diagnostics));
+                read.doubts.extend(problems(&declared.diagnostics));
                 read.worlds.push(declared.world);
             }
             Err(error) => read = read.failed(&error),
@@ -232,12 +372,13 @@ fn files(
     for opaque in &tree.files.opaque {
         look_into(opaque, &mut read);
     }
-    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    let (found, unreadable) = texts::holding(paths, &hosts);
+    let (found, unreadable) = texts::holding(paths, how.hosts, &how.below);
     read.files = found;
-    read.unread.extend(problems(&unreadable));
-    read.unread.sort();
-    read.unread.dedup();
+    read.doubts.extend(problems(&unreadable));
+    read.doubts
+        .sort_by(|left, right| left.what.cmp(&right.what));
+    read.doubts
+        .dedup_by(|later, first| later.what == first.what);
     read.trees.push(tree.files);
     read
 }
@@ -248,26 +389,31 @@ fn look_into(opaque: &Opaque, read: &mut Read) {
     let file = Utf8Path::new(&*opaque.place.file);
     let name = file.file_name().unwrap_or_default();
     if name == CHART_FILE {
+        read.charts.push(file.to_owned());
         let folder = file.parent().unwrap_or(Utf8Path::new(""));
-        let files = values_files(folder).unwrap_or_else(|reason| {
-            read.unread.push(format!("{folder}: {reason}"));
+        let files = values_files(folder).unwrap_or_else(|error| {
+            read.doubts.push(unread_file(folder, &error.to_string()));
             Vec::new()
         });
         for path in files {
             match document(&path) {
                 Ok(values) => read.values.push((path, values)),
-                Err(reason) => read.unread.push(format!("{path}: {reason}")),
+                Err(reason) => read.doubts.push(unread_file(&path, &reason)),
             }
         }
     } else if KUSTOMIZATION_FILES.contains(&name) {
         match document(file) {
             Ok(value) => read.kustomizations.push((file.to_owned(), value)),
-            Err(reason) => read.unread.push(format!("{file}: {reason}")),
+            Err(reason) => read.doubts.push(unread_file(file, &reason)),
         }
     } else {
-        read.unknown
-            .push(format!("{}: {}", opaque.place, opaque.what));
+        read.doubts
+            .push(Doubt::unknown(&opaque.place, &opaque.what));
     }
+}
+
+fn unread_file(path: &Utf8Path, reason: &str) -> Doubt {
+    Doubt::of_file(format!("{path}: {reason}"), path)
 }
 
 /// The files of values of a chart.
@@ -290,7 +436,8 @@ fn values_files(chart: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     Ok(files)
 }
 
-fn document(path: &Utf8Path) -> Result<Value, String> {
+/// The one document of a file.
+pub(super) fn document(path: &Utf8Path) -> Result<Value, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     read_yaml(&text)
 }
@@ -310,12 +457,23 @@ pub(super) fn read_yaml(text: &str) -> Result<Value, String> {
     }
 }
 
-fn of_revision(
-    revision: &str,
-    paths: &[Utf8PathBuf],
-    terraform: &terraform::Options,
-    hosts: &[String],
-) -> Result<Read, CommandError> {
+/// What needs of objects are read with.
+pub(super) fn root_settings<'r>(
+    registry: &'r Registry,
+    world: &'r World,
+    source: &'r Arc<str>,
+) -> RootSettings<'r> {
+    RootSettings {
+        registry,
+        sources: ImageSources {
+            world,
+            read_yaml: &read_yaml,
+        },
+        source,
+    }
+}
+
+fn of_revision(revision: &str, paths: &[Utf8PathBuf], how: &How<'_>) -> Result<Read, CommandError> {
     let read = Read::of(format!("revision {revision}"));
     let folder = tempfile::tempdir().map_err(|source| CommandError::Io {
         what: "cannot make a folder for the files of a revision".to_owned(),
@@ -336,14 +494,14 @@ fn of_revision(
         Ok(exported) => exported,
         Err(error) => return Ok(read.failed(&error.into())),
     };
-    let mut read = files(read, std::slice::from_ref(&top), terraform, hosts);
+    let mut read = files(read, std::slice::from_ref(&top), how);
     let (from, to) = (format!("{top}/"), format!("{revision}:"));
-    for text in read.unread.iter_mut().chain(&mut read.unknown) {
-        *text = text.replace(&from, &to);
+    for doubt in &mut read.doubts {
+        doubt.relabel(&from, &to);
     }
     let left_out = exported.left_out.iter();
     let left_out = left_out.map(|one| format!("{revision}:{}: {}", one.path, one.reason));
-    read.unread.extend(left_out);
+    read.doubts.extend(left_out.map(Doubt::unread));
     read.relabel = Some((from, to));
     Ok(read)
 }

@@ -72,7 +72,7 @@ struct SourceDocument<'a> {
     /// Its name.
     name: &'a str,
     /// What of it could not be read; empty where all was.
-    unread: &'a [String],
+    unread: Vec<&'a str>,
 }
 
 /// A need.
@@ -184,7 +184,7 @@ impl<'a> From<&'a ShownImages<'a>> for ImagesPlanDocument<'a> {
                 .iter()
                 .map(|source| SourceDocument {
                     name: &source.name,
-                    unread: &source.unread,
+                    unread: source.unread.iter().map(|one| one.what.as_str()).collect(),
                 })
                 .collect(),
             roots: input.roots.iter().map(root).collect(),

@@ -101,6 +101,16 @@ pub(crate) fn moved(message: &str, input: &PlanInput<'_>) -> String {
     reasons::with_roots(message, input)
 }
 
+/// How it is said that a need which cannot be told means nothing of a registry.
+pub(crate) fn consent(text: &str) -> String {
+    // As YAML takes it.
+    let text = text.replace('\'', "''");
+    format!(
+        "if nothing of this registry is needed there, write this line under `consents.foreignNeeds` of the \
+         images file: - '{text}'"
+    )
+}
+
 /// The way out of what stops a run.
 fn help(stop: &Stop) -> String {
     match stop {
@@ -113,11 +123,13 @@ fn help(stop: &Stop) -> String {
             "see that every source is whole; if so, write `fewestRoots: {now}` under `consents` of the \
              images file"
         ),
-        Stop::SourceUnread { .. } => {
-            "have it read, and run again; a need that means nothing of this registry can be written under \
-             `consents.foreignNeeds` of the images file, word for word"
-                .to_owned()
+        Stop::SourceUnread { consent: None, .. } => {
+            "have it read, and run again".to_owned()
         }
+        Stop::SourceUnread {
+            consent: Some(text),
+            ..
+        } => format!("have it read, and run again; {}", consent(text)),
         Stop::SourceGone { source } => format!(
             "name it again; if it is gone for good, write `{source}` under `consents.sourcesGone` of the \
              images file"

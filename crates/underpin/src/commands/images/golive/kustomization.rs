@@ -1,249 +1,336 @@
-//! The manifests of a Kustomization, where the declared files hold them.
+//! The manifests of a Kustomization, as kustomize makes them of the declared files.
 
-use std::{collections::BTreeSet, fs};
-
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_image::{
-    ReleaseNeeds, RootKind, RootSettings, UnknownNeed, object_roots, release_needs,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
 };
-use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place, World};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use underpin_image::{Root, UnknownNeed};
+use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place};
 use underpin_refs::{
-    ImageReplacement, KustomizationFile, Variables, folder_of_kustomization, is_helm_release,
-    is_release, is_suspended, kustomization_file, may_set_images, variables,
+    ImageReplacement, KustomizationFile, Variables, folder_of_kustomization, kustomization_file,
+    patch_may_set_images, put_image, source_of_release, target_namespace, url_of_source,
 };
 
-use super::{super::sources::Read, releases::Occurrence};
+use super::{
+    super::sources::{Read, document, read_yaml},
+    checkouts::Checkouts,
+    needs::Sources,
+    releases::Occurrence,
+};
 
-/// Folders of folders are followed this far.
+/// Folders of folders are followed this far, and this deep.
 const FOLDERS_LIMIT: usize = 1000;
+const DEPTH_LIMIT: usize = 32;
+/// The files that tell kustomize what to make of a folder.
+const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// Files that kustomize takes of a folder where nothing tells it which.
+const MANIFESTS: &[&str] = &["yaml", "yml"];
+/// What every manifest holds.
+const VERSION_FIELD: &str = "apiVersion";
 
 /// What a Kustomization deploys.
-#[derive(Default)]
 pub(super) struct Manifests {
-    /// Files, and folders with all below them.
-    taken: BTreeSet<Utf8PathBuf>,
-    /// What is put for images, the innermost first.
-    replacements: Vec<(ImageReplacement, Evidence)>,
+    /// Files, each with the kustomizations that take it, the outermost first.
+    files: BTreeMap<Utf8PathBuf, BTreeSet<Vec<usize>>>,
+    /// Every kustomization that is a part of it.
+    parts: Vec<Part>,
+    /// Every folder that it takes anything of.
+    folders: BTreeSet<Utf8PathBuf>,
     /// What cannot be told.
     unknown: Vec<String>,
 }
 
-impl Manifests {
-    /// Those of a Kustomization; none where no declared files hold them.
-    pub(super) fn of(
-        occurrence: &Occurrence<'_>,
-        reads: &[Read],
-        paths: &[Utf8PathBuf],
-    ) -> Option<Self> {
-        let written = folder_of_kustomization(occurrence.object);
-        let folder = folder(written, paths)?;
-        let mut manifests = Self::default();
-        manifests.take(&folder, reads);
-        Some(manifests)
-    }
+/// A `kustomization.yaml`, by what it makes of what it takes.
+struct Part {
+    folder: Utf8PathBuf,
+    /// How people call it.
+    name: String,
+    file: KustomizationFile,
+}
 
-    /// Takes a folder with what its `kustomization.yaml` says, or with all below it.
-    fn take(&mut self, folder: &Utf8Path, reads: &[Read]) {
-        let (mut todo, mut seen) = (vec![folder.to_owned()], BTreeSet::new());
-        let mut replacements = Vec::new();
-        while let Some(at) = todo.pop() {
-            if !seen.insert(at.clone()) {
-                continue;
+/// A manifest as it would be applied.
+pub(super) struct Built<'r> {
+    pub(super) read: &'r Read,
+    pub(super) object: Object,
+    /// Where other images were put, and by what.
+    put: Vec<(FieldPath, Evidence)>,
+}
+
+impl Built<'_> {
+    /// Says of needs by what their images were put.
+    pub(super) fn note(&self, roots: &mut [Root]) {
+        for root in roots {
+            let mut put = self.put.iter();
+            if let Some((_, by)) = put.find(|(path, _)| *path == root.evidence.path) {
+                root.evidence.note = format!("by {} of {}", by.path, by.object);
             }
-            if seen.len() > FOLDERS_LIMIT {
-                self.unknown
-                    .push(format!("{at}: there are more than {FOLDERS_LIMIT} folders"));
-                break;
-            }
-            let file = reads.iter().flat_map(|read| &read.kustomizations);
-            let file = file.map(|(path, value)| (plain(path), value));
-            let mut file = file.filter(|(path, _)| path.parent() == Some(&at));
-            let Some((path, value)) = file.next() else {
-                self.taken.insert(at);
-                continue;
-            };
-            let read = kustomization_file(value);
-            let unknown = read
-                .unknown
-                .iter()
-                .chain(&patches(&at, &read))
-                .cloned()
-                .collect::<Vec<_>>();
-            self.unknown
-                .extend(unknown.into_iter().map(|why| format!("{path}: {why}")));
-            for resource in &read.resources {
-                let target = plain(&at.join(resource));
-                if resource.contains("://") || resource.contains("?ref=") || !target.exists() {
-                    self.unknown
-                        .push(format!("{path}: `{resource}` was not read"));
-                } else if target.is_dir() {
-                    todo.push(target);
-                } else {
-                    self.taken.insert(target);
-                }
-            }
-            let own = read.replacements.into_iter().map(|one| {
-                let evidence = of_file(&path, one.path.clone());
-                (one, evidence)
-            });
-            replacements.push(own.collect::<Vec<_>>());
         }
-        // What is further out is put last.
-        self.replacements = replacements.into_iter().rev().flatten().collect();
+    }
+}
+
+impl Manifests {
+    /// Those of a Kustomization; why they are not known otherwise.
+    pub(super) fn of(occurrence: &Occurrence<'_>, sources: Sources<'_>) -> Result<Self, String> {
+        let release = occurrence.object;
+        let source = source_of_release(release).and_then(|key| occurrence.world.get(&key));
+        let url = source.and_then(url_of_source);
+        let written = folder_of_kustomization(release);
+        let folder = sources.checkouts.folder(written, url)?;
+        let mut manifests = Self {
+            files: BTreeMap::new(),
+            parts: Vec::new(),
+            folders: BTreeSet::new(),
+            unknown: Vec::new(),
+        };
+        match kustomization_in(&folder) {
+            Some(file) => manifests.part(&folder, &file, &[], sources.checkouts),
+            None => manifests.generated(&folder, sources.checkouts),
+        }
+        Ok(manifests)
     }
 
     /// Whether a place is in them.
-    pub(super) fn hold(&self, place: &Place) -> bool {
-        let file = plain(Utf8Path::new(&*place.file));
-        self.taken.iter().any(|taken| file.starts_with(taken))
+    pub(super) fn hold(&self, place: &Place, checkouts: &Checkouts) -> bool {
+        let file = checkouts.absolute(Utf8Path::new(&*place.file));
+        self.files.contains_key(&file)
     }
 
-    /// Adds what they need to what their Kustomization says.
-    pub(super) fn needs(
-        self,
-        occurrence: &Occurrence<'_>,
-        reads: &[Read],
-        settings: RootSettings<'_>,
-        needs: &mut ReleaseNeeds,
-    ) {
-        let release = occurrence.object;
-        let variables = variables(release, settings.sources);
-        for (path, reason) in &variables.unread {
-            needs.unknown.push(UnknownNeed {
-                evidence: release.evidence(path.clone(), String::new()),
-                reason: reason.clone(),
-            });
-        }
-        let declared = reads
-            .iter()
-            .filter(|read| read.is_declared && read.relabel.is_none());
-        let mut seen = 0_usize;
-        for read in declared {
-            let objects = read.worlds.iter().flat_map(World::objects);
-            for object in objects.chain(&read.again).filter(|one| self.holds(one)) {
-                seen += 1;
-                let settings = RootSettings {
-                    source: &read.name,
-                    ..settings
-                };
-                one(object, &variables, settings, needs);
+    /// Its files.
+    pub(super) fn into_files(self) -> impl Iterator<Item = Utf8PathBuf> {
+        self.files.into_keys()
+    }
+
+    /// A folder with all below it, as Flux takes it where it finds no `kustomization.yaml`. Where there is
+    /// one further down, that counts there.
+    fn generated(&mut self, folder: &Utf8Path, checkouts: &Checkouts) {
+        let mut todo = vec![folder.to_owned()];
+        while let Some(at) = todo.pop() {
+            if !self.enter(&at, checkouts) {
+                return;
+            }
+            let entries = at.read_dir_utf8().and_then(Iterator::collect);
+            let mut entries: Vec<camino::Utf8DirEntry> = match entries {
+                Ok(entries) => entries,
+                Err(error) => {
+                    let shown = checkouts.shown(&at);
+                    self.unknown
+                        .push(format!("{shown} cannot be read: {error}"));
+                    continue;
+                }
+            };
+            entries.sort_by(|left, right| left.file_name().cmp(right.file_name()));
+            for entry in entries {
+                let path = at.join(entry.file_name());
+                let is_manifest = path.extension().is_some_and(|one| MANIFESTS.contains(&one));
+                if path.is_dir() && entry.file_name() != ".git" {
+                    match kustomization_in(&path) {
+                        Some(file) => self.part(&path, &file, &[], checkouts),
+                        None => todo.push(path),
+                    }
+                } else if is_manifest {
+                    self.take(path, &[], checkouts);
+                }
             }
         }
-        let folder = release.evidence(FieldPath::new("spec.path"), String::new());
-        let mut unknown = |reason: String| {
-            needs.unknown.push(UnknownNeed {
-                evidence: folder.clone(),
-                reason,
-            });
-        };
-        if seen == 0 {
-            unknown("there are no manifests in its folder".to_owned());
-        }
-        for reason in self.unknown {
-            unknown(reason);
-        }
-        let own = std::mem::take(&mut needs.replacements);
-        needs.replacements = self.replacements.into_iter().chain(own).collect();
     }
 
-    fn holds(&self, object: &Object) -> bool {
-        matches!(&object.origin, Origin::Declared { place, .. } if self.hold(place))
+    /// A folder with what its `kustomization.yaml` says.
+    fn part(
+        &mut self,
+        folder: &Utf8Path,
+        path: &Utf8Path,
+        within: &[usize],
+        checkouts: &Checkouts,
+    ) {
+        let shown = checkouts.shown(path);
+        let is_round = |part: &usize| self.parts[*part].folder == *folder;
+        if within.iter().any(is_round) || within.len() > DEPTH_LIMIT {
+            self.unknown
+                .push(format!("{shown}: it takes itself, or goes too deep"));
+            return;
+        }
+        if !self.enter(folder, checkouts) {
+            return;
+        }
+        let value = match document(path) {
+            Ok(value) => value,
+            Err(reason) => {
+                self.unknown.push(format!("{shown}: {reason}"));
+                return;
+            }
+        };
+        let file = kustomization_file(&value, &read_yaml);
+        let unknown = file.unknown.iter().cloned().chain(patches(folder, &file));
+        let unknown = unknown.map(|why| format!("{shown}: {why}"));
+        self.unknown.extend(unknown);
+        let within = [within, &[self.parts.len()]].concat();
+        let resources = file.resources.clone();
+        self.parts.push(Part {
+            folder: folder.to_owned(),
+            name: shown.to_string(),
+            file,
+        });
+        for resource in resources {
+            let target = checkouts.absolute(&folder.join(&resource));
+            let is_remote = resource.contains("://") || resource.contains("?ref=");
+            if is_remote || !target.exists() {
+                self.unknown
+                    .push(format!("{shown}: `{resource}` was not read"));
+            } else if !target.is_dir() {
+                self.take(target, &within, checkouts);
+            } else if let Some(file) = kustomization_in(&target) {
+                self.part(&target, &file, &within, checkouts);
+            } else {
+                let why = format!("{shown}: there is no kustomization.yaml in `{resource}`");
+                self.unknown.push(why);
+            }
+        }
+    }
+
+    /// Whether one more folder is followed.
+    fn enter(&mut self, folder: &Utf8Path, checkouts: &Checkouts) -> bool {
+        self.folders.insert(folder.to_owned());
+        let is_within = self.folders.len() <= FOLDERS_LIMIT;
+        if !is_within {
+            let shown = checkouts.shown(folder);
+            self.unknown.push(format!(
+                "{shown}: there are more than {FOLDERS_LIMIT} folders"
+            ));
+        }
+        is_within
+    }
+
+    fn take(&mut self, file: Utf8PathBuf, within: &[usize], checkouts: &Checkouts) {
+        if !checkouts.hold(&file) {
+            let shown = checkouts.shown(&file);
+            self.unknown
+                .push(format!("{shown} was not read: name it with --path"));
+        }
+        let of = self.files.entry(file).or_default();
+        of.insert(within.to_vec());
+    }
+
+    /// The manifests as they would be applied.
+    pub(super) fn built<'r>(
+        &mut self,
+        release: &Object,
+        variables: &Variables,
+        own: &[(ImageReplacement, Evidence)],
+        sources: Sources<'r>,
+    ) -> Vec<Built<'r>> {
+        let mut built = Vec::new();
+        let mut seen: BTreeSet<Utf8PathBuf> = BTreeSet::new();
+        let declared = sources.reads.iter();
+        let declared = declared.filter(|read| read.is_declared && !read.is_revision());
+        for (read, object) in declared.flat_map(|read| read.objects().map(move |one| (read, one))) {
+            let Origin::Declared { place, .. } = &object.origin else {
+                continue;
+            };
+            let file = sources.checkouts.absolute(Utf8Path::new(&*place.file));
+            for within in self.files.get(&file).cloned().unwrap_or_default() {
+                let mut one = Built {
+                    read,
+                    object: object.clone(),
+                    put: Vec::new(),
+                };
+                for part in within.iter().rev() {
+                    self.transform(*part, &mut one);
+                }
+                if let Some(namespace) = target_namespace(release) {
+                    put_namespace(&mut one.object, namespace);
+                }
+                for (replacement, by) in own {
+                    self.put(&mut one, replacement, by);
+                }
+                one.object = variables.filled(&one.object);
+                built.push(one);
+            }
+            seen.insert(file);
+        }
+        for file in self.files.keys().filter(|file| !seen.contains(*file)) {
+            let holds_any = |text: String| text.contains(VERSION_FIELD);
+            if fs::read_to_string(file).map_or(true, holds_any) {
+                let shown = sources.checkouts.shown(file);
+                self.unknown
+                    .push(format!("no manifest was read in {shown}"));
+            }
+        }
+        built
+    }
+
+    /// What a `kustomization.yaml` makes of a manifest.
+    fn transform(&mut self, part: usize, one: &mut Built<'_>) {
+        let Some(Part { name, file, .. }) = self.parts.get(part) else {
+            return;
+        };
+        if let Some(namespace) = &file.namespace {
+            put_namespace(&mut one.object, namespace);
+        }
+        let by = |replacement: &ImageReplacement| Evidence {
+            object: ObjectKey::cluster(GroupKind::core("File"), name),
+            path: replacement.path.clone(),
+            place: None,
+            note: String::new(),
+        };
+        let replacements = file.replacements.iter();
+        let replacements: Vec<(ImageReplacement, Evidence)> = replacements
+            .map(|replacement| (replacement.clone(), by(replacement)))
+            .collect();
+        for (replacement, by) in &replacements {
+            self.put(one, replacement, by);
+        }
+    }
+
+    fn put(&mut self, one: &mut Built<'_>, replacement: &ImageReplacement, by: &Evidence) {
+        for put in put_image(&mut one.object, replacement) {
+            if !put.is_known {
+                self.unknown.push(format!(
+                    "whether {} of {} is put for {} of {}, which holds a variable, depends on the \
+                     version of kustomize",
+                    by.path, by.object, put.path, one.object.key
+                ));
+            }
+            one.put.retain(|(path, _)| *path != put.path);
+            one.put.push((put.path, by.clone()));
+        }
+    }
+
+    /// What cannot be told of them, as needs of their Kustomization.
+    pub(super) fn unknown(&self, release: &Object, is_empty: bool) -> Vec<UnknownNeed> {
+        let none = is_empty.then(|| "there are no manifests in its folder".to_owned());
+        let reasons: BTreeSet<String> = self.unknown.iter().cloned().chain(none).collect();
+        let needs = reasons.into_iter().map(|reason| {
+            let path = FieldPath::new("spec.path");
+            UnknownNeed::new(release.evidence(path, String::new()), reason)
+        });
+        needs.collect()
     }
 }
 
-/// What one manifest needs. Releases in it that are suspended are not resumed with it.
-fn one(
-    object: &Object,
-    variables: &Variables,
-    settings: RootSettings<'_>,
-    needs: &mut ReleaseNeeds,
-) {
-    let object = variables.filled(object);
-    let kind = &object.key.kind;
-    if is_helm_release(kind) && !is_suspended(&object) {
-        let more = release_needs(&object, settings, None);
-        needs.roots.extend(more.roots);
-        needs.unknown.extend(more.unknown);
-        return;
+/// Puts an object into another namespace, unless it is of none.
+fn put_namespace(object: &mut Object, namespace: &str) {
+    if let Some(own) = &mut object.key.namespace {
+        namespace.clone_into(own);
     }
-    if is_release(kind) {
-        return;
-    }
-    let (roots, unknown) = object_roots(&object, settings);
-    let runs = |kind: RootKind| {
-        !matches!(
-            kind,
-            RootKind::Policy | RootKind::PolicyStatus | RootKind::Text | RootKind::Secret
-        )
-    };
-    needs
-        .roots
-        .extend(roots.into_iter().filter(|root| runs(root.kind)));
-    needs.unknown.extend(unknown);
+}
+
+/// The file that tells kustomize what to make of a folder.
+fn kustomization_in(folder: &Utf8Path) -> Option<Utf8PathBuf> {
+    let files = KUSTOMIZATION_FILES.iter().map(|name| folder.join(name));
+    files.into_iter().find(|file| file.is_file())
 }
 
 /// Patches in files that may set images.
-fn patches(folder: &Utf8Path, read: &KustomizationFile) -> Vec<String> {
-    let patches = read.patches.iter().filter_map(|patch| {
+fn patches(folder: &Utf8Path, file: &KustomizationFile) -> Vec<String> {
+    let patches = file.patches.iter().filter_map(|patch| {
         let text = fs::read_to_string(folder.join(patch));
         match text {
-            Ok(text) if !may_set_images(&text) => None,
+            Ok(text) if !patch_may_set_images(&text, &read_yaml) => None,
             Ok(_) => Some(format!("its patch `{patch}` may set images")),
             Err(error) => Some(format!("its patch `{patch}` cannot be read: {error}")),
         }
     });
     patches.collect()
-}
-
-/// The folder that a Kustomization means, below one of these paths or around it.
-fn folder(written: &str, paths: &[Utf8PathBuf]) -> Option<Utf8PathBuf> {
-    let below = plain(Utf8Path::new(written.trim_start_matches('/')));
-    for path in paths {
-        let path = plain(path);
-        let inside = plain(&path.join(&below));
-        if is_folder(&inside) {
-            return Some(inside);
-        }
-        if path.ends_with(&below) && is_folder(&path) {
-            return Some(path);
-        }
-        // The path that was named may be inside of it, or beside.
-        let around = path.ancestors().skip(1);
-        let found = around
-            .map(|base| plain(&base.join(&below)))
-            .find(|folder| !below.as_str().is_empty() && path.starts_with(folder));
-        if let Some(folder) = found {
-            return Some(folder);
-        }
-    }
-    None
-}
-
-/// Whether there is a folder; the current one has no name.
-fn is_folder(path: &Utf8Path) -> bool {
-    path.as_str().is_empty() || path.is_dir()
-}
-
-/// A path without `.` and `..`.
-fn plain(path: &Utf8Path) -> Utf8PathBuf {
-    let mut plain = Utf8PathBuf::new();
-    for component in path.components() {
-        match component {
-            Utf8Component::CurDir => {}
-            Utf8Component::ParentDir if plain.file_name().is_some() => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
-fn of_file(file: &Utf8Path, path: FieldPath) -> Evidence {
-    Evidence {
-        object: ObjectKey::cluster(GroupKind::core("File"), file.as_str()),
-        path,
-        place: None,
-        note: String::new(),
-    }
 }

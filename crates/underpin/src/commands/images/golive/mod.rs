@@ -1,21 +1,27 @@
 //! Whether releases would find their images if they were resumed (R4.5).
 
+mod charts;
 mod checked;
+mod checkouts;
+mod doubts;
 mod kustomization;
 mod needs;
+mod policies;
 mod releases;
 mod running;
 
 use camino::Utf8PathBuf;
 use clap::Args;
 use underpin_image::{
-    Deletion, Pin, Registry, ResumeInput, Root, resume_blobs, resume_findings, unkept_pins,
+    Pin, Registry, ResumeInput, Root, resume_blobs, resume_findings, unkept_pins,
 };
 use underpin_model::{Finding, Severity};
 use underpin_plan::sort_findings;
 use underpin_registry::read_blobs;
 
 use self::{
+    checkouts::Checkouts,
+    doubts::may_hold_releases,
     needs::{Secrets, Sources},
     releases::{Release, ReleaseName, asked, short},
     running::{Running, pins_of_file, running},
@@ -23,7 +29,7 @@ use self::{
 use super::{
     registry::read_needed,
     setting::{ImagesSourceArgs, Setting},
-    sources::{self, Read},
+    sources,
 };
 use crate::{
     Exit,
@@ -73,11 +79,17 @@ pub(super) const NAME: &str = "images-golive";
 
 pub(super) async fn golive(args: ImagesGoliveArgs) -> Result<Exit, CommandError> {
     let setting = Setting::new(args.sources, args.paths)?;
-    let hosts = std::iter::once(&setting.registry.host).chain(&setting.registry.aliases);
-    let hosts: Vec<String> = hosts.map(ToString::to_string).collect();
-    let reads = sources::read(&setting, &hosts).await?;
-    let releases = asked(&args.releases, &reads)?;
-    let registry = read_registry(&releases, &setting, &reads).await?;
+    let reads = sources::read(&setting).await?;
+    let releases = asked(&args.releases, &reads, &setting.foreign_needs)?;
+    let checkouts = Checkouts::of(&setting.paths);
+    let before = setting.registry.not_read();
+    let sources = Sources {
+        reads: &reads,
+        checkouts: &checkouts,
+        registry: &before,
+        foreign: &setting.foreign_needs,
+    };
+    let registry = read_registry(&releases, &setting, sources).await?;
     let running = if args.no_cleaner {
         Running::NoCleaner
     } else {
@@ -86,9 +98,8 @@ pub(super) async fn golive(args: ImagesGoliveArgs) -> Result<Exit, CommandError>
     let mut notes: Vec<String> = Vec::new();
     let declared = declared_pins(&setting, &mut notes);
     let sources = Sources {
-        reads: &reads,
-        paths: &setting.paths,
         registry: &registry,
+        ..sources
     };
     let verdicts = releases.iter().map(|release| {
         let asked = Judged {
@@ -101,11 +112,10 @@ pub(super) async fn golive(args: ImagesGoliveArgs) -> Result<Exit, CommandError>
         asked.verdict()
     });
     let verdicts: Vec<ReleaseVerdict> = verdicts.collect();
-    let unread = reads.iter().flat_map(|read| {
-        let unread = read.unread.iter();
-        unread.map(|text| read.masked(format!("{}: {text}", read.name)))
-    });
-    let unread: Vec<String> = unread.collect();
+    let unread = may_hold_releases(&reads, &setting.foreign_needs).into_iter();
+    let unread: Vec<String> = unread
+        .map(|(source, what)| format!("{source}: {what}"))
+        .collect();
     let is_all = args.releases.is_empty();
     let exit = exit(&verdicts, is_all && !unread.is_empty(), args.strict);
     let shown = ShownGolive {
@@ -142,23 +152,19 @@ fn exit(verdicts: &[ReleaseVerdict], may_lack_any: bool, strict: bool) -> Exit {
 async fn read_registry(
     releases: &[Release<'_>],
     setting: &Setting,
-    reads: &[Read],
+    sources: Sources<'_>,
 ) -> Result<Registry, CommandError> {
     let named = |registry: &Registry| {
         let sources = Sources {
-            reads,
-            paths: &setting.paths,
             registry,
+            ..sources
         };
         let needs = releases
             .iter()
             .flat_map(|release| needs::of_release(release, sources, Secrets::Kept).roots);
         needs.collect::<Vec<Root>>()
     };
-    // Before the registry was read, it is known what is named, and no more.
-    let mut unread = Registry::new(setting.registry.host.clone(), Deletion::DigestsWithTags);
-    unread.aliases.clone_from(&setting.registry.aliases);
-    let (client, mut registry) = read_needed(&setting.registry, &named(&unread)).await?;
+    let (client, mut registry) = read_needed(&setting.registry, &named(sources.registry)).await?;
     let blobs = resume_blobs(&registry, &named(&registry));
     read_blobs(&client, &mut registry, &blobs).await;
     Ok(registry)

@@ -1,45 +1,40 @@
-//! What a release needs, wherever it was read: what it says itself, its manifests, and what image policies
-//! write into it.
+//! What a release needs, wherever it was read: what it says itself, its chart or manifests, the releases in
+//! those, and what image policies write into it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use serde_json::Value;
+use camino::Utf8PathBuf;
 use underpin_image::{
-    Registry, ReleaseNeeds, Root, RootKind, RootSettings, Selection, Tag, Target, UnknownNeed,
-    object_roots, release_needs, replace_images, without_secrets,
+    Registry, ReleaseNeeds, Root, RootKind, RootSettings, UnknownNeed, object_roots, release_needs,
+    replace_images, without_secrets,
 };
-use underpin_model::{FieldPath, Object, Origin, Place, World};
-use underpin_refs::{ImageSources, chart_folder, is_helm_release};
-use underpin_source::yaml::Comment;
+use underpin_model::{FieldPath, Object, ObjectKey, World};
+use underpin_refs::{is_helm_release, is_release, is_suspended, variables};
 
 use super::{
-    super::{
-        marker,
-        sources::{Read, read_yaml},
-    },
+    super::sources::{Read, root_settings},
+    charts,
+    checkouts::Checkouts,
+    doubts::doubts,
     kustomization::Manifests,
-    releases::{Occurrence, Release, policy_kind},
+    policies::{add_policies, markers},
+    releases::{Occurrence, Release},
 };
+use crate::render::images::consent;
 
-/// The file of a chart that holds its own values.
-const VALUES_FILE: &str = "values.yaml";
-
-/// What is needed.
-#[derive(Default)]
-pub(super) struct Needs {
-    pub(super) roots: Vec<Root>,
-    pub(super) unknown: Vec<UnknownNeed>,
-}
+/// Kustomizations in Kustomizations are followed this deep.
+const DEPTH_LIMIT: usize = 16;
 
 /// Where releases are looked up.
 #[derive(Clone, Copy)]
 pub(super) struct Sources<'s> {
     pub(super) reads: &'s [Read],
     /// Folders and files that were named.
-    pub(super) paths: &'s [Utf8PathBuf],
+    pub(super) checkouts: &'s Checkouts,
     /// The registry, as far as it was read.
     pub(super) registry: &'s Registry,
+    /// What an operator has said to mean nothing of this registry.
+    pub(super) foreign: &'s BTreeSet<String>,
 }
 
 /// Whether names that only Secrets tell are still among the needs.
@@ -51,307 +46,206 @@ pub(super) enum Secrets {
     Dropped,
 }
 
-/// Everything that a release needs.
-pub(super) fn of_release(release: &Release<'_>, sources: Sources<'_>, secrets: Secrets) -> Needs {
-    let mut all = Needs::default();
-    for occurrence in &release.occurrences {
-        let mut needs = of_occurrence(occurrence, sources);
-        if secrets == Secrets::Dropped {
-            without_secrets(sources.registry, &mut needs);
-        }
-        all.roots.extend(needs.roots);
-        all.unknown.extend(needs.unknown);
-    }
-    if let Some(first) = release.occurrences.first()
-        && all.roots.is_empty()
-        && all.unknown.is_empty()
-    {
-        all.unknown.push(UnknownNeed {
-            evidence: first.object.evidence(FieldPath::new("spec"), String::new()),
-            reason: "nothing that was read of it names an image".to_owned(),
-        });
-    }
-    all
+/// What is needed.
+pub(super) struct Needs<'s> {
+    pub(super) roots: Vec<Root>,
+    pub(super) unknown: Vec<UnknownNeed>,
+    sources: Sources<'s>,
+    secrets: Secrets,
+    /// Files with manifests of the release.
+    files: BTreeSet<Utf8PathBuf>,
+    /// The releases that lead to the one that is looked at.
+    within: Vec<ObjectKey>,
+    /// Whether anything was said that names an image, or that may, whatever came of it.
+    is_told: bool,
 }
 
-fn of_occurrence(occurrence: &Occurrence<'_>, sources: Sources<'_>) -> ReleaseNeeds {
-    let Occurrence {
-        read,
-        object,
-        world,
-    } = occurrence;
-    let settings = RootSettings {
-        registry: sources.registry,
-        sources: ImageSources {
-            world,
-            read_yaml: &read_yaml,
-        },
-        source: &read.name,
+/// Everything that a release needs.
+pub(super) fn of_release<'s>(
+    release: &Release<'_>,
+    sources: Sources<'s>,
+    secrets: Secrets,
+) -> Needs<'s> {
+    let mut needs = Needs {
+        roots: Vec::new(),
+        unknown: Vec::new(),
+        sources,
+        secrets,
+        files: BTreeSet::new(),
+        within: Vec::new(),
+        is_told: false,
     };
-    let defaults = defaults(object, sources.reads);
-    let mut needs = release_needs(object, settings, defaults);
-    if let Some(key) = needs.artifact.take() {
-        match world.get(&key) {
-            Some(artifact) => {
-                let (roots, unknown) = object_roots(artifact, settings);
-                needs.roots.extend(roots);
-                needs.unknown.extend(unknown);
-            }
-            None => needs.unknown.push(UnknownNeed {
-                evidence: object.evidence(FieldPath::new("spec"), String::new()),
-                reason: format!("what is in it comes from {key}, which was not read"),
-            }),
-        }
+    let mut occurrences = release.occurrences.iter();
+    let is_declared = occurrences.any(|one| one.read.is_declared);
+    for occurrence in &release.occurrences {
+        needs.occurrence(occurrence, is_declared);
     }
-    let mut manifests = None;
-    if !is_helm_release(&object.key.kind) {
-        manifests = Manifests::of(occurrence, sources.reads, sources.paths);
-        if manifests.is_none() {
-            needs.unknown.push(UnknownNeed {
-                evidence: object.evidence(FieldPath::new("spec.path"), String::new()),
-                reason: "no declared files hold this folder: name them with --path".to_owned(),
-            });
-        }
+    if let Some(first) = release.occurrences.first()
+        && !needs.is_told
+    {
+        let evidence = first.object.evidence(FieldPath::new("spec"), String::new());
+        let reason = "nothing that was read of it names an image";
+        needs.add_unknown(first.read, vec![UnknownNeed::new(evidence, reason)]);
     }
-    let comments = marked(occurrence, manifests.as_ref(), sources.reads);
-    if let Some(manifests) = manifests {
-        manifests.needs(occurrence, sources.reads, settings, &mut needs);
-    }
-    replace_images(object, settings, &mut needs);
-    policies(occurrence, &comments, sources, &mut needs);
+    let doubts = doubts(release, &needs.files, sources);
+    needs.unknown.extend(doubts);
     needs
 }
 
-/// The values that a chart brings which lies in a folder that was read.
-fn defaults<'r>(release: &Object, reads: &'r [Read]) -> Option<&'r Value> {
-    let (chart, files) = chart_folder(release)?;
-    if !files.is_empty() {
-        return None;
+impl Sources<'_> {
+    fn settings<'r>(&'r self, world: &'r World, source: &'r Arc<str>) -> RootSettings<'r> {
+        root_settings(self.registry, world, source)
     }
-    let folder = chart.trim_start_matches("./").trim_matches('/');
-    if folder.is_empty() {
-        return None;
-    }
-    let file = Utf8Path::new(folder).join(VALUES_FILE);
-    let mut all = reads.iter().flat_map(|read| &read.values);
-    all.find(|(path, _)| path.ends_with(&file))
-        .map(|(_, values)| values)
 }
 
-/// The markers that stand in what declares a release, or in its manifests.
-fn marked<'r>(
-    occurrence: &Occurrence<'_>,
-    manifests: Option<&Manifests>,
-    reads: &'r [Read],
-) -> Vec<(&'r Read, &'r Comment)> {
-    let own = match &occurrence.object.origin {
-        Origin::Declared { place, .. } => Some(place),
-        _ => None,
-    };
-    let reads = reads.iter().filter(|read| read.relabel.is_none());
-    let comments = reads.flat_map(|read| read.comments.iter().map(move |one| (read, one)));
-    let markers = comments.filter(|(_, comment)| marker::is_marker(comment));
-    let stands_here = |read: &Read, at: &Place| {
-        own.is_some_and(|own| is_in_document(at, own, read))
-            || manifests.is_some_and(|manifests| manifests.hold(at))
-    };
-    markers
-        .filter(|(read, comment)| stands_here(read, &comment.place))
-        .collect()
-}
-
-/// Whether a place is in the document that begins at another one.
-fn is_in_document(at: &Place, begin: &Place, read: &Read) -> bool {
-    if at.file != begin.file || at.line < begin.line {
-        return false;
+impl Needs<'_> {
+    fn occurrence(&mut self, occurrence: &Occurrence<'_>, is_declared: bool) {
+        let object = occurrence.object;
+        self.within.push(object.key.clone());
+        if is_helm_release(&object.key.kind) {
+            self.helm_release(occurrence, is_declared);
+        } else {
+            self.kustomization(occurrence, is_declared);
+        }
+        self.within.pop();
     }
-    let objects = read.worlds.iter().flat_map(World::objects);
-    let mut others = objects
-        .chain(&read.again)
-        .filter_map(|object| match &object.origin {
-            Origin::Declared { place, .. } => Some(place),
-            _ => None,
-        });
-    !others.any(|other| other.file == at.file && other.line > begin.line && other.line <= at.line)
-}
 
-/// Adds what image policies write into a release: those that markers name, and of other images those that
-/// follow the same tag.
-fn policies(
-    occurrence: &Occurrence<'_>,
-    comments: &[(&Read, &Comment)],
-    sources: Sources<'_>,
-    needs: &mut ReleaseNeeds,
-) {
-    let mut found: Vec<Root> = Vec::new();
-    for (read, comment) in comments {
-        marked_policy(occurrence, read, comment, sources, &mut found, needs);
+    fn helm_release(&mut self, occurrence: &Occurrence<'_>, is_declared: bool) {
+        let (sources, object) = (self.sources, occurrence.object);
+        let settings = sources.settings(&occurrence.world, &occurrence.read.name);
+        let chart = charts::brought(object, &occurrence.world, sources);
+        let mut needs = release_needs(object, settings, chart.values.as_ref());
+        needs.unknown.extend(chart.unknown);
+        artifact(occurrence, settings, &mut needs);
+        replace_images(object, settings, &mut needs);
+        let markers = markers(occurrence, None, sources);
+        add_policies(occurrence, &markers, is_declared, sources, &mut needs);
+        self.add(occurrence.read, needs);
     }
-    let marked: BTreeSet<String> = found.iter().filter_map(location).collect();
-    let all = all_policies(sources);
-    for policy in &all {
-        let Some(location) = location(policy).filter(|one| !marked.contains(one)) else {
-            continue;
+
+    fn kustomization(&mut self, occurrence: &Occurrence<'_>, is_declared: bool) {
+        let (sources, object) = (self.sources, occurrence.object);
+        let settings = sources.settings(&occurrence.world, &occurrence.read.name);
+        let mut needs = release_needs(object, settings, None);
+        artifact(occurrence, settings, &mut needs);
+        let mut manifests = match Manifests::of(occurrence, sources) {
+            Ok(manifests) => manifests,
+            Err(reason) => {
+                let evidence = object.evidence(FieldPath::new("spec.path"), String::new());
+                needs.unknown.push(UnknownNeed::new(evidence, reason));
+                // What it puts for images is all that is known of them.
+                replace_images(object, settings, &mut needs);
+                let markers = markers(occurrence, None, sources);
+                add_policies(occurrence, &markers, is_declared, sources, &mut needs);
+                self.add(occurrence.read, needs);
+                return;
+            }
         };
-        let others = all
-            .iter()
-            .filter(|one| self::location(one).as_ref() == Some(&location));
-        let is_only = others.count() == 1;
-        let mut roots = needs.roots.iter();
-        if roots.any(|root| follows(policy, root, is_only, sources.registry)) {
-            found.push(policy.clone());
+        let variables = variables(object, settings.sources);
+        needs
+            .unknown
+            .extend(variables.unread.iter().map(|(path, reason)| {
+                let evidence = object.evidence(path.clone(), String::new());
+                UnknownNeed::new(evidence, reason.clone())
+            }));
+        let built = manifests.built(object, &variables, &needs.replacements, sources);
+        needs.replacements.clear();
+        needs
+            .unknown
+            .extend(manifests.unknown(object, built.is_empty()));
+        let mut world = World::clone(&occurrence.world);
+        for one in &built {
+            world.insert(one.object.clone());
+        }
+        let world = Arc::new(world);
+        for one in &built {
+            let kind = &one.object.key.kind;
+            if is_release(kind) {
+                self.child(one.read, &one.object, &world, &mut needs);
+                continue;
+            }
+            let settings = sources.settings(&world, &one.read.name);
+            let (mut roots, unknown) = object_roots(&one.object, settings);
+            roots.retain(|root| is_run(root.kind));
+            one.note(&mut roots);
+            needs.roots.extend(roots);
+            needs.unknown.extend(unknown);
+        }
+        let markers = markers(occurrence, Some(&manifests), sources);
+        add_policies(occurrence, &markers, true, sources, &mut needs);
+        self.files.extend(manifests.into_files());
+        self.add(occurrence.read, needs);
+    }
+
+    /// A release among the manifests of another one. One that is suspended is not resumed with it, and one
+    /// that leads to itself has been looked at.
+    fn child(&mut self, read: &Read, object: &Object, world: &Arc<World>, of: &mut ReleaseNeeds) {
+        if is_suspended(object) || self.within.contains(&object.key) {
+            return;
+        }
+        if self.within.len() > DEPTH_LIMIT {
+            let evidence = object.evidence(FieldPath::root(), String::new());
+            let reason = "it is deployed by too many others, one in the other";
+            of.unknown.push(UnknownNeed::new(evidence, reason));
+            return;
+        }
+        let child = Occurrence {
+            read,
+            object,
+            world: Arc::clone(world),
+        };
+        self.occurrence(&child, true);
+    }
+
+    /// Adds what one source says.
+    fn add(&mut self, read: &Read, mut needs: ReleaseNeeds) {
+        if self.secrets == Secrets::Dropped {
+            without_secrets(self.sources.registry, &mut needs);
+        }
+        self.is_told |= !needs.roots.is_empty();
+        self.roots.extend(needs.roots);
+        self.add_unknown(read, needs.unknown);
+    }
+
+    /// Adds what is not known, as far as an operator has not said that it means nothing of this registry.
+    fn add_unknown(&mut self, read: &Read, unknown: Vec<UnknownNeed>) {
+        for mut need in unknown {
+            self.is_told = true;
+            let text = read.consent(&need.to_string());
+            if self.sources.foreign.contains(&text) {
+                continue;
+            }
+            if need.help.is_empty() {
+                let help = "have it read as well, or write it into the release";
+                need.help.push(help.to_owned());
+            }
+            need.help.push(consent(&text));
+            self.unknown.push(need);
         }
     }
-    let unread = occurrence.world.unread(&policy_kind(), None);
-    if let Some(unread) = unread {
-        needs.unknown.push(UnknownNeed {
-            evidence: occurrence.object.evidence(FieldPath::root(), String::new()),
-            reason: format!("image policies that may write into it could not be read: {unread}"),
-        });
-    }
-    // The tag that is not known is the one that a policy writes.
-    needs.roots.retain(|root| !is_written(root, &found));
-    needs.roots.extend(found);
 }
 
-/// What the policy selects that a marker names.
-fn marked_policy(
-    occurrence: &Occurrence<'_>,
-    read: &Read,
-    comment: &Comment,
-    sources: Sources<'_>,
-    found: &mut Vec<Root>,
-    needs: &mut ReleaseNeeds,
-) {
-    let evidence = || {
-        let mut evidence = occurrence.object.evidence(FieldPath::root(), String::new());
-        evidence.place = Some(comment.place.clone());
-        evidence
-    };
-    let Some(key) = marker::policy_of(comment) else {
-        needs.unknown.push(UnknownNeed {
-            evidence: evidence(),
-            reason: "the marker of an image policy cannot be read".to_owned(),
-        });
+/// Whether a need is one of what runs, and no other text.
+fn is_run(kind: RootKind) -> bool {
+    !matches!(
+        kind,
+        RootKind::Policy | RootKind::PolicyStatus | RootKind::Text | RootKind::Secret
+    )
+}
+
+/// Adds the artifact that a release takes its chart or manifests from.
+fn artifact(occurrence: &Occurrence<'_>, settings: RootSettings<'_>, needs: &mut ReleaseNeeds) {
+    let Some(key) = needs.artifact.take() else {
         return;
     };
-    let mut is_there = false;
-    for (of, world) in worlds(sources.reads) {
-        let Some(policy) = world.get(&key) else {
-            continue;
-        };
-        is_there = true;
-        let (roots, unknown) = selections(policy, world, of, sources);
+    if let Some(artifact) = occurrence.world.get(&key) {
+        let (roots, unknown) = object_roots(artifact, settings);
+        needs.roots.extend(roots);
         needs.unknown.extend(unknown);
-        found.extend(roots.into_iter().map(|mut root| {
-            root.kind = RootKind::Marker;
-            root.source = read.name.clone();
-            root.evidence.place = Some(comment.place.clone());
-            root
-        }));
+        return;
     }
-    if !is_there {
-        needs.unknown.push(UnknownNeed {
-            evidence: evidence(),
-            reason: format!("a marker names {key}, which was not read"),
-        });
-    }
-}
-
-fn worlds(reads: &[Read]) -> impl Iterator<Item = (&Read, &World)> {
-    let reads = reads.iter().filter(|read| read.relabel.is_none());
-    reads.flat_map(|read| read.worlds.iter().map(move |world| (read, world)))
-}
-
-/// What every image policy selects that was read.
-fn all_policies(sources: Sources<'_>) -> Vec<Root> {
-    let kind = policy_kind();
-    let policies = worlds(sources.reads).flat_map(|(read, world)| {
-        let policies = world.of_kind(&kind);
-        policies.map(move |policy| (read, world, policy))
-    });
-    let roots =
-        policies.flat_map(|(read, world, policy)| selections(policy, world, read, sources).0);
-    roots.collect()
-}
-
-/// What a policy selects, and not what its status says that it did.
-fn selections(
-    policy: &Object,
-    world: &World,
-    read: &Read,
-    sources: Sources<'_>,
-) -> (Vec<Root>, Vec<UnknownNeed>) {
-    let settings = RootSettings {
-        registry: sources.registry,
-        sources: ImageSources {
-            world,
-            read_yaml: &read_yaml,
-        },
-        source: &read.name,
-    };
-    let (mut roots, unknown) = object_roots(policy, settings);
-    roots.retain(|root| root.kind == RootKind::Policy);
-    (roots, unknown)
-}
-
-/// The repository that a root is of, if it is one.
-fn location(root: &Root) -> Option<String> {
-    match &root.target {
-        Target::Image(reference) => Some(reference.location.repository.to_string()),
-        Target::Policy(location, _) => Some(location.repository.to_string()),
-        Target::Pattern { repository, .. } => repository.literal().map(str::to_owned),
-        _ => None,
-    }
-}
-
-/// Whether a policy writes an image, as far as that shows without a marker: it would take the tag that is
-/// written, or selects the digest that is, or the image has no tag yet.
-fn follows(policy: &Root, root: &Root, is_only: bool, registry: &Registry) -> bool {
-    let Target::Policy(_, selects) = &policy.target else {
-        return false;
-    };
-    if location(policy) != location(root) || root.kind == RootKind::Policy {
-        return false;
-    }
-    let reference = match &root.target {
-        Target::Image(reference) => reference,
-        Target::Pattern { tag, .. } => return tag.as_str() == "*",
-        _ => return false,
-    };
-    if let Some(tag) = &reference.tag {
-        return selects.select(std::iter::once(tag)) != Selection::Nothing;
-    }
-    let repository = registry.repositories.get(&reference.location.repository);
-    let Some((repository, digest)) = repository.zip(reference.digest.as_ref()) else {
-        return is_only;
-    };
-    let selected = match selects.select(repository.tags.keys()) {
-        Selection::Selected(tags) => tags,
-        _ => BTreeSet::new(),
-    };
-    let mut readings = selected.iter().filter_map(|tag| repository.tags.get(tag));
-    is_only || readings.any(|one| one.present() == Some(digest))
-}
-
-/// Whether a root names no more than the repository whose tag a policy writes, or a tag whose repository
-/// only that policy tells.
-fn is_written(root: &Root, policies: &[Root]) -> bool {
-    let Target::Pattern {
-        repository, tag, ..
-    } = &root.target
-    else {
-        return false;
-    };
-    if tag.as_str() == "*" {
-        let mut policies = policies.iter();
-        return policies.any(|policy| location(policy) == location(root));
-    }
-    let mut marked = policies.iter().filter(|one| one.kind == RootKind::Marker);
-    repository.as_str() == "*"
-        && marked.any(|policy| match (&policy.target, tag.literal()) {
-            (Target::Policy(_, selects), Some(tag)) => Tag::new(tag)
-                .is_ok_and(|tag| selects.select(std::iter::once(&tag)) != Selection::Nothing),
-            _ => false,
-        })
+    let spec = FieldPath::new("spec");
+    let evidence = occurrence.object.evidence(spec, String::new());
+    let reason = format!("what is in it comes from {key}, which was not read");
+    needs.unknown.push(UnknownNeed::new(evidence, reason));
 }

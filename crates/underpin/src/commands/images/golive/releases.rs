@@ -1,11 +1,16 @@
 //! The releases that are asked about, and everywhere they were read.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    sync::Arc,
+};
 
-use underpin_model::{GroupKind, Object, ObjectKey, World, listed, nearest};
+use underpin_model::{Object, ObjectKey, World, listed, nearest};
 use underpin_refs::{is_release, is_suspended};
 
-use super::super::sources::Read;
+use super::{super::sources::Read, doubts::may_hold_releases};
 use crate::error::CommandError;
 
 /// Releases that are named where one was not found.
@@ -94,7 +99,7 @@ pub(super) struct Occurrence<'r> {
     pub(super) read: &'r Read,
     pub(super) object: &'r Object,
     /// Where what it refers to is looked up.
-    pub(super) world: World,
+    pub(super) world: Arc<World>,
 }
 
 impl Release<'_> {
@@ -109,6 +114,7 @@ impl Release<'_> {
 pub(super) fn asked<'r>(
     names: &[ReleaseName],
     reads: &'r [Read],
+    foreign: &BTreeSet<String>,
 ) -> Result<Vec<Release<'r>>, CommandError> {
     let mut all = found(reads);
     let mut chosen: Vec<ObjectKey> = Vec::new();
@@ -116,7 +122,7 @@ pub(super) fn asked<'r>(
         let meant: Vec<&ObjectKey> = all.keys().filter(|key| name.means(key)).collect();
         match meant[..] {
             [key] => chosen.push(key.clone()),
-            [] => return Err(not_found(name, &all, reads)),
+            [] => return Err(not_found(name, &all, &may_hold_releases(reads, foreign))),
             _ => {
                 let names: Vec<String> = meant.iter().map(|key| short(key)).collect();
                 return Err(CommandError::usage(
@@ -142,7 +148,7 @@ pub(super) fn asked<'r>(
         let occurrences = at.into_iter().map(|(read, object)| Occurrence {
             read,
             object,
-            world: world_of(read, &key, &live, reads),
+            world: Arc::new(world_of(read, &key, &live, reads)),
         });
         Release {
             occurrences: occurrences.collect(),
@@ -157,11 +163,8 @@ type Found<'r> = BTreeMap<ObjectKey, Vec<(&'r Read, &'r Object)>>;
 /// Every release that was read. What a revision holds is not what would be resumed.
 fn found(reads: &[Read]) -> Found<'_> {
     let mut found = Found::new();
-    for read in reads.iter().filter(|read| read.relabel.is_none()) {
-        let objects = read.worlds.iter().flat_map(World::objects);
-        let releases = objects
-            .chain(&read.again)
-            .filter(|object| is_release(&object.key.kind));
+    for read in reads.iter().filter(|read| !read.is_revision()) {
+        let releases = read.objects().filter(|object| is_release(&object.key.kind));
         for release in releases {
             let at = found.entry(release.key.clone()).or_default();
             at.push((read, release));
@@ -194,7 +197,7 @@ fn world_of(read: &Read, key: &ObjectKey, live: &[&World], reads: &[Read]) -> Wo
     world
 }
 
-fn not_found(name: &ReleaseName, all: &Found<'_>, reads: &[Read]) -> CommandError {
+fn not_found(name: &ReleaseName, all: &Found<'_>, unread: &[(&str, String)]) -> CommandError {
     let names: Vec<String> = all.keys().map(short).collect();
     let plain = names
         .iter()
@@ -215,16 +218,10 @@ fn not_found(name: &ReleaseName, all: &Found<'_>, reads: &[Read]) -> CommandErro
             format!("there are {shown}{more}")
         }
     };
-    let unread = reads.iter().filter(|read| !read.unread.is_empty());
-    let unread: Vec<&str> = unread.map(|read| &*read.name).collect();
+    let unread: BTreeSet<&str> = unread.iter().map(|(source, _)| *source).collect();
     if !unread.is_empty() {
         let unread = listed(unread);
         help.push_str(&format!("; not all was read of {unread}, it may be there"));
     }
     CommandError::usage(format!("there is no release {name} in what was read"), help)
-}
-
-/// The kind of image policies.
-pub(super) fn policy_kind() -> GroupKind {
-    GroupKind::new("image.toolkit.fluxcd.io", "ImagePolicy")
 }
