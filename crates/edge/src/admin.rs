@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -68,6 +68,19 @@ impl Admin {
         }
     }
 
+    /// Tells what runs, part by part, to what is begun anew each time it is asked.
+    pub(crate) async fn config_into<T>(
+        &self,
+        begin: impl Fn() -> T,
+        take: impl Fn(&mut T, &[u8]),
+    ) -> Result<T, AdminError> {
+        let request = || self.request(Method::GET, "/config/", "", Bytes::new());
+        match self.send_into(request, ASK, begin, take).await? {
+            (StatusCode::OK, _, taken) => Ok(taken),
+            _ => Err(self.no_caddy()),
+        }
+    }
+
     /// Has a document run. When this returns without an error, it does.
     pub(crate) async fn load(&self, document: Bytes) -> Result<(), AdminError> {
         let json = "application/json";
@@ -93,19 +106,39 @@ impl Admin {
         body: &Bytes,
         limit: Duration,
     ) -> Result<Answer, ExchangeError> {
+        let request = || self.request(method.clone(), path, content, body.clone());
+        let take = |whole: &mut BytesMut, part: &[u8]| whole.extend_from_slice(part);
+        let (status, headers, body) = self.send_into(request, limit, BytesMut::new, take).await?;
+        Ok(Answer {
+            status,
+            headers,
+            body: body.freeze(),
+        })
+    }
+
+    /// The same, where the body goes part by part into what is begun anew with each attempt.
+    async fn send_into<T>(
+        &self,
+        request: impl Fn() -> Request<Full<Bytes>>,
+        limit: Duration,
+        begin: impl Fn() -> T,
+        take: impl Fn(&mut T, &[u8]),
+    ) -> Result<(StatusCode, HeaderMap, T), ExchangeError> {
         let end = Instant::now() + limit;
         let mut attempt = 1;
         loop {
-            let request = self.request(method.clone(), path, content, body.clone());
             let left = end.saturating_duration_since(Instant::now());
-            match self.open().await?.send(request, left).await {
+            let mut taken = begin();
+            let mut connection = self.open().await?;
+            let sent = connection.send_and_take(request(), left, |part| take(&mut taken, part));
+            match sent.await {
                 Err(ExchangeError::Broken { .. } | ExchangeError::Answer { .. })
                     if attempt < ATTEMPTS =>
                 {
                     attempt += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
-                answer => return answer,
+                answer => return answer.map(|(status, headers)| (status, headers, taken)),
             }
         }
     }

@@ -5,17 +5,19 @@ use std::{
     fs,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use underpin_cluster::{Cluster, Host};
-use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
+use underpin_model::{GroupKind, ObjectKey, World, hexadecimal, wording::list};
 use underpin_route::{
     Acknowledgement, Asking, Backend, BackendState, Certificate, DocumentError, EdgeSettings, Hold,
-    Incomplete, Limits, ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable,
-    Scheme, ServedRoute, Settings, blocks, document, page_or_built_in, resolve, round, served,
+    Incomplete, Limits, ProbeFailure, ReadyEndpoints, Remembered, Round, RoundInput, RouteKey,
+    RoutingTable, Scheme, ServedRoute, Settings, blocks, document, left_out, page_or_built_in,
+    resolve_with, round, served,
 };
 
 use crate::{Address, Folder, FolderError, IsolatedError, Trials, certificates::Certificates, tls};
@@ -80,6 +82,17 @@ pub enum EdgeError {
     Random(String),
 }
 
+/// What is observed of a cluster.
+#[derive(Clone, Debug)]
+pub struct Observed<'a> {
+    /// The objects; EndpointSlices need not be among them.
+    pub world: &'a World,
+    /// What is ready behind Services.
+    pub ready: &'a ReadyEndpoints,
+    /// What could not be read of what is no object.
+    pub unread: Option<String>,
+}
+
 /// What a world comes to.
 #[derive(Debug)]
 pub struct Decided {
@@ -132,10 +145,10 @@ impl Edge {
         };
         Self {
             trials: Trials::new(options.caddy.clone(), limits),
+            certificates: Certificates::new(options.caddy.clone()),
             options,
             distrusted: BTreeMap::new(),
             astray: BTreeMap::new(),
-            certificates: Certificates::default(),
             unknown: None,
         }
     }
@@ -152,7 +165,6 @@ impl Edge {
             return Ok(());
         }
         let kept = folder.map(Folder::unknown).transpose()?.flatten();
-        let kept = kept.filter(|certificate| tls::usable(certificate).is_ok());
         let certificate = if let Some(kept) = kept {
             kept
         } else {
@@ -175,24 +187,61 @@ impl Edge {
         }
     }
 
-    /// Reads the certificates that the routes of a table want, if they are taken from Secrets. Whether
-    /// anything of them changed.
-    pub async fn look_at_certificates(&mut self, cluster: &Cluster, decided: &Decided) -> bool {
+    /// Reads the certificates that the routes of a table want, if they are taken from Secrets, for so long.
+    /// Whether anything of them changed.
+    pub async fn look_at_certificates(
+        &mut self,
+        cluster: &Cluster,
+        decided: &Decided,
+        wait: Duration,
+    ) -> bool {
         if !self.options.tls_secrets {
             return false;
         }
-        let keeps = !decided.round.decision.kept.is_empty();
-        self.certificates.look(cluster, &decided.table, keeps).await
+        let (table, served) = (&decided.table, &decided.round.next.served);
+        self.certificates.look(cluster, table, served, wait).await
     }
 
     /// Secrets whose certificates cannot be used, each with why and with the routes that it is for.
     pub fn certificate_problems(
         &self,
-    ) -> impl Iterator<Item = (&ObjectKey, &str, &BTreeSet<RouteKey>)> {
-        let problems = self.certificates.problems.iter();
-        problems.filter_map(|(secret, why)| {
-            Some((secret, why.as_str(), self.certificates.wanted.get(secret)?))
-        })
+        served: &BTreeMap<RouteKey, ServedRoute>,
+    ) -> BTreeMap<&ObjectKey, (String, &BTreeSet<RouteKey>)> {
+        let given = self.options.tls.as_ref();
+        let beyond = left_out(served, self.certificates.known(), given);
+        let beyond = beyond.into_iter().map(|(secret, names)| {
+            let names: Vec<String> = names.into_iter().collect();
+            let why = format!(
+                "its certificate is for {} too, and Caddy would show it there: it does not tell it from \
+                 certificates that it gets, or loads in folders, as --tls says",
+                list(&names)
+            );
+            (secret, why)
+        });
+        let mut told: BTreeMap<ObjectKey, String> = beyond.collect();
+        for (secret, why) in &self.certificates.problems {
+            told.insert(secret.clone(), why.clone());
+        }
+        let each = told.into_iter().filter_map(|(secret, why)| {
+            let (secret, routes) = self.certificates.wanted.get_key_value(&secret)?;
+            Some((secret, (why, routes)))
+        });
+        each.collect()
+    }
+
+    /// Of routes for which Caddy shows no certificate, those for which it showed another one of the same
+    /// Secret, with these Secrets.
+    pub(crate) fn lost_certificates(
+        &self,
+        uncertified: &[RouteKey],
+        served: &BTreeMap<RouteKey, ServedRoute>,
+    ) -> BTreeMap<RouteKey, ObjectKey> {
+        let each = uncertified.iter().filter_map(|key| {
+            let secret = served.get(key)?.certificate.as_ref()?;
+            let is_renewed = self.certificates.is_renewed(secret);
+            is_renewed.then(|| (key.clone(), secret.clone()))
+        });
+        each.collect()
     }
 
     /// The schemes that probes are sent by. Where Caddy gets certificates by itself, a probe over TLS would
@@ -217,19 +266,23 @@ impl Edge {
         self.trials.rest();
     }
 
-    /// Decides what is to be served in a world. `unread` is what could not be read of what is no
-    /// object. `anew`: Caddy runs something else than was published. `accepted` names a loss beside
-    /// the annotation.
+    /// Decides what is to be served of what is observed. `anew`: Caddy runs something else than was
+    /// published. `accepted` names a loss beside the annotation.
     pub async fn decide(
         &mut self,
-        world: &World,
-        unread: Option<String>,
+        observed: Observed<'_>,
         remembered: &Remembered,
         anew: bool,
         accepted: Option<&str>,
         now: u64,
     ) -> Result<Decided, IsolatedError> {
-        let mut table = resolve(world, &self.options.read, &remembered.published);
+        let Observed {
+            world,
+            ready,
+            unread,
+        } = observed;
+        let (read, last) = (&self.options.read, &remembered.published);
+        let mut table = resolve_with(world, ready, read, last);
         table.incomplete.extend(unread.map(|what| Incomplete {
             what,
             missing: Vec::new(),
@@ -338,7 +391,7 @@ impl Edge {
     /// endpoint at which it is reached, for one without would move that. Where nobody was served by it,
     /// everybody is answered by the page.
     pub(crate) fn put_back(&self, found: &Value, nonce: &str) -> Result<Ready, EdgeError> {
-        if found.get("apps").is_none_or(Value::is_null) {
+        if !serves_anybody(found) {
             let nothing = Remembered {
                 nonce: nonce.to_owned(),
                 ..Remembered::default()
@@ -381,6 +434,11 @@ impl Edge {
     }
 }
 
+/// Whether what Caddy was found to run serves anybody.
+pub(crate) fn serves_anybody(found: &Value) -> bool {
+    found.get("apps").is_some_and(|apps| !apps.is_null())
+}
+
 /// A word that nobody can foretell.
 pub fn token(host: &dyn Host) -> Result<String, EdgeError> {
     let mut bytes = [0; RANDOM_BYTES];
@@ -410,10 +468,11 @@ fn own_names(options: &EdgeOptions) -> BTreeSet<String> {
 }
 
 /// Everything that is to be told of objects, by object and sorted. `unserved`: sites over TLS that are not
-/// served, and why.
+/// served, and why; `served`: what is.
 pub(crate) fn remarks(
     table: &RoutingTable,
     unserved: &BTreeMap<RouteKey, String>,
+    served: &BTreeMap<RouteKey, ServedRoute>,
     edge: &Edge,
 ) -> BTreeMap<ObjectKey, Vec<Remark>> {
     let mut found: BTreeMap<ObjectKey, Vec<Remark>> = BTreeMap::new();
@@ -444,7 +503,7 @@ pub(crate) fn remarks(
             );
         }
     }
-    for (secret, why, routes) in edge.certificate_problems() {
+    for (secret, (why, routes)) in edge.certificate_problems(served) {
         for key in routes {
             if let Some(object) = object_of(key) {
                 let text = format!("{secret} is of no use for {key}: {why}");

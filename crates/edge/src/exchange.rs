@@ -2,13 +2,16 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 use tokio_rustls::TlsConnector;
 use underpin_route::Protocol;
 
@@ -128,6 +131,23 @@ impl Connection {
         request: Request<Full<Bytes>>,
         limit: Duration,
     ) -> Result<Answer, ExchangeError> {
+        let mut body = BytesMut::new();
+        let take = |part: &[u8]| body.extend_from_slice(part);
+        let (status, headers) = self.send_and_take(request, limit, take).await?;
+        Ok(Answer {
+            status,
+            headers,
+            body: body.freeze(),
+        })
+    }
+
+    /// The same, where the body is taken part by part.
+    pub(crate) async fn send_and_take(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        limit: Duration,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(StatusCode, HeaderMap), ExchangeError> {
         let address = self.address.clone();
         let sent = tokio::time::timeout(limit, async {
             let response = match &mut self.sender {
@@ -139,15 +159,16 @@ impl Connection {
                 source,
             })?;
             let (parts, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_LIMIT).collect().await;
-            let body = body.map_err(|_| ExchangeError::Answer {
-                address: address.clone(),
-            })?;
-            Ok(Answer {
-                status: parts.status,
-                headers: parts.headers,
-                body: body.to_bytes(),
-            })
+            let mut body = Limited::new(body, ANSWER_LIMIT);
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|_| ExchangeError::Answer {
+                    address: address.clone(),
+                })?;
+                if let Some(part) = frame.data_ref() {
+                    take(part);
+                }
+            }
+            Ok((parts.status, parts.headers))
         });
         match sent.await {
             Ok(answer) => answer,
@@ -170,29 +191,48 @@ async fn connect(address: &Address, name: &str) -> Result<Connection, ExchangeEr
     };
     let sender = match address {
         Address::Tcp(at) => {
-            let stream = TcpStream::connect(at).await.map_err(refused)?;
-            stream.set_nodelay(true).map_err(refused)?;
-            let (sender, connection) = http1::handshake(TokioIo::new(stream))
-                .await
-                .map_err(broken)?;
-            tokio::spawn(connection);
-            sender
+            let stream = tcp(*at).await.map_err(refused)?;
+            sender(stream, Protocol::One).await
         }
         #[cfg(unix)]
         Address::Unix(path) => {
             let stream = tokio::net::UnixStream::connect(path).await;
-            let stream = TokioIo::new(stream.map_err(refused)?);
-            let (sender, connection) = http1::handshake(stream).await.map_err(broken)?;
-            tokio::spawn(connection);
-            sender
+            sender(stream.map_err(refused)?, Protocol::One).await
         }
         #[cfg(not(unix))]
         Address::Unix(_) => return Err(refused(io::ErrorKind::Unsupported.into())),
     };
     Ok(Connection {
         address: name.to_owned(),
-        sender: Sender::One(sender),
+        sender: sender.map_err(broken)?,
     })
+}
+
+async fn tcp(at: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(at).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Begins HTTP on what is connected.
+async fn sender<S>(stream: S, protocol: Protocol) -> Result<Sender, hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stream = TokioIo::new(stream);
+    match protocol {
+        Protocol::One => {
+            let (sender, connection) = http1::handshake(stream).await?;
+            tokio::spawn(connection);
+            Ok(Sender::One(sender))
+        }
+        Protocol::Two => {
+            let made = http2::handshake(TokioExecutor::new(), stream).await;
+            let (sender, connection) = made?;
+            tokio::spawn(connection);
+            Ok(Sender::Two(sender))
+        }
+    }
 }
 
 async fn connect_tls(
@@ -225,23 +265,11 @@ async fn connect_tls(
     let config = tls::client(protocol, named).map_err(|error| failed(io::Error::other(error)))?;
     let server = ServerName::try_from(name.to_owned());
     let server = server.map_err(|error| failed(io::Error::other(error)))?;
-    let stream = TcpStream::connect(at).await.map_err(refused)?;
-    stream.set_nodelay(true).map_err(refused)?;
+    let stream = tcp(at).await.map_err(refused)?;
     let stream = TlsConnector::from(config).connect(server, stream).await;
-    let stream = TokioIo::new(stream.map_err(failed)?);
-    let sender = match protocol {
-        Protocol::One => {
-            let (sender, connection) = http1::handshake(stream).await.map_err(broken)?;
-            tokio::spawn(connection);
-            Sender::One(sender)
-        }
-        Protocol::Two => {
-            let executor = TokioExecutor::new();
-            let made = http2::handshake(executor, stream).await;
-            let (sender, connection) = made.map_err(broken)?;
-            tokio::spawn(connection);
-            Sender::Two(sender)
-        }
-    };
-    Ok(Connection { address, sender })
+    let sender = sender(stream.map_err(failed)?, protocol).await;
+    Ok(Connection {
+        address,
+        sender: sender.map_err(broken)?,
+    })
 }

@@ -13,6 +13,8 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use underpin_route::{Certificate, Remembered, RememberedError};
 
+use crate::tls::usable;
+
 /// The last good document.
 pub const DOCUMENT_FILE: &str = "caddy.json";
 /// What is remembered.
@@ -114,11 +116,10 @@ impl Folder {
     pub(crate) fn unknown(&self) -> Result<Option<Certificate>, FolderError> {
         let value = self.read(UNKNOWN_FILE)?;
         let text = |value: &Value, field: &str| Some(value.get(field)?.as_str()?.to_owned());
+        // One that is of no use is made anew.
         Ok(value.and_then(|value| {
-            Some(Certificate {
-                chain: text(&value, "certificate")?,
-                key: text(&value, "key")?,
-            })
+            let (chain, key) = (text(&value, "certificate")?, text(&value, "key")?);
+            usable(chain, key).ok()
         }))
     }
 

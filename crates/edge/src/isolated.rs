@@ -1,4 +1,4 @@
-//! A Caddy on which entries are tried before the one that serves sees them: a process of its own,
+//! A Caddy on which entries and certificates are tried before the one that serves sees them: a process of its own,
 //! without environment, without rights, that nobody but us reaches.
 
 use std::{
@@ -96,11 +96,59 @@ impl Isolated {
 
     /// The part of its configuration that every document for it must have, and an address at which
     /// nobody asks.
-    pub(crate) fn trial(&self) -> Option<(Value, String)> {
+    fn trial(&self) -> Option<(Value, String)> {
         let running = self.running.as_ref()?;
         let socket = running.folder.path().join("trial.sock");
         let listen = Address::Unix(socket).to_string();
         Some((admin_of(&running.address), listen))
+    }
+
+    /// Which of these it takes in the document that is made of them: all of them at once, and where it does
+    /// not take that, halves, until those are found that it does not take. `None`: it did not answer.
+    pub(crate) async fn taken<T>(
+        &mut self,
+        all: Vec<T>,
+        document: impl Fn(&Value, &str, &[T]) -> String,
+    ) -> Result<Vec<(T, Option<bool>)>, IsolatedError> {
+        let (mut open, mut found) = (vec![all], Vec::new());
+        while let Some(mut part) = open.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            match self.takes(&part, &document).await? {
+                // Without an answer, one of them may be what keeps it from answering.
+                Some(false) | None if part.len() > 1 => {
+                    let rest = part.split_off(part.len() / 2);
+                    open.extend([part, rest]);
+                }
+                takes => found.extend(part.into_iter().map(|one| (one, takes))),
+            }
+        }
+        // Nothing that was set up is to go on.
+        self.takes(&[], &document).await?;
+        Ok(found)
+    }
+
+    /// Whether it takes all of these. One that died of what it was given is started anew for the next; that
+    /// it cannot be started is an error.
+    async fn takes<T>(
+        &mut self,
+        part: &[T],
+        document: impl Fn(&Value, &str, &[T]) -> String,
+    ) -> Result<Option<bool>, IsolatedError> {
+        let admin = self.admin().await?;
+        let Some((block, listen)) = self.trial() else {
+            return Ok(None);
+        };
+        match admin.load(document(&block, &listen, part).into()).await {
+            Ok(()) => Ok(Some(true)),
+            Err(AdminError::Refused(_)) => Ok(Some(false)),
+            Err(AdminError::Exchange(_)) => {
+                self.stop();
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends it.

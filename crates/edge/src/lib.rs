@@ -19,6 +19,7 @@ mod address;
 mod admin;
 mod caddy;
 mod certificates;
+mod compared;
 mod edge;
 mod endpoints;
 mod exchange;
@@ -35,7 +36,9 @@ mod trials;
 pub use address::{Address, AddressError};
 pub use admin::AdminError;
 pub use caddy::{Caddy, Sites, Verification};
-pub use edge::{ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Ready, token};
+pub use edge::{
+    ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Observed, Ready, token,
+};
 pub use exchange::ExchangeError;
 pub use folder::{DOCUMENT_FILE, Folder, FolderError, STATE_FILE};
 pub use isolated::IsolatedError;

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 use underpin_cluster::Change;
 use underpin_model::{Claim, GroupKind, Object, ObjectKey, Unread, World, names};
-use underpin_route::{Remembered, may_ask};
+use underpin_route::{ReadyEndpoints, Remembered, endpoint_slices, may_ask};
+
+use crate::Observed;
 
 /// How many deletions are remembered.
 const DELETIONS: usize = 10_000;
@@ -36,6 +38,8 @@ pub enum Told {
 #[derive(Debug)]
 pub struct Seen {
     world: World,
+    /// What EndpointSlices say, which are not in the world.
+    ready: ReadyEndpoints,
     unread: BTreeMap<GroupKind, String>,
     /// Deletions by uid, and when. Kept until there are many: who does not write yet may have to tell
     /// later why something is gone.
@@ -50,6 +54,7 @@ impl Seen {
         let reason = || "it has not been read yet".to_owned();
         Self {
             world: World::default(),
+            ready: ReadyEndpoints::default(),
             unread: kinds.into_iter().map(|kind| (kind, reason())).collect(),
             deleted: BTreeMap::new(),
             taken_down: BTreeMap::new(),
@@ -59,6 +64,20 @@ impl Seen {
     /// Takes in what a watch tells. Whether there may be something to do.
     pub fn take(&mut self, told: Told, now: u64) -> bool {
         match told {
+            Told::Listed(kind, objects) if kind == endpoint_slices() => {
+                self.ready = ReadyEndpoints::default();
+                for slice in &objects {
+                    self.ready.set(slice);
+                }
+                self.unread.remove(&kind);
+                true
+            }
+            Told::Changed(Change::Set(slice)) if slice.key.kind == endpoint_slices() => {
+                self.ready.set(&slice)
+            }
+            Told::Changed(Change::Deleted(slice)) if slice.key.kind == endpoint_slices() => {
+                self.ready.remove(&slice.key)
+            }
             Told::Listed(kind, objects) => {
                 let gone: Vec<ObjectKey> = self
                     .world
@@ -106,6 +125,16 @@ impl Seen {
         });
         self.world.unread = unread.collect();
         &mut self.world
+    }
+
+    /// What is observed of the cluster; `unread` is what could not be read of what is no object.
+    pub fn observed(&mut self, unread: Option<String>) -> Observed<'_> {
+        self.world();
+        Observed {
+            world: &self.world,
+            ready: &self.ready,
+            unread,
+        }
     }
 
     /// Takes in the claims, and what `down`s took. Whether there may be something to do: a lock that is
@@ -162,11 +191,9 @@ impl Seen {
 /// would take of memory, and what changes most often.
 fn trimmed(mut object: Object) -> Object {
     let kind = object.key.kind.kind.clone();
-    let is_slice = kind == "EndpointSlice";
     let value = Arc::make_mut(&mut object.value);
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata
-            .retain(|name, _| METADATA.contains(&name.as_str()) || is_slice && name == "labels");
+        metadata.retain(|name, _| METADATA.contains(&name.as_str()));
         let annotations = metadata.get_mut("annotations");
         if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
             // It holds the whole object once more.
@@ -178,15 +205,6 @@ fn trimmed(mut object: Object) -> Object {
     };
     match kind.as_str() {
         "Namespace" => fields.retain(|name, _| IDENTITY.contains(&name.as_str())),
-        "EndpointSlice" => {
-            fields.remove("ports");
-            let endpoints = fields.get_mut("endpoints").and_then(Value::as_array_mut);
-            for endpoint in endpoints.into_iter().flatten() {
-                if let Some(endpoint) = endpoint.as_object_mut() {
-                    endpoint.retain(|name, _| name == "conditions");
-                }
-            }
-        }
         "Service" => {
             fields.remove("status");
             let spec = fields.get_mut("spec").and_then(Value::as_object_mut);

@@ -1,6 +1,6 @@
 //! TLS: how sites are asked for, and the certificates that Caddy is given.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
@@ -14,6 +14,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 use underpin_route::{Certificate, Protocol};
+use webpki::EndEntityCert;
 
 use crate::EdgeError;
 
@@ -91,24 +92,37 @@ impl ServerCertVerifier for Name {
     }
 }
 
-/// Whether Caddy can use a certificate: one that it cannot would keep it from every other one, too. What is
-/// wrong is told without anything that stands in it.
-pub(crate) fn usable(certificate: &Certificate) -> Result<(), &'static str> {
-    let chain: Result<Vec<_>, _> =
-        CertificateDer::pem_slice_iter(certificate.chain.as_bytes()).collect();
-    let chain = chain.map_err(|_| "tls.crt is not PEM")?;
-    let first = chain.first().ok_or("tls.crt holds no certificate")?;
-    ParsedCertificate::try_from(first).map_err(|_| "tls.crt holds no certificate of X.509")?;
-    let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes());
-    let key = key.map_err(|_| "tls.key holds no private key in PEM")?;
-    let key = ring::sign::any_supported_type(&key);
-    let key = key.map_err(|_| "the private key in tls.key is of an unknown kind")?;
-    match CertifiedKey::new(chain, key).keys_match() {
+/// A certificate that has a name and its own key. What is wrong with another one is told without anything
+/// that stands in it.
+pub(crate) fn usable(chain: String, key: String) -> Result<Certificate, &'static str> {
+    let certificates: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
+    let certificates = certificates.map_err(|_| "tls.crt is not PEM")?;
+    let names = names(certificates.first().ok_or("tls.crt holds no certificate")?)?;
+    let private = PrivateKeyDer::from_pem_slice(key.as_bytes());
+    let private = private.map_err(|_| "tls.key holds no private key in PEM")?;
+    let private = ring::sign::any_supported_type(&private);
+    let private = private.map_err(|_| "the private key in tls.key is of an unknown kind")?;
+    match CertifiedKey::new(certificates, private).keys_match() {
         Err(Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
             Err("tls.key is not the key of tls.crt")
         }
-        _ => Ok(()),
+        _ => Ok(Certificate { chain, key, names }),
     }
+}
+
+/// The hosts that a certificate is for.
+fn names(certificate: &CertificateDer<'_>) -> Result<BTreeSet<String>, &'static str> {
+    let read = EndEntityCert::try_from(certificate);
+    let read = read.map_err(|_| "tls.crt holds no certificate of X.509")?;
+    let names: BTreeSet<String> = read
+        .valid_dns_names()
+        .map(str::to_ascii_lowercase)
+        .collect();
+    if names.is_empty() {
+        return Err("the certificate in tls.crt has no name of a host");
+    }
+    Ok(names)
 }
 
 /// A new certificate for hosts that nobody has. No client trusts it; who goes on all the same reads the
@@ -119,6 +133,7 @@ pub(crate) fn for_nobody() -> Result<Certificate, EdgeError> {
     Ok(Certificate {
         chain: made.cert.pem(),
         key: made.signing_key.serialize_pem(),
+        names: [NOBODY.to_owned()].into(),
     })
 }
 
@@ -148,19 +163,22 @@ mod tests {
     #[test]
     fn what_caddy_cannot_use_is_told_and_never_shown() {
         let (one, two) = (for_nobody().unwrap(), for_nobody().unwrap());
-        assert_eq!(usable(&one), Ok(()));
-        let with = |chain: &str, key: &str| Certificate {
-            chain: chain.to_owned(),
-            key: key.to_owned(),
-        };
+        assert_eq!(
+            usable(one.chain.clone(), one.key.clone()).as_ref(),
+            Ok(&one)
+        );
+        // Caddy says of it "certificate has no names", and takes no other one beside it.
+        let nameless = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+        let (chain, key) = (nameless.cert.pem(), nameless.signing_key.serialize_pem());
         let wrong = [
-            with(&one.chain, &two.key),
-            with("hunter2", &one.key),
-            with(&one.chain, "hunter2"),
-            with(&one.key, &one.key),
+            (one.chain.as_str(), two.key.as_str()),
+            ("hunter2", &one.key),
+            (&one.chain, "hunter2"),
+            (&one.key, &one.key),
+            (&chain, &key),
         ];
-        for certificate in wrong {
-            let why = usable(&certificate).unwrap_err();
+        for (chain, key) in wrong {
+            let why = usable(chain.to_owned(), key.to_owned()).unwrap_err();
             assert!(why.contains("tls.") && !why.contains("hunter2"), "{why}");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 use underpin_route::{
@@ -132,74 +133,27 @@ impl Trials {
         Ok(tried)
     }
 
-    /// Has Caddy set up what was adapted, all of it at once; where it does not, halves are tried until
-    /// those are found that it does not take.
+    /// Has Caddy set up what was adapted.
     async fn provision(
         &mut self,
         taken: Vec<(Fingerprint, Arc<Adapted>)>,
         unanswered: &mut BTreeMap<Fingerprint, Outcome>,
     ) -> Result<(), IsolatedError> {
-        let mut open = vec![taken];
-        while let Some(mut part) = open.pop() {
-            if part.is_empty() {
-                continue;
-            }
-            match self.takes(&part).await {
-                Ok(true) => {
-                    for (print, adapted) in part {
-                        self.known.insert(print, Ok(adapted));
-                    }
-                }
-                answer if part.len() > 1 => {
-                    // Without an answer, one of them may be what keeps it from answering.
-                    if let Err(error) = answer {
-                        self.survive(error)?;
-                    }
-                    let rest = part.split_off(part.len() / 2);
-                    open.extend([part, rest]);
-                }
-                Ok(false) => {
-                    for (print, _) in part {
-                        let reasons = vec![RefusalReason::Rejected];
-                        self.known.insert(print, Err(reasons));
-                    }
-                }
-                Err(error) => {
-                    self.survive(error)?;
-                    for (print, _) in part {
-                        unanswered.insert(print, Err(vec![RefusalReason::Unanswered]));
-                    }
-                }
-            }
-        }
-        // Nothing that entries set up is to go on.
-        let empty = self.takes(&[]).await;
-        empty.map_or_else(|error| self.survive(error), |_| Ok(()))
-    }
-
-    async fn takes(&mut self, part: &[(Fingerprint, Arc<Adapted>)]) -> Result<bool, IsolatedError> {
-        let admin = self.isolated.admin().await?;
-        let Some((block, listen)) = self.isolated.trial() else {
-            return Ok(false);
+        let document = |admin: &Value, listen: &str, part: &[(Fingerprint, Arc<Adapted>)]| {
+            trial_document(
+                admin,
+                listen,
+                part.iter().map(|(_, adapted)| adapted.as_ref()),
+            )
         };
-        let routes = part.iter().map(|(_, adapted)| adapted.as_ref());
-        let document = trial_document(&block, &listen, routes);
-        match admin.load(document.into()).await {
-            Ok(()) => Ok(true),
-            Err(AdminError::Refused(_)) => Ok(false),
-            Err(error) => Err(error.into()),
+        for ((print, adapted), takes) in self.isolated.taken(taken, document).await? {
+            match takes {
+                Some(true) => self.known.insert(print, Ok(adapted)),
+                Some(false) => self.known.insert(print, Err(vec![RefusalReason::Rejected])),
+                None => unanswered.insert(print, Err(vec![RefusalReason::Unanswered])),
+            };
         }
-    }
-
-    /// A Caddy that died of what it was given is started anew; one that cannot be started is an error.
-    fn survive(&mut self, error: IsolatedError) -> Result<(), IsolatedError> {
-        match error {
-            IsolatedError::Admin(AdminError::Exchange(_)) => {
-                self.isolated.stop();
-                Ok(())
-            }
-            other => Err(other),
-        }
+        Ok(())
     }
 }
 

@@ -135,6 +135,12 @@ impl Adapted {
         }
     }
 
+    /// How long it is.
+    pub(crate) fn length(&self) -> usize {
+        let texts = self.routes.iter().chain(&self.errors);
+        texts.map(|text| text.len()).sum()
+    }
+
     /// Routes that are made here and not by Caddy.
     pub(crate) fn made(routes: &[Value]) -> Self {
         Self::of(routes, &[])

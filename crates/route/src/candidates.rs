@@ -9,6 +9,7 @@ use underpin_refs::{ENTRY_ANNOTATIONS, ServiceHost, entry_upstreams, namespace_o
 
 use crate::{
     caddyfile::{BlockKind, Item, parse_entry},
+    endpoints::ReadyEndpoints,
     ingress,
     services::Services,
     table::{
@@ -67,11 +68,11 @@ pub(crate) struct Reader<'a> {
     claims: ClaimIndex,
 }
 
-pub(crate) fn find(world: &World, settings: &Settings) -> Found {
+pub(crate) fn find(world: &World, ready: Option<&ReadyEndpoints>, settings: &Settings) -> Found {
     let reader = Reader {
         world,
         settings,
-        services: Services::of(world, settings.endpoints),
+        services: Services::of(world, ready),
         claims: ClaimIndex::of(&world.claims),
     };
     let mut found = Found::default();

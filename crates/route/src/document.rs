@@ -12,7 +12,7 @@ use underpin_model::ObjectKey;
 use crate::{
     adapted::Adapted,
     address::{Scheme, SiteAddress},
-    certificate::{self, Certificate},
+    certificate::{self, Certificate, Shown, secure_host},
     json::{Json, fields, written},
     page,
     path::PathMatch,
@@ -33,6 +33,8 @@ pub struct ServedRoute {
     pub object: ObjectKey,
     /// What Caddy made of its entry.
     pub routes: Arc<Adapted>,
+    /// The Secret of the host's certificate, where its Ingress names one.
+    pub certificate: Option<ObjectKey>,
 }
 
 /// What of the document is the same whatever is served.
@@ -49,7 +51,7 @@ pub struct EdgeSettings {
     /// certificates for the sites.
     pub tls: Option<Value>,
     /// Certificates of sites, by the Secrets that hold them.
-    pub certificates: BTreeMap<ObjectKey, Certificate>,
+    pub certificates: BTreeMap<ObjectKey, Arc<Certificate>>,
     /// The certificate with which hosts that are unknown to TLS are answered; they are not without it.
     pub unknown: Option<Certificate>,
     /// The page for hosts that nothing is configured for.
@@ -116,6 +118,9 @@ const SITES_TOGETHER: &str = "underpin-sites-together";
 /// The paths of a site.
 const PATHS: &str = "underpin-paths";
 
+/// About how much stands around the routes of one entry.
+const ABOUT_A_ROUTE: usize = 640;
+
 /// Shortest nonce that nobody guesses.
 const MINIMUM_NONCE: usize = 16;
 
@@ -149,20 +154,26 @@ pub fn document(
     if nonce.len() < MINIMUM_NONCE || !nonce.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(DocumentError::Nonce);
     }
-    let writer = Writer { routes, settings };
-    let mut servers = vec![(
-        "http",
-        fields(writer.server(Scheme::Http, settings.http_port)),
-    )];
+    let given = settings.tls.as_ref();
+    let shown = Shown::of(routes, &settings.certificates, given);
+    let writer = Writer {
+        settings,
+        shown: &shown,
+        everywhere: paths(routes, None),
+    };
+    let http_sites = sites(routes, Scheme::Http);
+    let https_sites = sites(routes, Scheme::Https);
+    let server = writer.server(&http_sites, settings.http_port);
+    let mut servers = vec![("http", fields(server))];
     let mut http = vec![("http_port", settings.http_port.into())];
     let mut tls = settings.tls.clone();
     if let Some(port) = settings.https_port {
         http.push(("https_port", port.into()));
-        let mut server = writer.server(Scheme::Https, port);
-        server.extend(writer.secure());
+        let mut server = writer.server(&https_sites, port);
+        server.extend(writer.secure(&https_sites));
         servers.push(("https", fields(server)));
         let unknown = settings.unknown.as_ref();
-        tls = certificate::tls(tls.as_ref(), &settings.certificates, unknown);
+        tls = certificate::tls(given, &settings.certificates, &shown, unknown);
     }
     http.push(("servers", fields(servers)));
     let tls = tls.map(|tls| ("tls", tls.into()));
@@ -171,8 +182,10 @@ pub fn document(
         ("admin", settings.admin.clone().into()),
         ("apps", fields(apps)),
     ]);
+    let lengths = routes.values().map(|served| served.routes.length());
+    let about = lengths.sum::<usize>() + routes.len() * ABOUT_A_ROUTE;
     Ok(Document {
-        text: document.text(),
+        text: document.text(about),
         unserved: unserved(routes, settings.https_port),
     })
 }
@@ -182,13 +195,10 @@ pub fn unserved(
     routes: &BTreeMap<RouteKey, ServedRoute>,
     https_port: Option<u16>,
 ) -> Vec<RouteKey> {
-    let is_secure = |key: &&RouteKey| {
-        let site = key.site.as_ref();
-        site.is_some_and(|site| site.scheme() == Scheme::Https)
-    };
+    let secure = routes.keys().filter(|key| secure_host(key).is_some());
     match https_port {
         Some(_) => Vec::new(),
-        None => routes.keys().filter(is_secure).cloned().collect(),
+        None => secure.cloned().collect(),
     }
 }
 
@@ -199,15 +209,18 @@ pub fn trial_document<'a>(
     listen: &str,
     routes: impl IntoIterator<Item = &'a Adapted>,
 ) -> String {
-    let (mut run, mut errors) = (Vec::new(), Vec::new());
-    for adapted in routes {
-        run.push(terminal(None, written(&adapted.routes).collect()));
-        errors.push(terminal(None, written(&adapted.errors).collect()));
-    }
+    let routes: Vec<&Adapted> = routes.into_iter().collect();
+    let about = routes
+        .iter()
+        .map(|adapted| adapted.length() + ABOUT_A_ROUTE);
+    let about = about.sum();
+    let part = |texts: &'a [Box<str>]| terminal(None, written(texts).collect());
+    let run = routes.iter().map(|adapted| part(&adapted.routes));
+    let errors = routes.iter().map(|adapted| part(&adapted.errors));
     let trial = fields([
         ("listen", vec![listen].into()),
-        ("routes", Json::List(run)),
-        ("errors", fields([("routes", Json::List(errors))])),
+        ("routes", Json::each(run)),
+        ("errors", fields([("routes", Json::each(errors))])),
     ]);
     let servers = fields([("trial", trial)]);
     let http = fields([("servers", servers)]);
@@ -215,62 +228,56 @@ pub fn trial_document<'a>(
         ("admin", admin.clone().into()),
         ("apps", fields([("http", http)])),
     ]);
-    document.text()
+    document.text(about)
 }
 
 struct Writer<'a> {
-    routes: &'a BTreeMap<RouteKey, ServedRoute>,
     settings: &'a EdgeSettings,
+    shown: &'a Shown<'a>,
+    /// Paths of every host.
+    everywhere: Paths<'a>,
 }
 
 type Fields<'a> = Vec<(&'static str, Json<'a>)>;
 type Paths<'a> = Vec<(&'a PathMatch, &'a ServedRoute)>;
+/// Sites with their paths.
+type Sites<'a> = Vec<(&'a SiteAddress, Paths<'a>)>;
 
 impl<'a> Writer<'a> {
     /// A listener: its sites, then paths of every host, then the page. Entries number groups of their
     /// own, and no request meets those of two entries, for it meets one path of one site.
-    fn server(&self, scheme: Scheme, port: u16) -> Fields<'a> {
-        let mut routes = Vec::new();
+    fn server(&'a self, sites: &'a Sites<'a>, port: u16) -> Fields<'a> {
         let mut errors = Vec::new();
-        let sites = self.sites(scheme);
-        for (site, paths) in &sites {
+        for (site, paths) in sites {
             let failed = Self::errors(paths);
             if !failed.is_empty() {
                 errors.push(terminal(Some(host_of(site)), failed));
             }
         }
+        errors.extend(Self::errors(&self.everywhere));
         let wildcards = sites.partition_point(|(site, _)| !site.is_wildcard());
         let (hosts, wildcards) = sites.split_at(wildcards);
-        if hosts.len() > TOGETHER {
-            for together in hosts.chunks(TOGETHER) {
-                let names: Vec<&str> = together.iter().map(|(site, _)| site.host()).collect();
-                let sites = together
-                    .iter()
-                    .map(|(site, paths)| self.site(SITES_TOGETHER, site, paths));
-                let matcher = json!([{"host": names}]);
-                routes.push(grouped(SITES, Some(matcher.into()), sites.collect()));
-            }
+        let (apart, together) = if hosts.len() > TOGETHER {
+            (&hosts[..0], hosts)
         } else {
-            routes.extend(
-                hosts
-                    .iter()
-                    .map(|(site, paths)| self.site(SITES, site, paths)),
-            );
-        }
-        routes.extend(
-            wildcards
+            (hosts, &hosts[..0])
+        };
+        let together = together.chunks(TOGETHER).map(|together| {
+            let names: Vec<&str> = together.iter().map(|(site, _)| site.host()).collect();
+            let sites = together
                 .iter()
-                .map(|(site, paths)| self.site(SITES, site, paths)),
-        );
-        let everywhere = self.paths(None);
-        let own = everywhere
-            .iter()
-            .map(|(path, served)| self.path(SITES, path, served));
-        routes.extend(own);
-        errors.extend(Self::errors(&everywhere));
-        routes.push(self.page());
+                .map(|(site, paths)| self.site(SITES_TOGETHER, site, paths));
+            let matcher = json!([{"host": names}]);
+            grouped(SITES, Some(matcher.into()), sites.collect())
+        });
+        let apart = apart.iter().chain(wildcards);
+        let apart = apart.map(|(site, paths)| self.site(SITES, site, paths));
+        let everywhere = self.everywhere.iter();
+        let everywhere = everywhere.map(|(path, served)| self.path(SITES, path, served));
+        let page = std::iter::once_with(|| self.page());
+        let routes = together.chain(apart).chain(everywhere).chain(page);
         let listen = vec![format!(":{port}")];
-        let mut server = vec![("listen", listen.into()), ("routes", Json::List(routes))];
+        let mut server = vec![("listen", listen.into()), ("routes", Json::each(routes))];
         if !errors.is_empty() {
             server.push(("errors", fields([("routes", Json::List(errors))])));
         }
@@ -279,7 +286,7 @@ impl<'a> Writer<'a> {
 
     /// TLS of a listener. Caddy gets no certificate by itself unless it is told how, and redirects nobody:
     /// `http://` of a host is another address. HTTP/3 is not offered, for nobody looks whether it works.
-    fn secure(&self) -> Fields<'a> {
+    fn secure(&self, sites: &Sites<'_>) -> Fields<'a> {
         let given = self.settings.tls.as_ref();
         let is_automated = given.is_some_and(|tls| tls.get("automation").is_some());
         let automatic = if is_automated {
@@ -287,9 +294,8 @@ impl<'a> Writer<'a> {
         } else {
             json!({"disable": true})
         };
-        let sites = self.sites(Scheme::Https);
-        let hosts: Vec<&str> = sites.iter().map(|(site, _)| site.host()).collect();
-        let policies = certificate::policies(&hosts, self.settings.unknown.is_some());
+        let sites: Vec<&SiteAddress> = sites.iter().map(|(site, _)| *site).collect();
+        let policies = certificate::policies(&sites, self.shown, given);
         vec![
             ("automatic_https", automatic.into()),
             ("tls_connection_policies", policies.into()),
@@ -297,56 +303,15 @@ impl<'a> Writer<'a> {
         ]
     }
 
-    fn site(&self, group: &'static str, site: &SiteAddress, paths: &Paths<'a>) -> Json<'a> {
+    fn site(&'a self, group: &'static str, site: &SiteAddress, paths: &Paths<'a>) -> Json<'a> {
         let own = paths
             .iter()
             .map(|(path, served)| self.path(PATHS, path, served));
         grouped(group, Some(host_of(site)), own.collect())
     }
 
-    /// Sites with their paths: hosts, then wildcards, those of more labels first.
-    fn sites(&self, scheme: Scheme) -> Vec<(&'a SiteAddress, Paths<'a>)> {
-        let sites: BTreeSet<&SiteAddress> = self
-            .routes
-            .keys()
-            .filter_map(|key| key.site.as_ref())
-            .filter(|site| site.scheme() == scheme)
-            .collect();
-        let mut sites: Vec<(&SiteAddress, Paths<'_>)> = sites
-            .into_iter()
-            .map(|site| (site, self.paths(Some(site))))
-            .collect();
-        sites.sort_by_key(|(site, _)| {
-            let labels = site.host().matches('.').count();
-            (
-                site.is_wildcard(),
-                if site.is_wildcard() {
-                    usize::MAX - labels
-                } else {
-                    0
-                },
-            )
-        });
-        sites
-    }
-
-    /// The paths of a site, in the order in which they are tried.
-    fn paths(&self, site: Option<&SiteAddress>) -> Paths<'a> {
-        let first = RouteKey {
-            site: site.cloned(),
-            path: PathMatch::All,
-        };
-        let own = self
-            .routes
-            .range(first..)
-            .take_while(|(key, _)| key.site.as_ref() == site);
-        let mut paths: Paths<'_> = own.map(|(key, served)| (&key.path, served)).collect();
-        paths.sort_by(|(left, _), (right, _)| left.order().cmp(&right.order()));
-        paths
-    }
-
     /// One path of a site, or the whole of it.
-    fn path(&self, group: &'static str, path: &PathMatch, served: &'a ServedRoute) -> Json<'a> {
+    fn path(&'a self, group: &'static str, path: &PathMatch, served: &'a ServedRoute) -> Json<'a> {
         let mut routes = vec![self.probe(&served.object)];
         routes.extend(written(&served.routes.routes));
         grouped(group, matcher(path), routes)
@@ -388,6 +353,45 @@ impl<'a> Writer<'a> {
     fn page(&self) -> Json<'a> {
         json!({"handle": [page::handler(&self.settings.page)]}).into()
     }
+}
+
+/// Sites with their paths: hosts, then wildcards, those of more labels first.
+fn sites(routes: &BTreeMap<RouteKey, ServedRoute>, scheme: Scheme) -> Sites<'_> {
+    let sites: BTreeSet<&SiteAddress> = routes
+        .keys()
+        .filter_map(|key| key.site.as_ref())
+        .filter(|site| site.scheme() == scheme)
+        .collect();
+    let mut sites: Sites<'_> = sites
+        .into_iter()
+        .map(|site| (site, paths(routes, Some(site))))
+        .collect();
+    sites.sort_by_key(|(site, _)| {
+        let labels = site.host().matches('.').count();
+        (
+            site.is_wildcard(),
+            if site.is_wildcard() {
+                usize::MAX - labels
+            } else {
+                0
+            },
+        )
+    });
+    sites
+}
+
+/// The paths of a site, in the order in which they are tried.
+fn paths<'a>(routes: &'a BTreeMap<RouteKey, ServedRoute>, site: Option<&SiteAddress>) -> Paths<'a> {
+    let first = RouteKey {
+        site: site.cloned(),
+        path: PathMatch::All,
+    };
+    let own = routes
+        .range(first..)
+        .take_while(|(key, _)| key.site.as_ref() == site);
+    let mut paths: Paths<'_> = own.map(|(key, served)| (&key.path, served)).collect();
+    paths.sort_by(|(left, _), (right, _)| left.order().cmp(&right.order()));
+    paths
 }
 
 fn host_of<'a>(site: &SiteAddress) -> Json<'a> {

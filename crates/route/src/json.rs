@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 /// What is written.
-#[derive(Clone, Debug)]
 pub(crate) enum Json<'a> {
     /// A value.
     Own(Value),
@@ -12,35 +11,35 @@ pub(crate) enum Json<'a> {
     Written(&'a str),
     /// A list.
     List(Vec<Json<'a>>),
+    /// A list of which each item is made when it is written, and is gone then.
+    Each(Box<dyn Iterator<Item = Json<'a>> + 'a>),
     /// An object; its fields are sorted, as those of a [`Value`] and as Caddy writes them.
     Fields(Vec<(&'static str, Json<'a>)>),
 }
 
-impl Json<'_> {
-    /// The whole as text.
-    pub(crate) fn text(&self) -> String {
-        let mut text = String::new();
+impl<'a> Json<'a> {
+    /// A list of which each item is made when it is written.
+    pub(crate) fn each(items: impl Iterator<Item = Json<'a>> + 'a) -> Self {
+        Self::Each(Box::new(items))
+    }
+
+    /// The whole as text, of about this length.
+    pub(crate) fn text(self, about: usize) -> String {
+        let mut text = String::with_capacity(about);
         self.write(&mut text);
+        text.shrink_to_fit();
         text
     }
 
-    fn write(&self, out: &mut String) {
+    fn write(self, out: &mut String) {
         match self {
             Self::Own(value) => out.push_str(&value.to_string()),
             Self::Written(text) => out.push_str(text),
-            Self::List(items) => {
-                out.push('[');
-                for (number, item) in items.iter().enumerate() {
-                    if number > 0 {
-                        out.push(',');
-                    }
-                    item.write(out);
-                }
-                out.push(']');
-            }
+            Self::List(items) => write_each(items, out),
+            Self::Each(items) => write_each(items, out),
             Self::Fields(fields) => {
                 out.push('{');
-                for (number, (name, value)) in fields.iter().enumerate() {
+                for (number, (name, value)) in fields.into_iter().enumerate() {
                     if number > 0 {
                         out.push(',');
                     }
@@ -52,6 +51,17 @@ impl Json<'_> {
             }
         }
     }
+}
+
+fn write_each<'a>(items: impl IntoIterator<Item = Json<'a>>, out: &mut String) {
+    out.push('[');
+    for (number, item) in items.into_iter().enumerate() {
+        if number > 0 {
+            out.push(',');
+        }
+        item.write(out);
+    }
+    out.push(']');
 }
 
 impl<T: Into<Value>> From<T> for Json<'_> {
@@ -94,9 +104,10 @@ mod tests {
             ("group", "a \"b\"".into()),
             ("own", own.clone().into()),
             ("none", fields([])),
+            ("each", Json::each((1..3).map(Json::from))),
         ]);
         let expect = json!({"handle": [], "routes": [own, true], "group": "a \"b\"", "own": own,
-            "none": {}});
-        assert_eq!(made.text(), expect.to_string());
+            "none": {}, "each": [1, 2]});
+        assert_eq!(made.text(0), expect.to_string());
     }
 }

@@ -25,6 +25,7 @@ mod candidates;
 mod catch_all;
 mod certificate;
 mod document;
+mod endpoints;
 mod guard;
 mod ingress;
 mod json;
@@ -47,18 +48,21 @@ pub use caddyfile::{
 };
 pub use candidates::{Settings, is_ingress, may_ask};
 pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
-pub use certificate::{Certificate, certificates_in, wanted_secrets};
+pub use certificate::{
+    Certificate, certificate_trial, certificates_in, left_out, secure_host, wanted_secrets,
+};
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
     PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document, unserved,
 };
+pub use endpoints::{ReadyEndpoints, endpoint_slices};
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
 pub use page::{BUILT_IN_PAGE, page_or_built_in};
 pub use path::PathMatch;
 pub use probe::{Asking, Probe, ProbeAnswer, ProbeFailure, Protocol, probes, suspects};
 pub use published::{Holder, Published};
 pub use remembered::{Remembered, RememberedError};
-pub use resolve::resolve;
+pub use resolve::{resolve, resolve_with};
 pub use round::{Act, Outcome, Round, RoundInput, blocks, round, served};
 pub use snippets::{SNIPPETS, Snippet};
 pub use table::{

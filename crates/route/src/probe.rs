@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt};
 
 use underpin_model::ObjectKey;
 
-use crate::{address::Scheme, document::ServedRoute, path::PathMatch, table::RouteKey};
+use crate::{
+    address::Scheme, certificate::secure_host, document::ServedRoute, path::PathMatch,
+    table::RouteKey,
+};
 
 /// A version of HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +68,7 @@ pub struct ProbeAnswer {
 /// Why a probe says that the edge does not serve what it is to serve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeFailure {
-    /// The route that something else answers for; `None` for the page and where nothing answers.
+    /// The route in whose place something else answers, or nothing; `None` for the page.
     pub key: Option<RouteKey>,
     /// What was asked for.
     pub asked: String,
@@ -84,17 +87,12 @@ impl fmt::Display for ProbeFailure {
 pub fn probes(routes: &BTreeMap<RouteKey, ServedRoute>, asking: &Asking<'_>) -> Vec<Probe> {
     let mut probes = Vec::new();
     let nobody = format!("{}.invalid", asking.token);
-    let secure = |key: &&RouteKey| {
-        key.site
-            .as_ref()
-            .is_some_and(|it| it.scheme() == Scheme::Https)
-    };
-    let first = routes.keys().find(secure).and_then(|key| key.site.as_ref());
+    let first = routes.keys().find_map(secure_host);
     // The name by which TLS is asked for where the host is nobody's: without one there is no TLS.
     let name = if asking.answers_unknown {
         Some(nobody.clone())
     } else {
-        first.map(|site| site.host().replacen('*', asking.token, 1))
+        first.map(|host| host.replacen('*', asking.token, 1))
     };
     let mut probe = |scheme: Scheme, protocol, host: &str, path: &str, expect| {
         let name = match scheme {

@@ -1,7 +1,11 @@
 //! What is kept between rounds and between runs: what is published, with the routes themselves, so
 //! that an entry that is refused or lost can be served on as it was.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde_json::{Map, Value, json};
 use underpin_model::{Object, ObjectKey, World};
@@ -19,6 +23,9 @@ use crate::{
 
 /// The form in which this is written; another one is not read.
 const FORM: u64 = 1;
+
+/// About how long what is written of one route is, without its content.
+const ABOUT_A_ROUTE: usize = 256;
 
 /// What is kept.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -59,8 +66,8 @@ impl std::error::Error for RememberedError {}
 
 impl Remembered {
     /// Takes in what has been seen of objects that are gone, by uid and when, as far as they hold what
-    /// is published. A `down` says what it is about to take: what lives in the world was not taken, and
-    /// that record explains nothing of it later.
+    /// is published. A `down` says what it is about to take: what lives in the world, or stands in a claim
+    /// still, was not taken, and that record explains nothing of it later.
     pub fn learn(
         &mut self,
         deleted: &BTreeMap<String, u64>,
@@ -68,13 +75,15 @@ impl Remembered {
         world: &World,
     ) {
         let causes = &mut self.causes;
+        let entries = world.claims.iter().flat_map(|claim| claim.entries.values());
+        let claimed: BTreeSet<&str> = entries.filter_map(|entry| entry.uid.as_deref()).collect();
         for holder in self.published.holders.values() {
             let Some(uid) = &holder.uid else { continue };
             if let Some(at) = deleted.get(uid) {
                 causes.deleted.entry(uid.clone()).or_insert(*at);
             }
             let live = world.get(&holder.object).and_then(Object::uid);
-            if live == Some(uid) {
+            if live == Some(uid) || claimed.contains(uid.as_str()) {
                 causes.taken_down.remove(uid);
             } else if let Some(at) = taken_down.get(uid) {
                 causes.taken_down.entry(uid.clone()).or_insert(*at);
@@ -85,22 +94,30 @@ impl Remembered {
     /// To be written. It holds what the entries hold.
     pub fn to_text(&self) -> String {
         // Entries with several addresses have their routes once.
-        let mut contents: Vec<Json<'_>> = Vec::new();
+        let mut contents: Vec<&Adapted> = Vec::new();
         let mut places: BTreeMap<*const Adapted, usize> = BTreeMap::new();
-        let mut routes: Vec<Json<'_>> = Vec::new();
-        for (key, served) in &self.served {
-            let place = *places
+        for served in self.served.values() {
+            places
                 .entry(Arc::as_ptr(&served.routes))
                 .or_insert_with(|| {
-                    let parts = [&served.routes.routes, &served.routes.errors];
-                    contents.push(
-                        parts
-                            .map(|part| written(part).collect())
-                            .into_iter()
-                            .collect(),
-                    );
+                    contents.push(&served.routes);
                     contents.len() - 1
                 });
+        }
+        let about = contents
+            .iter()
+            .map(|adapted| adapted.length())
+            .sum::<usize>()
+            + self.served.len() * ABOUT_A_ROUTE;
+        let contents = contents.into_iter().map(|adapted| {
+            let parts = [&adapted.routes, &adapted.errors];
+            parts
+                .map(|part| written(part).collect())
+                .into_iter()
+                .collect()
+        });
+        let routes = self.served.iter().map(|(key, served)| {
+            let place = places.get(&Arc::as_ptr(&served.routes));
             let holder = self.published.holders.get(key);
             let mut route = key_value(key);
             route.insert("object".to_owned(), object_value(&served.object));
@@ -108,9 +125,12 @@ impl Remembered {
             route.insert("holder".to_owned(), holds.unwrap_or_default());
             let uid = holder.and_then(|holder| holder.uid.clone());
             route.insert("uid".to_owned(), uid.into());
-            route.insert("content".to_owned(), place.into());
-            routes.push(Value::Object(route).into());
-        }
+            route.insert("content".to_owned(), place.copied().into());
+            if let Some(secret) = &served.certificate {
+                route.insert("certificate".to_owned(), object_value(secret));
+            }
+            Value::Object(route).into()
+        });
         let missing = self.missing_since.iter().map(|(key, since)| {
             let mut missing = key_value(key);
             missing.insert("since".to_owned(), (*since).into());
@@ -120,13 +140,13 @@ impl Remembered {
             ("form", FORM.into()),
             ("generation", self.published.generation.into()),
             ("nonce", self.nonce.as_str().into()),
-            ("contents", Json::List(contents)),
-            ("routes", Json::List(routes)),
+            ("contents", Json::each(contents)),
+            ("routes", Json::each(routes)),
             ("missing", missing.collect::<Vec<Value>>().into()),
             ("deleted", json!(self.causes.deleted).into()),
             ("takenDown", json!(self.causes.taken_down).into()),
         ])
-        .text()
+        .text(about)
     }
 
     /// Reads what [`Self::to_text`] wrote.
@@ -160,6 +180,10 @@ impl Remembered {
                 routes: content
                     .cloned()
                     .ok_or(RememberedError("a route's content"))?,
+                certificate: match route.get("certificate") {
+                    Some(secret) => Some(object_of(Some(secret))?),
+                    None => None,
+                },
             };
             if route.get("holder").is_some_and(|holder| !holder.is_null()) {
                 let holder = Holder {
@@ -265,7 +289,7 @@ fn times(value: Option<&Value>) -> Result<BTreeMap<String, u64>, RememberedError
 
 #[cfg(test)]
 mod tests {
-    use underpin_model::{Depth, GroupKind, Origin};
+    use underpin_model::{Claim, ClaimId, Depth, Entry, EntryState, GroupKind, LogicalKey, Origin};
 
     use super::*;
 
@@ -292,6 +316,22 @@ mod tests {
             world.insert(Object::from_value(value, Depth::Full, Origin::Live).unwrap());
             world
         };
+        // A run that is cut leaves the object in its claim, whoever deletes it then.
+        let mut claimed = World::default();
+        let mut claim = Claim::new(ClaimId("c".to_owned()), "shop", "test", "cluster");
+        let entry = Entry {
+            key: object.clone(),
+            api_version: "v1".to_owned(),
+            uid: Some("u1".to_owned()),
+            state: EntryState::Applied,
+            nonce: "n".to_owned(),
+            created: true,
+            implicit: false,
+            protection: Vec::new(),
+            digest: None,
+        };
+        claim.entries.insert(LogicalKey::of(&object, ""), entry);
+        claimed.claims.push(claim);
         let mut explained = |world: &World| {
             remembered.learn(&none, &taken, world);
             remembered.causes.taken_down.contains_key("u1")
@@ -299,6 +339,7 @@ mod tests {
         assert!(!explained(&world("u1")));
         assert!(explained(&world("u2")));
         assert!(!explained(&world("u1")));
+        assert!(!explained(&claimed));
         assert!(explained(&World::default()));
     }
 }

@@ -10,15 +10,25 @@ use underpin_model::{GroupKind, ObjectKey, Unread, World};
 
 use crate::{
     candidates::{Candidate, Settings, find, is_ingress, same_object},
+    endpoints::{ReadyEndpoints, endpoint_slices},
     published::{Holder, Published},
-    services::endpoint_slices,
     table::{Conflict, Incomplete, LossReason, RouteKey, RoutingTable},
 };
 
 /// What the edge is to serve in this world. `last` is what it serves now: it says who holds a key
 /// against other owners, and which keys may be missing where something could not be read.
 pub fn resolve(world: &World, settings: &Settings, last: &Published) -> RoutingTable {
-    let found = find(world, settings);
+    resolve_with(world, &ReadyEndpoints::of(world), settings, last)
+}
+
+/// The same of a world that need not hold the EndpointSlices; `ready` is what they say.
+pub fn resolve_with(
+    world: &World,
+    ready: &ReadyEndpoints,
+    settings: &Settings,
+    last: &Published,
+) -> RoutingTable {
+    let found = find(world, settings.endpoints.then_some(ready), settings);
     let mut table = RoutingTable {
         refused: found.refused,
         stale: found.stale,

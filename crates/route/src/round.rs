@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     adapted::Adapted,
     caddyfile::Block,
+    certificate::secret_of,
     document::{ServedRoute, proxy_routes},
     guard::{Acknowledgement, Decision, GuardInput, guard},
     remembered::Remembered,
@@ -58,8 +59,12 @@ pub fn served(
             Content::Proxy(proxy) => proxy_routes(proxy).map(Arc::new),
         };
         if let Some(routes) = routes {
-            let object = route.source.object.clone();
-            served.insert(key.clone(), ServedRoute { object, routes });
+            let ready = ServedRoute {
+                object: route.source.object.clone(),
+                routes,
+                certificate: secret_of(route),
+            };
+            served.insert(key.clone(), ready);
         }
     }
     // What nobody adapted is not served, and nobody may think it is.
@@ -164,6 +169,7 @@ pub fn round(input: &RoundInput<'_>) -> Round {
 fn same(left: &BTreeMap<RouteKey, ServedRoute>, right: &BTreeMap<RouteKey, ServedRoute>) -> bool {
     let equal = |left: &ServedRoute, right: &ServedRoute| {
         left.object == right.object
+            && left.certificate == right.certificate
             && (Arc::ptr_eq(&left.routes, &right.routes) || left.routes == right.routes)
     };
     left.len() == right.len()

@@ -3,44 +3,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_model::{GroupKind, Object, ObjectKey, PortRef, World};
-use underpin_refs::{ServicePorts, endpoints, service_ports};
+use underpin_refs::{ServicePorts, service_ports};
 
-use crate::table::{Backend, BackendState};
-
-/// EndpointSlices, which tell what is ready behind Services.
-pub(crate) fn endpoint_slices() -> GroupKind {
-    GroupKind::new("discovery.k8s.io", "EndpointSlice")
-}
+use crate::{
+    endpoints::{ReadyEndpoints, endpoint_slices},
+    table::{Backend, BackendState},
+};
 
 /// What is known of Services and namespaces.
 pub(crate) struct Services<'a> {
     world: &'a World,
     /// Ready endpoints by namespace and Service; `None` when endpoints are not known at all.
-    ready: Option<BTreeMap<(&'a str, String), usize>>,
+    ready: Option<BTreeMap<(&'a str, &'a str), usize>>,
     terminating: BTreeSet<&'a str>,
 }
 
 impl<'a> Services<'a> {
-    /// `endpoints`: whether the world holds EndpointSlices.
-    pub(crate) fn of(world: &'a World, with_endpoints: bool) -> Self {
+    /// `ready`: what is ready, if that is known.
+    pub(crate) fn of(world: &'a World, ready: Option<&'a ReadyEndpoints>) -> Self {
         let terminating = world
             .objects()
             .filter(|object| object.key.is_namespace() && object.is_terminating())
             .map(|object| object.key.name.as_str())
             .collect();
-        let ready = with_endpoints.then(|| {
-            let mut ready: BTreeMap<(&str, String), usize> = BTreeMap::new();
-            for object in world.objects() {
-                let namespace = object.key.namespace.as_deref().unwrap_or_default();
-                if let Some(found) = endpoints(object) {
-                    *ready.entry((namespace, found.service)).or_default() += found.ready;
-                }
-            }
-            ready
-        });
         Self {
             world,
-            ready,
+            ready: ready.map(ReadyEndpoints::by_service),
             terminating,
         }
     }
@@ -101,7 +89,7 @@ impl<'a> Services<'a> {
         match (&self.ready, unread) {
             (None, _) => BackendState::Unknown("endpoints were not asked for".to_owned()),
             (Some(_), Some(unread)) => BackendState::Unknown(format!("could not read {unread}")),
-            (Some(ready), None) => match ready.get(&(namespace, name.to_owned())) {
+            (Some(ready), None) => match ready.get(&(namespace, name)) {
                 None | Some(0) => BackendState::NotReady,
                 Some(number) => BackendState::Ready(*number),
             },

@@ -39,6 +39,7 @@ fn served(object: &str, routes: Adapted) -> ServedRoute {
     ServedRoute {
         object: support::service(object),
         routes: std::sync::Arc::new(routes),
+        certificate: None,
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod astray;
 mod catch_all;
+mod certificates;
 mod client;
 mod down;
 mod impostor;
@@ -16,6 +17,7 @@ mod outage;
 mod refused;
 mod restart;
 mod rights;
+mod secrets;
 mod snippets;
 mod stage;
 mod tls;

@@ -13,7 +13,10 @@ use tokio::{
     time::Instant,
 };
 use underpin_cluster::{Cluster, Report, Tenure};
-use underpin_model::wording::{count, list};
+use underpin_model::{
+    ObjectKey,
+    wording::{count, list},
+};
 use underpin_route::{
     Act, Decision, Kept, ProbeFailure, Refusal, RefusalReason, Remembered, RouteKey, ServedRoute,
     probes, suspects, unserved,
@@ -23,7 +26,7 @@ use super::{COMPONENT, ServeError, ServeOptions};
 use crate::{
     ACCEPT_LOSS_ANNOTATION, AdminError, Caddy, Decided, Edge, Folder, Ready, Seen, Status,
     Verification,
-    edge::{Remark, Shared, remarks, token},
+    edge::{Remark, Shared, remarks, serves_anybody, token},
     pace::Pace,
     sources::Message,
     status::host_of,
@@ -33,6 +36,8 @@ use crate::{
 const LONGEST_BURST: Duration = Duration::from_secs(1);
 /// After this time a round that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How long a round waits for Secrets; those that take longer are read on.
+const READ_SECRETS: Duration = Duration::from_secs(2);
 /// How many failures are told of one verification; all of them count.
 const MOST_TOLD: usize = 20;
 /// How many Events may wait to be sent; what is more is told in the log alone.
@@ -198,19 +203,12 @@ impl<'a> Rounds<'a> {
         let term = self.recalled.filter(|_| self.was_ours);
         self.pace.begun();
         let now = self.now();
-        let before = self.remembered.clone();
+        let before = self.remembered.causes.clone();
         self.seen.teach(&mut self.remembered);
-        let world = &*self.seen.world();
+        let observed = self.seen.observed(self.claims.clone());
         let decided = self
             .edge
-            .decide(
-                world,
-                self.claims.clone(),
-                &self.remembered,
-                self.anew,
-                None,
-                now,
-            )
+            .decide(observed, &self.remembered, self.anew, None, now)
             .await;
         let decided = match decided {
             Ok(decided) => decided,
@@ -219,7 +217,11 @@ impl<'a> Rounds<'a> {
                 return Ok(());
             }
         };
-        if self.edge.look_at_certificates(self.cluster, &decided).await {
+        self.lives();
+        let looked = self
+            .edge
+            .look_at_certificates(self.cluster, &decided, READ_SECRETS);
+        if looked.await {
             // A document with the new ones is made even if nothing else changed.
             self.anew = true;
             self.pace.again(Instant::now());
@@ -243,8 +245,10 @@ impl<'a> Rounds<'a> {
             Act::Publish if is_still_ours => self.publish(decided, begun, term).await?,
             Act::Publish => {}
             Act::Nothing | Act::Hold => {
-                self.remembered = decided.round.next;
-                if is_still_ours && self.remembered != before {
+                let next = decided.round.next;
+                let is_other = self.remembered != next || self.remembered.causes != before;
+                self.remembered = next;
+                if is_still_ours && is_other {
                     self.folder.remember(&self.remembered)?;
                 }
             }
@@ -269,6 +273,7 @@ impl<'a> Rounds<'a> {
             ));
         }
         let unserved = self.unserved(decided);
+        let served = &decided.round.next.served;
         {
             let writes = self.is_ours();
             let mut status = self.status();
@@ -289,7 +294,7 @@ impl<'a> Rounds<'a> {
         }
         let mut lines: BTreeSet<String> = holds.into_iter().collect();
         let mut reports = BTreeSet::new();
-        for (object, remarks) in remarks(&decided.table, &unserved, &self.edge) {
+        for (object, remarks) in remarks(&decided.table, &unserved, served, &self.edge) {
             let live = self.seen.world().get(&object);
             let uid = live.and_then(|live| live.uid()).map(str::to_owned);
             for Remark { reason, text } in remarks {
@@ -358,7 +363,7 @@ impl<'a> Rounds<'a> {
             }
         };
         self.lives();
-        if let Err(unverified) = self.verified(&ready, &next).await {
+        if let Err(unverified) = self.verified(&ready, &next, true).await {
             let why = &unverified.why;
             self.fail(&format!(
                 "the new configuration does not serve what it says: {why}"
@@ -367,6 +372,7 @@ impl<'a> Rounds<'a> {
                 let now = self.now();
                 self.edge
                     .distrust(unverified.suspects(&next, &self.remembered), now);
+                self.edge.certificates.take_back(&unverified.certificates);
                 self.roll_back().await;
             }
             return Ok(());
@@ -377,6 +383,7 @@ impl<'a> Rounds<'a> {
             return Ok(());
         }
         self.folder.keep(&ready.bytes, &next)?;
+        self.edge.certificates.prove();
         self.pace.succeeded();
         self.tell_change(&next, took);
         self.remembered = next;
@@ -438,7 +445,13 @@ impl<'a> Rounds<'a> {
     }
 
     /// Whether Caddy runs a document and serves what it says (R3.7).
-    async fn verified(&mut self, ready: &Ready, remembered: &Remembered) -> Result<(), Unverified> {
+    /// `is_new`: it has the certificates that are known now.
+    async fn verified(
+        &mut self,
+        ready: &Ready,
+        remembered: &Remembered,
+        is_new: bool,
+    ) -> Result<(), Unverified> {
         match self.caddy.runs(&ready.bytes).await {
             Ok(true) => {}
             Ok(false) => {
@@ -455,18 +468,25 @@ impl<'a> Rounds<'a> {
         let mut found = verified.await;
         self.lives();
         let answered = found.answered;
+        let lost = if is_new {
+            let (uncertified, served) = (&found.uncertified, &remembered.served);
+            self.edge.lost_certificates(uncertified, served)
+        } else {
+            BTreeMap::new()
+        };
         if self.uncertified != found.uncertified {
             self.uncertified = std::mem::take(&mut found.uncertified);
             // That is told in the next round.
             self.pace.changed(Instant::now());
         }
         found.failures = self.edge.without_astray(found.failures, &remembered.served);
-        if found.failures.is_empty() && found.not_asked.is_empty() {
+        if found.failures.is_empty() && found.not_asked.is_empty() && lost.is_empty() {
             return Ok(());
         }
         Err(Unverified {
-            why: told(&found),
+            why: told(&found, &lost),
             failures: found.failures,
+            certificates: lost.into_values().collect(),
             answered: answered > 0,
         })
     }
@@ -476,11 +496,10 @@ impl<'a> Rounds<'a> {
     /// further verification.
     async fn verified_last(&mut self, document: &Ready) -> Result<(), String> {
         let remembered = self.remembered.clone();
-        let Err(unverified) = self.verified(document, &remembered).await else {
+        let Err(unverified) = self.verified(document, &remembered, false).await else {
             return Ok(());
         };
-        let is_route = |failure: &ProbeFailure| failure.key.is_some();
-        if !unverified.answered || !unverified.failures.iter().all(is_route) {
+        if !unverified.is_for_routes() {
             return Err(unverified.why);
         }
         let keys = unverified.failures.iter().filter_map(|it| it.key.as_ref());
@@ -545,9 +564,7 @@ impl<'a> Rounds<'a> {
         };
         self.lives();
         let what = match put {
-            Ok(_) if found.get("apps").is_some() => {
-                "Caddy runs again what it ran before".to_owned()
-            }
+            Ok(_) if serves_anybody(found) => "Caddy runs again what it ran before".to_owned(),
             Ok(_) => "Caddy ran nothing before, and answers every host with the page".to_owned(),
             Err(why) => format!("Caddy cannot be given back what it ran before: {why}"),
         };
@@ -616,6 +633,8 @@ impl<'a> Rounds<'a> {
 struct Unverified {
     why: String,
     failures: Vec<ProbeFailure>,
+    /// Secrets whose new certificates are not shown.
+    certificates: BTreeSet<ObjectKey>,
     /// Whether any route was answered by its own: if none is, it is not for what they say.
     answered: bool,
 }
@@ -625,13 +644,19 @@ impl Unverified {
         Self {
             why,
             failures: Vec::new(),
+            certificates: BTreeSet::new(),
             answered: false,
         }
     }
 
+    /// Whether it may be for what routes say: some are answered, and so is who nobody is configured for.
+    fn is_for_routes(&self) -> bool {
+        self.answered && self.failures.iter().all(|failure| failure.key.is_some())
+    }
+
     /// The routes that may be why.
     fn suspects(&self, next: &Remembered, last: &Remembered) -> BTreeMap<RouteKey, ServedRoute> {
-        if !self.answered {
+        if !self.is_for_routes() {
             return BTreeMap::new();
         }
         let failed = self.failures.iter().filter_map(|it| it.key.as_ref());
@@ -640,11 +665,15 @@ impl Unverified {
 }
 
 /// What of a verification is told: of many failures the first, and what was not looked at.
-fn told(found: &Verification) -> String {
-    let shown = found.failures.iter().take(MOST_TOLD);
-    let mut texts: Vec<String> = shown.map(ProbeFailure::to_string).collect();
-    if found.failures.len() > MOST_TOLD {
-        let more = found.failures.len() - MOST_TOLD;
+fn told(found: &Verification, lost: &BTreeMap<RouteKey, ObjectKey>) -> String {
+    let lost = lost.iter().map(|(key, secret)| {
+        format!("{key}: the new certificate of {secret} is not shown, and the one before was")
+    });
+    let failures = found.failures.iter().map(ProbeFailure::to_string);
+    let mut texts: Vec<String> = failures.chain(lost).collect();
+    if texts.len() > MOST_TOLD {
+        let more = texts.len() - MOST_TOLD;
+        texts.truncate(MOST_TOLD);
         texts.push(format!("and {more} more"));
     }
     if !found.not_asked.is_empty() {

@@ -1,6 +1,6 @@
 //! What `routes render` has written, and what of the edge is not as somebody wants it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -151,13 +151,15 @@ impl Rendered {
     /// Certificates that cannot be used.
     pub(crate) fn certificates<'a>(
         &mut self,
-        problems: impl Iterator<Item = (&'a ObjectKey, &'a str, &'a BTreeSet<RouteKey>)>,
+        problems: BTreeMap<&'a ObjectKey, (String, &'a BTreeSet<RouteKey>)>,
     ) {
-        let each = problems.map(|(secret, why, routes)| CertificateDocument {
-            secret: secret.to_string(),
-            reason: why.to_owned(),
-            routes: routes.iter().map(RouteKey::to_string).collect(),
-        });
+        let each = problems
+            .into_iter()
+            .map(|(secret, (reason, routes))| CertificateDocument {
+                secret: secret.to_string(),
+                reason,
+                routes: routes.iter().map(RouteKey::to_string).collect(),
+            });
         self.certificates = each.collect();
     }
 

@@ -162,7 +162,7 @@ async fn changes(routes: u32) -> Result<Value> {
             0,
         );
         let begun = Instant::now();
-        let decided = edge.decide(seen.world(), None, &remembered, false, None, 0);
+        let decided = edge.decide(seen.observed(None), &remembered, false, None, 0);
         let decided = decided.await?;
         let decide = begun.elapsed();
         if decided.round.act != Act::Publish {

@@ -1,14 +1,15 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use camino::Utf8PathBuf;
 use clap::Args;
 use underpin_cluster::{Cluster, Host as _, SystemHost, claims::parse_taken_down};
-use underpin_edge::{Edge, Folder, Ready, token};
+use underpin_edge::{Edge, Folder, Observed, Ready, token};
 use underpin_model::{GroupKind, World};
-use underpin_route::{Act, Remembered, Settings};
+use underpin_route::{Act, ReadyEndpoints, Remembered, Settings};
 
 use super::setting::{EdgeArgs, ReadArgs};
 use crate::{
@@ -61,6 +62,9 @@ pub(crate) struct RoutesRenderArgs {
     output: Format,
 }
 
+/// How long is waited for Secrets.
+const READ_SECRETS: Duration = Duration::from_secs(30);
+
 /// The command, as its documents name it.
 pub(super) const NAME: &str = "routes-render";
 
@@ -98,8 +102,13 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
     }
     let now = u64::try_from(SystemHost.now().as_second()).unwrap_or_default();
     let accepted = args.accept_loss.as_deref();
+    let observed = Observed {
+        world,
+        ready: &ReadyEndpoints::of(world),
+        unread: None,
+    };
     let decided = edge
-        .decide(world, None, &remembered, true, accepted, now)
+        .decide(observed, &remembered, true, accepted, now)
         .await
         .map_err(underpin_edge::EdgeError::from)?;
     let mut told = Rendered::of(&decided);
@@ -116,9 +125,10 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
         return finish(&args, &told, exit);
     }
     if let Some(cluster) = &read.cluster {
-        edge.look_at_certificates(cluster, &decided).await;
+        edge.look_at_certificates(cluster, &decided, READ_SECRETS)
+            .await;
     }
-    told.certificates(edge.certificate_problems());
+    told.certificates(edge.certificate_problems(&decided.round.next.served));
     let next = decided.round.next;
     let ready = edge.document(&next)?;
     let path = keep(args.out.as_deref(), folder.as_ref(), &ready, &next)?;
