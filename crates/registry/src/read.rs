@@ -181,11 +181,7 @@ async fn repositories(
         }
     };
     if let Scope::Prefixes(prefixes) = &options.scope {
-        let is_below = |path: &RepositoryPath, prefix: &String| {
-            let rest = path.as_str().strip_prefix(prefix.trim_end_matches('/'));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        paths.retain(|path| prefixes.iter().any(|prefix| is_below(path, prefix)));
+        paths.retain(|path| prefixes.iter().any(|prefix| path.is_below(prefix)));
     }
     paths
 }
