@@ -33,6 +33,7 @@ use underpin_testenv::registry::{DockerRegistry, Options};
 use underpin_testenv::{registry, skopeo};
 
 use super::images_fleet::{CLUSTERS, Fleet, IN_FLIGHT};
+use super::reach::cpu_seconds;
 use super::{meters, yaml};
 
 const KIB_PER_MB: f64 = 1e6 / 1024.0;
@@ -93,6 +94,8 @@ struct Bare {
 struct Pure {
     roots: f64,
     plan: f64,
+    /// Both in seconds of CPU, which others that run beside it do not change.
+    cpu: f64,
     megabytes: f64,
 }
 
@@ -322,6 +325,7 @@ fn pure(fleet: Fleet) -> Result<Pure> {
     Ok(Pure {
         roots: seconds("roots")?,
         plan: seconds("plan")?,
+        cpu: seconds("cpu")?,
         megabytes: megabytes(ran.memory),
     })
 }
@@ -332,15 +336,16 @@ fn alone(fleet: Fleet) -> Result<Value> {
     let host = "registry.example.com";
     let registry = read(fleet, host)?;
     let (mut roots, mut sources) = (Vec::new(), Vec::new());
-    let mut gathering = Duration::ZERO;
+    let (mut gathering, mut cpu) = (Duration::ZERO, 0.0);
     for cluster in 0..CLUSTERS {
         let name: Arc<str> = format!("dump cluster{cluster}.yaml").into();
         for object in fleet.objects(cluster, host) {
             let object =
                 Object::from_value(object, Depth::Full, Origin::Live).context("an object")?;
-            let begin = Instant::now();
+            let (begin, before) = (Instant::now(), cpu_seconds());
             roots.extend(needs(&object, &registry, &name)?);
             gathering += begin.elapsed();
+            cpu += cpu_seconds() - before;
         }
         sources.push(Source {
             name,
@@ -365,12 +370,13 @@ fn alone(fleet: Fleet) -> Result<Value> {
     let records = [plan(&input).record];
     input.records = &records;
     input.now = Timestamp::from_second(86_400).context("a day later")?;
-    let begin = Instant::now();
+    let (begin, before) = (Instant::now(), cpu_seconds());
     let plan = plan(&input);
     let planning = begin.elapsed();
+    cpu += cpu_seconds() - before;
     ensure!(plan.stops.is_empty(), "{:?}", plan.stops);
     Ok(json!({
-        "roots": gathering.as_secs_f64(), "plan": planning.as_secs_f64(),
+        "roots": gathering.as_secs_f64(), "plan": planning.as_secs_f64(), "cpu": cpu,
         "needs": roots.len(), "groups": plan.deletions.len(),
     }))
 }
@@ -461,8 +467,9 @@ fn text(measured: &Measured) -> String {
     let seconds = pure.roots + pure.plan;
     let _ = writeln!(
         text,
-        "{:<24}{seconds:>9.2}{:>8.0}  at most {SECONDS_AT_MOST} s, {MEGABYTES_AT_MOST} MB; needs {:.2} s, plan {:.2} s",
-        "planning alone", pure.megabytes, pure.roots, pure.plan
+        "{:<24}{seconds:>9.2}{:>8.0}  at most {SECONDS_AT_MOST} s, {MEGABYTES_AT_MOST} MB; needs {:.2} s, plan {:.2} s, \
+         of CPU {:.2} s",
+        "planning alone", pure.megabytes, pure.roots, pure.plan, pure.cpu
     );
     let _ = write!(
         text,
@@ -492,6 +499,7 @@ fn json_of(measured: &Measured) -> Value {
         "plans": plans.collect::<Vec<_>>(), "bareRequests": bare.collect::<Vec<_>>(),
         "planningAlone": {
             "needsSeconds": measured.pure.roots, "planSeconds": measured.pure.plan,
+            "cpuSeconds": measured.pure.cpu,
             "peakMegabytes": measured.pure.megabytes,
             "secondsAtMost": SECONDS_AT_MOST, "megabytesAtMost": MEGABYTES_AT_MOST,
         },
@@ -535,6 +543,7 @@ mod tests {
             pure: Pure {
                 roots: 0.25,
                 plan: 0.25,
+                cpu: 0.4,
                 megabytes: 50.0,
             },
             skopeo: 40.0,

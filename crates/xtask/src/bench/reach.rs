@@ -168,7 +168,7 @@ fn alone(work: Work, shape: Shape) -> Value {
 
 /// What this process has used of the CPU, in seconds; it has but one thread. Zero where the kernel
 /// does not tell.
-fn cpu_seconds() -> f64 {
+pub(super) fn cpu_seconds() -> f64 {
     let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanoseconds: Option<f64> = text.split(' ').next().and_then(|field| field.parse().ok());
     nanoseconds.unwrap_or_default() / NANOSECONDS
