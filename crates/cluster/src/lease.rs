@@ -244,15 +244,31 @@ mod tests {
     /// A server with one lease, which compares versions. While `lost` is more than nothing, so many
     /// answers to writes get lost after their effect.
     fn server(lost: &Arc<Mutex<u32>>) -> Cluster {
+        raced(lost, &Arc::default())
+    }
+
+    /// The same, where somebody else writes behind the next read, before who has read comes to write.
+    fn raced(lost: &Arc<Mutex<u32>>, faster: &Arc<Mutex<Option<&'static str>>>) -> Cluster {
         let stored: Arc<Mutex<Option<(u64, Value)>>> = Arc::default();
-        let lost = Arc::clone(lost);
+        let (lost, faster) = (Arc::clone(lost), Arc::clone(faster));
         cluster(move |seen| {
             let mut stored = stored.lock().unwrap();
+            let read = stored.clone();
+            let other = faster
+                .lock()
+                .unwrap()
+                .take_if(|_| seen.method == Method::GET);
+            if let Some(other) = other {
+                let version = read.as_ref().map_or(10, |(version, _)| version + 1);
+                let spec = json!({"holderIdentity": other, "leaseDurationSeconds": 15});
+                *stored = Some((version, spec));
+            }
             let spec = seen.body["spec"].clone();
             let next = match (&seen.method, &*stored) {
-                (&Method::GET, None) => {
+                (&Method::GET, _) if read.is_none() => {
                     return status(404, "NotFound", "no", json!({"name": "edge"}));
                 }
+                (&Method::GET, None) => None,
                 (&Method::GET, Some(_)) => None,
                 (&Method::PATCH, None) => Some((1, spec)),
                 (&Method::PATCH, Some((version, _)))
@@ -272,7 +288,12 @@ mod tests {
                     return Answer::Broken;
                 }
             }
-            let (version, spec) = stored.clone().unwrap();
+            let answer = if seen.method == Method::GET {
+                read
+            } else {
+                stored.clone()
+            };
+            let (version, spec) = answer.unwrap();
             Answer::Json(
                 200,
                 json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
@@ -320,6 +341,29 @@ mod tests {
         // Who does not hold it gives nothing back.
         two.release().await.unwrap();
         assert!(!holds(&mut two).await);
+    }
+
+    /// What was read is not what is there when it is written: of two that find nobody, one holds it.
+    #[tokio::test(start_paused = true)]
+    async fn who_was_slower_between_reading_and_writing_does_not_hold_it() {
+        let faster = Arc::default();
+        let cluster = raced(&Arc::default(), &faster);
+        let (mut one, mut two) = (lease(&cluster, "one"), lease(&cluster, "two"));
+        let other = |name: &str| LeaseHolder::Other(name.to_owned());
+        // Nobody had it yet.
+        *faster.lock().unwrap() = Some("faster");
+        assert_eq!(one.attempt().await.unwrap(), other("faster"));
+        assert_eq!(two.attempt().await.unwrap(), other("faster"));
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        // Its time is over.
+        *faster.lock().unwrap() = Some("again");
+        assert_eq!(one.attempt().await.unwrap(), other("again"));
+        assert_eq!(two.attempt().await.unwrap(), other("again"));
+        // Nobody has renewed: the one that holds it loses it between.
+        tokio::time::sleep(Duration::from_secs(16)).await;
+        assert!(holds(&mut two).await);
+        *faster.lock().unwrap() = Some("last");
+        assert_eq!(two.attempt().await.unwrap(), other("last"));
     }
 
     async fn term(lease: &mut Lease) -> Option<u64> {
