@@ -259,7 +259,7 @@ mod tests {
                 .unwrap()
                 .take_if(|_| seen.method == Method::GET);
             if let Some(other) = other {
-                let version = read.as_ref().map_or(1, |(version, _)| version + 1);
+                let version = read.as_ref().map_or(10, |(version, _)| version + 1);
                 let spec = json!({"holderIdentity": other, "leaseDurationSeconds": 15});
                 *stored = Some((version, spec));
             }

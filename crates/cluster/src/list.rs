@@ -56,18 +56,21 @@ impl Cluster {
         depth: Depth,
         selector: &str,
     ) -> Result<Vec<Object>, ClusterError> {
-        let listed = self.list_all(kind, namespace, depth, selector).await?;
+        let all = std::convert::identity;
+        let listed = self.list_all(kind, namespace, depth, selector, all).await?;
         Ok(listed.objects)
     }
 
-    /// Every object of a kind, with the revision that a watch of them goes on from.
+    /// Every object of a kind, with the revision that a watch of them goes on from. Of each no more is kept
+    /// than `keep` does, page by page: whole lists of large clusters take much memory.
     pub async fn list_to_watch(
         &self,
         kind: &ResourceKind,
         namespace: Option<&str>,
         depth: Depth,
+        keep: impl Fn(Object) -> Object,
     ) -> Result<Listed, ClusterError> {
-        self.list_all(kind, namespace, depth, "").await
+        self.list_all(kind, namespace, depth, "", keep).await
     }
 
     async fn list_all(
@@ -76,12 +79,17 @@ impl Cluster {
         namespace: Option<&str>,
         depth: Depth,
         selector: &str,
+        keep: impl Fn(Object) -> Object,
     ) -> Result<Listed, ClusterError> {
-        let mut outcome = self.list_once(kind, namespace, depth, selector).await;
+        let mut outcome = self
+            .list_once(kind, namespace, depth, selector, &keep)
+            .await;
         for _ in 0..RESTART_LIMIT {
             match outcome {
                 Err(ClusterError::Gone { .. }) => {
-                    outcome = self.list_once(kind, namespace, depth, selector).await;
+                    outcome = self
+                        .list_once(kind, namespace, depth, selector, &keep)
+                        .await;
                 }
                 outcome => return outcome,
             }
@@ -95,6 +103,7 @@ impl Cluster {
         namespace: Option<&str>,
         depth: Depth,
         selector: &str,
+        keep: &impl Fn(Object) -> Object,
     ) -> Result<Listed, ClusterError> {
         let act = Act::on_list(kind, namespace);
         let collection = path::collection(kind, namespace);
@@ -117,7 +126,9 @@ impl Cluster {
             let page = self.send(&call).await?.value;
             token = next_token(&page);
             let revision = revision_of(&page);
-            append_items(&mut objects, page, kind, depth).map_err(|reason| decode(&act, reason))?;
+            let mut items = Vec::new();
+            append_items(&mut items, page, kind, depth).map_err(|reason| decode(&act, reason))?;
+            objects.extend(items.into_iter().map(keep));
             if token.is_empty() {
                 return Ok(Listed { objects, revision });
             }
@@ -240,6 +251,20 @@ mod tests {
             other => panic!("{other}"),
         });
         assert_eq!(list.await.unwrap(), ["a", "b", "c"]);
+    }
+
+    #[tokio::test]
+    async fn of_lists_that_are_watched_no_more_is_kept_than_is_wanted() {
+        let cluster = cluster(|_| page(&["a", "b"], ""));
+        let keep = |mut object: Object| {
+            object.value = Value::Null.into();
+            object
+        };
+        let kind = kind();
+        let listed = cluster.list_to_watch(&kind, None, Depth::Full, keep);
+        let objects = listed.await.unwrap().objects;
+        assert_eq!(objects.len(), 2);
+        assert!(objects.iter().all(|object| object.value.is_null()));
     }
 
     #[tokio::test]

@@ -187,6 +187,25 @@ impl Seen {
     }
 }
 
+/// An object of a list without what the edge never looks at. Of EndpointSlices, that is what is read before
+/// they are forgotten.
+pub(crate) fn listed(mut object: Object) -> Object {
+    if object.key.kind != endpoint_slices() {
+        return trimmed(object);
+    }
+    let value = Arc::make_mut(&mut object.value);
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.retain(|name, _| name == "labels");
+    }
+    let endpoints = value.get_mut("endpoints").and_then(Value::as_array_mut);
+    for endpoint in endpoints.into_iter().flatten() {
+        if let Some(endpoint) = endpoint.as_object_mut() {
+            endpoint.retain(|name, _| name == "conditions");
+        }
+    }
+    object
+}
+
 /// An object without what the edge never looks at: most of what a cluster of thousands of Services
 /// would take of memory, and what changes most often.
 fn trimmed(mut object: Object) -> Object {
@@ -322,6 +341,24 @@ mod tests {
         assert!(seen.take(Told::Changed(Change::Set(other)), 2));
         let kept = seen.world().objects().next().unwrap();
         assert!(kept.at("/status").is_none() && kept.at("/metadata/managedFields").is_none());
+    }
+
+    #[test]
+    fn of_listed_slices_is_kept_what_says_what_is_ready() {
+        let value = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {"name": "one", "namespace": "shop", "managedFields": [{}],
+                "labels": {"kubernetes.io/service-name": "web"}},
+            "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true}},
+                {"addresses": ["10.0.0.2"], "conditions": {"ready": false}}]});
+        let slice = Object::from_value(value, Depth::Full, Origin::Live).unwrap();
+        let kept = listed(slice.clone());
+        assert!(!kept.value.to_string().contains("10.0.0.1"));
+        let (mut seen, mut whole) = (Seen::new([]), Seen::new([]));
+        seen.take(Told::Listed(endpoint_slices(), vec![kept]), 1);
+        whole.take(Told::Listed(endpoint_slices(), vec![slice]), 1);
+        assert_eq!(seen.observed(None).ready, whole.observed(None).ready);
+        assert_ne!(*seen.observed(None).ready, ReadyEndpoints::default());
+        assert_eq!(seen.world().objects().count(), 0);
     }
 
     #[test]

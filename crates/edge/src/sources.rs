@@ -7,7 +7,7 @@ use underpin_cluster::{Cluster, ClusterError, claims::ClaimStore};
 use underpin_model::{Depth, GroupKind, ResourceKind, Unread, World};
 use underpin_route::Settings;
 
-use crate::seen::{ClaimsRead, Told};
+use crate::seen::{ClaimsRead, Told, listed};
 
 /// First pause after a failure; doubled with each further one.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -182,7 +182,7 @@ impl Source {
             let namespace = self.namespace.as_deref();
             let listed = self
                 .cluster
-                .list_to_watch(&self.kind, namespace, self.depth)
+                .list_to_watch(&self.kind, namespace, self.depth, listed)
                 .await;
             let told = match listed {
                 Ok(listed) => {

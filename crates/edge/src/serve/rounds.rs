@@ -13,19 +13,17 @@ use tokio::{
     time::Instant,
 };
 use underpin_cluster::{Cluster, Report, Tenure};
-use underpin_model::{
-    ObjectKey,
-    wording::{count, list},
-};
+use underpin_model::wording::count;
 use underpin_route::{
-    Act, Decision, Kept, ProbeFailure, Refusal, RefusalReason, Remembered, RouteKey, ServedRoute,
-    probes, suspects, unserved,
+    Act, Decision, Kept, Refusal, RefusalReason, Remembered, RouteKey, probes, unserved,
 };
 
-use super::{COMPONENT, ServeError, ServeOptions};
+use super::{
+    COMPONENT, ServeError, ServeOptions,
+    unverified::{Unverified, told},
+};
 use crate::{
     ACCEPT_LOSS_ANNOTATION, AdminError, Caddy, Decided, Edge, Folder, Ready, Seen, Status,
-    Verification,
     edge::{Remark, Shared, remarks, serves_anybody, token},
     pace::Pace,
     sources::Message,
@@ -38,8 +36,6 @@ const LONGEST_BURST: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(10);
 /// How long a round waits for Secrets; those that take longer are read on.
 const READ_SECRETS: Duration = Duration::from_secs(2);
-/// How many failures are told of one verification; all of them count.
-const MOST_TOLD: usize = 20;
 /// How many Events may wait to be sent; what is more is told in the log alone.
 const EVENTS_WAITING: usize = 256;
 
@@ -627,61 +623,6 @@ impl<'a> Rounds<'a> {
             Err(why) => status.not_ready = Some(why),
         }
     }
-}
-
-/// Why a document is not known to be served.
-struct Unverified {
-    why: String,
-    failures: Vec<ProbeFailure>,
-    /// Secrets whose new certificates are not shown.
-    certificates: BTreeSet<ObjectKey>,
-    /// Whether any route was answered by its own: if none is, it is not for what they say.
-    answered: bool,
-}
-
-impl Unverified {
-    fn of(why: String) -> Self {
-        Self {
-            why,
-            failures: Vec::new(),
-            certificates: BTreeSet::new(),
-            answered: false,
-        }
-    }
-
-    /// Whether it may be for what routes say: some are answered, and so is who nobody is configured for.
-    fn is_for_routes(&self) -> bool {
-        self.answered && self.failures.iter().all(|failure| failure.key.is_some())
-    }
-
-    /// The routes that may be why.
-    fn suspects(&self, next: &Remembered, last: &Remembered) -> BTreeMap<RouteKey, ServedRoute> {
-        if !self.is_for_routes() {
-            return BTreeMap::new();
-        }
-        let failed = self.failures.iter().filter_map(|it| it.key.as_ref());
-        suspects(failed, &next.served, &last.served)
-    }
-}
-
-/// What of a verification is told: of many failures the first, and what was not looked at.
-fn told(found: &Verification, lost: &BTreeMap<RouteKey, ObjectKey>) -> String {
-    let lost = lost.iter().map(|(key, secret)| {
-        format!("{key}: the new certificate of {secret} is not shown, and the one before was")
-    });
-    let failures = found.failures.iter().map(ProbeFailure::to_string);
-    let mut texts: Vec<String> = failures.chain(lost).collect();
-    if texts.len() > MOST_TOLD {
-        let more = texts.len() - MOST_TOLD;
-        texts.truncate(MOST_TOLD);
-        texts.push(format!("and {more} more"));
-    }
-    if !found.not_asked.is_empty() {
-        let routes = count(found.not_asked.len(), "route");
-        let names = list(&found.not_asked);
-        texts.push(format!("there was no time to ask for {routes}: {names}"));
-    }
-    texts.join("; ")
 }
 
 fn of_kind(decision: &Decision, is: impl Fn(&Kept) -> bool) -> usize {
