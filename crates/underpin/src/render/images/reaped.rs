@@ -295,6 +295,7 @@ pub(crate) fn json(command: &str, exit: Exit, shown: &ShownReaped<'_>) -> String
 
 #[cfg(test)]
 mod tests {
+    use anstream::adapter::strip_str;
     use underpin_image::Left;
 
     use super::*;
@@ -313,7 +314,7 @@ mod tests {
             ..Restored::default()
         };
         assert_eq!(
-            lost(&restored),
+            strip_str(&lost(&restored)).to_string(),
             "lost: team/web tag staging and team/web tag production must stay, and could not be put back\n    \
              help: push it again; another run with the same plan tries to put it back before it does \
              anything else\n\n"
