@@ -10,7 +10,7 @@ use crate::LIMIT;
 use crate::secrets::{HOST, certificate, ingress, secret, serve, served, staged};
 
 /// A Secret is looked at again within a minute; on a busy machine that is seen later.
-const RENEWED: Duration = Duration::from_secs(120);
+const RENEWED: Duration = Duration::from_mins(2);
 
 /// R3.1: a Secret with another's host among its names is shown for its own hosts alone, whichever comes first.
 #[test]
