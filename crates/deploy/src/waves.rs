@@ -1,6 +1,6 @@
 //! Runs steps wave by wave: in parallel within a wave, and past failures that do not matter.
 //!
-//! A wave begins when all that is before it has ended, but for Services: the server gives them their
+//! A wave begins when all that is before it has ended, but for many Services: the server gives them their
 //! addresses one after the other, so they take longest, and only what is in their namespace, or requires
 //! them, waits for them.
 
@@ -24,6 +24,9 @@ use crate::{Event, Observer, StepResult, StopReason};
 const SERVICES_IN_FLIGHT: usize = 2;
 /// Changes of anything else in flight at once.
 const OTHERS_IN_FLIGHT: usize = 10;
+
+/// So many Services are soon there: the next wave begins after them.
+const FEW_SERVICES: usize = 20;
 
 /// How one step ended, and whether the run must stop.
 pub(crate) type StepEnd<T> = Result<(StepResult, Option<T>), StopReason>;
@@ -74,6 +77,8 @@ pub(crate) struct Waves<'a, T> {
     carried: BTreeMap<String, usize>,
     service_slots: Arc<Semaphore>,
     other_slots: Arc<Semaphore>,
+    /// How many Services a wave waits for.
+    few: usize,
 }
 
 impl<'a, T: Send + 'static> Waves<'a, T> {
@@ -92,10 +97,11 @@ impl<'a, T: Send + 'static> Waves<'a, T> {
             carried: BTreeMap::new(),
             service_slots: Arc::new(Semaphore::new(SERVICES_IN_FLIGHT)),
             other_slots: Arc::new(Semaphore::new(OTHERS_IN_FLIGHT)),
+            few: FEW_SERVICES,
         }
     }
 
-    /// Runs a wave until nothing but Services is in flight. A step whose requirement failed or was skipped
+    /// Runs a wave until nothing is in flight, or nothing but many Services. A step whose requirement failed or was skipped
     /// is skipped; all others run. When a step says stop, those not begun are left, those in flight are
     /// awaited.
     pub(crate) async fn run<F>(
@@ -116,7 +122,7 @@ impl<'a, T: Send + 'static> Waves<'a, T> {
             if is_freed {
                 waiting = self.begin(waiting, &perform);
             }
-            if self.others == 0 && waiting.is_empty() {
+            if self.others == 0 && waiting.is_empty() && self.running.len() > self.few {
                 return ended;
             }
             match self.next(&mut ended).await {

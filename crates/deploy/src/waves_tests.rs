@@ -93,9 +93,9 @@ fn step_of(text: &str) -> Step {
     }
 }
 
-/// A run of two waves, in which a Service takes a second, a Secret two, and all else a moment. `expect`
-/// are the names as they begin, and with a dash as they end.
-async fn two_waves(first: &[&str], second: &[&str], fails: &str, expect: &str) {
+/// A run of two waves, of which the first waits for so `few` Services; a Service takes a second, a Secret two,
+/// and all else a moment. `expect` are the names as they begin, and with a dash as they end.
+async fn two_waves(few: usize, first: &[&str], second: &[&str], fails: &str, expect: &str) {
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
     let perform = |step: Step| {
         let told = told.clone();
@@ -118,6 +118,7 @@ async fn two_waves(first: &[&str], second: &[&str], fails: &str, expect: &str) {
     };
     let mut results = BTreeMap::new();
     let mut waves = Waves::new(&mut results, &Blind);
+    waves.few = few;
     for (number, texts) in [(1, first), (2, second)] {
         let steps: Vec<Step> = texts.iter().map(|text| step_of(text)).collect();
         let wave: Vec<&Step> = steps.iter().collect();
@@ -157,14 +158,24 @@ async fn only_who_needs_services_waits_for_those_of_earlier_waves() {
         ),
         (&["Node /n"], "", "a1 a2 -a1 -a2 b1 c1 -b1 -c1 n -n"),
     ] {
-        two_waves(&first, second, fails, expect).await;
+        two_waves(0, &first, second, fails, expect).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn few_services_are_waited_for_by_all() {
+    let first = ["Service a/a1", "Service a/a2", "Service b/b1"];
+    let late = "a1 a2 -a1 -a2 b1 -b1 d -d";
+    two_waves(3, &first, &["Pod d/d"], "", late).await;
+    let early = "a1 a2 d -d -a1 -a2 b1 -b1";
+    two_waves(2, &first, &["Pod d/d"], "", early).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn everything_else_of_a_wave_ends_before_the_next_begins() {
     let first = ["Secret a/secret", "Service b/service"];
     two_waves(
+        0,
         &first,
         &["Pod c/pod"],
         "",

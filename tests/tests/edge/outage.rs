@@ -111,6 +111,8 @@ fn r3_2_an_operator_consents_to_a_loss() -> Result<()> {
     kubectl.create(&stage.service("shop", &HOSTS)?)?;
     let serve = stage.serve(&[])?;
     stage.served_from(HOSTS[0], "shop")?;
+    // What was not found to be served cannot be lost.
+    stage.metric_is("routes_live", |number| number == 3)?;
     let key = format!("{ENTRY}-");
     kubectl.run(["annotate", "service", "web", "--namespace", "shop", &key])?;
     stage.metric_is("routes_held", |number| number == 3)?;
