@@ -3,9 +3,7 @@
 //!
 //! Every size is measured by a process of its own, so that its peak memory is its own.
 
-use std::env;
 use std::fs;
-use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -21,7 +19,6 @@ use underpin_testenv::caddy;
 
 use super::meters;
 
-const KIB_PER_MB: f64 = 1e6 / 1024.0;
 /// Numbers of routes.
 const SIZES: [u32; 3] = [100, 1_000, 10_000];
 /// Changes that are published, of which the median is told.
@@ -61,35 +58,18 @@ const FIELDS: [(&str, &str); 6] = [
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(routes) = args.alone {
-        return print(&format!("{}\n", alone(routes)?));
+        return super::print(&format!("{}\n", alone(routes)?));
     }
     let mut rows = Vec::new();
     for routes in SIZES {
         rows.push(measure(routes)?);
     }
-    match args.output {
-        super::Output::Text => print(&text(&rows)),
-        super::Output::Json => print(&format!("{:#}\n", json!({"edge": rows}))),
-    }
-}
-
-fn print(text: &str) -> Result<ExitCode> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("write to standard output")?;
-    Ok(ExitCode::SUCCESS)
+    args.output.print(|| text(&rows), || json!({"edge": rows}))
 }
 
 fn measure(routes: u32) -> Result<Value> {
-    let dir = tempfile::tempdir().context("make a folder")?;
-    let mut command = Command::new(env::current_exe().context("find this program")?);
-    command.args(["bench", "edge", "--alone", &routes.to_string()]);
-    let ran = meters::run(&mut command, dir.path(), 0)?;
-    let text = fs::read_to_string(dir.path().join("output")).context("read what was measured")?;
-    let mut found: Value = serde_json::from_str(&text).context("read what was measured")?;
-    #[allow(clippy::cast_precision_loss, reason = "no memory is that large")]
-    let memory = ran.memory as f64 / KIB_PER_MB;
-    found["megabytes"] = json!(memory);
+    let (mut found, megabytes) = meters::run_apart(["edge", "--alone", &routes.to_string()])?;
+    found["megabytes"] = json!(megabytes);
     Ok(found)
 }
 

@@ -13,7 +13,7 @@ use underpin_testenv::api::{self, Client};
 use super::workload::{Item, Workload};
 
 /// Requests under way at once.
-const IN_FLIGHT: usize = 8;
+pub(super) const IN_FLIGHT: usize = 8;
 /// What an apply's body is; JSON is YAML.
 const APPLY: &str = "application/apply-patch+yaml";
 

@@ -6,10 +6,8 @@
 //! measured in a process of its own, so that its peak memory is its own.
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -32,11 +30,11 @@ use underpin_testenv::api::{self, Client};
 use underpin_testenv::registry::{DockerRegistry, Options};
 use underpin_testenv::{registry, skopeo};
 
-use super::images_fleet::{CLUSTERS, Fleet, IN_FLIGHT};
-use super::reach::cpu_seconds;
-use super::{meters, yaml};
+use super::floors::IN_FLIGHT;
+use super::images_fleet::{CLUSTERS, Fleet, IMAGE, INDEX};
+use super::meters::{self, cpu_seconds};
+use super::{say, yaml};
 
-const KIB_PER_MB: f64 = 1e6 / 1024.0;
 /// What planning may take where nothing is read: seconds and MB.
 const SECONDS_AT_MOST: f64 = 1.0;
 const MEGABYTES_AT_MOST: f64 = 200.0;
@@ -115,29 +113,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         pods: args.pods,
     };
     if args.alone {
-        return print(&format!("{}\n", alone(fleet)?));
+        return super::print(&format!("{}\n", alone(fleet)?));
     }
     let program = args.program.as_ref().context("--program is missing")?;
-    let program = program
-        .canonicalize()
-        .with_context(|| format!("find {}", program.display()))?;
-    let measured = measure(fleet, &program)?;
-    match args.output {
-        super::Output::Text => print(&text(&measured)),
-        super::Output::Json => print(&format!("{:#}\n", json_of(&measured))),
-    }
-}
-
-fn print(text: &str) -> Result<ExitCode> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("write to standard output")?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Minutes of silence would look like a hang.
-fn say(text: &str) -> Result<()> {
-    writeln!(io::stderr(), "{text}").context("write to standard error")
+    let measured = measure(fleet, &super::found(program)?)?;
+    args.output.print(|| text(&measured), || json_of(&measured))
 }
 
 fn measure(fleet: Fleet, program: &Path) -> Result<Measured> {
@@ -213,9 +193,7 @@ fn planned(program: &Path, folder: &Path) -> Result<Planned> {
         "--output",
         "json",
     ]);
-    let ran = meters::run(&mut command, folder, 0)?;
-    let text = fs::read_to_string(folder.join("output")).context("read the plan")?;
-    let document: Value = serde_json::from_str(&text).context("read the plan")?;
+    let (ran, document) = meters::run_for_json(&mut command, folder)?;
     let number = |field: &str| {
         document[field]
             .as_u64()
@@ -225,16 +203,11 @@ fn planned(program: &Path, folder: &Path) -> Result<Planned> {
     let registry = Duration::from_millis(number("registryMilliseconds")?);
     Ok(Planned {
         seconds,
-        megabytes: megabytes(ran.memory),
+        megabytes: meters::megabytes(ran.memory),
         requests: number("requests")?,
         manifests: number("manifestsRead")?,
         registry: registry.as_secs_f64() / seconds,
     })
-}
-
-#[allow(clippy::cast_precision_loss, reason = "no memory is that large")]
-fn megabytes(kib: u64) -> f64 {
-    kib as f64 / KIB_PER_MB
 }
 
 /// Lists of tags, a HEAD for each tag, and a request for each manifest: all that there is to know.
@@ -263,7 +236,7 @@ fn bare(runtime: &Runtime, client: &Client, fleet: Fleet, method: &'static str) 
             let slot = Arc::clone(&slots).acquire_owned().await.context("a slot")?;
             let client = client.clone();
             running.spawn(async move {
-                let answer = api::read(&client, method, &path, &ACCEPT.join(", ")).await;
+                let answer = api::read(&client, method, &path, &[IMAGE, INDEX].join(", ")).await;
                 drop(slot);
                 answer
             });
@@ -278,11 +251,6 @@ fn bare(runtime: &Runtime, client: &Client, fleet: Fleet, method: &'static str) 
         requests,
     })
 }
-
-const ACCEPT: [&str; 2] = [
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-];
 
 /// The tags of one repository and some of its manifests, one after the other as a script does, for all.
 fn skopeo_seconds(fleet: Fleet, host: &str) -> Result<f64> {
@@ -312,26 +280,20 @@ fn skopeo_seconds(fleet: Fleet, host: &str) -> Result<f64> {
 
 /// Measures in a process of its own.
 fn pure(fleet: Fleet) -> Result<Pure> {
-    let dir = tempfile::tempdir().context("make a folder")?;
-    let mut command = Command::new(env::current_exe().context("find this program")?);
     let (tags, pods) = (fleet.tags.to_string(), fleet.pods.to_string());
-    command.args([
-        "bench", "images", "--alone", "--tags", &tags, "--pods", &pods,
-    ]);
-    let ran = meters::run(&mut command, dir.path(), 0)?;
-    let text = fs::read_to_string(dir.path().join("output")).context("read what was measured")?;
-    let found: Value = serde_json::from_str(&text).context("read what was measured")?;
+    let arguments = ["images", "--alone", "--tags", &tags, "--pods", &pods];
+    let (found, megabytes) = meters::run_apart(arguments)?;
     let seconds = |field: &str| found[field].as_f64().context("no seconds");
     Ok(Pure {
         roots: seconds("roots")?,
         plan: seconds("plan")?,
         cpu: seconds("cpu")?,
-        megabytes: megabytes(ran.memory),
+        megabytes,
     })
 }
 
 /// Plans in this process: from the objects of all clusters and what the registry holds to what may go.
-/// Objects are made one by one: what is kept of them is what a plan keeps, their needs.
+/// Of a cluster's objects, what is kept is what a plan keeps: their needs.
 fn alone(fleet: Fleet) -> Result<Value> {
     let host = "registry.example.com";
     let registry = read(fleet, host)?;
@@ -339,14 +301,16 @@ fn alone(fleet: Fleet) -> Result<Value> {
     let (mut gathering, mut cpu) = (Duration::ZERO, 0.0);
     for cluster in 0..CLUSTERS {
         let name: Arc<str> = format!("dump cluster{cluster}.yaml").into();
-        for object in fleet.objects(cluster, host) {
-            let object =
-                Object::from_value(object, Depth::Full, Origin::Live).context("an object")?;
-            let (begin, before) = (Instant::now(), cpu_seconds());
-            roots.extend(needs(&object, &registry, &name)?);
-            gathering += begin.elapsed();
-            cpu += cpu_seconds() - before;
+        let objects = fleet.objects(cluster, host).into_iter().map(|object| {
+            Object::from_value(object, Depth::Full, Origin::Live).context("an object")
+        });
+        let objects: Vec<Object> = objects.collect::<Result<_>>()?;
+        let (begin, before) = (Instant::now(), cpu_seconds());
+        for object in &objects {
+            roots.extend(needs(object, &registry, &name)?);
         }
+        gathering += begin.elapsed();
+        cpu += cpu_seconds() - before;
         sources.push(Source {
             name,
             unread: Vec::new(),

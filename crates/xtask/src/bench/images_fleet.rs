@@ -9,19 +9,19 @@ use tokio::task::JoinSet;
 use underpin_image::Digest;
 use underpin_testenv::api::{self, Client};
 
+use super::floors::IN_FLIGHT;
+
 /// Tags of one repository.
 const TAGS_EACH: u32 = 100;
 /// Of so many tags one is an index of two images.
 const INDEX_EVERY: u32 = 10;
 /// Pods of one workload: they run the same image.
 const REPLICAS: u32 = 5;
-/// Requests under way at once.
-pub(super) const IN_FLIGHT: usize = 8;
 /// Clusters.
 pub(super) const CLUSTERS: u32 = 3;
 
-const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// How large the registry and each cluster are.

@@ -1,6 +1,8 @@
 //! What a run costs: the server's own count of requests, time, and peak memory.
 
 use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,8 +21,13 @@ const MEMORY_POLL: Duration = Duration::from_millis(2);
 const LOG_PAUSE: Duration = Duration::from_millis(200);
 /// Looks at the log at most.
 const LOG_LOOKS: usize = 100;
+/// KiB in a MB (10⁶ bytes).
+const KIB_PER_MB: f64 = 1e6 / 1024.0;
+const NANOSECONDS: f64 = 1e9;
 /// How much of a failed program's output goes into the error, in bytes.
 const OUTPUT_LIMIT: usize = 2_000;
+/// The file into which a program prints.
+const OUTPUT: &str = "output";
 
 /// Requests by what they do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,7 +133,7 @@ pub(super) struct Ran {
 /// Runs a program that must end with exit code `expect`. What it prints goes to a file in `dir`,
 /// not to a terminal that would have to be drawn.
 pub(super) fn run(command: &mut Command, dir: &Path, expect: i32) -> Result<Ran> {
-    let path = dir.join("output");
+    let path = dir.join(OUTPUT);
     let output = File::create(&path).with_context(|| format!("create {}", path.display()))?;
     let errors = output.try_clone().context("share a file")?;
     let begin = Instant::now();
@@ -144,6 +151,40 @@ pub(super) fn run(command: &mut Command, dir: &Path, expect: i32) -> Result<Ran>
         end_of(&path)
     );
     Ok(Ran { elapsed, memory })
+}
+
+/// The same of a program that prints one JSON document and ends well.
+pub(super) fn run_for_json(command: &mut Command, dir: &Path) -> Result<(Ran, Value)> {
+    let ran = run(command, dir, 0)?;
+    let text = fs::read_to_string(dir.join(OUTPUT)).context("read what was measured")?;
+    let found = serde_json::from_str(&text).context("read what was measured")?;
+    Ok((ran, found))
+}
+
+/// What this program measures in a process of its own, when it is started with these arguments; and how many
+/// MB that process had at its peak.
+pub(super) fn run_apart<S: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = S>,
+) -> Result<(Value, f64)> {
+    let dir = tempfile::tempdir().context("make a folder")?;
+    let mut command = Command::new(env::current_exe().context("find this program")?);
+    command.arg("bench").args(arguments);
+    let (ran, found) = run_for_json(&mut command, dir.path())?;
+    Ok((found, megabytes(ran.memory)))
+}
+
+/// KiB in MB.
+#[allow(clippy::cast_precision_loss, reason = "no memory is that large")]
+pub(super) fn megabytes(kib: u64) -> f64 {
+    kib as f64 / KIB_PER_MB
+}
+
+/// What this process has used of the CPU, in seconds; it has but one thread. Zero where the kernel
+/// does not tell.
+pub(super) fn cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanoseconds: Option<f64> = text.split(' ').next().and_then(|field| field.parse().ok());
+    nanoseconds.unwrap_or_default() / NANOSECONDS
 }
 
 /// Waits for a program, and looks at its memory meanwhile.

@@ -15,7 +15,6 @@ mod workload;
 mod yaml;
 
 use std::env;
-use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -23,6 +22,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::{Subcommand, ValueEnum};
+use serde_json::Value;
 use underpin_testenv::{Components, build};
 
 use self::contenders::Subjects;
@@ -75,21 +75,15 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
         Task::Plan(args) => plan(args),
         Task::Edge(args) if cfg!(debug_assertions) && !args.is_alone() => {
             let [xtask] = built(["xtask"])?;
-            run_instead(xtask, &[])
+            run_instead(xtask, None)
         }
         Task::Reach(_) if cfg!(debug_assertions) => {
             let [xtask] = built(["xtask"])?;
-            run_instead(xtask, &[])
+            run_instead(xtask, None)
         }
         Task::Images(args) if cfg!(debug_assertions) && !args.is_alone() => {
             let [xtask, underpin] = built(["xtask", "underpin"])?;
-            let program = [OsStr::new("--program"), underpin.as_os_str()];
-            let more = if args.has_program() {
-                &[]
-            } else {
-                &program[..]
-            };
-            run_instead(xtask, more)
+            run_instead(xtask, (!args.has_program()).then_some(&underpin))
         }
         Task::Reach(args) => reach::run(args),
         Task::Images(args) => images::run(args),
@@ -97,10 +91,14 @@ pub(crate) fn run(task: &Task) -> Result<ExitCode> {
     }
 }
 
-/// Goes on in the release build of this program, with the same arguments and more.
-fn run_instead(xtask: PathBuf, more: &[&OsStr]) -> Result<ExitCode> {
+/// Goes on in the release build of this program, with the same arguments and, where one is to be measured
+/// that they do not name, the program.
+fn run_instead(xtask: PathBuf, program: Option<&PathBuf>) -> Result<ExitCode> {
     let mut command = Command::new(xtask);
-    command.args(env::args_os().skip(1)).args(more);
+    command.args(env::args_os().skip(1));
+    if let Some(program) = program {
+        command.arg("--program").arg(program);
+    }
     Err(command.exec()).context("run the release build of xtask")
 }
 
@@ -108,19 +106,11 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     // The bare requests are sent by this program: unoptimised, they would be no floor.
     if cfg!(debug_assertions) {
         let [xtask, underpin] = built(["xtask", "underpin"])?;
-        let program = [OsStr::new("--program"), underpin.as_os_str()];
-        let more = if args.program.is_none() {
-            &program[..]
-        } else {
-            &[]
-        };
-        return run_instead(xtask, more);
+        return run_instead(xtask, args.program.is_none().then_some(&underpin));
     }
     let components = build::ensure()?;
     let underpin = if let Some(program) = &args.program {
-        program
-            .canonicalize()
-            .with_context(|| format!("find {}", program.display()))?
+        found(program)?
     } else {
         let [underpin] = built(["underpin"])?;
         underpin
@@ -129,14 +119,41 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
     for objects in sizes_of(args)? {
         sizes.push(measure(&components, &underpin, objects, args.rounds)?);
     }
-    let text = match args.output {
-        Output::Text => report::text(&sizes),
-        Output::Json => format!("{:#}\n", report::json(&sizes)),
-    };
+    args.output
+        .print(|| report::text(&sizes), || report::json(&sizes))
+}
+
+/// A program, wherever it is run.
+fn found(program: &Path) -> Result<PathBuf> {
+    program
+        .canonicalize()
+        .with_context(|| format!("find {}", program.display()))
+}
+
+impl Output {
+    /// Prints what was measured.
+    fn print(
+        self,
+        text: impl FnOnce() -> String,
+        json: impl FnOnce() -> Value,
+    ) -> Result<ExitCode> {
+        print(&match self {
+            Self::Text => text(),
+            Self::Json => format!("{:#}\n", json()),
+        })
+    }
+}
+
+fn print(text: &str) -> Result<ExitCode> {
     io::stdout()
         .write_all(text.as_bytes())
         .context("write to standard output")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Minutes of silence would look like a hang.
+fn say(text: &str) -> Result<()> {
+    writeln!(io::stderr(), "{text}").context("write to standard error")
 }
 
 fn sizes_of(args: &PlanArgs) -> Result<Vec<usize>> {
@@ -152,9 +169,7 @@ fn measure(components: &Components, underpin: &Path, objects: usize, rounds: u64
     let subjects = Subjects::create(components, underpin, objects)?;
     let mut found = Vec::new();
     for round in 1..=rounds {
-        // Minutes of silence would look like a hang.
-        writeln!(io::stderr(), "{objects} objects, round {round} of {rounds}")
-            .context("write to standard error")?;
+        say(&format!("{objects} objects, round {round} of {rounds}"))?;
         found.push(subjects.round()?);
     }
     Size::of(objects, &found)

@@ -3,10 +3,7 @@
 //! Every size is measured by a process of its own, so that its peak memory is its own; the world
 //! that it is asked about is part of that memory, and making it is no part of the time.
 
-use std::env;
-use std::fs;
-use std::io::{self, Write};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -16,11 +13,8 @@ use underpin_model::World;
 use underpin_plan::connectivity::judge_needs;
 use underpin_refs::{NeedOptions, needs};
 
-use super::meters;
+use super::meters::{self, cpu_seconds};
 use super::reach_world::{Shape, world};
-
-const KIB_PER_MB: f64 = 1e6 / 1024.0;
-const NANOSECONDS: f64 = 1e9;
 
 /// What another tool takes for all pairs of worlds of this shape: workloads, policies, seconds of
 /// CPU, peak memory in MB. It is np-guard's netpol-analyzer at commit e54a334, measured once on two
@@ -125,23 +119,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             allowing,
             pods,
         };
-        return print(&format!("{}\n", alone(work, shape)));
+        return super::print(&format!("{}\n", alone(work, shape)));
     }
     let mut rows = Vec::new();
     for size in &SIZES {
         rows.push((size, measure(size)?));
     }
-    match args.output {
-        super::Output::Text => print(&text(&rows)),
-        super::Output::Json => print(&format!("{:#}\n", json_of(&rows))),
-    }
-}
-
-fn print(text: &str) -> Result<ExitCode> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("write to standard output")?;
-    Ok(ExitCode::SUCCESS)
+    args.output.print(|| text(&rows), || json_of(&rows))
 }
 
 /// Measures in this process.
@@ -166,14 +150,6 @@ fn alone(work: Work, shape: Shape) -> Value {
     })
 }
 
-/// What this process has used of the CPU, in seconds; it has but one thread. Zero where the kernel
-/// does not tell.
-pub(super) fn cpu_seconds() -> f64 {
-    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanoseconds: Option<f64> = text.split(' ').next().and_then(|field| field.parse().ok());
-    nanoseconds.unwrap_or_default() / NANOSECONDS
-}
-
 /// Finds what every workload needs, and whether it may.
 fn judged(engine: &Engine, world: &World) -> u64 {
     let needs = needs(world, &NeedOptions::default());
@@ -182,27 +158,23 @@ fn judged(engine: &Engine, world: &World) -> u64 {
 
 /// Measures in a process of its own.
 fn measure(size: &Size) -> Result<Measured> {
-    let dir = tempfile::tempdir().context("make a folder")?;
     let Shape {
         workloads,
         namespaces,
         allowing,
         pods,
     } = size.shape;
-    let mut command = Command::new(env::current_exe().context("find this program")?);
-    command.args(["bench", "reach", "--work"]);
-    command.arg(match size.work {
+    let work = match size.work {
         Work::Pairs => "pairs",
         Work::Needs => "needs",
-    });
+    };
     let numbers = [workloads, namespaces, allowing, pods].map(|number| number.to_string());
-    command.arg("--alone").args(numbers);
-    let ran = meters::run(&mut command, dir.path(), 0)?;
-    let text = fs::read_to_string(dir.path().join("output")).context("read what was measured")?;
-    let found: Value = serde_json::from_str(&text).context("read what was measured")?;
+    let arguments = ["reach", "--work", work, "--alone"];
+    let arguments = arguments
+        .into_iter()
+        .chain(numbers.iter().map(String::as_str));
+    let (found, memory) = meters::run_apart(arguments)?;
     let seconds = |field: &str| found[field].as_f64().context("no seconds");
-    #[allow(clippy::cast_precision_loss, reason = "no memory is that large")]
-    let memory = ran.memory as f64 / KIB_PER_MB;
     Ok(Measured {
         engine: seconds("engine")?,
         answers: seconds("answers")?,

@@ -4,11 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::contenders::{Contender, Measurement};
-use super::meters::{Calls, median};
+use super::meters::{Calls, median, megabytes};
 
-/// Microseconds in a second, KiB in a MB (10⁶ bytes).
+/// Microseconds in a second.
 const MICROSECONDS: f64 = 1e6;
-const KIB_PER_MB: f64 = 1e6 / 1024.0;
 
 /// The medians of a contender's runs.
 struct Row {
@@ -92,7 +91,7 @@ impl Size {
             Ok(Row {
                 contender,
                 seconds: time as f64 / MICROSECONDS,
-                memory: memory.map(|kib| kib as f64 / KIB_PER_MB),
+                memory: memory.map(megabytes),
                 calls: Calls {
                     list: calls(|calls| calls.list),
                     get: calls(|calls| calls.get),
