@@ -101,9 +101,9 @@ impl<'a, T: Send + 'static> Waves<'a, T> {
         }
     }
 
-    /// Runs a wave until nothing is in flight, or nothing but many Services. A step whose requirement failed or was skipped
-    /// is skipped; all others run. When a step says stop, those not begun are left, those in flight are
-    /// awaited.
+    /// Runs a wave until nothing is in flight, or nothing but many Services. A step whose requirement failed
+    /// or was skipped is skipped; all others run. When a step says stop, those not begun are left, those in
+    /// flight are awaited.
     pub(crate) async fn run<F>(
         &mut self,
         number: usize,

@@ -80,6 +80,13 @@ impl Scene {
         assert_eq!(ended.code, code, "{}", ended.transcript());
         ended
     }
+
+    #[track_caller]
+    fn tells(&self, code: i32, arguments: &[&str], told: &str) -> Ended {
+        let ended = self.ends(code, arguments);
+        assert!(ended.stdout.contains(told), "{}", ended.transcript());
+        ended
+    }
 }
 
 /// Everything is there, and the running cleaner keeps it.
@@ -111,9 +118,8 @@ fn r4_5_all_suspended_releases() {
     let scene = Scene::new();
     scene.check("golive_all", 0, &RUNNING);
     scene.registry.untag("kotkan/web", "1.7.0");
-    let ended = scene.ends(3, &RUNNING);
     let told = "there is no repository";
-    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    let ended = scene.tells(3, &RUNNING, told);
     assert!(!ended.stdout.contains("never"), "{}", ended.transcript());
 }
 
@@ -163,8 +169,7 @@ fn r4_5_the_running_cleaner_has_a_stale_list() {
     scene.ends(7, &[&stale[..], &["--strict"]].concat());
     scene.check("golive_not_said", 0, &["kotkan/cms-plugins"]);
     let nowhere = ["kotkan/cms-plugins", "--running", "no-pins.txt"];
-    let ended = scene.ends(0, &nowhere);
-    assert!(ended.stdout.contains("UP304?"), "{}", ended.transcript());
+    scene.tells(0, &nowhere, "UP304?");
 }
 
 /// What a run of `images plan` went by is what the running cleaner reads, by path or URL.
@@ -260,9 +265,8 @@ fn r4_5_what_was_not_read_and_cannot_be_meant_does_not_count() {
     let torn = |name: &str| format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}\n");
     scene.write("repo/torn.yaml", &torn("cms-plugins"));
     scene.ends(0, &web);
-    let ended = scene.ends(3, &plugins);
     let told = "files repo could not be read completely: repo/torn.yaml:";
-    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    scene.tells(3, &plugins, told);
     scene.write("repo/torn.yaml", &torn("other"));
     scene.ends(0, &plugins);
     scene.ends(0, &apps);
@@ -339,9 +343,7 @@ fn r4_5_a_release_in_a_kustomization() {
         "repo/nested/release.yaml",
         &helm_release(&(values.to_owned() + own)),
     );
-    let told = "there is no tag";
-    let ended = scene.ends(3, &ASKED);
-    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    let ended = scene.tells(3, &ASKED, "there is no tag");
     assert!(
         ended.stdout.contains("kotkan/web:gone"),
         "{}",
@@ -356,12 +358,7 @@ fn r4_5_a_release_in_a_kustomization() {
         "repo/nested/release.yaml",
         &helm_release("  values: {image: {tag: lost}}\n"),
     );
-    let ended = scene.ends(3, &ASKED);
-    assert!(
-        ended.stdout.contains("kotkan/web:lost"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &ASKED, "kotkan/web:lost");
     scene.write(
         "repo/nested/release.yaml",
         &helm_release("  values: {image: {tag: 1.7.0}}\n"),
@@ -371,12 +368,7 @@ fn r4_5_a_release_in_a_kustomization() {
         "repo/nested/pod.yaml",
         &pod("a", "REGISTRY/kotkan/web:1.7.0"),
     );
-    let ended = scene.ends(3, &ASKED);
-    assert!(
-        ended.stdout.contains("kotkan/web:never"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &ASKED, "kotkan/web:never");
 }
 
 /// Patches and components may set anything, unless a patch shows that it does not.
@@ -446,25 +438,14 @@ fn r4_5_folders_are_taken_as_flux_takes_them() {
     scene.ends(0, &ASKED);
     // What one folder puts is not put in another.
     scene.write("repo/nested/a/more.yaml", &pod("d", "web:1"));
-    let ended = scene.ends(0, &ASKED);
-    assert!(
-        ended.stdout.contains("docker.io/library/web:1"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(0, &ASKED, "docker.io/library/web:1");
     let child = NESTED.replace("nested", "child").replace(", uid: n1", "");
     scene.write("repo/nested/child.yaml", &child);
-    let ended = scene.ends(3, &ASKED);
     let told =
         "what kustomization.kustomize.toolkit.fluxcd.io/flux-system/child needs by spec.path";
-    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    scene.tells(3, &ASKED, told);
     scene.write("repo/child/pod.yaml", &pod("e", "REGISTRY/kotkan/web:gone"));
-    let ended = scene.ends(3, &ASKED);
-    assert!(
-        ended.stdout.contains("kotkan/web:gone"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &ASKED, "kotkan/web:gone");
     scene.write(
         "repo/child/pod.yaml",
         &pod("e", "REGISTRY/kotkan/web:1.7.0"),
@@ -476,23 +457,13 @@ fn r4_5_folders_are_taken_as_flux_takes_them() {
         &pod("f", "REGISTRY/kotkan/web:1.7.0"),
     );
     let both = [&ASKED[..], &["--path", "other"]].concat();
-    let ended = scene.ends(3, &both);
-    assert!(
-        ended.stdout.contains("may both be meant"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &both, "may both be meant");
     scene.write(
         "repo/nested/b/kustomization.yaml",
         "resources: [../../../beside/pod.yaml]\n",
     );
     scene.write("beside/pod.yaml", &pod("g", "REGISTRY/kotkan/web:gone"));
-    let ended = scene.ends(3, &ASKED);
-    assert!(
-        ended.stdout.contains("beside/pod.yaml was not read"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &ASKED, "beside/pod.yaml was not read");
 }
 
 /// The folder is one of the repository that the source names.
@@ -526,9 +497,8 @@ fn r4_5_a_working_tree_of_another_repository() {
         "origin",
         "git@git.example.com:team/other.git",
     ]);
-    let ended = scene.ends(3, &ASKED);
     let told = "repo/nested is of the repository git.example.com/team/other";
-    assert!(ended.stdout.contains(told), "{}", ended.transcript());
+    scene.tells(3, &ASKED, told);
 }
 
 /// A chart that was not read may name anything, in its values or templates.
@@ -553,12 +523,7 @@ fn r4_5_a_chart_that_was_not_read() {
         "repo/charts/cms/Chart.yaml",
         "name: cms\nversion: 1.0.0\ndependencies: [{name: db}]\n",
     );
-    let ended = scene.ends(3, &asked);
-    assert!(
-        ended.stdout.contains("brings the charts `db`"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &asked, "brings the charts `db`");
     scene.remove("repo/charts/cms/Chart.yaml");
     let ended = scene.check("golive_chart_unread", 3, &asked);
     let line = "under `consents.foreignNeeds` of the images file: - '";
@@ -601,12 +566,7 @@ fn r4_5_charts_and_their_files_of_values() {
             "{from_git}, valuesFiles: [production.yaml, nowhere.yaml]"
         )),
     );
-    let ended = scene.ends(3, &asked);
-    assert!(
-        ended.stdout.contains("nowhere.yaml cannot be read"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &asked, "nowhere.yaml cannot be read");
     scene.write("inner.yaml", &release(&format!("{from_git}, ignoreMissingValuesFiles: true, valuesFiles: [production.yaml, nowhere.yaml]")));
     scene.ends(0, &asked);
     scene.write(
@@ -647,22 +607,12 @@ fn r4_5_policies_of_other_registries_and_of_nobody_knows_what() {
         "inner.yaml",
         &(policy(Some("other.example.com/kotkan/web")) + release),
     );
-    let ended = scene.ends(3, &asked);
-    assert!(
-        ended.stdout.contains("which image is meant"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &asked, "which image is meant");
     scene.write(
         "inner.yaml",
         &(policy(None) + &release.replace("kotkan/web", "kotkan/web, tag: 1.7.0")),
     );
-    let ended = scene.ends(3, &asked);
-    assert!(
-        ended.stdout.contains("is not among what was read"),
-        "{}",
-        ended.transcript()
-    );
+    scene.tells(3, &asked, "is not among what was read");
 }
 
 #[test]
