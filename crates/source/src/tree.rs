@@ -25,11 +25,12 @@ use crate::{
 /// What every file with an object in it says.
 const VERSION_FIELD: &str = "apiVersion";
 /// The file that makes a folder a Helm chart.
-const CHART_FILE: &str = "Chart.yaml";
+pub const CHART_FILE: &str = "Chart.yaml";
 /// The folder of a chart that holds templates.
-const CHART_TEMPLATES: &str = "templates";
+pub const CHART_TEMPLATES: &str = "templates";
 /// The files that tell kustomize what to make of a folder.
-const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml"];
+pub const KUSTOMIZATION_FILES: &[&str] =
+    &["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// What is known beside the files.
 #[derive(Clone, Debug, Default)]
@@ -96,9 +97,19 @@ pub fn holds_terraform(path: &Utf8Path) -> bool {
     walk(path, terraform::is_terraform).is_ok_and(|walked| !walked.files.is_empty())
 }
 
+/// Whether a file may hold manifests, or tells what to make of them.
+fn is_read(path: &Utf8Path) -> bool {
+    is_manifest(path) || tells_kustomize(path)
+}
+
+fn tells_kustomize(path: &Utf8Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| KUSTOMIZATION_FILES.contains(&name))
+}
+
 impl Tree {
     fn manifests(&mut self, path: &Utf8Path, options: &Options) {
-        let walked = match walk_below(path, is_manifest, &options.below) {
+        let walked = match walk_below(path, is_read, &options.below) {
             Ok(walked) => walked,
             Err(error) => {
                 let message = format!("cannot read `{path}`: {error}");
@@ -128,7 +139,12 @@ impl Tree {
             let is_template = templates.iter().any(|folder| file.starts_with(folder));
             // Where the real path is not to be had, reading says why.
             let real = fs::canonicalize(file).unwrap_or_default();
-            !is_template && !terraform::is_terraform(file) && !options.skipped.contains(&real)
+            // One of the names that kustomize knows ends like no manifest.
+            let is_manifest = is_manifest(file) || !tells_kustomize(file);
+            is_manifest
+                && !is_template
+                && !terraform::is_terraform(file)
+                && !options.skipped.contains(&real)
         });
         // Other programs' files may be in any dialect of YAML: they are not looked at.
         let (documents, diagnostics) = read_files(&files, |text| text.contains(VERSION_FIELD));
@@ -148,7 +164,7 @@ impl Tree {
             let what = if name == CHART_FILE {
                 charts.extend(file.parent().map(Utf8Path::to_owned));
                 "a Helm chart, which is not rendered: render it with `helm template`"
-            } else if KUSTOMIZATION_FILES.contains(&name) {
+            } else if tells_kustomize(file) {
                 "a kustomization, which is not built: build it with `kustomize build`"
             } else {
                 continue;

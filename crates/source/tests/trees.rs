@@ -20,6 +20,11 @@ const FILES: &[(&str, &str)] = &[
         "overlays/prod/kustomization.yaml",
         "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [web.yaml]\n",
     ),
+    // kustomize knows this name as well.
+    (
+        "overlays/staging/Kustomization",
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../prod]\n",
+    ),
     (
         "chart/Chart.yaml",
         "apiVersion: v2\nname: chart\nversion: 1.0.0\n",
@@ -91,10 +96,15 @@ fn what_is_not_understood_is_named() {
     let unknown: Vec<&str> = parts.map(|part| part.path.as_str()).collect();
     assert_eq!(unknown, ["metadata.namespace"]);
     let opaque: Vec<&str> = tree.opaque.iter().map(|o| o.what.as_str()).collect();
-    assert_eq!(opaque.len(), 3, "{opaque:?}");
+    assert_eq!(opaque.len(), 4, "{opaque:?}");
     assert!(opaque[0].contains("Helm chart"));
     assert!(opaque[1].contains("helm_release.cnpg"));
     assert!(opaque[2].contains("kustomization"));
+    assert!(opaque[3].contains("kustomization"));
+    assert!(ends(
+        &tree.opaque[3].place,
+        "overlays/staging/Kustomization"
+    ));
 }
 
 #[test]

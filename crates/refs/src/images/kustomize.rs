@@ -24,6 +24,13 @@ const ONLY_RUN: &[&str] = &[
     "replacements",
     "transformers",
 ];
+/// Parts that make ConfigMaps and Secrets, or call them otherwise.
+const NAMING: &[&str] = &[
+    "configMapGenerator",
+    "namePrefix",
+    "nameSuffix",
+    "secretGenerator",
+];
 const SOURCE: &str = "source.toolkit.fluxcd.io";
 
 /// What a `kustomization.yaml` says.
@@ -37,6 +44,8 @@ pub struct KustomizationFile {
     pub namespace: Option<String>,
     /// Files with patches.
     pub patches: Vec<String>,
+    /// What of it decides which ConfigMaps and Secrets there are, and how they are called.
+    pub naming: Vec<&'static str>,
     /// Why it may set images in a way that is not known.
     pub unknown: Vec<String>,
 }
@@ -58,8 +67,10 @@ pub fn kustomization_file(document: &Value, read_yaml: ReadYaml<'_>) -> Kustomiz
         replacements: replacements_in(&root, "images"),
         namespace: root.text_at("namespace").map(str::to_owned),
         patches,
+        naming: NAMING.to_vec(),
         unknown: Vec::new(),
     };
+    read.naming.retain(|key| root.get(key).is_some());
     let with_images = (!read.replacements.is_empty()).then_some("configurations");
     for key in ONLY_RUN.iter().copied().chain(with_images) {
         if root.get(key).is_some() {
@@ -80,9 +91,12 @@ pub fn target_namespace(kustomization: &Object) -> Option<&str> {
 /// The source that a release takes its manifests or its chart from, as it names it.
 pub fn source_of_release(release: &Object) -> Option<ObjectKey> {
     let root = Field::root(release);
-    let reference = root
-        .at("spec.sourceRef")
-        .or_else(|| root.at("spec.chart.spec.sourceRef"))?;
+    let places = [
+        "spec.sourceRef",
+        "spec.chart.spec.sourceRef",
+        "spec.chartRef",
+    ];
+    let reference = places.into_iter().find_map(|place| root.at(place))?;
     let namespace = reference.text_at("namespace");
     let namespace = namespace.or(release.key.namespace.as_deref());
     Some(ObjectKey {
@@ -92,10 +106,25 @@ pub fn source_of_release(release: &Object) -> Option<ObjectKey> {
     })
 }
 
-/// Where the repository of a source is, as it is written; none of one that is no repository of git.
+/// Where a source is, as it is written.
 pub fn url_of_source(source: &Object) -> Option<&str> {
-    let is_git = source.key.kind.is(SOURCE, "GitRepository");
-    source.text("/spec/url").filter(|_| is_git)
+    source.text("/spec/url")
+}
+
+/// Whether a source is a repository of git.
+pub fn is_git_source(source: &ObjectKey) -> bool {
+    source.kind.is(SOURCE, "GitRepository")
+}
+
+/// Whether what is in a source is an artifact of a registry.
+pub(super) fn is_artifact(source: &ObjectKey) -> bool {
+    source.kind.is(SOURCE, "OCIRepository")
+}
+
+/// Whether a release takes anything of other objects, by their names: values, or variables.
+pub fn takes_from_objects(release: &Object) -> bool {
+    let places = ["/spec/valuesFrom", "/spec/postBuild/substituteFrom"];
+    places.into_iter().any(|place| release.at(place).is_some())
 }
 
 /// Where a Kustomization's manifests lie in its source.

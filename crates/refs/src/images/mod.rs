@@ -21,8 +21,8 @@ use serde_json::Value;
 use underpin_model::{Evidence, FieldPath, Object, World};
 
 pub use kustomize::{
-    KustomizationFile, Variables, folder_of_kustomization, kustomization_file, source_of_release,
-    target_namespace, url_of_source, variables,
+    KustomizationFile, Variables, folder_of_kustomization, is_git_source, kustomization_file,
+    source_of_release, takes_from_objects, target_namespace, url_of_source, variables,
 };
 pub use open::opened_name;
 pub use patch::patch_may_set_images;

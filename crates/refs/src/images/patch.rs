@@ -10,7 +10,8 @@ use crate::field::Field;
 const PATCHES: &[&str] = &["patches", "patchesStrategicMerge", "patchesJson6902"];
 
 /// Keys that decide which images are run, beside those that speak of images: parts of a name, values of
-/// charts and where they come from, charts and sources, and what else Flux and kustomize make manifests of.
+/// charts and where they come from, charts and sources, whether anything comes of them, and what else Flux and
+/// kustomize make manifests of.
 const KEYS: &[&str] = &[
     "binaryData",
     "chart",
@@ -35,6 +36,7 @@ const KEYS: &[&str] = &[
     "stringData",
     "substitute",
     "substituteFrom",
+    "suspend",
     "tag",
     "url",
     "values",
@@ -158,6 +160,10 @@ mod tests {
                 true,
             ),
             (json!({"kind": "ConfigMap", "data": {"a": "b"}}), true),
+            (
+                json!([{"op": "replace", "path": "/spec/suspend", "value": false}]),
+                true,
+            ),
             (
                 json!({"$patch": "delete", "kind": "Deployment", "metadata": {"name": "web"}}),
                 true,

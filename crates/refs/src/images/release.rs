@@ -8,6 +8,7 @@ use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey};
 
 use super::{
     ImageMention, ImageName, ImageRole, ImageSources, Images, flux,
+    kustomize::{is_artifact, source_of_release},
     patch::patches_in,
     replacement::{ImageReplacement, replacements_in},
     values::images_in_values,
@@ -16,7 +17,6 @@ use crate::{configuration::Configuration, field::Field, pods::namespace_of};
 
 const HELM: &str = "helm.toolkit.fluxcd.io";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
-const SOURCE: &str = "source.toolkit.fluxcd.io";
 
 /// Lists in a path of values are not made longer than this.
 const INDEX_LIMIT: usize = 256;
@@ -119,7 +119,7 @@ pub fn images_of_release(
         found: Vec::new(),
     };
     let root = Field::root(release);
-    let (mut replacements, mut artifact) = (Vec::new(), None);
+    let mut replacements = Vec::new();
     if is_helm_release(&release.key.kind) {
         values_that_count(&mut images, defaults);
         for renderer in root.each("spec.postRenderers") {
@@ -132,7 +132,6 @@ pub fn images_of_release(
         if let Some(spec) = root.at("spec.chart.spec") {
             flux::chart(&mut images, &spec, ImageRole::HelmRelease { suspended });
         }
-        artifact = source(release, "spec.chartRef");
     } else if is_release(&release.key.kind) {
         replacements.extend(replacements_in(&root, "spec.images"));
         if let Some(spec) = root.get("spec") {
@@ -145,12 +144,11 @@ pub fn images_of_release(
                 );
             }
         }
-        artifact = source(release, "spec.sourceRef");
     }
     ReleaseImages {
         mentions: images.found,
         replacements,
-        artifact,
+        artifact: source_of_release(release).filter(is_artifact),
     }
 }
 
@@ -174,21 +172,6 @@ fn unknown(images: &mut Images<'_>, path: FieldPath, reason: &str) {
         ImageRole::Kustomization { suspended }
     };
     images.add(path, role, ImageName::Unknown(reason.to_owned()));
-}
-
-/// The artifact that a reference to a source means.
-fn source(release: &Object, path: &str) -> Option<ObjectKey> {
-    let reference = Field::root(release).at(path)?;
-    if reference.text_at("kind") != Some("OCIRepository") {
-        return None;
-    }
-    let namespace = reference.text_at("namespace");
-    let namespace = namespace.or(release.key.namespace.as_deref());
-    Some(ObjectKey {
-        kind: GroupKind::new(SOURCE, "OCIRepository"),
-        namespace: namespace.map(str::to_owned),
-        name: reference.text_at("name")?.to_owned(),
-    })
 }
 
 /// Adds what the values name as they come to count: those of the chart, then `valuesFrom` in its order,

@@ -419,6 +419,83 @@ fn r4_5_patches_may_set_images() {
     }
 }
 
+/// One that is suspended is not resumed with what deploys it, unless a patch does that.
+#[test]
+fn r4_5_a_suspended_release_in_a_kustomization() {
+    let scene = Scene::new();
+    scene.write("nested.yaml", NESTED);
+    scene.write(
+        "repo/nested/a/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    let lost = "  suspend: true\n  values: {image: {repository: REGISTRY/kotkan/web, tag: lost}}\n";
+    scene.write("repo/nested/a/release.yaml", &helm_release(lost));
+    scene.ends(0, &ASKED);
+    let taken = "resources: [a/pod.yaml, a/release.yaml]\n";
+    let resumes = "patches: [{patch: '[{op: replace, path: /spec/suspend, value: false}]'}]\n";
+    scene.write("repo/nested/kustomization.yaml", taken);
+    scene.ends(0, &ASKED);
+    scene.write(
+        "repo/nested/kustomization.yaml",
+        &format!("{taken}{resumes}"),
+    );
+    scene.tells(3, &ASKED, "its patch patches[0] may set images");
+}
+
+/// A release is more than its file where something takes that: what may set its images there is not known. So
+/// are its values, where what takes it makes ConfigMaps.
+#[test]
+fn r4_5_a_declared_release_that_something_takes() {
+    let scene = Scene::new();
+    let declared = ["helmrelease/shop/inner", "--no-cleaner"];
+    let values = "  values: {image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}}\n";
+    scene.write("repo/base/release.yaml", &helm_release(values));
+    scene.write(
+        "repo/base/kustomization.yaml",
+        "resources: [release.yaml]\n",
+    );
+    scene.ends(0, &declared);
+    let over = |rest: &str| {
+        let taken = format!("resources: [../base]\n{rest}");
+        scene.write("repo/over/kustomization.yaml", &taken);
+    };
+    over("");
+    scene.ends(0, &declared);
+    over("commonLabels: {a: b}\nconfigMapGenerator: [{name: values, literals: [a=b]}]\n");
+    scene.ends(0, &declared);
+    over(
+        "patches: [{patch: 'spec: {values: {image: {tag: lost}}}', target: {kind: HelmRelease}}]\n",
+    );
+    let told = "repo/over/kustomization.yaml: its patch patches[0] may set images";
+    scene.tells(3, &declared, told);
+    let from = "  valuesFrom: [{kind: ConfigMap, name: values}]\n";
+    scene.write(
+        "repo/base/values.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: values, namespace: shop}\n\
+         data: {values.yaml: 'a: b'}\n",
+    );
+    scene.write(
+        "repo/base/release.yaml",
+        &helm_release(&format!("{values}{from}")),
+    );
+    over("");
+    scene.ends(0, &declared);
+    over("configMapGenerator: [{name: values, literals: [a=b]}]\n");
+    scene.tells(
+        3,
+        &declared,
+        "its `configMapGenerator` may decide which values",
+    );
+    // As one of the manifests of a Kustomization, too.
+    let over = NESTED.replace("./nested", "./over");
+    scene.write("nested.yaml", &over);
+    scene.tells(
+        3,
+        &ASKED,
+        "its `configMapGenerator` may decide which values",
+    );
+}
+
 /// Without a `kustomization.yaml` all is taken, and one further down counts there; a Kustomization among the
 /// manifests deploys what it says.
 #[test]
@@ -499,6 +576,43 @@ fn r4_5_a_working_tree_of_another_repository() {
     ]);
     let told = "repo/nested is of the repository git.example.com/team/other";
     scene.tells(3, &ASKED, told);
+    // Of two folders, the one that is of the repository is meant.
+    scene.write(
+        "other/nested/pod.yaml",
+        &pod("b", "REGISTRY/kotkan/web:gone"),
+    );
+    let both = [&ASKED[..], &["--path", "other"]].concat();
+    scene.tells(3, &both, "kotkan/web:gone");
+    git(&[
+        "remote",
+        "set-url",
+        "origin",
+        "git@git.example.com:team/flux.git",
+    ]);
+    scene.ends(0, &both);
+    // The folder is one of the top, whichever folder of the repository was named.
+    scene.write(
+        "repo/k8s/nested/pod.yaml",
+        &pod("c", "REGISTRY/kotkan/web:gone"),
+    );
+    let below = [&ASKED[..], &["--path", "repo/k8s"]].concat();
+    scene.ends(0, &below);
+}
+
+/// What is in a source that is no repository of git is not in any folder.
+#[test]
+fn r4_5_a_bucket_is_no_folder() {
+    let scene = Scene::new();
+    scene.write(
+        "repo/nested/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    scene.write("nested.yaml", &NESTED.replace("GitRepository", "Bucket"));
+    scene.tells(
+        3,
+        &ASKED,
+        "is no repository of git, and what is in it is not looked at",
+    );
 }
 
 /// A chart that was not read may name anything, in its values or templates.
@@ -524,6 +638,22 @@ fn r4_5_a_chart_that_was_not_read() {
         "name: cms\nversion: 1.0.0\ndependencies: [{name: db}]\n",
     );
     scene.tells(3, &asked, "brings the charts `db`");
+    scene.write(
+        "repo/charts/cms/Chart.yaml",
+        "apiVersion: v2\nname: cms\nversion: 1.0.0\n",
+    );
+    scene.ends(0, &asked);
+    for brought in ["charts/db.tgz", "requirements.yaml"] {
+        let path = format!("repo/charts/cms/{brought}");
+        scene.write(&path, "name: db\n");
+        scene.tells(
+            3,
+            &asked,
+            "its chart brings charts along in repo/charts/cms/",
+        );
+        scene.remove(&path);
+    }
+    scene.ends(0, &asked);
     scene.remove("repo/charts/cms/Chart.yaml");
     let ended = scene.check("golive_chart_unread", 3, &asked);
     let line = "under `consents.foreignNeeds` of the images file: - '";

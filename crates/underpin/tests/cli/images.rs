@@ -281,6 +281,16 @@ fn what_is_remembered_is_no_source() {
     );
 }
 
+/// The folder of the state is left out where files are read: one that is to be read may not be it.
+#[test]
+fn r4_2_a_source_is_not_left_out_as_the_state_folder() {
+    let scene = Scene::new();
+    let ended = scene.run(&["--state", "./k8s/"]).end();
+    assert_eq!(ended.code, 1, "{}", ended.transcript());
+    let told = "k8s is to be read, and is the state folder of the runs";
+    assert!(ended.stderr.contains(told), "{}", ended.transcript());
+}
+
 /// A digest that is pinned is asked for, so that no more of its repository need stay.
 #[test]
 fn r4_1_a_digest_that_is_pinned_is_asked_for() {
@@ -292,7 +302,14 @@ fn r4_1_a_digest_that_is_pinned_is_asked_for() {
     let document = scene.document(&arguments);
     let going = going(&document);
     assert!(going.contains(&"kotkan/web:1.1.0".to_owned()), "{going:?}");
-    assert!(document.to_string().contains(&digest.to_string()));
+    let repositories = document["repositories"].as_array().unwrap().iter();
+    let manifests = repositories.flat_map(|one| one["manifests"].as_array().unwrap());
+    let pinned = manifests.filter(|one| one["digest"] == digest.to_string());
+    let pinned: Vec<String> = pinned.map(|one| one["reasons"].to_string()).collect();
+    assert!(
+        pinned.len() == 1 && pinned[0].contains("more.txt:1:1"),
+        "{document:#}"
+    );
 }
 
 /// R4.3: two runs lie a day apart, and no run takes more than it may.

@@ -90,7 +90,8 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
         exit: None,
     };
     let reaped = carry_out(&held, &mut anew).await?;
-    state.restart(&reaped.restored)?;
+    // Whatever comes of that, what has been done is told first.
+    let remembered = state.restart(&reaped.restored);
     let is_gone = |key: &(RepositoryPath, Digest)| {
         let mut deleted = reaped.deleted.iter();
         deleted.any(|gone| (&gone.repository, &gone.digest) == (&key.0, &key.1))
@@ -124,7 +125,7 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
     };
     let masks = anew.masks.iter();
     write(&masks.fold(text, |text, mask| mask.apply(&text)))?;
-    Ok(exit)
+    remembered.map(|()| exit)
 }
 
 /// Reads a frozen plan, if it is one for this registry.

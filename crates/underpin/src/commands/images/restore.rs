@@ -73,7 +73,8 @@ pub(super) async fn restore(args: ImagesRestoreArgs) -> Result<Exit, CommandErro
     let who = this_process("images restore");
     let now = || SystemHost.now();
     let restored = underpin_registry::restore(&client, &state, &entries, &who, &now).await?;
-    RunState::open(folder)?.restart(&restored)?;
+    // Whatever comes of that, what has been done is told first.
+    let remembered = RunState::open(folder).and_then(|state| state.restart(&restored));
     let exit = if restored.failed.is_empty() && restored.left.is_empty() {
         Exit::Done
     } else {
@@ -88,7 +89,7 @@ pub(super) async fn restore(args: ImagesRestoreArgs) -> Result<Exit, CommandErro
         Format::Text => render::restored_text(&shown),
         Format::Json => render::restored_json(NAME, exit, &shown),
     })?;
-    Ok(exit)
+    remembered.map(|()| exit)
 }
 
 /// The newest journal that holds anything: a run that was killed may have left an empty one.

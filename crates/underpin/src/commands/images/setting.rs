@@ -219,7 +219,25 @@ impl Setting {
                 "name clusters with --context or --against, or declared files",
             ));
         }
+        setting.refuse_state_as_source()?;
         Ok(setting)
+    }
+}
+
+impl Setting {
+    /// The state folder is left out where declared files are read: as one of them, all of them would be.
+    fn refuse_state_as_source(&self) -> Result<(), CommandError> {
+        let Ok(state) = self.state.canonicalize() else {
+            return Ok(());
+        };
+        let is_state = |path: &&Utf8PathBuf| path.canonicalize().is_ok_and(|path| path == state);
+        match self.paths.iter().find(is_state) {
+            Some(path) => Err(CommandError::usage(
+                format!("{path} is to be read, and is the state folder of the runs"),
+                "name another folder with --state: one of its own",
+            )),
+            None => Ok(()),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use underpin_source::{
     manifests::Below,
     terraform,
     texts::{self, TextFile},
-    tree::{Opaque, Tree},
+    tree::{CHART_FILE, KUSTOMIZATION_FILES, Opaque, Tree},
     yaml::{self, Comment},
 };
 
@@ -26,10 +26,6 @@ use crate::{
     trees::DeclaredTree,
     worlds::{self, WorldOrigin},
 };
-
-/// What makes a folder a Helm chart, and what tells kustomize what to make of a folder.
-const CHART_FILE: &str = "Chart.yaml";
-const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml"];
 
 /// Something of a source that is not known: what is needed there may be anything.
 #[derive(Clone, Debug)]

@@ -118,6 +118,9 @@ impl State {
     /// Has what was put back wait for two more runs before it may go again. Whoever calls holds the lock of
     /// the folder.
     pub(super) fn restart(&self, restored: &Restored) -> Result<(), CommandError> {
+        if restored.manifests.is_empty() {
+            return Ok(());
+        }
         let Some(mut record) = self.record()? else {
             return Ok(());
         };

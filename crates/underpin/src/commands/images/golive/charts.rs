@@ -4,18 +4,20 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use underpin_image::{Host, UnknownNeed};
 use underpin_model::{Object, World, listed};
-use underpin_refs::{
-    ReleaseChart, chart_of_release, merged_values, source_of_release, url_of_source,
+use underpin_refs::{ReleaseChart, chart_of_release, merged_values};
+use underpin_source::{
+    manifests::Below,
+    texts,
+    tree::{CHART_FILE, CHART_TEMPLATES},
 };
-use underpin_source::{manifests::Below, texts};
 
 use super::{super::sources::document, needs::Sources};
 
-/// The file that says what a chart is, and the one that holds its values.
-const CHART_FILE: &str = "Chart.yaml";
+/// The file that holds its values.
 const VALUES_FILE: &str = "values.yaml";
-/// The folder of its templates.
-const TEMPLATES: &str = "templates";
+/// Where the charts are that it brings along, and the older file that says which.
+const CHARTS: &str = "charts";
+const REQUIREMENTS_FILE: &str = "requirements.yaml";
 
 /// What a chart brings.
 #[derive(Default)]
@@ -67,9 +69,7 @@ fn folder(
     sources: Sources<'_>,
 ) -> Result<Utf8PathBuf, String> {
     if let Some(written) = chart.folder {
-        let source = source_of_release(release).and_then(|key| world.get(&key));
-        let url = source.and_then(url_of_source);
-        let folder = sources.checkouts.folder(written, url)?;
+        let folder = sources.checkouts.folder_of(written, release, world)?;
         if folder.join(CHART_FILE).is_file() {
             return Ok(folder);
         }
@@ -157,7 +157,17 @@ fn not_rendered(folder: &Utf8Path, sources: Sources<'_>) -> Vec<String> {
             reasons.push(format!("{CHART_FILE} in {shown} cannot be read: {reason}"));
         }
     }
-    let templates = folder.join(TEMPLATES);
+    for brought in [CHARTS, REQUIREMENTS_FILE] {
+        let path = folder.join(brought);
+        let is_empty = || path.read_dir().is_ok_and(|mut all| all.next().is_none());
+        if path.exists() && !is_empty() {
+            let shown = sources.checkouts.shown(&path);
+            reasons.push(format!(
+                "its chart brings charts along in {shown}, which may name images and are not read"
+            ));
+        }
+    }
+    let templates = folder.join(CHART_TEMPLATES);
     if templates.is_dir() {
         let hosts: Vec<&str> = sources.registry.hosts().map(Host::as_str).collect();
         let (named, unread) = texts::holding(&[templates], &hosts, &Below::default());

@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, env};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use underpin_model::{Object, World};
+use underpin_refs::{is_git_source, source_of_release, url_of_source};
 use underpin_source::git;
 
 /// The declared files that were named.
@@ -65,14 +67,31 @@ impl Checkouts {
         self.paths.iter().any(|named| file.starts_with(&named.path))
     }
 
-    /// The folder that is written, in a source whose repository has this URL if that is known; why there
-    /// is no such one otherwise.
-    pub(super) fn folder(&self, written: &str, url: Option<&str>) -> Result<Utf8PathBuf, String> {
+    /// The folder that a release writes, in its source; why there is no such one otherwise.
+    pub(super) fn folder_of(
+        &self,
+        written: &str,
+        release: &Object,
+        world: &World,
+    ) -> Result<Utf8PathBuf, String> {
+        let source = source_of_release(release);
+        if let Some(other) = source.as_ref().filter(|source| !is_git_source(source)) {
+            return Err(format!(
+                "{other} is no repository of git, and what is in it is not looked at"
+            ));
+        }
+        let source = source.and_then(|key| world.get(&key));
+        self.folder(written, source.and_then(url_of_source))
+    }
+
+    /// The folder that is written, in a source whose repository has this URL if that is known.
+    fn folder(&self, written: &str, url: Option<&str>) -> Result<Utf8PathBuf, String> {
         let below = plain(Utf8Path::new(written.trim_start_matches('/')));
         let mut found: BTreeMap<Utf8PathBuf, Relation> = BTreeMap::new();
         for named in &self.paths {
-            if let Some(folder) = named.folder(&below) {
-                found.insert(folder, named.relation(url));
+            let relation = named.relation(url);
+            if let Some(folder) = named.folder(&below, &relation) {
+                found.insert(folder, relation);
             }
         }
         if found.values().any(|relation| *relation == Relation::Same) {
@@ -102,13 +121,17 @@ impl Checkouts {
 }
 
 impl NamedPath {
-    /// The folder that is meant, if this path is of its source: by the top of the working tree, or in it, or
-    /// around it.
-    fn folder(&self, below: &Utf8Path) -> Option<Utf8PathBuf> {
+    /// The folder that is meant, if this path is of its source: by the top of the working tree, or, where it
+    /// is not known of which repository that is, in this path or around it.
+    fn folder(&self, below: &Utf8Path, relation: &Relation) -> Option<Utf8PathBuf> {
         if below.components().next() == Some(Utf8Component::ParentDir) {
             return None;
         }
-        let of_tree = self.tree.iter().map(|(top, _)| top.join(below));
+        let mut of_tree = self.tree.iter().map(|(top, _)| top.join(below));
+        if *relation == Relation::Same {
+            let folder = of_tree.find(|folder| folder.is_dir());
+            return folder.map(|folder| plain(&folder));
+        }
         let around = self.path.ancestors().skip(1);
         let around = around
             .map(|base| base.join(below))
@@ -158,6 +181,8 @@ fn working_tree(path: &Utf8Path) -> Option<(Utf8PathBuf, Vec<String>)> {
 /// Host and path of a repository, however they are written and whoever logs in; none for one on this
 /// machine.
 fn repository_of(url: &str) -> Option<String> {
+    // A token may stand behind the path.
+    let url = url.split(['?', '#']).next()?;
     let (authority, path) = match url.split_once("://") {
         Some(("file", _)) => return None,
         Some((_, rest)) => rest.split_once('/')?,
@@ -208,6 +233,10 @@ mod tests {
             ),
             (
                 "https://user:hunter2@git.example.com/team/flux/",
+                Some("git.example.com/team/flux"),
+            ),
+            (
+                "https://git.example.com/team/flux.git?token=hunter2#main",
                 Some("git.example.com/team/flux"),
             ),
             ("file:///srv/flux", None),

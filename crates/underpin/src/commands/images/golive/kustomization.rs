@@ -10,8 +10,10 @@ use underpin_image::{Root, UnknownNeed};
 use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place};
 use underpin_refs::{
     ImageReplacement, KustomizationFile, Variables, folder_of_kustomization, kustomization_file,
-    patch_may_set_images, put_image, source_of_release, target_namespace, url_of_source,
+    patch_may_set_images, put_image, takes_from_objects, target_namespace,
 };
+
+use underpin_source::tree::KUSTOMIZATION_FILES;
 
 use super::{
     super::sources::{Read, document, read_yaml},
@@ -23,14 +25,13 @@ use super::{
 /// Folders of folders are followed this far, and this deep.
 const FOLDERS_LIMIT: usize = 1000;
 const DEPTH_LIMIT: usize = 32;
-/// The files that tell kustomize what to make of a folder.
-const KUSTOMIZATION_FILES: &[&str] = &["kustomization.yaml", "kustomization.yml", "Kustomization"];
 /// Files that kustomize takes of a folder where nothing tells it which.
 const MANIFESTS: &[&str] = &["yaml", "yml"];
 /// What every manifest holds.
 const VERSION_FIELD: &str = "apiVersion";
 
 /// What a Kustomization deploys.
+#[derive(Default)]
 pub(super) struct Manifests {
     /// Files, each with the kustomizations that take it, the outermost first.
     files: BTreeMap<Utf8PathBuf, BTreeSet<Vec<usize>>>,
@@ -48,6 +49,8 @@ struct Part {
     /// How people call it.
     name: String,
     file: KustomizationFile,
+    /// Why it may set images in a way that is not known.
+    unknown: Vec<String>,
 }
 
 /// A manifest as it would be applied.
@@ -74,16 +77,10 @@ impl Manifests {
     /// Those of a Kustomization; why they are not known otherwise.
     pub(super) fn of(occurrence: &Occurrence<'_>, sources: Sources<'_>) -> Result<Self, String> {
         let release = occurrence.object;
-        let source = source_of_release(release).and_then(|key| occurrence.world.get(&key));
-        let url = source.and_then(url_of_source);
         let written = folder_of_kustomization(release);
-        let folder = sources.checkouts.folder(written, url)?;
-        let mut manifests = Self {
-            files: BTreeMap::new(),
-            parts: Vec::new(),
-            folders: BTreeSet::new(),
-            unknown: Vec::new(),
-        };
+        let world = &occurrence.world;
+        let folder = sources.checkouts.folder_of(written, release, world)?;
+        let mut manifests = Self::default();
         match kustomization_in(&folder) {
             Some(file) => manifests.part(&folder, &file, &[], sources.checkouts),
             None => manifests.generated(&folder, sources.checkouts),
@@ -163,14 +160,15 @@ impl Manifests {
         };
         let file = kustomization_file(&value, &read_yaml);
         let unknown = file.unknown.iter().cloned().chain(patches(folder, &file));
-        let unknown = unknown.map(|why| format!("{shown}: {why}"));
-        self.unknown.extend(unknown);
+        let unknown: Vec<String> = unknown.map(|why| format!("{shown}: {why}")).collect();
+        self.unknown.extend(unknown.iter().cloned());
         let within = [within, &[self.parts.len()]].concat();
         let resources = file.resources.clone();
         self.parts.push(Part {
             folder: folder.to_owned(),
             name: shown.to_string(),
             file,
+            unknown,
         });
         for resource in resources {
             let target = checkouts.absolute(&folder.join(&resource));
@@ -245,6 +243,8 @@ impl Manifests {
                     self.put(&mut one, replacement, by);
                 }
                 one.object = variables.filled(&one.object);
+                let naming = self.naming(&within, &one.object);
+                self.unknown.extend(naming);
                 built.push(one);
             }
             seen.insert(file);
@@ -258,6 +258,47 @@ impl Manifests {
             }
         }
         built
+    }
+
+    /// Why the objects that a release takes values from are not known: what takes the release makes them, or
+    /// calls them otherwise.
+    fn naming(&self, within: &[usize], release: &Object) -> Vec<String> {
+        if !takes_from_objects(release) {
+            return Vec::new();
+        }
+        let parts = within.iter().filter_map(|part| self.parts.get(*part));
+        let naming = parts.flat_map(|part| part.file.naming.iter().map(move |key| (part, key)));
+        let told = naming.map(|(part, key)| {
+            let (name, release) = (&part.name, &release.key);
+            format!("{name}: its `{key}` may decide which values {release} takes")
+        });
+        told.collect()
+    }
+
+    /// Why a release that is declared in a file may not be what comes of it, by every kustomization that takes
+    /// the file.
+    pub(super) fn taking(
+        file: &Utf8Path,
+        release: &Object,
+        sources: Sources<'_>,
+    ) -> BTreeSet<String> {
+        let checkouts = sources.checkouts;
+        let declared = sources.reads.iter();
+        let declared = declared.filter(|read| read.is_declared && !read.is_revision());
+        let mut reasons = BTreeSet::new();
+        for (path, _) in declared.flat_map(|read| &read.kustomizations) {
+            let path = checkouts.absolute(path);
+            let mut manifests = Self::default();
+            if let Some(folder) = path.parent() {
+                manifests.part(folder, &path, &[], checkouts);
+            }
+            for within in manifests.files.get(file).into_iter().flatten() {
+                let parts = within.iter().filter_map(|part| manifests.parts.get(*part));
+                reasons.extend(parts.flat_map(|part| part.unknown.iter().cloned()));
+                reasons.extend(manifests.naming(within, release));
+            }
+        }
+        reasons
     }
 
     /// What a `kustomization.yaml` makes of a manifest.

@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use underpin_image::{
     Registry, ReleaseNeeds, Root, RootKind, RootSettings, UnknownNeed, object_roots, release_needs,
     replace_images, without_secrets,
 };
-use underpin_model::{FieldPath, Object, ObjectKey, World};
+use underpin_model::{FieldPath, Object, ObjectKey, Origin, World};
 use underpin_refs::{is_helm_release, is_release, is_suspended, variables};
 
 use super::{
@@ -118,6 +118,10 @@ impl Needs<'_> {
         needs.unknown.extend(chart.unknown);
         artifact(occurrence, settings, &mut needs);
         replace_images(object, settings, &mut needs);
+        // What is deployed by another release was built by it.
+        if self.within.len() == 1 {
+            needs.unknown.extend(otherwise(object, sources));
+        }
         let markers = markers(occurrence, None, sources);
         add_policies(occurrence, &markers, is_declared, sources, &mut needs);
         self.add(occurrence.read, needs);
@@ -223,6 +227,20 @@ impl Needs<'_> {
             self.unknown.push(need);
         }
     }
+}
+
+/// Why a release may come to something else than it is declared as.
+fn otherwise(release: &Object, sources: Sources<'_>) -> Vec<UnknownNeed> {
+    let Origin::Declared { place, .. } = &release.origin else {
+        return Vec::new();
+    };
+    let file = sources.checkouts.absolute(Utf8Path::new(&*place.file));
+    let reasons = Manifests::taking(&file, release, sources);
+    let needs = reasons.into_iter().map(|reason| {
+        let evidence = release.evidence(FieldPath::new("spec"), String::new());
+        UnknownNeed::new(evidence, reason)
+    });
+    needs.collect()
 }
 
 /// Whether a need is one of what runs, and no other text.
