@@ -16,6 +16,8 @@ use crate::{
 const TEMPLATES: usize = 7;
 /// Largest number of operations.
 const OPERATIONS: usize = 5;
+/// Of a hundred versions, so many declare more Services than a wave waits for.
+const CROWDED: usize = 3;
 
 /// One environment of a stack.
 #[derive(Clone, Debug)]
@@ -303,6 +305,10 @@ fn templates(random: &mut Random, defines: bool, version: u8) -> Vec<Template> {
             config_map,
             revision,
         });
+    }
+    // Seldom: each of its Services is one more place to be killed at.
+    if random.percent(CROWDED) {
+        chosen.push(Template::Crowd);
     }
     if defines {
         chosen.push(Template::Definition);

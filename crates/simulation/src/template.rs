@@ -97,7 +97,13 @@ pub enum Template {
     Home,
     /// A further namespace of the environment's own, and a ConfigMap in it.
     Annex,
+    /// A further namespace of the environment's own, with so many Services that the next wave begins before
+    /// all of them are there.
+    Crowd,
 }
+
+/// Services of a [`Template::Crowd`].
+const CROWD: usize = 24;
 
 impl Template {
     /// The objects.
@@ -125,14 +131,7 @@ impl Template {
             Self::ServiceAccount { name } => {
                 vec![object("ServiceAccount", home, &setting.name(name))]
             }
-            Self::Service { name } => {
-                let name = &setting.name(name);
-                let spec = json!({
-                    "selector": {"app": name},
-                    "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}],
-                });
-                vec![with(object("Service", home, name), "spec", spec)]
-            }
+            Self::Service { name } => vec![service(home, &setting.name(name))],
             Self::Deployment { .. } => vec![self.deployment(setting)],
             Self::StatefulSet { name } => vec![stateful_set(home, &setting.name(name))],
             Self::VolumeClaim { name } => {
@@ -173,6 +172,13 @@ impl Template {
                         json!({"a": "b"}),
                     ),
                 ]
+            }
+            Self::Crowd => {
+                let namespace = format!("crowd-{environment}");
+                let services = (0..CROWD).map(|number| service(&namespace, &format!("s{number}")));
+                let mut objects = vec![object("Namespace", "", &namespace)];
+                objects.extend(services);
+                objects
             }
         }
     }
@@ -225,6 +231,14 @@ fn object(kind: &str, namespace: &str, name: &str) -> Value {
 fn with(mut object: Value, field: &str, value: Value) -> Value {
     object[field] = value;
     object
+}
+
+fn service(namespace: &str, name: &str) -> Value {
+    let spec = json!({
+        "selector": {"app": name},
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 8080}],
+    });
+    with(object("Service", namespace, name), "spec", spec)
 }
 
 fn stateful_set(home: &str, name: &str) -> Value {
