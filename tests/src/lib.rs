@@ -23,6 +23,7 @@
 
 mod cluster;
 mod kubectl;
+mod pod;
 mod proxy;
 mod stack;
 mod transcript;
@@ -30,6 +31,7 @@ mod underpin;
 
 pub use cluster::{ControlPlane, Namespace, fresh, shared};
 pub use kubectl::{Kubectl, Output};
+pub use pod::{Container, Pod, service_account};
 pub use proxy::{Action, Proxy, Record, RequestInfo};
 pub use stack::{SHORT_LEASE, Stack};
 pub use transcript::{filters, with_filters};

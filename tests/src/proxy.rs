@@ -7,6 +7,7 @@
 mod record;
 mod serve;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -184,6 +185,15 @@ impl Proxy {
             .into_iter()
             .filter(|record| record.request.mutation.is_some())
             .collect()
+    }
+
+    /// The requests among [`Proxy::records`] that the server refused for want of a right.
+    pub fn refused(&self) -> BTreeSet<String> {
+        let records = self.records().into_iter();
+        let refused = records.filter(|record| record.upstream == Some(403));
+        let lines =
+            refused.map(|record| format!("{} {}", record.request.method, record.request.path));
+        lines.collect()
     }
 
     /// Forgets the records and counts mutating requests from 1 again.

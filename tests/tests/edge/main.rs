@@ -13,6 +13,7 @@ mod client;
 mod down;
 mod impostor;
 mod load;
+mod manifests;
 mod outage;
 mod refused;
 mod restart;

@@ -1,5 +1,6 @@
 //! A cluster, a Caddy, upstreams, and the program between them.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,8 +22,8 @@ pub(crate) const ENTRY: &str = "simple-container.com/caddyfile-entry";
 /// How long a loss waits for its replacement, in seconds.
 pub(crate) const TOMBSTONE: &str = "3";
 
-/// Starts a program `$1` as Caddy with the configuration `$2`, with hosts of its own.
-const IN_ITS_OWN_WORLD: &str = "mount --bind hosts /etc/hosts && exec \"$1\" run --config \"$2\"";
+/// Starts a program with hosts of its own.
+const IN_ITS_OWN_WORLD: &str = "mount --bind hosts /etc/hosts && exec \"$@\"";
 
 /// Everything.
 pub(crate) struct Stage {
@@ -91,24 +92,39 @@ impl Stage {
     /// Starts Caddy from a file of the folder; another one that runs is killed before.
     pub(crate) fn start_caddy(&mut self, config: &str) -> Result<()> {
         self.kill_caddy();
-        let log = fs::File::create(self.folder.path().join("caddy.log"))?;
-        // Names of Services resolve for this process alone: its /etc/hosts is another file.
-        let child = Command::new("unshare")
+        let command = [
+            caddy::find()?.into_os_string(),
+            "run".into(),
+            "--config".into(),
+            config.into(),
+        ];
+        let log = self.folder.path().join("caddy.log");
+        let child = self.in_its_own_world(&command, self.folder.path(), &log)?;
+        self.caddy = Some(child);
+        Ok(())
+    }
+
+    /// Starts a program for which the names of Services resolve, and for no other one: its `/etc/hosts` is
+    /// another file.
+    pub(crate) fn in_its_own_world(
+        &self,
+        command: &[OsString],
+        home: &Path,
+        log: &Path,
+    ) -> Result<Child> {
+        Command::new("unshare")
             .args(["--mount", "--map-root-user", "sh", "-c", IN_ITS_OWN_WORLD])
             .arg("caddy")
-            .arg(caddy::find()?)
-            .arg(config)
+            .args(command)
             .current_dir(self.folder.path())
             .env_clear()
-            .env("HOME", self.folder.path())
+            .env("HOME", home)
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(fs::File::create(log)?)
             .spawn()
-            .context("start caddy by unshare, of util-linux")?;
-        self.caddy = Some(child);
-        Ok(())
+            .context("start caddy by unshare, of util-linux")
     }
 
     /// Starts Caddy with a site for every host that is not the edge's.
@@ -199,9 +215,14 @@ impl Stage {
 
     /// Waits until a host is answered by the Service of a namespace.
     pub(crate) fn served_from(&self, host: &str, namespace: &str) -> Result<()> {
+        Self::served_at(self.ports.http, host, namespace)
+    }
+
+    /// The same of a Caddy at another port.
+    pub(crate) fn served_at(port: u16, host: &str, namespace: &str) -> Result<()> {
         let expected = format!("answered for {namespace}");
         eventually(&format!("{host} from {namespace}"), LIMIT, || {
-            let (status, body) = self.client().get(host)?;
+            let (status, body) = Client::new(port).get(host)?;
             ensure!(status == 200 && body == expected, "{status} {body}");
             Ok(Some(()))
         })
@@ -245,7 +266,8 @@ impl Stage {
     }
 }
 
-fn question(port: u16, path: &str) -> Result<(u16, String)> {
+/// What a program answers that answers at a port.
+pub(crate) fn question(port: u16, path: &str) -> Result<(u16, String)> {
     let answer = Client::new(port).ask("GET", "localhost", path, &[])?;
     Ok((answer.status, answer.body))
 }
