@@ -152,18 +152,18 @@ impl fmt::Display for Reason {
             Self::Young { since, until } => {
                 write!(
                     f,
-                    "it was seen first at {since}, and may go from {until} on"
+                    "it was seen first at {since:.0}, and may go from {until:.0} on"
                 )
             }
             Self::Newest => f.write_str("it is one of the newest of its repository"),
             Self::Waits { since, until } => match since {
                 Some(since) => write!(
                     f,
-                    "nothing has needed it since {since}, and it may go from {until} on"
+                    "nothing has needed it since {since:.0}, and it may go from {until:.0} on"
                 ),
                 None => write!(
                     f,
-                    "nothing needs it, which this run is the first to find; it may go from {until} on"
+                    "nothing needs it, which this run is the first to find; it may go from {until:.0} on"
                 ),
             },
             Self::WaitsFor(digest) => {

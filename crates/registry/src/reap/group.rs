@@ -172,7 +172,7 @@ impl Run<'_> {
         own: &BTreeSet<&Tag>,
     ) -> Result<(), Stop> {
         let (repository, digest) = (&group.repository, &entry.digest);
-        let why = format!("nothing has needed it since {}", group.candidate_since);
+        let why = format!("nothing has needed it since {:.0}", group.candidate_since);
         self.audit(
             Act::Delete,
             Some(repository),

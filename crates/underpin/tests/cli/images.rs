@@ -134,6 +134,7 @@ fn r4_1_the_incident() {
     assert!(scene.folder.path().join("plan.json").exists());
     scene.check("images_why", 0, &["--why", "kotkan/cms-plugins:staging"]);
     scene.check("images_all", 0, &["--all", "--why", "kotkan/web"]);
+    scene.check("images_why_unknown", 0, &["--why", "kotkan/wbe"]);
     scene.check(
         "images_pending",
         6,

@@ -66,6 +66,19 @@ impl ShownImages<'_> {
                 .any(|name| self.names(name, path, digest, manifest))
     }
 
+    /// What was asked about and is not among what was read.
+    fn unknown(&self) -> Vec<&str> {
+        let is_there = |name: &str| {
+            let mut repositories = self.plan.repositories.iter();
+            repositories.any(|(path, repository)| {
+                let mut manifests = repository.manifests.iter();
+                manifests.any(|(digest, one)| self.names(name, path, digest, one))
+            })
+        };
+        let asked = self.asked.why.iter().map(String::as_str);
+        asked.filter(|name| !is_there(name)).collect()
+    }
+
     /// Whether `name` is the repository, or a tag or digest in it; with or without the registry.
     fn names(
         &self,

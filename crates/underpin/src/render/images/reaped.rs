@@ -49,7 +49,7 @@ impl ShownReaped<'_> {
 /// What would be deleted, before it is agreed to.
 pub(crate) fn proposal(plan: &FrozenPlan) -> String {
     let mut text = format!(
-        "{}: {} would be deleted, by a plan of {}\n\n",
+        "{}: {} would be deleted, by a plan of {:.0}\n\n",
         paint(BOLD, plan.registry.as_str()),
         count(plan.number(), "manifest"),
         plan.at,
@@ -59,7 +59,7 @@ pub(crate) fn proposal(plan: &FrozenPlan) -> String {
         for group in groups {
             let members = members(group, |_| true);
             text.push_str(&format!(
-                "  {} {}: nothing has needed it since {}\n",
+                "  {} {}: nothing has needed it since {:.0}\n",
                 style::removed(),
                 together(&members, false),
                 group.candidate_since

@@ -31,6 +31,12 @@ pub(crate) fn text(shown: &ShownImages<'_>) -> String {
             text.push_str(&of_repository(path, &manifests, shown));
         }
     }
+    for name in shown.unknown() {
+        text.push_str(&format!(
+            "{} nothing that was read in the registry is called {name}\n",
+            style::note("note:")
+        ));
+    }
     for note in &shown.notes {
         text.push_str(&format!("{} {note}\n", style::note("note:")));
     }
@@ -208,7 +214,7 @@ fn going_together(
         let members: Vec<(&Digest, &[Tag])> = members.map(|one| (one.0, &*one.1.tags)).collect();
         (!members.is_empty()).then(|| {
             format!(
-                "  {} {}: nothing has needed it since {}\n",
+                "  {} {}: nothing has needed it since {:.0}\n",
                 style::removed(),
                 together(&members, everything),
                 group.candidate_since
