@@ -4,9 +4,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 use underpin_cluster::{Cluster, ClusterError, claims::ClaimStore, is_ambient};
-use underpin_model::{Claim, ClaimIndex, GroupKind, Object, ResourceKind, Unread, World};
+use underpin_model::{
+    Claim, ClaimIndex, GroupKind, Object, ObjectKey, OwnerReference, ResourceKind, Unread, World,
+};
 use underpin_plan::{Occupancy, Ownership, occupancy};
-use underpin_refs::{Presence, presence};
+use underpin_refs::{Neighbours, goes_by_itself};
 
 use crate::{StopReason, tools::Tools};
 
@@ -53,32 +55,26 @@ pub(crate) async fn settled_count(
     }
 }
 
-/// Whether an object goes by itself: it is being deleted, or everything that it was made for is
-/// gone and a controller collects it. `uids` are those of all objects that are there; `before` is
-/// the world in which what it was made for still was.
-fn goes_by_itself(
-    object: &Object,
-    uids: &BTreeSet<&str>,
-    before: &World,
-    claims: &ClaimIndex,
-) -> bool {
-    if object.is_terminating() {
-        return true;
+/// A namespace that was listed completely.
+struct Now<'a> {
+    left: &'a World,
+    /// The uids of all objects that are there.
+    uids: BTreeSet<&'a str>,
+    removal: &'a NamespaceRemoval,
+}
+
+impl Neighbours for Now<'_> {
+    fn may_be_there(&self, owner: &OwnerReference) -> bool {
+        self.uids.contains(owner.uid.as_str())
     }
-    let endpoints = object.key.kind.is("", "Endpoints");
-    if endpoints && matches!(presence(object, before, claims), Presence::Derived(_)) {
-        // They name their Service by their own name alone.
-        return true;
+
+    fn is_absent(&self, key: &ObjectKey) -> bool {
+        self.left.get(key).is_none()
     }
-    let owners = object.owner_references();
-    if !owners.is_empty() {
-        return owners
-            .iter()
-            .all(|owner| !uids.contains(owner.uid.as_str()));
+
+    fn was_there(&self, key: &ObjectKey) -> bool {
+        self.removal.world.get(key).is_some() || self.removal.claims.records(key)
     }
-    // Tokens of a ServiceAccount carry its uid in an annotation and no owner reference.
-    let account = object.annotation("kubernetes.io/service-account.uid");
-    object.key.kind.is("", "Secret") && account.is_some_and(|uid| !uids.contains(uid))
 }
 
 /// Counts a namespace afresh, and tells whether all that counts goes by itself. An error says why
@@ -114,13 +110,17 @@ async fn count(
         .chain(removal.world.objects().filter(cluster_wide))
         .filter_map(Object::uid)
         .collect();
+    let now = Now {
+        left: &left,
+        uids,
+        removal,
+    };
     let settles = counted.unread.is_empty()
         && counted.placed.is_empty()
         && counted.expecting.is_empty()
         && counted.occupants.iter().all(|occupant| {
-            left.get(&occupant.key).is_some_and(|object| {
-                goes_by_itself(object, &uids, &removal.world, &removal.claims)
-            })
+            left.get(&occupant.key)
+                .is_some_and(|object| goes_by_itself(object, &now))
         });
     Ok(Ok((counted, settles)))
 }
@@ -217,67 +217,4 @@ async fn list_kinds(
     }
     all.sort_by(|a, b| a.0.cmp(&b.0));
     all
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-    use underpin_model::{Depth, Origin};
-
-    use super::*;
-
-    fn object(value: Value) -> Object {
-        Object::from_value(value, Depth::Full, Origin::Live).unwrap()
-    }
-
-    fn named(kind: &str, name: &str, further: &Value) -> Object {
-        let mut value = json!({
-            "apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "wallet"},
-        });
-        value["metadata"]
-            .as_object_mut()
-            .unwrap()
-            .extend(further.as_object().unwrap().clone());
-        object(value)
-    }
-
-    fn owned_by(uid: &str) -> Value {
-        json!({"ownerReferences": [
-            {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": uid, "controller": true},
-        ]})
-    }
-
-    #[track_caller]
-    fn check(left: &Object, expect: bool) {
-        let mut before = World::default();
-        before.insert(named("Service", "web", &json!({"uid": "service"})));
-        let uids = BTreeSet::from(["there"]);
-        assert_eq!(
-            goes_by_itself(left, &uids, &before, &ClaimIndex::default()),
-            expect,
-            "{}",
-            left.key
-        );
-    }
-
-    /// R1.4, R1.5: only what the deleted objects leave behind for a moment is waited for.
-    #[test]
-    fn what_a_deletion_leaves_behind_goes_by_itself() {
-        check(&named("Pod", "web-1", &owned_by("gone")), true);
-        check(&named("Pod", "web-1", &owned_by("there")), false);
-        check(&named("Pod", "by-hand", &json!({})), false);
-        check(
-            &named(
-                "Pod",
-                "by-hand",
-                &json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}),
-            ),
-            true,
-        );
-        check(&named("Endpoints", "web", &json!({})), true);
-        check(&named("Endpoints", "by-hand", &json!({})), false);
-        let token = |uid: &str| json!({"annotations": {"kubernetes.io/service-account.uid": uid}});
-        check(&named("Secret", "sa-token-1", &token("gone")), true);
-        check(&named("Secret", "sa-token-1", &token("there")), false);
-    }
 }

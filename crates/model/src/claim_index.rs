@@ -25,6 +25,11 @@ impl ClaimIndex {
         Self { recorded }
     }
 
+    /// Whether any claim records an object, whether or not it is there.
+    pub fn records(&self, key: &ObjectKey) -> bool {
+        self.recorded.contains_key(key)
+    }
+
     /// Every claim that owns the live object itself: recorded, with uid or stamp agreeing. More
     /// than one is a fault that somebody has to settle. `claims` is the list that was indexed.
     pub fn owners<'a, 'c>(

@@ -23,6 +23,7 @@ mod environment;
 mod fingerprint;
 mod frozen;
 mod judge;
+mod leaving;
 mod left_alone;
 mod managed_fields;
 pub mod naming;

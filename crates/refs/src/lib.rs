@@ -23,6 +23,7 @@ mod images;
 mod index;
 mod ingress;
 mod kinds;
+mod leaving;
 mod needs;
 mod operators;
 mod owner;
@@ -55,6 +56,7 @@ pub use index::ReferenceIndex;
 pub use ingress::{
     BackendError, IngressBackend, IngressPath, IngressRule, IngressRules, ingress_rules,
 };
+pub use leaving::{Neighbours, goes_by_itself};
 pub use needs::{NeedOptions, NeedProblem, Needs, ProblemKind, SuppressedNeed, needs, read_needs};
 pub use operators::{OperatorService, operator_services};
 pub use owner::{is_deployer_manager, tool_owner};

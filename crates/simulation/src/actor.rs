@@ -171,9 +171,9 @@ fn ended(outcome: Result<Outcome, DeployError>) -> Ended {
         Ok(Outcome::Settled(_)) => Ended::Settled,
         Ok(Outcome::Refused(planned)) => {
             let findings = planned.verdict.findings.iter();
-            let codes = findings
-                .filter(|finding| finding.blocks())
-                .map(|finding| format!("{}:{}", finding.code, finding.subject));
+            let codes = findings.filter(|finding| finding.blocks()).map(|finding| {
+                format!("{}:{}: {}", finding.code, finding.subject, finding.message)
+            });
             let problems = planned.plan.problems.iter();
             let problems = problems.map(|problem| format!("{}: {}", problem.key, problem.message));
             Ended::Refused(codes.chain(problems).collect::<Vec<_>>().join("; "))

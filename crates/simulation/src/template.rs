@@ -98,7 +98,7 @@ pub enum Template {
     /// A further namespace of the environment's own, and a ConfigMap in it.
     Annex,
     /// A further namespace of the environment's own, with so many Services that the next wave begins before
-    /// all of them are there.
+    /// all of them are there, and with what controllers make more of: a workload, an account.
     Crowd,
 }
 
@@ -178,6 +178,21 @@ impl Template {
                 let services = (0..CROWD).map(|number| service(&namespace, &format!("s{number}")));
                 let mut objects = vec![object("Namespace", "", &namespace)];
                 objects.extend(services);
+                let there = Setting {
+                    home: &namespace,
+                    ..*setting
+                };
+                for what in [
+                    Self::ServiceAccount { name: "app" },
+                    Self::Deployment {
+                        name: "worker",
+                        secret: None,
+                        config_map: None,
+                        revision: 0,
+                    },
+                ] {
+                    objects.extend(what.objects(&there));
+                }
                 objects
             }
         }

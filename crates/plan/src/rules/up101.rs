@@ -6,6 +6,7 @@ use underpin_refs::{Presence, presence};
 use crate::{
     Context, Purpose, cascade,
     context::evidence_of,
+    leaving::leaves,
     occupancy::{namespaced, placed_in},
     ownership::controller_of,
     rules::Rule,
@@ -84,11 +85,13 @@ fn judge(context: &Context<'_>, step: &Step) -> Option<Finding> {
     Some(finding)
 }
 
-/// What dies with the namespace and counts, with what controllers made from it.
+/// What dies with the namespace and counts, with what controllers made from it. What goes by itself does
+/// not: an earlier run, or this one before it was interrupted, has deleted what it was made for.
 fn counted<'c>(context: &'c Context<'_>, namespace: &ObjectKey) -> Vec<&'c ObjectKey> {
     let victims = cascade::victims(context, namespace);
     let counts = |key: &&&ObjectKey| match context.before.get(key) {
         None => true,
+        Some(object) if leaves(context, object) => false,
         Some(object) => match presence(object, context.before, context.ownership.claims()) {
             Presence::Counts => true,
             Presence::Derived(_) => controller_of(context.before, object)
