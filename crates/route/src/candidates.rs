@@ -56,6 +56,9 @@ pub(crate) struct Found {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) refused: Vec<Refusal>,
     pub(crate) stale: Vec<StaleUpstream>,
+    /// Of the objects of which something is refused, those that may win: what they do not ask for, they may
+    /// ask for in that.
+    pub(crate) partly_read: Vec<Source>,
     /// What is not known of single objects.
     pub(crate) unknown: Vec<String>,
 }
@@ -81,6 +84,7 @@ pub(crate) fn find(world: &World, ready: Option<&ReadyEndpoints>, settings: &Set
         if may_ask(&object.key.kind) {
             let place = Place::of(&reader, object);
             let before = found.candidates.len();
+            let refused = found.refused.len();
             annotations(&reader, &place, &mut found);
             if is_ingress && settings.ingress_class.is_some() {
                 ingress::rules(&reader, &place, &mut found);
@@ -90,6 +94,9 @@ pub(crate) fn find(world: &World, ready: Option<&ReadyEndpoints>, settings: &Set
                 let key = &object.key;
                 let what = format!("whether {key} exists is not known: {why}");
                 found.unknown.push(what);
+            }
+            if found.refused.len() > refused && place.out.is_none() {
+                found.partly_read.push(place.source);
             }
         }
     }

@@ -89,7 +89,7 @@ impl fmt::Display for Cause {
 /// Why a key that is not in the new table is still served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// Its entry is refused now: the last good one goes on.
+    /// The entry that asks for it is refused now: the last good one goes on.
     Refused,
     /// It is explained, and may be replaced until this time.
     Waiting(Cause, u64),
@@ -104,7 +104,9 @@ pub enum Kept {
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused => f.write_str("its entry is refused now, and the last good one goes on"),
+            Self::Refused => f.write_str(
+                "the entry that asks for it is refused now, and the last good one goes on",
+            ),
             Self::Waiting(cause, _) => write!(f, "{cause}, and may be replaced shortly"),
             Self::WaitingUnexplained(_) => {
                 f.write_str("it vanished without a recorded cause, and may come back shortly")
@@ -307,10 +309,12 @@ fn losses<'a>(
         .map(|(key, holder)| {
             let (cause, seen) = causes.of_holder(key, holder);
             let missing = input.missing_since.get(*key).copied();
+            // What another object asks for and does not get takes nothing from who serves it.
+            let is_withheld = cause.is_none() && input.table.withheld.contains(*key);
             let loss = Loss {
                 since: missing.or(seen).unwrap_or(input.now),
                 cause,
-                refused: causes.is_refused(holder),
+                refused: is_withheld || causes.is_refused(holder),
             };
             (*key, loss)
         })

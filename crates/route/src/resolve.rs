@@ -12,7 +12,7 @@ use crate::{
     candidates::{Candidate, Settings, find, is_ingress, same_object},
     endpoints::{ReadyEndpoints, endpoint_slices},
     published::{Holder, Published},
-    table::{Conflict, Incomplete, LossReason, RouteKey, RoutingTable},
+    table::{Conflict, Incomplete, LossReason, RouteKey, RoutingTable, Source},
 };
 
 /// What the edge is to serve in this world. `last` is what it serves now: it says who holds a key
@@ -41,8 +41,18 @@ pub fn resolve_with(
             .or_default()
             .push(candidate);
     }
+    let partly_read = found.partly_read.iter();
+    let partly_read: BTreeMap<&ObjectKey, &Source> =
+        partly_read.map(|source| (&source.object, source)).collect();
     for (key, candidates) in asked {
-        choose(&key, candidates, settings, last, &mut table);
+        let holder = last.holders.get(&key);
+        let standing = holder.and_then(|holder| {
+            let source = partly_read.get(&holder.object)?;
+            let asks = |candidate: &Candidate| candidate.route.source == **source;
+            (holds(holder, source) && !candidates.iter().any(asks)).then_some(*source)
+        });
+        let holding = Holding { holder, standing };
+        choose(&key, candidates, settings, holding, &mut table);
     }
     table.incomplete = incomplete(world, settings, last, &table);
     table
@@ -54,24 +64,33 @@ pub fn resolve_with(
     table
 }
 
+/// Who serves a key now.
+#[derive(Clone, Copy)]
+struct Holding<'a> {
+    holder: Option<&'a Holder>,
+    /// The same, where it does not ask for the key, and something of it is refused: nobody gets the key by
+    /// that who would not get it from what it was.
+    standing: Option<&'a Source>,
+}
+
 /// What decides between objects: the time of creation, and the names in reverse.
 type Rank<'a> = (i64, Reverse<(Option<&'a str>, &'a str, &'a GroupKind)>);
 
 /// Later is greater; equal times are decided by name. What has no time is only declared, and will
 /// be created after everything that is there.
-fn rank(candidate: &Candidate) -> Rank<'_> {
-    let object = &candidate.route.source.object;
+fn rank(source: &Source) -> Rank<'_> {
+    let object = &source.object;
     let name = (
         object.namespace.as_deref(),
         object.name.as_str(),
         &object.kind,
     );
-    (created(candidate).unwrap_or(i64::MAX), Reverse(name))
+    (created(source).unwrap_or(i64::MAX), Reverse(name))
 }
 
 /// Kubernetes tells whole seconds.
-fn created(candidate: &Candidate) -> Option<i64> {
-    let text = candidate.route.source.created.as_deref()?;
+fn created(source: &Source) -> Option<i64> {
+    let text = source.created.as_deref()?;
     text.parse().ok().map(Timestamp::as_second)
 }
 
@@ -79,7 +98,7 @@ fn choose(
     key: &RouteKey,
     candidates: Vec<Candidate>,
     settings: &Settings,
-    last: &Published,
+    holding: Holding<'_>,
     table: &mut RoutingTable,
 ) {
     let mut seen = BTreeSet::new();
@@ -91,16 +110,24 @@ fn choose(
             candidate.out.clone().or(twice)
         })
         .collect();
-    leave_to_holder(&candidates, &mut reasons, last.holders.get(key));
+    leave_to_holder(&candidates, &mut reasons, holding);
     if settings.endpoints {
-        leave_to_ready(&candidates, &mut reasons);
+        leave_to_ready(&candidates, &mut reasons, holding.standing.is_some());
     }
-    let left = || (0..candidates.len()).filter(|at| reasons[*at].is_none());
-    let winner =
-        left().max_by(|left, right| rank(&candidates[*left]).cmp(&rank(&candidates[*right])));
-    let winning = winner.map(|at| candidates[at].route.source.object.clone());
-    let latest = winner.and_then(|at| created(&candidates[at]));
-    let by_time = |candidate: &Candidate| match (created(candidate), latest) {
+    let source = |at: usize| &candidates[at].route.source;
+    let left = (0..candidates.len()).filter(|at| reasons[*at].is_none());
+    let winner = left.max_by(|left, right| rank(source(*left)).cmp(&rank(source(*right))));
+    let stays = holding.standing.filter(|standing| {
+        // Nothing is ahead of it but what was created later.
+        winner.is_none_or(|at| rank(source(at)) < rank(standing))
+    });
+    let winner = winner.filter(|_| stays.is_none());
+    let winning = stays.or_else(|| winner.map(source)).cloned();
+    if stays.is_some() {
+        table.withheld.insert(key.clone());
+    }
+    let latest = winning.as_ref().and_then(created);
+    let by_time = |candidate: &Candidate| match (created(&candidate.route.source), latest) {
         (None, None) => LossReason::NotCreated,
         (Some(own), Some(latest)) if own == latest => LossReason::NameComesLater,
         _ => LossReason::Older,
@@ -115,7 +142,7 @@ fn choose(
             key: key.clone(),
             loser: candidate.route.source.object,
             path: candidate.route.path,
-            winner: winning.clone(),
+            winner: winning.as_ref().map(|source| source.object.clone()),
             reason,
         });
     }
@@ -126,23 +153,25 @@ fn choose(
 fn leave_to_holder(
     candidates: &[Candidate],
     reasons: &mut [Option<LossReason>],
-    holder: Option<&Holder>,
+    Holding { holder, standing }: Holding<'_>,
 ) {
     let left: Vec<usize> = (0..candidates.len())
         .filter(|at| reasons[*at].is_none())
         .collect();
     let holding = left
         .iter()
-        .find(|at| holder.is_some_and(|holder| holds(holder, &candidates[**at])));
+        .find(|at| holder.is_some_and(|holder| holds(holder, &candidates[**at].route.source)));
     let oldest = || {
         let claimed = left
             .iter()
             .filter(|at| candidates[**at].route.source.owner.is_some());
         claimed.min_by(|left, right| oldest_first(&candidates[**left], &candidates[**right]))
     };
-    let owner = holding
-        .or_else(oldest)
-        .and_then(|at| candidates[*at].route.source.owner.clone());
+    let holding = standing.or_else(|| {
+        let at = holding.or_else(oldest)?;
+        Some(&candidates[*at].route.source)
+    });
+    let owner = holding.and_then(|source| source.owner.clone());
     let Some(owner) = owner else { return };
     for at in left {
         if candidates[at].route.source.owner.as_ref() != Some(&owner) {
@@ -152,15 +181,14 @@ fn leave_to_holder(
 }
 
 fn oldest_first(left: &Candidate, right: &Candidate) -> std::cmp::Ordering {
-    let (left_created, left_name) = rank(left);
-    let (right_created, right_name) = rank(right);
+    let (left_created, left_name) = rank(&left.route.source);
+    let (right_created, right_name) = rank(&right.route.source);
     left_created
         .cmp(&right_created)
         .then(right_name.cmp(&left_name))
 }
 
-fn holds(holder: &Holder, candidate: &Candidate) -> bool {
-    let source = &candidate.route.source;
+fn holds(holder: &Holder, source: &Source) -> bool {
     match (&holder.uid, &source.uid) {
         (Some(held), Some(uid)) => held == uid,
         _ => same_object(&holder.object, &source.object),
@@ -168,7 +196,11 @@ fn holds(holder: &Holder, candidate: &Candidate) -> bool {
 }
 
 /// Where something may answer behind one, those behind which nothing can do not win.
-fn leave_to_ready(candidates: &[Candidate], reasons: &mut [Option<LossReason>]) {
+fn leave_to_ready(
+    candidates: &[Candidate],
+    reasons: &mut [Option<LossReason>],
+    has_standing: bool,
+) {
     let is_dead = |candidate: &Candidate| {
         let backends = &candidate.route.backends;
         !backends.is_empty()
@@ -180,7 +212,7 @@ fn leave_to_ready(candidates: &[Candidate], reasons: &mut [Option<LossReason>]) 
         .iter()
         .zip(&*reasons)
         .any(|(candidate, reason)| reason.is_none() && !is_dead(candidate));
-    if !alive {
+    if !alive && !has_standing {
         return;
     }
     for (candidate, reason) in candidates.iter().zip(reasons) {

@@ -1,6 +1,10 @@
 //! What the edge is to serve, and what of it is not clear.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use underpin_model::{FieldPath, ObjectKey, Owner, PortRef};
 
@@ -295,6 +299,9 @@ pub struct RoutingTable {
     pub conflicts: Vec<Conflict>,
     /// What is not served because of what it says, by object and place.
     pub refused: Vec<Refusal>,
+    /// Keys whose winner asks for them in what is refused. Nobody else gets them by that, and who serves
+    /// them now goes on.
+    pub withheld: BTreeSet<RouteKey>,
     /// Upstreams in other namespaces than their Service's, by object.
     pub stale: Vec<StaleUpstream>,
     /// What could not be read; nothing is to be published while there is any (R3.2).
@@ -307,6 +314,7 @@ impl RoutingTable {
         let Some(route) = self.routes.remove(key) else {
             return;
         };
+        self.withheld.insert(key.clone());
         self.refused.push(Refusal {
             object: route.source.object,
             uid: route.source.uid,
@@ -316,7 +324,8 @@ impl RoutingTable {
     }
 
     /// Takes out the routes of a block that turned out to be wrong, and says why. Nobody else gets
-    /// their keys by that: the last good version of the entry goes on, if there was one.
+    /// their keys by that: what was served of them goes on, the last good version of the entry or, if that
+    /// never was served, the entry of another object.
     pub fn refuse(&mut self, block: &Arc<Block>, reasons: Vec<RefusalReason>) {
         let is_of_block = |route: &Route| matches!(&route.content, Content::Caddyfile(own) if Arc::ptr_eq(own, block));
         let Some(route) = self.routes.values().find(|route| is_of_block(route)) else {
@@ -330,6 +339,8 @@ impl RoutingTable {
                 path: path.clone(),
                 reason,
             }));
+        let keys = self.routes.iter().filter(|(_, route)| is_of_block(route));
+        self.withheld.extend(keys.map(|(key, _)| key.clone()));
         self.routes.retain(|_, route| !is_of_block(route));
     }
 }

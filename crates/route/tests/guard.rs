@@ -300,12 +300,6 @@ fn oracle(case: &Case) -> BTreeMap<usize, &'static str> {
     let lost = |n: &usize| {
         case.last.holders.contains_key(&key(*n)) && !case.table.routes.contains_key(&key(*n))
     };
-    let refused = |n: usize| {
-        case.table
-            .refused
-            .iter()
-            .any(|refusal| refusal.uid == Some(format!("u-{n}")))
-    };
     let seen = |n: usize| {
         let uid = format!("u-{n}");
         let causes = &case.causes;
@@ -314,6 +308,11 @@ fn oracle(case: &Case) -> BTreeMap<usize, &'static str> {
             .get(&uid)
             .or(causes.taken_down.get(&uid))
             .copied()
+    };
+    let refused = |n: usize| {
+        let own = |refusal: &Refusal| refusal.uid == Some(format!("u-{n}"));
+        let withheld = case.table.withheld.contains(&key(n));
+        case.table.refused.iter().any(own) || (withheld && seen(n).is_none())
     };
     let gone: Vec<usize> = (0..10).filter(lost).filter(|n| !refused(*n)).collect();
     let unexplained: Vec<usize> = gone
@@ -386,6 +385,7 @@ prop_compose! {
         deleted_at in proptest::collection::btree_map(0..10_usize, 0..200_u64, 0..10),
         down_at in proptest::collection::btree_map(0..10_usize, 0..200_u64, 0..3),
         refused in proptest::collection::btree_set(0..10_usize, 0..2),
+        withheld in proptest::collection::btree_set(0..10_usize, 0..2),
         since in proptest::collection::btree_map(0..10_usize, 0..200_u64, 0..5),
         acknowledged in proptest::option::weighted(0.3, any::<bool>()),
         incomplete in proptest::bool::weighted(0.1),
@@ -410,6 +410,7 @@ prop_compose! {
                 reason: RefusalReason::Field("is wrong".into()),
             })
             .collect();
+        case.table.withheld = withheld.into_iter().map(key).collect();
         if incomplete {
             let what = "service: list: forbidden".into();
             case.table.incomplete.push(Incomplete { what, missing: Vec::new() });

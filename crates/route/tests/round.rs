@@ -277,6 +277,69 @@ fn r3_3_a_refused_entry_is_served_as_it_was() {
     assert_eq!(edge.round(is(&services), 9_999).act, Act::Nothing);
 }
 
+/// R3.3: an entry that is refused takes no address from the object that serves it, however much newer its
+/// own object is; once it is mended, it does.
+#[test]
+fn r3_3_a_refused_entry_takes_no_address_from_who_serves_it() {
+    let mut services = services("old-ns", 5, 1);
+    let mut edge = Edge::default();
+    edge.round(is(&services), 0);
+    services.push(Service {
+        namespace: "new-ns",
+        created: 9,
+        entry: "bad from the beginning",
+        ..services[0].clone()
+    });
+    let all_old = BTreeSet::from(["old-ns".to_owned()]);
+    for now in [10, 11 + TOMBSTONE, 9_999] {
+        let round = edge.round(is(&services), now);
+        assert_eq!((round.act, edge.hosts().len()), (Act::Nothing, 5), "{now}");
+        assert_eq!(edge.namespaces(), all_old);
+    }
+    let mut mended = services.clone();
+    mended[5].entry = "respond ok";
+    let mut other = Edge {
+        remembered: edge.remembered.clone(),
+        ..Edge::default()
+    };
+    other.round(is(&mended), 10_000);
+    assert_eq!(other.hosts()["http://h0.example.com"], "new-ns");
+    // What was deleted is not served on for that.
+    edge.deleted("old-ns-web-0-1", 10_000);
+    edge.round(is(&services[1..]), 10_000 + TOMBSTONE);
+    assert_eq!(edge.hosts().len(), 4);
+}
+
+/// R3.3: an entry that cannot be read any more gives its address to nobody who would not have had it before.
+#[test]
+fn r3_3_an_entry_that_turns_bad_gives_its_address_to_nobody_older() {
+    let mut services = services("old-ns", 3, 5);
+    let own = Service {
+        namespace: "new-ns",
+        created: 9,
+        ..services[0].clone()
+    };
+    services.push(own.clone());
+    let mut edge = Edge::default();
+    edge.round(is(&services), 0);
+    assert_eq!(edge.hosts()["http://h0.example.com"], "new-ns");
+    services[3].entry = "}";
+    for now in [10, 11 + TOMBSTONE] {
+        let round = edge.round(is(&services), now);
+        assert_eq!(round.act, Act::Nothing, "{now}");
+        assert_eq!(edge.hosts()["http://h0.example.com"], "new-ns");
+    }
+    let newer = Service {
+        namespace: "old-ns",
+        name: "newer".to_owned(),
+        created: 10,
+        ..own
+    };
+    services.push(newer);
+    edge.round(is(&services), 100);
+    assert_eq!(edge.hosts()["http://h0.example.com"], "old-ns");
+}
+
 /// R3.7: each answer that is not the route's own is told.
 #[test]
 fn r3_7_probes_tell_who_answers() {
