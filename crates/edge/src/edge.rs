@@ -5,29 +5,33 @@ use std::{
     fs,
     path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use underpin_cluster::{Cluster, Host};
-use underpin_model::{GroupKind, ObjectKey, World, hexadecimal, wording::list};
+use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
 use underpin_route::{
-    Acknowledgement, Asking, Backend, BackendState, Certificate, DocumentError, EdgeSettings, Hold,
-    Incomplete, Limits, ProbeFailure, ReadyEndpoints, Remembered, Round, RoundInput, RouteKey,
-    RoutingTable, Scheme, ServedRoute, Settings, blocks, document, left_out, page_or_built_in,
+    Acknowledgement, Asking, Certificate, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
+    ProbeFailure, ReadyEndpoints, Remembered, Round, RoundInput, RouteKey, RoutingTable, Scheme,
+    ServedRoute, Settings, blocks, document, keep_certificates, left_out, page_or_built_in,
     resolve_with, round, served,
 };
 
-use crate::{Address, Folder, FolderError, IsolatedError, Trials, certificates::Certificates, tls};
+use crate::{
+    Address, Folder, FolderError, IsolatedError, SecretsWait, Trials,
+    certificates::{Certificates, Looked, shown_elsewhere},
+    tls,
+};
 
 /// Annotation on the Service of the edge: the loss that an operator consents to, as the edge names
 /// it.
 pub const ACCEPT_LOSS_ANNOTATION: &str = "underpin.dev/accept-loss";
 /// Digits of a loss's digest that name it.
 const LOSS_DIGITS: usize = 6;
-/// How many seconds a route is left out that was published and not served.
+/// How many seconds a route is left out that was published and not served, and a certificate that was not
+/// shown.
 pub(crate) const DISTRUST: u64 = 60;
 /// Random bytes of the nonce and of names that nobody has.
 const RANDOM_BYTES: usize = 16;
@@ -187,19 +191,25 @@ impl Edge {
         }
     }
 
-    /// Reads the certificates that the routes of a table want, if they are taken from Secrets, for so long.
-    /// Whether anything of them changed.
+    /// Reads the certificates that routes want, if they are taken from Secrets. Whether anything of them
+    /// changed.
     pub async fn look_at_certificates(
         &mut self,
         cluster: &Cluster,
         decided: &Decided,
-        wait: Duration,
+        wait: SecretsWait,
+        now: u64,
     ) -> bool {
         if !self.options.tls_secrets {
             return false;
         }
-        let (table, served) = (&decided.table, &decided.round.next.served);
-        self.certificates.look(cluster, table, served, wait).await
+        let looked = Looked {
+            table: &decided.table,
+            served: &decided.round.next.served,
+            given: self.options.tls.as_ref(),
+            now,
+        };
+        self.certificates.look(cluster, looked, wait).await
     }
 
     /// Secrets whose certificates cannot be used, each with why and with the routes that it is for.
@@ -208,16 +218,8 @@ impl Edge {
         served: &BTreeMap<RouteKey, ServedRoute>,
     ) -> BTreeMap<&ObjectKey, (String, &BTreeSet<RouteKey>)> {
         let given = self.options.tls.as_ref();
-        let beyond = left_out(served, self.certificates.known(), given);
-        let beyond = beyond.into_iter().map(|(secret, names)| {
-            let names: Vec<String> = names.into_iter().collect();
-            let why = format!(
-                "its certificate is for {} too, and Caddy would show it there: it does not tell it from \
-                 certificates that it gets, or loads in folders, as --tls says",
-                list(&names)
-            );
-            (secret, why)
-        });
+        let beyond = left_out(served, self.certificates.known(), given).into_iter();
+        let beyond = beyond.map(|(secret, names)| (secret, shown_elsewhere(&names)));
         let mut told: BTreeMap<ObjectKey, String> = beyond.collect();
         for (secret, why) in &self.certificates.problems {
             told.insert(secret.clone(), why.clone());
@@ -225,21 +227,6 @@ impl Edge {
         let each = told.into_iter().filter_map(|(secret, why)| {
             let (secret, routes) = self.certificates.wanted.get_key_value(&secret)?;
             Some((secret, (why, routes)))
-        });
-        each.collect()
-    }
-
-    /// Of routes for which Caddy shows no certificate, those for which it showed another one of the same
-    /// Secret, with these Secrets.
-    pub(crate) fn lost_certificates(
-        &self,
-        uncertified: &[RouteKey],
-        served: &BTreeMap<RouteKey, ServedRoute>,
-    ) -> BTreeMap<RouteKey, ObjectKey> {
-        let each = uncertified.iter().filter_map(|key| {
-            let secret = served.get(key)?.certificate.as_ref()?;
-            let is_renewed = self.certificates.is_renewed(secret);
-            is_renewed.then(|| (key.clone(), secret.clone()))
         });
         each.collect()
     }
@@ -297,6 +284,7 @@ impl Edge {
             table.distrust(key);
             served.remove(key);
         }
+        keep_certificates(&mut served, &remembered.served, self.certificates.known());
         let input = RoundInput {
             remembered,
             table: &table,
@@ -465,87 +453,6 @@ fn own_names(options: &EdgeOptions) -> BTreeSet<String> {
         ["", ".svc", ".svc.cluster.local"].map(|end| format!("{name}.{namespace}{end}"))
     });
     names.into_iter().flatten().collect()
-}
-
-/// Everything that is to be told of objects, by object and sorted. `unserved`: sites over TLS that are not
-/// served, and why; `served`: what is.
-pub(crate) fn remarks(
-    table: &RoutingTable,
-    unserved: &BTreeMap<RouteKey, String>,
-    served: &BTreeMap<RouteKey, ServedRoute>,
-    edge: &Edge,
-) -> BTreeMap<ObjectKey, Vec<Remark>> {
-    let mut found: BTreeMap<ObjectKey, Vec<Remark>> = BTreeMap::new();
-    let mut tell = |object: &ObjectKey, reason, text| {
-        let remarks = found.entry(object.clone()).or_default();
-        remarks.push(Remark { reason, text });
-    };
-    for refusal in &table.refused {
-        let text = format!("{} is not served: {}", refusal.path, refusal.reason);
-        tell(&refusal.object, "RouteRefused", text);
-    }
-    for conflict in &table.conflicts {
-        let by = match &conflict.winner {
-            Some(winner) => format!("it is served by {winner}"),
-            None => "nobody serves it".to_owned(),
-        };
-        let (key, reason) = (&conflict.key, &conflict.reason);
-        let text = format!("{key} is not served from here: {reason}; {by}");
-        tell(&conflict.loser, "RouteConflict", text);
-    }
-    let object_of = |key: &RouteKey| Some(&table.routes.get(key)?.source.object);
-    for (key, why) in unserved {
-        if let Some(object) = object_of(key) {
-            tell(
-                object,
-                "RouteUnserved",
-                format!("{key} is not served: {why}"),
-            );
-        }
-    }
-    for (secret, (why, routes)) in edge.certificate_problems(served) {
-        for key in routes {
-            if let Some(object) = object_of(key) {
-                let text = format!("{secret} is of no use for {key}: {why}");
-                tell(object, "RouteCertificate", text);
-            }
-        }
-    }
-    for key in edge.astray() {
-        let text = format!("{key} is published, and something else answers in its place");
-        if let Some(object) = object_of(key) {
-            tell(object, "RouteUnverified", text);
-        }
-    }
-    for stale in &table.stale {
-        let how = if stale.rewritten {
-            "it is sent to where the Service lives"
-        } else {
-            "the annotation underpin.dev/route-upstreams: follow sends it to where the Service lives"
-        };
-        let upstream = &stale.upstream;
-        let text = format!("the upstream {upstream} names another namespace; {how}");
-        tell(&stale.object, "RouteUpstream", text);
-    }
-    for (key, route) in &table.routes {
-        // That nothing is ready for a while is told by the Service's own pods.
-        let is_broken = |backend: &&Backend| {
-            let is_dead = backend.state.is_dead() == Some(true);
-            is_dead && backend.state != BackendState::NotReady
-        };
-        for backend in route.backends.iter().filter(is_broken) {
-            let text = format!("{key} is served, and nothing answers behind it: {backend}");
-            tell(&route.source.object, "RouteBackend", text);
-        }
-    }
-    found
-}
-
-/// Something to be told of an object.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Remark {
-    pub(crate) reason: &'static str,
-    pub(crate) text: String,
 }
 
 /// Shared between the loop and what answers questions about it.

@@ -104,7 +104,8 @@ impl Isolated {
     }
 
     /// Which of these it takes in the document that is made of them: all of them at once, and where it does
-    /// not take that, halves, until those are found that it does not take. `None`: it did not answer.
+    /// not take that, halves, until those are found that it does not take. `None`: it did not answer. What it
+    /// took last goes on until [`Self::clear`] or [`Self::stop`].
     pub(crate) async fn taken<T>(
         &mut self,
         all: Vec<T>,
@@ -124,9 +125,23 @@ impl Isolated {
                 takes => found.extend(part.into_iter().map(|one| (one, takes))),
             }
         }
-        // Nothing that was set up is to go on.
-        self.takes(&[], &document).await?;
         Ok(found)
+    }
+
+    /// Nothing that was set up is to go on.
+    pub(crate) async fn clear(&mut self) -> Result<(), IsolatedError> {
+        // One that died runs nothing.
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
+        let nothing = json!({"admin": admin_of(&running.address)});
+        match running.admin.load(nothing.to_string().into()).await {
+            Err(AdminError::Exchange(_)) => {
+                self.stop();
+                Ok(())
+            }
+            cleared => Ok(cleared?),
+        }
     }
 
     /// Whether it takes all of these. One that died of what it was given is started anew for the next; that

@@ -26,6 +26,7 @@ mod exchange;
 mod folder;
 mod isolated;
 mod pace;
+mod remarks;
 mod seen;
 mod serve;
 mod sources;
@@ -36,6 +37,7 @@ mod trials;
 pub use address::{Address, AddressError};
 pub use admin::AdminError;
 pub use caddy::{Caddy, Sites, Verification};
+pub use certificates::SecretsWait;
 pub use edge::{
     ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Observed, Ready, token,
 };

@@ -1,6 +1,6 @@
 //! TLS: how sites are asked for, and the certificates that Caddy is given.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
@@ -14,7 +14,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 use underpin_route::{Certificate, Protocol};
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::EdgeError;
 
@@ -98,7 +98,10 @@ pub(crate) fn usable(chain: String, key: String) -> Result<Certificate, &'static
     let certificates: Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
     let certificates = certificates.map_err(|_| "tls.crt is not PEM")?;
-    let names = names(certificates.first().ok_or("tls.crt holds no certificate")?)?;
+    let first = certificates.first().ok_or("tls.crt holds no certificate")?;
+    let read = EndEntityCert::try_from(first);
+    let read = read.map_err(|_| "tls.crt holds no certificate of X.509")?;
+    let (names, valid) = (names(&read)?, valid(&read));
     let private = PrivateKeyDer::from_pem_slice(key.as_bytes());
     let private = private.map_err(|_| "tls.key holds no private key in PEM")?;
     let private = ring::sign::any_supported_type(&private);
@@ -107,14 +110,17 @@ pub(crate) fn usable(chain: String, key: String) -> Result<Certificate, &'static
         Err(Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
             Err("tls.key is not the key of tls.crt")
         }
-        _ => Ok(Certificate { chain, key, names }),
+        _ => Ok(Certificate {
+            chain,
+            key,
+            names,
+            valid,
+        }),
     }
 }
 
 /// The hosts that a certificate is for.
-fn names(certificate: &CertificateDer<'_>) -> Result<BTreeSet<String>, &'static str> {
-    let read = EndEntityCert::try_from(certificate);
-    let read = read.map_err(|_| "tls.crt holds no certificate of X.509")?;
+fn names(read: &EndEntityCert<'_>) -> Result<BTreeSet<String>, &'static str> {
     let names: BTreeSet<String> = read
         .valid_dns_names()
         .map(str::to_ascii_lowercase)
@@ -125,16 +131,33 @@ fn names(certificate: &CertificateDer<'_>) -> Result<BTreeSet<String>, &'static 
     Ok(names)
 }
 
+/// When a certificate is valid. Who checks it says so of the times that it is not valid at: it is asked
+/// about the first and the last one that there are. What cannot be told is no reason not to use it.
+fn valid(read: &EndEntityCert<'_>) -> RangeInclusive<u64> {
+    let checked = |second: u64| {
+        let at = UnixTime::since_unix_epoch(Duration::from_secs(second));
+        // Times are looked at before anything else; that nobody is trusted comes after them.
+        let checked = read.verify_for_usage(&[], &[], &[], at, KeyUsage::server_auth(), None, None);
+        checked.err()
+    };
+    let from = match checked(0) {
+        Some(webpki::Error::CertNotValidYet { not_before, .. }) => not_before.as_secs(),
+        _ => 0,
+    };
+    let until = match checked(u64::MAX) {
+        Some(webpki::Error::CertExpired { not_after, .. }) => not_after.as_secs(),
+        _ => u64::MAX,
+    };
+    from..=until
+}
+
 /// A new certificate for hosts that nobody has. No client trusts it; who goes on all the same reads the
 /// page.
 pub(crate) fn for_nobody() -> Result<Certificate, EdgeError> {
     let made = rcgen::generate_simple_self_signed([NOBODY.to_owned()]);
     let made = made.map_err(|error| EdgeError::Certificate(error.to_string()))?;
-    Ok(Certificate {
-        chain: made.cert.pem(),
-        key: made.signing_key.serialize_pem(),
-        names: [NOBODY.to_owned()].into(),
-    })
+    let made = usable(made.cert.pem(), made.signing_key.serialize_pem());
+    made.map_err(|why| EdgeError::Certificate(why.to_owned()))
 }
 
 /// Whether a handshake failed because there is no certificate for the name.
@@ -159,6 +182,27 @@ pub(crate) fn lacks_certificate(error: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Also of one that is no end of a chain, as people make them for themselves.
+    #[test]
+    fn the_names_and_times_of_a_certificate_are_read() {
+        for is_ca in [
+            rcgen::IsCa::NoCa,
+            rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained),
+        ] {
+            let names = ["a.example".to_owned(), "*.B.example".to_owned()];
+            let mut described = rcgen::CertificateParams::new(names).unwrap();
+            described.not_before = rcgen::date_time_ymd(1970, 1, 2);
+            described.not_after = rcgen::date_time_ymd(1970, 1, 3);
+            described.is_ca = is_ca;
+            let key = rcgen::KeyPair::generate().unwrap();
+            let made = described.self_signed(&key).unwrap();
+            let read = usable(made.pem(), key.serialize_pem()).unwrap();
+            assert_eq!(read.valid, 86_400..=172_800);
+            let names: Vec<&str> = read.names.iter().map(String::as_str).collect();
+            assert_eq!(names, ["*.b.example", "a.example"]);
+        }
+    }
 
     #[test]
     fn what_caddy_cannot_use_is_told_and_never_shown() {

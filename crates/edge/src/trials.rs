@@ -146,7 +146,12 @@ impl Trials {
                 part.iter().map(|(_, adapted)| adapted.as_ref()),
             )
         };
-        for ((print, adapted), takes) in self.isolated.taken(taken, document).await? {
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let tried = self.isolated.taken(taken, document).await?;
+        self.isolated.clear().await?;
+        for ((print, adapted), takes) in tried {
             match takes {
                 Some(true) => self.known.insert(print, Ok(adapted)),
                 Some(false) => self.known.insert(print, Err(vec![RefusalReason::Rejected])),

@@ -5,9 +5,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    ops::RangeInclusive,
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use underpin_model::{GroupKind, ObjectKey};
 
@@ -36,6 +38,8 @@ pub struct Certificate {
     pub key: String,
     /// The hosts that it is for, in lower case; `*.` stands for one label.
     pub names: BTreeSet<String>,
+    /// The first and the last second of Unix time in which it is valid.
+    pub valid: RangeInclusive<u64>,
 }
 
 /// Without the key.
@@ -53,6 +57,24 @@ impl Certificate {
         let rest = host.split_once('.').map(|(_, rest)| format!("*.{rest}"));
         self.names.contains(host) || rest.is_some_and(|wildcard| self.names.contains(&wildcard))
     }
+
+    /// Why clients do not take it at a time, if it has expired or is not valid yet.
+    pub fn not_valid(&self, now: u64) -> Option<String> {
+        let when = |second: &u64| {
+            let second = i64::try_from(*second).ok();
+            let time = second.and_then(|second| Timestamp::from_second(second).ok());
+            time.map_or_else(
+                || "no time that there is".to_owned(),
+                |time| time.to_string(),
+            )
+        };
+        if now < *self.valid.start() {
+            let from = when(self.valid.start());
+            return Some(format!("its certificate is not valid before {from}"));
+        }
+        let until = self.valid.end();
+        (now > *until).then(|| format!("its certificate expired at {}", when(until)))
+    }
 }
 
 /// The host of a route that is served over TLS.
@@ -61,13 +83,22 @@ pub fn secure_host(key: &RouteKey) -> Option<&str> {
     (site.scheme() == Scheme::Https).then(|| site.host())
 }
 
-/// The Secrets that hold certificates for the routes of a table, with these.
-pub fn wanted_secrets(table: &RoutingTable) -> BTreeMap<ObjectKey, BTreeSet<RouteKey>> {
+/// The Secrets that hold certificates for routes, with these: of a table, and of what is to be served, in
+/// which are those too that are served on as they were.
+pub fn wanted_secrets(
+    table: &RoutingTable,
+    served: &BTreeMap<RouteKey, ServedRoute>,
+) -> BTreeMap<ObjectKey, BTreeSet<RouteKey>> {
+    let asked = table
+        .routes
+        .iter()
+        .filter_map(|(key, route)| Some((secret_of(route)?, key)));
+    let kept = served
+        .iter()
+        .filter_map(|(key, route)| Some((route.certificate.clone()?, key)));
     let mut wanted: BTreeMap<ObjectKey, BTreeSet<RouteKey>> = BTreeMap::new();
-    for (key, route) in &table.routes {
-        if let Some(secret) = secret_of(route) {
-            wanted.entry(secret).or_default().insert(key.clone());
-        }
+    for (secret, key) in asked.chain(kept) {
+        wanted.entry(secret).or_default().insert(key.clone());
     }
     wanted
 }
@@ -81,8 +112,8 @@ pub(crate) fn secret_of(route: &Route) -> Option<ObjectKey> {
 }
 
 /// Which certificate of a Secret each host is shown: one that a route of that very host names and that is
-/// for the host, so that nobody's Secret counts for another's host. Where several routes of a host name one,
-/// that of the route for most paths.
+/// for the host, so that nobody's Secret counts for another's host. A host is of the namespace of the route
+/// with its widest path; of several Secrets there, that of the widest path counts.
 pub(crate) struct Shown<'a> {
     pub(crate) hosts: BTreeMap<&'a str, &'a ObjectKey>,
     /// Secrets that Caddy would show for hosts of others too, and with what names.
@@ -95,15 +126,27 @@ impl<'a> Shown<'a> {
         certificates: &'a BTreeMap<ObjectKey, Arc<Certificate>>,
         given: Option<&Value>,
     ) -> Self {
+        let mut widest: BTreeMap<&str, (&PathMatch, Option<&str>)> = BTreeMap::new();
+        let secure = |(key, route): (&'a RouteKey, &'a ServedRoute)| {
+            Some((secure_host(key)?, &key.path, route))
+        };
+        for (host, path, route) in routes.iter().filter_map(secure) {
+            let before = widest.get(host);
+            if before.is_none_or(|(before, _)| before.order() < path.order()) {
+                widest.insert(host, (path, route.object.namespace.as_deref()));
+            }
+        }
         let mut paths: BTreeMap<&str, (&PathMatch, &ObjectKey)> = BTreeMap::new();
-        for (key, route) in routes {
-            let (Some(host), Some(secret)) = (secure_host(key), &route.certificate) else {
+        for (host, path, route) in routes.iter().filter_map(secure) {
+            let namespace = route.object.namespace.as_deref();
+            let is_own = widest.get(host).is_some_and(|(_, own)| *own == namespace);
+            let Some(secret) = route.certificate.as_ref().filter(|_| is_own) else {
                 continue;
             };
             let is_for = certificates.get(secret).is_some_and(|it| it.covers(host));
             let before = paths.get(host);
-            if is_for && before.is_none_or(|(path, _)| path.order() < key.path.order()) {
-                paths.insert(host, (&key.path, secret));
+            if is_for && before.is_none_or(|(before, _)| before.order() < path.order()) {
+                paths.insert(host, (path, secret));
             }
         }
         let mut shown = Self {
@@ -114,13 +157,24 @@ impl<'a> Shown<'a> {
             left_out: BTreeMap::new(),
         };
         if !is_apart(given) {
-            shown.leave_out(certificates);
+            let hosts: BTreeSet<&str> = routes.keys().filter_map(secure_host).collect();
+            shown.leave_out(&hosts, certificates);
         }
         shown
     }
 
-    /// Leaves out what has names beyond the hosts that it is shown for.
-    fn leave_out(&mut self, certificates: &'a BTreeMap<ObjectKey, Arc<Certificate>>) {
+    /// Leaves out what has names of hosts beyond those that it is shown for.
+    fn leave_out(
+        &mut self,
+        all: &BTreeSet<&'a str>,
+        certificates: &'a BTreeMap<ObjectKey, Arc<Certificate>>,
+    ) {
+        let mut parents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for host in all {
+            if let Some((_, parent)) = host.split_once('.') {
+                parents.entry(parent).or_default().push(host);
+            }
+        }
         let mut own: BTreeMap<&ObjectKey, BTreeSet<&str>> = BTreeMap::new();
         for (host, secret) in &self.hosts {
             own.entry(secret).or_default().insert(host);
@@ -130,9 +184,18 @@ impl<'a> Shown<'a> {
                 .get(secret)
                 .into_iter()
                 .flat_map(|it| &it.names);
-            let beyond = names
-                .map(String::as_str)
-                .filter(|name| !hosts.contains(name));
+            // A name that no other host is asked for by is shown nowhere.
+            let is_beyond = |name: &&str| {
+                let parent = name.split_once('.').map(|(_, parent)| parent);
+                let wildcard = parent.map(|parent| format!("*.{parent}"));
+                let around = wildcard.as_deref().filter(|it| all.contains(it));
+                let below = name.strip_prefix("*.").and_then(|it| parents.get(it));
+                let is_others = |host: &&str| all.contains(host) && !hosts.contains(host);
+                is_others(name)
+                    || around.is_some_and(|host| is_others(&host))
+                    || below.is_some_and(|below| below.iter().any(is_others))
+            };
+            let beyond = names.map(String::as_str).filter(is_beyond);
             let beyond: BTreeSet<&str> = beyond.collect();
             if !beyond.is_empty() {
                 self.left_out.insert(secret, beyond);
@@ -145,19 +208,45 @@ impl<'a> Shown<'a> {
 }
 
 /// Secrets that are not used because Caddy would show their certificates for hosts of others too, with the
-/// names beyond their own hosts. That is so where the operator has Caddy get certificates, or load whole
-/// folders: it does not tell these from any others.
+/// names of these. That is so where the operator has Caddy get certificates, or load whole folders: it does
+/// not tell these from any others.
 pub fn left_out(
     routes: &BTreeMap<RouteKey, ServedRoute>,
     certificates: &BTreeMap<ObjectKey, Arc<Certificate>>,
     given: Option<&Value>,
 ) -> BTreeMap<ObjectKey, BTreeSet<String>> {
+    if is_apart(given) {
+        return BTreeMap::new();
+    }
     let shown = Shown::of(routes, certificates, given);
     let each = shown.left_out.into_iter().map(|(secret, names)| {
         let names = names.into_iter().map(str::to_owned).collect();
         (secret.clone(), names)
     });
     each.collect()
+}
+
+/// Has routes go on with the Secret that they had where the one that their object names now is of no use yet,
+/// and that one is. `last` are the routes that are served.
+pub fn keep_certificates(
+    routes: &mut BTreeMap<RouteKey, ServedRoute>,
+    last: &BTreeMap<RouteKey, ServedRoute>,
+    certificates: &BTreeMap<ObjectKey, Arc<Certificate>>,
+) {
+    for (key, route) in routes {
+        let (Some(host), Some(named)) = (secure_host(key), &route.certificate) else {
+            continue;
+        };
+        let is_of_use = |secret: &ObjectKey| {
+            let found = certificates.get(secret);
+            found.is_some_and(|certificate| certificate.covers(host))
+        };
+        let before = last.get(key).filter(|last| last.object == route.object);
+        let before = before.and_then(|last| last.certificate.as_ref());
+        if let Some(before) = before.filter(|before| !is_of_use(named) && is_of_use(before)) {
+            route.certificate = Some(before.clone());
+        }
+    }
 }
 
 /// Whether all of the operator's own certificates can be given a tag.
@@ -283,7 +372,7 @@ pub fn certificate_trial<'a>(
 }
 
 /// The certificates from Secrets that a document carries: what cannot be read now was read once. What names
-/// they have is not in it.
+/// they have, and how long they are valid, is not in it.
 pub fn certificates_in(document: &Value) -> BTreeMap<ObjectKey, Certificate> {
     let loaded = document.pointer("/apps/tls/certificates/load_pem");
     let loaded = loaded.and_then(Value::as_array).into_iter().flatten();
@@ -296,6 +385,7 @@ pub fn certificates_in(document: &Value) -> BTreeMap<ObjectKey, Certificate> {
             chain: text("certificate")?,
             key: text("key")?,
             names: BTreeSet::new(),
+            valid: 0..=u64::MAX,
         };
         Some((secret, certificate))
     });
@@ -317,6 +407,7 @@ mod tests {
             chain: "CHAIN".to_owned(),
             key: "hunter2".to_owned(),
             names: names.iter().map(ToString::to_string).collect(),
+            valid: 0..=u64::MAX,
         }
     }
 
@@ -336,10 +427,14 @@ mod tests {
                 site: SiteAddress::parse(&format!("https://{host}")).ok(),
                 path: PathMatch::of_ingress(&format!("/{path}"), "Prefix").unwrap(),
             };
+            // A Secret is beside the object that names it.
+            let certificate = named.map(secret);
+            let beside = certificate.as_ref().and_then(|it| it.namespace.clone());
+            let namespace = beside.unwrap_or_else(|| "shop".to_owned());
             let route = ServedRoute {
-                object: ObjectKey::namespaced(GroupKind::core("Service"), "shop", "web"),
+                object: ObjectKey::namespaced(GroupKind::core("Service"), &namespace, "web"),
                 routes: Arc::new(Adapted::made(&[])),
-                certificate: named.map(secret),
+                certificate,
             };
             (key, route)
         });
@@ -394,6 +489,60 @@ mod tests {
         assert_eq!(chosen(&routes, &found, None), expect);
     }
 
+    /// R3.1: who only has a path of a host does not have its certificate, whatever the host's own is.
+    #[test]
+    fn r3_1_a_path_of_a_host_brings_no_certificate_of_another() {
+        let names: &[&str] = &["a.example"];
+        let found = secrets(&[
+            ("shop/cert", names),
+            ("shop/other", names),
+            ("evil/cert", names),
+        ]);
+        let operators = r#"["a.example"] underpin-operator"#;
+        for (own, below, expect) in [
+            (None, "evil/cert", operators),
+            (Some("shop/missing"), "evil/cert", operators),
+            (None, "shop/other", r#"["a.example"] secret/shop/other"#),
+            (
+                Some("shop/cert"),
+                "shop/other",
+                r#"["a.example"] secret/shop/cert"#,
+            ),
+        ] {
+            let routes = routes(&[("a.example", own), ("a.example/path", Some(below))]);
+            assert_eq!(chosen(&routes, &found, None)[0], expect, "{own:?} {below}");
+        }
+    }
+
+    /// R3.2: a Secret that is named anew and of no use yet takes no host its certificate.
+    #[test]
+    fn r3_2_what_a_route_had_goes_on_until_what_it_names_is_of_use() {
+        let names: &[&str] = &["a.example"];
+        let found = secrets(&[
+            ("shop/old", names),
+            ("shop/new", names),
+            ("shop/wrong", &["b.example"]),
+            ("evil/cert", names),
+        ]);
+        for (last, named, expect) in [
+            ("shop/old", "shop/missing", "shop/old"),
+            ("shop/old", "shop/wrong", "shop/old"),
+            ("shop/old", "shop/new", "shop/new"),
+            ("shop/gone", "shop/missing", "shop/missing"),
+            // Of another object.
+            ("shop/old", "evil/missing", "evil/missing"),
+        ] {
+            let last = routes(&[("a.example", Some(last))]);
+            let mut next = routes(&[("a.example", Some(named)), ("c.example", None)]);
+            keep_certificates(&mut next, &last, &found);
+            let kept: Vec<_> = next
+                .values()
+                .map(|route| route.certificate.clone())
+                .collect();
+            assert_eq!(kept, [Some(secret(expect)), None], "{named}");
+        }
+    }
+
     /// R3.1: where Caddy cannot tell the operator's from others', a Secret has no name but its own hosts.
     #[test]
     fn r3_1_what_cannot_be_told_apart_is_left_out() {
@@ -426,6 +575,49 @@ mod tests {
         }
         let given = json!({"certificates": {"load_files": [{"certificate": "c", "key": "k"}]}});
         assert!(left_out(&routes, &found, Some(&given)).is_empty());
+    }
+
+    /// R3.1: a name is one of others where any host is asked for by it, and takes nothing where none is.
+    #[test]
+    fn r3_1_names_that_nobody_is_asked_for_by_are_no_others() {
+        let given = json!({"automation": {}});
+        for (names, others, is_left) in [
+            (["own.example", "old.example"], "other.example", false),
+            (["own.example", "*.example"], "other.test", false),
+            (["own.example", "*.w.example"], "a.b.w.example", false),
+            (["own.example", "a.w.example"], "*.example", false),
+            (["own.example", "*.w.example"], "a.w.example", true),
+            (["own.example", "*.w.example"], "*.w.example", true),
+            (["own.example", "a.w.example"], "*.w.example", true),
+            (["own.example", "a.w.example"], "a.w.example", true),
+        ] {
+            let found = secrets(&[("shop/cert", &names)]);
+            let routes = routes(&[("own.example", Some("shop/cert")), (others, None)]);
+            let left = left_out(&routes, &found, Some(&given));
+            assert_eq!(!left.is_empty(), is_left, "{names:?} {others}");
+        }
+    }
+
+    #[test]
+    fn when_a_certificate_is_valid_is_told_in_days() {
+        let found = Certificate {
+            valid: 86_400..=172_800,
+            ..certificate(&["a.example"])
+        };
+        for (now, expect) in [
+            (
+                86_399,
+                Some("its certificate is not valid before 1970-01-02T00:00:00Z"),
+            ),
+            (86_400, None),
+            (172_800, None),
+            (
+                172_801,
+                Some("its certificate expired at 1970-01-03T00:00:00Z"),
+            ),
+        ] {
+            assert_eq!(found.not_valid(now).as_deref(), expect, "{now}");
+        }
     }
 
     #[test]

@@ -49,7 +49,8 @@ pub use caddyfile::{
 pub use candidates::{Settings, is_ingress, may_ask};
 pub use catch_all::{Answer, NoServers, StrangerAnswer, stranger_answers};
 pub use certificate::{
-    Certificate, certificate_trial, certificates_in, left_out, secure_host, wanted_secrets,
+    Certificate, certificate_trial, certificates_in, keep_certificates, left_out, secure_host,
+    wanted_secrets,
 };
 pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,

@@ -75,8 +75,17 @@ impl Remembered {
         world: &World,
     ) {
         let causes = &mut self.causes;
-        let entries = world.claims.iter().flat_map(|claim| claim.entries.values());
-        let claimed: BTreeSet<&str> = entries.filter_map(|entry| entry.uid.as_deref()).collect();
+        // Claims are large, and seldom asked.
+        let uids = self.published.holders.values();
+        let uids = uids.filter_map(|holder| holder.uid.as_deref());
+        let asked: BTreeSet<&str> = uids
+            .filter(|uid| taken_down.contains_key(*uid) || causes.taken_down.contains_key(*uid))
+            .collect();
+        let claims = world.claims.iter().filter(|_| !asked.is_empty());
+        let entries = claims.flat_map(|claim| claim.entries.values());
+        let claimed: BTreeSet<&str> = entries
+            .filter_map(|entry| entry.uid.as_deref().filter(|uid| asked.contains(uid)))
+            .collect();
         for holder in self.published.holders.values() {
             let Some(uid) = &holder.uid else { continue };
             if let Some(at) = deleted.get(uid) {

@@ -1,11 +1,16 @@
 //! Caddy is started anew, or told something by somebody else.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use underpin_tests::terminate;
 
 use crate::stage::Stage;
+
+/// After this time it has been looked at what Caddy runs.
+const LOOKED: Duration = Duration::from_secs(7);
 
 /// R3.2: Caddy boots from the last good document, whether or not the cluster can be read, and one that
 /// does not is given it again.
@@ -30,6 +35,7 @@ fn r3_2_caddy_boots_from_the_last_good_document() -> Result<()> {
     // From the document.
     stage.start_caddy("edge/caddy.json")?;
     stage.served_from("a.example.com", "shop")?;
+    thread::sleep(LOOKED);
     let drifts = stage.metric("drifts_total")?;
     ensure!(drifts == 0, "{drifts}");
     // From something else.
@@ -46,6 +52,39 @@ fn r3_2_caddy_boots_from_the_last_good_document() -> Result<()> {
     let _again = stage.serve(&[])?;
     stage.served_from("a.example.com", "shop")?;
     stage.metric_is("ready", |number| number == 1)
+}
+
+/// R3.2: what cannot be kept on the disk is not served, for it would be gone with the next start; nor does the
+/// program end by that. Once it can be kept, it is served.
+#[test]
+fn r3_2_what_cannot_be_kept_is_not_served() -> Result<()> {
+    let stage = Stage::new()?;
+    for namespace in ["shop", "other"] {
+        stage.kubectl.run(["create", "namespace", namespace])?;
+    }
+    stage
+        .kubectl
+        .create(&stage.service("shop", &["a.example.com"])?)?;
+    let serve = stage.serve(&[])?;
+    stage.metric_is("routes_live", |number| number == 1)?;
+    let (document, aside) = (stage.document(), stage.folder().join("aside"));
+    fs::rename(&document, &aside)?;
+    // Nothing takes the place of a folder with something in it.
+    fs::create_dir(&document)?;
+    fs::write(document.join("file"), "")?;
+    stage
+        .kubectl
+        .create(&stage.service("other", &["b.example.com"])?)?;
+    stage.metric_is("failures_total", |number| number > 1)?;
+    stage.served_from("a.example.com", "shop")?;
+    ensure!(stage.metric("routes_live")? == 1, "it is said to be served");
+    fs::remove_dir_all(&document)?;
+    fs::rename(&aside, &document)?;
+    stage.served_from("b.example.com", "other")?;
+    stage.metric_is("routes_live", |number| number == 2)?;
+    terminate(serve.id()?)?;
+    ensure!(serve.wait()?.code == Some(0), "it ended by itself");
+    Ok(())
 }
 
 /// R3.7: the same document, written once.

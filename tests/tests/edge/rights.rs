@@ -1,11 +1,16 @@
 //! R3.2: what cannot be read, for want of a right or of an answer.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use underpin_tests::{Action, Proxy, Underpin, caddy, terminate};
 
 use crate::stage::Stage;
+
+/// After this time what was decided is published.
+const PUBLISHED: Duration = Duration::from_secs(3);
 
 /// The rights that the manifests give.
 fn rights() -> Result<String> {
@@ -94,6 +99,7 @@ fn r3_2_claims_that_cannot_be_read_are_read_again() -> Result<()> {
     stage.use_program(program.env("UNDERPIN_CADDY", caddy::find()?));
     let _serve = stage.serve(&[])?;
     stage.metric_is("sources_unread", |number| number == 1)?;
+    thread::sleep(PUBLISHED);
     ensure!(!stage.document().exists(), "it was published all the same");
     proxy.policy(|_| Action::Pass);
     stage.served_from("a.example.com", "shop")

@@ -1,7 +1,6 @@
 //! The loop: what watches tell becomes a document, and Caddy is held to it.
 
 mod rounds;
-mod unverified;
 
 use std::{
     net::SocketAddr,

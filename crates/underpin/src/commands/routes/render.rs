@@ -7,7 +7,7 @@ use std::{
 use camino::Utf8PathBuf;
 use clap::Args;
 use underpin_cluster::{Cluster, Host as _, SystemHost, claims::parse_taken_down};
-use underpin_edge::{Edge, Folder, Observed, Ready, token};
+use underpin_edge::{Edge, Folder, Observed, Ready, SecretsWait, token};
 use underpin_model::{GroupKind, World};
 use underpin_route::{Act, ReadyEndpoints, Remembered, Settings};
 
@@ -107,8 +107,8 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
         ready: &ReadyEndpoints::of(world),
         unread: None,
     };
-    let decided = edge
-        .decide(observed, &remembered, true, accepted, now)
+    let mut decided = edge
+        .decide(observed.clone(), &remembered, true, accepted, now)
         .await
         .map_err(underpin_edge::EdgeError::from)?;
     let mut told = Rendered::of(&decided);
@@ -125,8 +125,15 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
         return finish(&args, &told, exit);
     }
     if let Some(cluster) = &read.cluster {
-        edge.look_at_certificates(cluster, &decided, READ_SECRETS)
-            .await;
+        let wait = SecretsWait::All(READ_SECRETS);
+        let looked = edge.look_at_certificates(cluster, &decided, wait, now);
+        if looked.await {
+            // What was of no use may be by now.
+            decided = edge
+                .decide(observed, &remembered, true, accepted, now)
+                .await
+                .map_err(underpin_edge::EdgeError::from)?;
+        }
     }
     told.certificates(edge.certificate_problems(&decided.round.next.served));
     let next = decided.round.next;
