@@ -176,6 +176,35 @@ fn r3_2_a_renewal_that_has_expired_takes_the_place_of_nothing() -> Result<()> {
     Ok(())
 }
 
+/// R3.2: an Ingress that names a Secret that is not there yet keeps the certificate that it had.
+#[test]
+fn r3_2_a_secret_that_is_named_anew_is_used_once_it_is_there() -> Result<()> {
+    let (stage, first) = staged()?;
+    let kubectl = &stage.kubectl;
+    let _serve = serve(&stage, &[])?;
+    is_shown(&stage, &first)?;
+    stage.metric_is("routes_live", |number| number == 2)?;
+    let other = r#"[{"op": "replace", "path": "/spec/tls/0/secretName", "value": "later"}]"#;
+    let of_web = ["ingress", "web", "--namespace", "shop", "--type", "json"];
+    let patch = ["patch", "--patch", other];
+    kubectl.run(patch.iter().chain(&of_web))?;
+    let line =
+        "secret/shop/later is of no use for https://tls.example.com: there is no such Secret";
+    is_told(kubectl, &[line])?;
+    kubectl.run(["create", "namespace", "other"])?;
+    kubectl.create(&stage.service("other", &["b.example.com"])?)?;
+    stage.served_from("b.example.com", "other")?;
+    ensure!(served(&stage, HOST)? == first.der, "it is lost");
+    ensure!(
+        stage.metric("routes_unserved")? == 0,
+        "it is said to be lost"
+    );
+    let later = certificate(&[HOST])?;
+    kubectl.create(&secret("shop/later", &later.chain, &later.key)?)?;
+    is_shown(&stage, &later)?;
+    stage.metric_is("ready", |number| number == 1)
+}
+
 /// R3.7: Secrets that are slow to be read keep nobody else waiting.
 #[test]
 fn r3_7_slow_secrets_keep_nobody_waiting() -> Result<()> {
