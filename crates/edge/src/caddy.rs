@@ -5,7 +5,6 @@ use std::{net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body_util::Full;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::{task::JoinSet, time::Instant};
 use underpin_route::{
@@ -16,6 +15,7 @@ use underpin_route::{
 use crate::{
     Address,
     admin::{Admin, AdminError},
+    alike::alike,
     compared::Compared,
     exchange::{Answer, Connection, ExchangeError},
 };
@@ -99,8 +99,7 @@ impl Caddy {
         let (mut is_same, mut digest) = told.await?.end();
         if !is_same {
             let running = self.admin.config().await?;
-            let read = |text: &[u8]| serde_json::from_slice::<Value>(text).ok();
-            is_same = read(sent).is_some_and(|sent| read(&running) == Some(sent));
+            is_same = alike(sent, &running);
             digest = Sha256::digest(&running).into();
         }
         self.confirmed = is_same.then_some(digest);

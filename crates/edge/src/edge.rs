@@ -8,14 +8,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use underpin_cluster::{Cluster, Host};
 use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
 use underpin_route::{
-    Acknowledgement, Asking, Certificate, DocumentError, EdgeSettings, Hold, Incomplete, Limits,
-    ProbeFailure, ReadyEndpoints, Remembered, Round, RoundInput, RouteKey, RoutingTable, Scheme,
-    ServedRoute, Settings, blocks, document, keep_certificates, left_out, page_or_built_in,
+    Acknowledgement, Asking, Certificate, DocumentError, EdgeObject, EdgeObjects, EdgeSettings,
+    Hold, Incomplete, Limits, ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable,
+    Scheme, ServedRoute, Settings, blocks, document, keep_certificates, left_out, page_or_built_in,
     resolve_with, round, served,
 };
 
@@ -25,9 +26,6 @@ use crate::{
     tls,
 };
 
-/// Annotation on the Service of the edge: the loss that an operator consents to, as the edge names
-/// it.
-pub const ACCEPT_LOSS_ANNOTATION: &str = "underpin.dev/accept-loss";
 /// Digits of a loss's digest that name it.
 const LOSS_DIGITS: usize = 6;
 /// How many seconds a route is left out that was published and not served, and a certificate that was not
@@ -89,10 +87,10 @@ pub enum EdgeError {
 /// What is observed of a cluster.
 #[derive(Clone, Debug)]
 pub struct Observed<'a> {
-    /// The objects; EndpointSlices need not be among them.
+    /// The claims, and what cannot be read; the objects need not be there.
     pub world: &'a World,
-    /// What is ready behind Services.
-    pub ready: &'a ReadyEndpoints,
+    /// What of the objects counts.
+    pub objects: &'a EdgeObjects,
     /// What could not be read of what is no object.
     pub unread: Option<String>,
 }
@@ -185,9 +183,11 @@ impl Edge {
     /// Begins with the certificates of the last document: what cannot be read now was read once.
     pub fn recall_certificates(&mut self, document: &[u8]) {
         if self.options.tls_secrets
-            && let Ok(document) = serde_json::from_slice(document)
+            && let Ok(OfDocument {
+                apps: OfApps { tls },
+            }) = serde_json::from_slice(document)
         {
-            self.certificates.recall(&document);
+            self.certificates.recall(&json!({"apps": {"tls": tls}}));
         }
     }
 
@@ -265,11 +265,11 @@ impl Edge {
     ) -> Result<Decided, IsolatedError> {
         let Observed {
             world,
-            ready,
+            objects,
             unread,
         } = observed;
         let (read, last) = (&self.options.read, &remembered.published);
-        let mut table = resolve_with(world, ready, read, last);
+        let mut table = resolve_with(world, objects, read, last);
         table.incomplete.extend(unread.map(|what| Incomplete {
             what,
             missing: Vec::new(),
@@ -302,7 +302,7 @@ impl Edge {
         let is_held = |hold: &Hold| matches!(hold, Hold::Vanished { .. } | Hold::Empty);
         let loss = held.decision.holds.iter().any(is_held);
         let loss = loss.then(|| loss_name(&lost));
-        let annotated = self.annotated(world);
+        let annotated = self.annotated(objects);
         let is_accepted = loss.is_some() && (loss.as_deref() == accepted || loss == annotated);
         if !is_accepted {
             return Ok(Decided {
@@ -367,11 +367,11 @@ impl Edge {
     }
 
     /// What is said on the Service of the edge.
-    fn annotated(&self, world: &World) -> Option<String> {
+    fn annotated(&self, objects: &EdgeObjects) -> Option<String> {
         let (namespace, name) = self.options.service.as_ref()?;
         let kind = GroupKind::core("Service");
-        let service = world.get(&ObjectKey::namespaced(kind, namespace, name))?;
-        let text = service.annotation(ACCEPT_LOSS_ANNOTATION)?;
+        let service = objects.get(&ObjectKey::namespaced(kind, namespace, name));
+        let text = service.and_then(EdgeObject::accepted_loss)?;
         Some(text.trim().to_owned())
     }
 
@@ -420,6 +420,19 @@ impl Edge {
             unserved: made.unserved,
         })
     }
+}
+
+/// What of a document has the certificates; the rest of it, which is most, is passed over.
+#[derive(Deserialize)]
+struct OfDocument {
+    apps: OfApps,
+}
+
+/// What of its apps has.
+#[derive(Deserialize)]
+struct OfApps {
+    #[serde(default)]
+    tls: Value,
 }
 
 /// Whether what Caddy was found to run serves anybody.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use underpin_route::{Certificate, Remembered, RememberedError};
 
@@ -81,21 +81,13 @@ impl Folder {
 
     /// The last good document, if there is one.
     pub fn document(&self) -> Result<Option<Bytes>, FolderError> {
-        let Some(bytes) = self.bytes(DOCUMENT_FILE)? else {
-            return Ok(None);
-        };
-        match serde_json::from_slice::<IgnoredAny>(&bytes) {
-            Ok(_) => Ok(Some(bytes.into())),
-            Err(_) => Err(FolderError::Json {
-                path: self.document_path(),
-            }),
-        }
+        Ok(self.json(DOCUMENT_FILE)?.map(Bytes::from))
     }
 
     /// What is remembered, if anything is.
     pub fn remembered(&self) -> Result<Option<Remembered>, FolderError> {
-        let value = self.read(STATE_FILE)?;
-        let read = value.map(|value| Remembered::from_value(&value));
+        let text = self.json(STATE_FILE)?;
+        let read = text.map(|text| Remembered::from_slice(&text));
         read.transpose().map_err(|source| FolderError::State {
             path: self.path.join(STATE_FILE),
             source,
@@ -151,15 +143,23 @@ impl Folder {
     }
 
     fn read(&self, name: &str) -> Result<Option<Value>, FolderError> {
-        let Some(bytes) = self.bytes(name)? else {
-            return Ok(None);
-        };
-        match serde_json::from_slice(&bytes) {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => Err(FolderError::Json {
-                path: self.path.join(name),
-            }),
+        let bytes = self.bytes(name)?;
+        bytes.map(|bytes| self.parsed(name, &bytes)).transpose()
+    }
+
+    /// A file as it is, if it is JSON.
+    fn json(&self, name: &str) -> Result<Option<Vec<u8>>, FolderError> {
+        let bytes = self.bytes(name)?;
+        if let Some(bytes) = &bytes {
+            self.parsed::<IgnoredAny>(name, bytes)?;
         }
+        Ok(bytes)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, name: &str, bytes: &[u8]) -> Result<T, FolderError> {
+        serde_json::from_slice(bytes).map_err(|_| FolderError::Json {
+            path: self.path.join(name),
+        })
     }
 
     fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, FolderError> {

@@ -17,6 +17,7 @@
 
 mod address;
 mod admin;
+mod alike;
 mod caddy;
 mod certificates;
 mod compared;
@@ -38,9 +39,7 @@ pub use address::{Address, AddressError};
 pub use admin::AdminError;
 pub use caddy::{Caddy, Sites, Verification};
 pub use certificates::SecretsWait;
-pub use edge::{
-    ACCEPT_LOSS_ANNOTATION, Decided, Edge, EdgeError, EdgeOptions, Observed, Ready, token,
-};
+pub use edge::{Decided, Edge, EdgeError, EdgeOptions, Observed, Ready, token};
 pub use exchange::ExchangeError;
 pub use folder::{DOCUMENT_FILE, Folder, FolderError, STATE_FILE};
 pub use isolated::IsolatedError;

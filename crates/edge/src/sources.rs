@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
-use underpin_cluster::{Cluster, ClusterError, claims::ClaimStore};
-use underpin_model::{Depth, GroupKind, ResourceKind, Unread, World};
-use underpin_route::Settings;
+use underpin_cluster::{Change, Cluster, ClusterError, claims::ClaimStore};
+use underpin_model::{Depth, GroupKind, Object, ResourceKind, Unread, World};
+use underpin_route::{EdgeObject, Settings};
 
-use crate::seen::{ClaimsRead, Told, listed};
+use crate::seen::{ClaimsRead, Told};
 
 /// First pause after a failure; doubled with each further one.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -108,6 +108,7 @@ async fn load_claims(claims: &ClaimStore) -> Result<ClaimsRead, String> {
 pub(crate) fn watch(
     cluster: &Cluster,
     kinds: &[ResourceKind],
+    read: &Settings,
     claims_namespace: &str,
 ) -> (JoinSet<()>, mpsc::Receiver<Message>) {
     let (sender, receiver) = mpsc::channel(WAITING);
@@ -118,6 +119,7 @@ pub(crate) fn watch(
             kind: kind.clone(),
             namespace: None,
             depth: Depth::Full,
+            read: read.clone(),
         };
         let sender = sender.clone();
         tasks.spawn(async move {
@@ -134,6 +136,7 @@ pub(crate) fn watch(
         kind: ResourceKind::v1("", "ConfigMap", "configmaps", true),
         namespace: Some(claims_namespace.to_owned()),
         depth: Depth::Metadata,
+        read: read.clone(),
     };
     let store = ClaimStore::new(cluster.clone(), claims_namespace);
     tasks.spawn(async move { follow_claims(&source, &store, &sender).await });
@@ -172,9 +175,15 @@ struct Source {
     kind: ResourceKind,
     namespace: Option<String>,
     depth: Depth,
+    read: Settings,
 }
 
 impl Source {
+    /// What is kept of an object. The whole of it is let go at once, before it waits for anybody.
+    fn keep(&self, object: &Object) -> EdgeObject {
+        EdgeObject::of(object, &self.read)
+    }
+
     /// Lists and watches for ever, or until `tell` says that nobody listens.
     async fn follow<F: Future<Output = bool>>(&self, tell: impl Fn(Told) -> F) {
         let mut pause = PAUSE;
@@ -182,7 +191,9 @@ impl Source {
             let namespace = self.namespace.as_deref();
             let listed = self
                 .cluster
-                .list_to_watch(&self.kind, namespace, self.depth, listed)
+                .list_to_watch(&self.kind, namespace, self.depth, |object| {
+                    self.keep(&object)
+                })
                 .await;
             let told = match listed {
                 Ok(listed) => {
@@ -235,7 +246,12 @@ impl Source {
                         match watching.next().await {
                             Ok(Some(change)) => {
                                 pause = PAUSE;
-                                if !tell(Told::Changed(change)).await {
+                                let told = match &change {
+                                    Change::Set(object) => Told::Set(self.keep(object)),
+                                    Change::Deleted(object) => Told::Deleted(self.keep(object)),
+                                };
+                                drop(change);
+                                if !tell(told).await {
                                     return None;
                                 }
                             }

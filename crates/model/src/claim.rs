@@ -115,6 +115,13 @@ pub struct Entry {
     pub digest: Option<String>,
 }
 
+impl Entry {
+    /// Whether it records this very uid.
+    fn is_of(&self, uid: Option<&str>) -> bool {
+        self.uid.is_some() && self.uid.as_deref() == uid
+    }
+}
+
 /// How far the record of an object has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -278,15 +285,22 @@ impl Claim {
     /// recorded with this uid, or recorded and stamped. A record whose uid differs and whose stamp
     /// is missing is somebody else's object under a name that was once ours.
     pub fn owns_as(&self, entry: &Entry, object: &Object) -> bool {
-        let same_uid = entry.uid.is_some() && entry.uid.as_deref() == object.uid();
-        same_uid || self.stamped(object, entry)
+        entry.is_of(object.uid()) || self.stamped(object, entry)
+    }
+
+    /// The same of a live object with this uid and this stamp.
+    pub fn owns_identity(&self, entry: &Entry, uid: Option<&str>, stamp: Option<&Stamp>) -> bool {
+        entry.is_of(uid) || stamp.is_some_and(|stamp| self.is_stamp_of(entry, stamp))
+    }
+
+    fn is_stamp_of(&self, entry: &Entry, stamp: &Stamp) -> bool {
+        stamp.claim == self.id && stamp.nonce == entry.nonce
     }
 
     /// Whether the object carries the stamp of this very entry.
     pub fn stamped(&self, object: &Object, entry: &Entry) -> bool {
-        object
-            .stamp()
-            .is_some_and(|stamp| stamp.claim == self.id && stamp.nonce == entry.nonce)
+        let stamp = object.stamp();
+        stamp.is_some_and(|stamp| self.is_stamp_of(entry, &stamp))
     }
 
     /// The stamp that the entry's object carries.

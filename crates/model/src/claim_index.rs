@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Claim, LogicalKey, Object, ObjectKey};
+use crate::{Claim, Entry, LogicalKey, Object, ObjectKey, Stamp};
 
 /// The entries of many claims by the live identity that they record. Holds positions, not the
 /// claims: it is asked together with the very list that it was made of.
@@ -37,11 +37,33 @@ impl ClaimIndex {
         claims: &'c [Claim],
         object: &'a Object,
     ) -> impl Iterator<Item = &'c Claim> + use<'a, 'c> {
-        let places = self.recorded.get(&object.key).into_iter().flatten();
-        places.filter_map(move |(position, logical)| {
+        let recorded = self.recorded(claims, &object.key);
+        recorded.filter_map(|(claim, entry)| claim.owns_as(entry, object).then_some(claim))
+    }
+
+    /// The same of a live object of which the key, the uid and the stamp are known.
+    pub fn owners_of<'a, 'c>(
+        &'a self,
+        claims: &'c [Claim],
+        key: &ObjectKey,
+        uid: Option<&'a str>,
+        stamp: Option<&'a Stamp>,
+    ) -> impl Iterator<Item = &'c Claim> + use<'a, 'c> {
+        let recorded = self.recorded(claims, key);
+        recorded.filter_map(move |(claim, entry)| {
+            claim.owns_identity(entry, uid, stamp).then_some(claim)
+        })
+    }
+
+    fn recorded<'a, 'c>(
+        &'a self,
+        claims: &'c [Claim],
+        key: &ObjectKey,
+    ) -> impl Iterator<Item = (&'c Claim, &'c Entry)> + use<'a, 'c> {
+        let places = self.recorded.get(key).into_iter().flatten();
+        places.filter_map(|(position, logical)| {
             let claim = claims.get(*position)?;
-            let entry = claim.entries.get(logical)?;
-            claim.owns_as(entry, object).then_some(claim)
+            Some((claim, claim.entries.get(logical)?))
         })
     }
 }

@@ -84,7 +84,7 @@ impl Tables {
     pub(crate) fn asks(&self, object: &ObjectKey, path: &FieldPath) -> bool {
         let mut routes = self.after.routes.values();
         let mut conflicts = self.after.conflicts.iter();
-        routes.any(|route| route.source.object == *object && route.path == *path)
+        routes.any(|route| *route.source.object == *object && route.path == *path)
             || conflicts.any(|one| one.loser == *object && one.path == *path)
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
 };
 
 /// The scheme of a site. `http://` and `https://` of one host are two sites.
@@ -37,7 +38,7 @@ impl fmt::Display for Scheme {
 /// both schemes of a host stand together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SiteAddress {
-    host: String,
+    host: Arc<str>,
     scheme: Scheme,
 }
 
@@ -128,7 +129,7 @@ impl SiteAddress {
         if host.contains(':') && !host.starts_with('[') {
             return Err(AddressError::Port);
         }
-        let host = canonical_host(host)?;
+        let host = canonical_host(host)?.into();
         Ok(Self { host, scheme })
     }
 
@@ -165,7 +166,7 @@ impl SiteAddress {
             (None, Some(port)) if port == Scheme::Https.port() => Scheme::Https,
             _ => return Err(AddressError::Port),
         };
-        let host = canonical_host(host)?;
+        let host = canonical_host(host)?.into();
         Ok(Self { host, scheme })
     }
 

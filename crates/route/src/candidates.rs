@@ -1,16 +1,12 @@
 //! Everybody who asks for a route: entries in annotations, and Ingresses.
 
-use std::sync::Arc;
-
-use underpin_model::{
-    ClaimIndex, FieldPath, GroupKind, Object, ObjectKey, Owner, World, canonical_group, names,
-};
-use underpin_refs::{ENTRY_ANNOTATIONS, ServiceHost, entry_upstreams, namespace_of};
+use underpin_model::{ClaimIndex, FieldPath, GroupKind, ObjectKey, Owner, World, canonical_group};
+use underpin_refs::{ENTRY_ANNOTATIONS, namespace_of};
 
 use crate::{
-    caddyfile::{BlockKind, Item, parse_entry},
-    endpoints::ReadyEndpoints,
+    entries::{Entry, Upstream},
     ingress,
+    objects::{EdgeObject, EdgeObjects},
     services::Services,
     table::{
         Backend, Content, LossReason, Refusal, RefusalReason, Route, RouteKey, Source,
@@ -71,21 +67,24 @@ pub(crate) struct Reader<'a> {
     claims: ClaimIndex,
 }
 
-pub(crate) fn find(world: &World, ready: Option<&ReadyEndpoints>, settings: &Settings) -> Found {
+pub(crate) fn find(world: &World, objects: &EdgeObjects, settings: &Settings) -> Found {
     let reader = Reader {
         world,
         settings,
-        services: Services::of(world, ready),
+        services: Services::of(world, objects, settings.endpoints),
         claims: ClaimIndex::of(&world.claims),
     };
     let mut found = Found::default();
-    for object in world.objects() {
+    for object in objects.iter() {
         let is_ingress = is_ingress(&object.key.kind);
         if may_ask(&object.key.kind) {
             let place = Place::of(&reader, object);
             let before = found.candidates.len();
             let refused = found.refused.len();
-            annotations(&reader, &place, &mut found);
+            for one in &object.entries {
+                entry(&reader, &place, one, &mut found);
+            }
+            found.unknown.extend(object.unknown_entries.iter().cloned());
             if is_ingress && settings.ingress_class.is_some() {
                 ingress::rules(&reader, &place, &mut found);
             }
@@ -115,17 +114,20 @@ pub fn is_ingress(kind: &GroupKind) -> bool {
 
 /// An object that may ask for routes.
 pub(crate) struct Place<'a> {
-    pub(crate) object: &'a Object,
+    pub(crate) object: &'a EdgeObject,
     pub(crate) namespace: &'a str,
     source: Source,
     out: Option<LossReason>,
 }
 
 impl<'a> Place<'a> {
-    fn of(reader: &Reader<'a>, object: &'a Object) -> Self {
+    fn of(reader: &Reader<'a>, object: &'a EdgeObject) -> Self {
         let namespace = namespace_of(&object.key);
-        let owner = reader.claims.owners(&reader.world.claims, object).next();
-        let out = if object.is_terminating() {
+        let (uid, stamp) = (object.uid(), object.stamp.as_deref());
+        let claims = &reader.world.claims;
+        let mut owners = reader.claims.owners_of(claims, &object.key, uid, stamp);
+        let owner = owners.next();
+        let out = if object.is_terminating {
             Some(LossReason::Terminating)
         } else if reader.services.is_terminating(namespace) {
             Some(LossReason::NamespaceTerminating)
@@ -137,8 +139,8 @@ impl<'a> Place<'a> {
             namespace,
             source: Source {
                 object: object.key.clone(),
-                uid: object.uid().map(str::to_owned),
-                created: object.created().map(str::to_owned),
+                uid: object.uid.clone(),
+                created: object.created.clone(),
                 owner: owner.map(|claim| Owner::Claim {
                     stack: claim.stack.clone(),
                     environment: claim.environment.clone(),
@@ -172,7 +174,7 @@ impl<'a> Place<'a> {
 
     pub(crate) fn refusal(&self, path: FieldPath, reason: RefusalReason) -> Refusal {
         Refusal {
-            object: self.object.key.clone(),
+            object: (*self.object.key).clone(),
             uid: self.source.uid.clone(),
             path,
             reason,
@@ -180,117 +182,35 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The path of an annotation.
-fn annotation_path(name: &str) -> FieldPath {
-    FieldPath::new("metadata").key("annotations").key(name)
-}
-
-fn annotations(reader: &Reader<'_>, place: &Place<'_>, found: &mut Found) {
-    let object = place.object;
-    let mut seen: Vec<&str> = Vec::new();
-    for name in &reader.settings.annotations {
-        let path = annotation_path(name);
-        let Some(text) = object.annotation(name) else {
-            if let Some(part) = object.unknown.around(&path) {
-                let key = &object.key;
-                let what = format!("{path} of {key} is not known: {}", part.reason);
-                found.unknown.push(what);
-            }
-            continue;
-        };
-        // While one name of the annotation replaces the other, objects have both.
-        if seen.contains(&text) {
-            continue;
-        }
-        seen.push(text);
-        entry(reader, place, &path, text, found);
-    }
-}
-
-/// An upstream of an entry that names the entry's own Service in another namespace.
-fn is_stale(host: &ServiceHost<'_>, place: &Place<'_>) -> bool {
-    let own = &place.object.key;
-    own.kind.is("", "Service")
-        && host.name.eq_ignore_ascii_case(&own.name)
-        && host
-            .namespace
-            .is_some_and(|namespace| !namespace.eq_ignore_ascii_case(place.namespace))
-}
-
-fn entry(reader: &Reader<'_>, place: &Place<'_>, path: &FieldPath, text: &str, found: &mut Found) {
-    let follow = place.object.annotation(names::ROUTE_UPSTREAMS_ANNOTATION) == Some("follow");
-    let upstreams = entry_upstreams(text);
-    let stale: Vec<&ServiceHost<'_>> = upstreams
-        .iter()
-        .filter(|host| is_stale(host, place))
-        .collect();
-    let rewritten = (follow && !stale.is_empty()).then(|| {
-        let mut rewritten = text.to_owned();
-        for host in stale.iter().rev() {
-            let start = host.offset + host.name.len() + 1;
-            let end = start + host.namespace.unwrap_or_default().len();
-            if rewritten.get(start..end).is_some() {
-                rewritten.replace_range(start..end, place.namespace);
-            }
-        }
-        rewritten
-    });
-    let (items, refused) = match parse_entry(rewritten.as_deref().unwrap_or(text)) {
-        Ok(read) => read,
-        Err(defects) => (Vec::new(), defects),
-    };
-    found.refused.extend(refused.into_iter().map(|defect| {
-        let reason = RefusalReason::Defect(defect);
+fn entry(reader: &Reader<'_>, place: &Place<'_>, entry: &Entry, found: &mut Found) {
+    let Entry { path, .. } = entry;
+    found.refused.extend(entry.refused.iter().map(|defect| {
+        let reason = RefusalReason::Defect(defect.clone());
         place.refusal(path.clone(), reason)
     }));
-    if items.is_empty() {
-        return;
-    }
-    let mut told: Vec<StaleUpstream> = stale
-        .iter()
-        .map(|host| StaleUpstream {
-            object: place.object.key.clone(),
+    found
+        .stale
+        .extend(entry.stale.iter().map(|upstream| StaleUpstream {
+            object: (*place.object.key).clone(),
             path: path.clone(),
-            upstream: backend(reader, host),
-            rewritten: follow,
-        })
-        .collect();
-    told.sort_by(|left, right| left.upstream.cmp(&right.upstream));
-    told.dedup();
-    found.stale.extend(told);
-    let text = rewritten.as_deref().unwrap_or(text);
-    let upstreams = entry_upstreams(text);
-    for item in items {
-        let within = upstreams
-            .iter()
-            .filter(|host| item.block.span.contains(&host.offset));
-        let mut backends: Vec<Backend> = within.map(|host| backend(reader, host)).collect();
-        backends.sort();
-        backends.dedup();
-        let keys = keys(&item);
-        let block = Arc::new(item.block);
-        found.candidates.extend(keys.into_iter().map(|key| {
-            let content = Content::Caddyfile(block.clone());
-            place.candidate(key, path, content, backends.clone(), None)
+            upstream: backend(reader, upstream),
+            rewritten: entry.rewritten,
+        }));
+    for asked in &entry.blocks {
+        let backends = asked.upstreams.iter();
+        let backends: Vec<Backend> = backends.map(|it| backend(reader, it)).collect();
+        found.candidates.extend(asked.keys.iter().map(|key| {
+            let content = Content::Caddyfile(asked.block.clone());
+            place.candidate(key.clone(), path, content, backends.clone(), None)
         }));
     }
 }
 
-fn keys(item: &Item) -> Vec<RouteKey> {
-    match &item.block.kind {
-        BlockKind::Site => item.addresses.iter().cloned().map(RouteKey::site).collect(),
-        BlockKind::Path(_, path) => vec![RouteKey {
-            site: None,
-            path: path.clone(),
-        }],
-    }
-}
-
-fn backend(reader: &Reader<'_>, host: &ServiceHost<'_>) -> Backend {
-    let namespace = host.namespace.unwrap_or_default().to_ascii_lowercase();
-    let name = host.name.to_ascii_lowercase();
-    let port = host.port.map(underpin_model::PortRef::Number);
-    reader.services.backend(&namespace, &name, port)
+fn backend(reader: &Reader<'_>, upstream: &Upstream) -> Backend {
+    let port = upstream.port.map(underpin_model::PortRef::Number);
+    reader
+        .services
+        .backend(&upstream.namespace, &upstream.service, port)
 }
 
 /// Whether two keys name the same object, whatever version of its group each was read in.

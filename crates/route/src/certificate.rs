@@ -432,7 +432,7 @@ mod tests {
             let beside = certificate.as_ref().and_then(|it| it.namespace.clone());
             let namespace = beside.unwrap_or_else(|| "shop".to_owned());
             let route = ServedRoute {
-                object: ObjectKey::namespaced(GroupKind::core("Service"), &namespace, "web"),
+                object: ObjectKey::namespaced(GroupKind::core("Service"), &namespace, "web").into(),
                 routes: Arc::new(Adapted::made(&[])),
                 certificate,
             };

@@ -30,7 +30,7 @@ pub const PROBE_GENERATION_HEADER: &str = "X-Underpin-Generation";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedRoute {
     /// The object that it is from.
-    pub object: ObjectKey,
+    pub object: Arc<ObjectKey>,
     /// What Caddy made of its entry.
     pub routes: Arc<Adapted>,
     /// The Secret of the host's certificate, where its Ingress names one.

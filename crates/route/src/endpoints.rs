@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use underpin_model::{GroupKind, Object, ObjectKey, World};
-use underpin_refs::endpoints;
+use underpin_model::{GroupKind, ObjectKey};
+
+use crate::objects::{EdgeObject, Says};
 
 /// EndpointSlices, which tell what is ready behind Services.
-pub fn endpoint_slices() -> GroupKind {
+pub(crate) fn endpoint_slices() -> GroupKind {
     GroupKind::new("discovery.k8s.io", "EndpointSlice")
 }
 
@@ -16,31 +17,22 @@ type Place = (Box<str>, Box<str>);
 /// How many endpoints are ready, by the EndpointSlices that say so: the slices themselves take many times as
 /// much memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReadyEndpoints {
+pub(crate) struct ReadyEndpoints {
     slices: BTreeMap<Place, (Box<str>, usize)>,
 }
 
 impl ReadyEndpoints {
-    /// What the slices of a world say.
-    pub fn of(world: &World) -> Self {
-        let mut ready = Self::default();
-        for slice in world.of_kind(&endpoint_slices()) {
-            ready.set(slice);
-        }
-        ready
-    }
-
     /// Takes in what a slice says now. Whether it said something else before.
-    pub fn set(&mut self, slice: &Object) -> bool {
-        let Some(found) = endpoints(slice) else {
+    pub(crate) fn set(&mut self, slice: &EdgeObject) -> bool {
+        let Says::Endpoints(found) = &slice.says else {
             return self.remove(&slice.key);
         };
-        let now = (found.service.into_boxed_str(), found.ready);
+        let now = (found.service.as_str().into(), found.ready);
         self.slices.insert(place(&slice.key), now.clone()) != Some(now)
     }
 
     /// A slice is gone. Whether it said anything.
-    pub fn remove(&mut self, slice: &ObjectKey) -> bool {
+    pub(crate) fn remove(&mut self, slice: &ObjectKey) -> bool {
         self.slices.remove(&place(slice)).is_some()
     }
 
@@ -62,11 +54,12 @@ fn place(key: &ObjectKey) -> Place {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use underpin_model::{Depth, Origin};
+    use underpin_model::{Depth, Object, Origin};
 
     use super::*;
+    use crate::Settings;
 
-    fn slice(name: &str, service: Option<&str>, ready: usize) -> Object {
+    fn slice(name: &str, service: Option<&str>, ready: usize) -> EdgeObject {
         let mut labels = json!({});
         if let Some(service) = service {
             labels["kubernetes.io/service-name"] = service.into();
@@ -74,7 +67,8 @@ mod tests {
         let value = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": {"name": name, "namespace": "shop", "labels": labels},
             "endpoints": vec![json!({"conditions": {"ready": true}}); ready]});
-        Object::from_value(value, Depth::Full, Origin::Live).unwrap()
+        let slice = Object::from_value(value, Depth::Full, Origin::Live).unwrap();
+        EdgeObject::of(&slice, &Settings::default())
     }
 
     #[test]

@@ -389,7 +389,7 @@ impl<'a> IndexedCauses<'a> {
 
     /// The cause of a holder's loss, and when it was seen.
     fn of_holder(&self, key: &RouteKey, holder: &Holder) -> (Option<Cause>, Option<u64>) {
-        if let Some(uid) = &holder.uid {
+        if let Some(uid) = holder.uid.as_deref() {
             let causes = [
                 (&self.causes.deleted, Cause::Deleted),
                 (&self.causes.taken_down, Cause::Down),

@@ -1,11 +1,12 @@
 //! The routes that Ingresses ask for.
 
 use underpin_model::{FieldPath, PortRef};
-use underpin_refs::{IngressBackend, IngressRules, ingress_rules};
+use underpin_refs::{IngressBackend, IngressRules};
 
 use crate::{
     address::{Scheme, SiteAddress},
     candidates::{Found, Place, Reader},
+    objects::Says,
     path::PathMatch,
     table::{Content, Proxy, RefusalReason, RouteKey},
 };
@@ -13,7 +14,7 @@ use crate::{
 /// Adds what an Ingress asks for, if it is of the class that is served.
 pub(crate) fn rules(reader: &Reader<'_>, place: &Place<'_>, found: &mut Found) {
     let key = &place.object.key;
-    let Some(rules) = ingress_rules(place.object) else {
+    let Says::Rules(rules) = &place.object.says else {
         let what = format!("the rules of {key}: only its metadata was read");
         return found.unknown.push(what);
     };
@@ -29,7 +30,7 @@ pub(crate) fn rules(reader: &Reader<'_>, place: &Place<'_>, found: &mut Found) {
         let mut ingress = Ingress {
             reader,
             place,
-            rules: &rules,
+            rules,
             found,
         };
         ingress.read();

@@ -26,9 +26,11 @@ mod catch_all;
 mod certificate;
 mod document;
 mod endpoints;
+mod entries;
 mod guard;
 mod ingress;
 mod json;
+mod objects;
 mod page;
 mod path;
 mod probe;
@@ -56,8 +58,8 @@ pub use document::{
     Document, DocumentError, EdgeSettings, PROBE_GENERATION_HEADER, PROBE_HEADER,
     PROBE_ROUTE_HEADER, ServedRoute, document, proxy_routes, trial_document, unserved,
 };
-pub use endpoints::{ReadyEndpoints, endpoint_slices};
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
+pub use objects::{ACCEPT_LOSS_ANNOTATION, EdgeObject, EdgeObjects};
 pub use page::{BUILT_IN_PAGE, page_or_built_in};
 pub use path::PathMatch;
 pub use probe::{Asking, Probe, ProbeAnswer, ProbeFailure, Protocol, probes, suspects};

@@ -1,6 +1,6 @@
 //! What is asked of a Caddy that runs a document, and what its answers must be.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use underpin_model::ObjectKey;
 
@@ -43,7 +43,7 @@ pub struct Probe {
     /// The path.
     pub path: String,
     /// What is to answer; `None` for the page.
-    pub expect: Option<(RouteKey, ObjectKey)>,
+    pub expect: Option<(RouteKey, Arc<ObjectKey>)>,
 }
 
 /// What came of a probe.

@@ -1,6 +1,6 @@
 //! What was published last, as far as decisions need it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use underpin_model::ObjectKey;
 
@@ -10,9 +10,9 @@ use crate::table::{RouteKey, RoutingTable};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The object.
-    pub object: ObjectKey,
+    pub object: Arc<ObjectKey>,
     /// Its identity.
-    pub uid: Option<String>,
+    pub uid: Option<Arc<str>>,
 }
 
 /// The keys that were published last, each with whose entry served it.

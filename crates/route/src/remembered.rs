@@ -4,11 +4,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    marker::PhantomData,
     sync::Arc,
 };
 
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
-use underpin_model::{Object, ObjectKey, World};
+use underpin_model::{Claim, ObjectKey};
 
 use crate::{
     adapted::Adapted,
@@ -16,6 +18,7 @@ use crate::{
     document::ServedRoute,
     guard::Causes,
     json::{Json, fields, written},
+    objects::{EdgeObject, EdgeObjects},
     path::PathMatch,
     published::{Holder, Published},
     table::RouteKey,
@@ -66,13 +69,14 @@ impl std::error::Error for RememberedError {}
 
 impl Remembered {
     /// Takes in what has been seen of objects that are gone, by uid and when, as far as they hold what
-    /// is published. A `down` says what it is about to take: what lives in the world, or stands in a claim
+    /// is published. A `down` says what it is about to take: what lives, or stands in a claim
     /// still, was not taken, and that record explains nothing of it later.
     pub fn learn(
         &mut self,
         deleted: &BTreeMap<String, u64>,
         taken_down: &BTreeMap<String, u64>,
-        world: &World,
+        claims: &[Claim],
+        objects: &EdgeObjects,
     ) {
         let causes = &mut self.causes;
         // Claims are large, and seldom asked.
@@ -81,21 +85,22 @@ impl Remembered {
         let asked: BTreeSet<&str> = uids
             .filter(|uid| taken_down.contains_key(*uid) || causes.taken_down.contains_key(*uid))
             .collect();
-        let claims = world.claims.iter().filter(|_| !asked.is_empty());
+        let claims = claims.iter().filter(|_| !asked.is_empty());
         let entries = claims.flat_map(|claim| claim.entries.values());
         let claimed: BTreeSet<&str> = entries
             .filter_map(|entry| entry.uid.as_deref().filter(|uid| asked.contains(uid)))
             .collect();
         for holder in self.published.holders.values() {
             let Some(uid) = &holder.uid else { continue };
+            let uid = &**uid;
             if let Some(at) = deleted.get(uid) {
-                causes.deleted.entry(uid.clone()).or_insert(*at);
+                causes.deleted.entry(uid.to_owned()).or_insert(*at);
             }
-            let live = world.get(&holder.object).and_then(Object::uid);
-            if live == Some(uid) || claimed.contains(uid.as_str()) {
+            let live = objects.get(&holder.object).and_then(EdgeObject::uid);
+            if live == Some(uid) || claimed.contains(uid) {
                 causes.taken_down.remove(uid);
             } else if let Some(at) = taken_down.get(uid) {
-                causes.taken_down.entry(uid.clone()).or_insert(*at);
+                causes.taken_down.entry(uid.to_owned()).or_insert(*at);
             }
         }
     }
@@ -132,7 +137,7 @@ impl Remembered {
             route.insert("object".to_owned(), object_value(&served.object));
             let holds = holder.map(|holder| object_value(&holder.object));
             route.insert("holder".to_owned(), holds.unwrap_or_default());
-            let uid = holder.and_then(|holder| holder.uid.clone());
+            let uid = holder.and_then(|holder| holder.uid.as_deref());
             route.insert("uid".to_owned(), uid.into());
             route.insert("content".to_owned(), place.copied().into());
             if let Some(secret) = &served.certificate {
@@ -159,63 +164,149 @@ impl Remembered {
     }
 
     /// Reads what [`Self::to_text`] wrote.
-    pub fn from_value(value: &Value) -> Result<Self, RememberedError> {
-        if value.get("form").and_then(Value::as_u64) != Some(FORM) {
+    pub fn from_slice(text: &[u8]) -> Result<Self, RememberedError> {
+        // What serde says would show what stands there.
+        let written: Written =
+            serde_json::from_slice(text).map_err(|_| RememberedError("a part of it"))?;
+        if written.form.as_u64() != Some(FORM) {
             return Err(RememberedError("the form"));
         }
-        let contents = items(value, "contents").map(content);
-        let contents: Vec<Arc<Adapted>> = contents.collect::<Result<_, _>>()?;
+        let contents = written.contents.0?;
         let mut read = Self {
             published: Published {
-                generation: number(value.get("generation"), "the generation")?,
+                generation: number(Some(&written.generation), "the generation")?,
                 holders: BTreeMap::new(),
             },
-            nonce: text(value, "nonce")
+            nonce: written
+                .nonce
+                .as_str()
                 .ok_or(RememberedError("the nonce"))?
                 .to_owned(),
             causes: Causes {
-                deleted: times(value.get("deleted"))?,
-                taken_down: times(value.get("takenDown"))?,
+                deleted: times(&written.deleted)?,
+                taken_down: times(&written.taken_down)?,
             },
             ..Self::default()
         };
-        for route in items(value, "routes") {
-            let key = key_of(route)?;
-            let place = number(route.get("content"), "a route's content")?;
-            let content = usize::try_from(place).ok();
+        for route in written.routes.0? {
+            let content = usize::try_from(route.content).ok();
             let content = content.and_then(|place| contents.get(place));
             let served = ServedRoute {
-                object: object_of(route.get("object"))?,
+                object: route.object,
                 routes: content
                     .cloned()
                     .ok_or(RememberedError("a route's content"))?,
-                certificate: match route.get("certificate") {
-                    Some(secret) => Some(object_of(Some(secret))?),
-                    None => None,
-                },
+                certificate: route.certificate,
             };
-            if route.get("holder").is_some_and(|holder| !holder.is_null()) {
-                let holder = Holder {
-                    object: object_of(route.get("holder"))?,
-                    uid: text(route, "uid").map(str::to_owned),
-                };
-                read.published.holders.insert(key.clone(), holder);
+            if let Some(holder) = route.holder {
+                read.published.holders.insert(route.key.clone(), holder);
             }
-            read.served.insert(key, served);
+            read.served.insert(route.key, served);
         }
-        for missing in items(value, "missing") {
-            let since = number(missing.get("since"), "a time")?;
-            read.missing_since.insert(key_of(missing)?, since);
-        }
+        read.missing_since = written.missing.0?.into_iter().collect();
         Ok(read)
     }
 }
 
-fn content(value: &Value) -> Result<Arc<Adapted>, RememberedError> {
-    let part = |at: usize| value.get(at).and_then(Value::as_array);
-    match (part(0), part(1)) {
-        (Some(routes), Some(errors)) => Ok(Arc::new(Adapted::of(routes, errors))),
-        _ => Err(RememberedError("a content")),
+/// What is written, as it is read again.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Written {
+    form: Value,
+    generation: Value,
+    nonce: Value,
+    contents: Items<Arc<Adapted>>,
+    routes: Items<WrittenRoute>,
+    missing: Items<(RouteKey, u64)>,
+    deleted: Value,
+    taken_down: Value,
+}
+
+/// The items of a list, or why one cannot be read. Each becomes what it is for before the next is looked at:
+/// the tree of all of them would take more memory than everything else.
+struct Items<T>(Result<Vec<T>, RememberedError>);
+
+impl<T> Default for Items<T> {
+    fn default() -> Self {
+        Self(Ok(Vec::new()))
+    }
+}
+
+/// What is read out of one value.
+trait Item: Sized {
+    fn read(value: &Value) -> Result<Self, RememberedError>;
+}
+
+impl<'de, T: Item> Deserialize<'de> for Items<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ItemsReader(PhantomData))
+    }
+}
+
+struct ItemsReader<T>(PhantomData<T>);
+
+impl<'de, T: Item> Visitor<'de> for ItemsReader<T> {
+    type Value = Items<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Items<T>, A::Error> {
+        let mut read = Ok(Vec::new());
+        while let Some(value) = items.next_element::<Value>()? {
+            if let Ok(all) = &mut read {
+                match T::read(&value) {
+                    Ok(item) => all.push(item),
+                    Err(error) => read = Err(error),
+                }
+            }
+        }
+        Ok(Items(read))
+    }
+}
+
+struct WrittenRoute {
+    key: RouteKey,
+    object: Arc<ObjectKey>,
+    holder: Option<Holder>,
+    content: u64,
+    certificate: Option<ObjectKey>,
+}
+
+impl Item for WrittenRoute {
+    fn read(route: &Value) -> Result<Self, RememberedError> {
+        let holder = match route.get("holder").filter(|holder| !holder.is_null()) {
+            Some(object) => Some(Holder {
+                object: Arc::new(object_of(Some(object))?),
+                uid: text(route, "uid").map(Arc::from),
+            }),
+            None => None,
+        };
+        let certificate = route.get("certificate");
+        Ok(Self {
+            key: key_of(route)?,
+            object: Arc::new(object_of(route.get("object"))?),
+            holder,
+            content: number(route.get("content"), "a route's content")?,
+            certificate: certificate.map(|it| object_of(Some(it))).transpose()?,
+        })
+    }
+}
+
+impl Item for (RouteKey, u64) {
+    fn read(missing: &Value) -> Result<Self, RememberedError> {
+        Ok((key_of(missing)?, number(missing.get("since"), "a time")?))
+    }
+}
+
+impl Item for Arc<Adapted> {
+    fn read(value: &Value) -> Result<Self, RememberedError> {
+        let part = |at: usize| value.get(at).and_then(Value::as_array);
+        match (part(0), part(1)) {
+            (Some(routes), Some(errors)) => Ok(Self::new(Adapted::of(routes, errors))),
+            _ => Err(RememberedError("a content")),
+        }
     }
 }
 
@@ -274,11 +365,6 @@ fn object_of(value: Option<&Value>) -> Result<ObjectKey, RememberedError> {
     }
 }
 
-fn items<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
-    let items = value.get(field).and_then(Value::as_array);
-    items.into_iter().flatten()
-}
-
 fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field).and_then(Value::as_str)
 }
@@ -287,8 +373,8 @@ fn number(value: Option<&Value>, what: &'static str) -> Result<u64, RememberedEr
     value.and_then(Value::as_u64).ok_or(RememberedError(what))
 }
 
-fn times(value: Option<&Value>) -> Result<BTreeMap<String, u64>, RememberedError> {
-    let times = value.and_then(Value::as_object);
+fn times(value: &Value) -> Result<BTreeMap<String, u64>, RememberedError> {
+    let times = value.as_object();
     let times = times.ok_or(RememberedError("what was seen of objects"))?;
     times
         .iter()
@@ -298,17 +384,53 @@ fn times(value: Option<&Value>) -> Result<BTreeMap<String, u64>, RememberedError
 
 #[cfg(test)]
 mod tests {
-    use underpin_model::{Claim, ClaimId, Depth, Entry, EntryState, GroupKind, LogicalKey, Origin};
+    use underpin_model::{
+        ClaimId, Depth, Entry, EntryState, GroupKind, LogicalKey, Object, Origin, World,
+    };
 
     use super::*;
+    use crate::Settings;
+
+    /// R3.6: what stands there may be what entries hold.
+    #[test]
+    fn what_was_not_written_by_this_version_is_named_and_not_shown() {
+        let good =
+            json!({"form": FORM, "generation": 1, "nonce": "n", "deleted": {}, "takenDown": {}});
+        let read = |value: &Value| Remembered::from_slice(value.to_string().as_bytes());
+        assert_eq!(read(&good).unwrap().published.generation, 1);
+        let secret = json!("hunter2");
+        let route =
+            json!([{"path": ["all", ""], "object": ["", "Service", "shop", "web"], "content": 0}]);
+        for (field, value, expect) in [
+            ("form", secret.clone(), "the form"),
+            ("generation", secret.clone(), "the generation"),
+            ("nonce", json!(7), "the nonce"),
+            ("deleted", secret.clone(), "what was seen of objects"),
+            ("contents", secret.clone(), "a part of it"),
+            ("contents", json!([[[], []], secret]), "a content"),
+            ("routes", json!([secret]), "a path"),
+            ("routes", route, "a route's content"),
+            (
+                "missing",
+                json!([{"path": ["all", ""], "since": "hunter2"}]),
+                "a time",
+            ),
+        ] {
+            let mut wrong = good.clone();
+            wrong[field] = value;
+            let error = read(&wrong).unwrap_err().to_string();
+            assert_eq!(error, format!("{expect} is not as this version writes it"));
+        }
+        assert!(Remembered::from_slice(b"[]").is_err());
+    }
 
     /// R3.2: a `down` that was cut before it took an object is no cause of what becomes of it later.
     #[test]
     fn r3_2_what_lives_was_not_taken_down() {
         let object = ObjectKey::namespaced(GroupKind::core("Service"), "shop", "web");
         let holder = Holder {
-            object: object.clone(),
-            uid: Some("u1".to_owned()),
+            object: Arc::new(object.clone()),
+            uid: Some("u1".into()),
         };
         let key = RouteKey {
             site: SiteAddress::parse("http://shop.example.com").ok(),
@@ -342,7 +464,8 @@ mod tests {
         claim.entries.insert(LogicalKey::of(&object, ""), entry);
         claimed.claims.push(claim);
         let mut explained = |world: &World| {
-            remembered.learn(&none, &taken, world);
+            let objects = EdgeObjects::of(world, &Settings::default());
+            remembered.learn(&none, &taken, &world.claims, &objects);
             remembered.causes.taken_down.contains_key("u1")
         };
         assert!(!explained(&world("u1")));

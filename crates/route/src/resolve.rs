@@ -10,7 +10,8 @@ use underpin_model::{GroupKind, ObjectKey, Unread, World};
 
 use crate::{
     candidates::{Candidate, Settings, find, is_ingress, same_object},
-    endpoints::{ReadyEndpoints, endpoint_slices},
+    endpoints::endpoint_slices,
+    objects::EdgeObjects,
     published::{Holder, Published},
     table::{Conflict, Incomplete, LossReason, RouteKey, RoutingTable, Source},
 };
@@ -18,17 +19,17 @@ use crate::{
 /// What the edge is to serve in this world. `last` is what it serves now: it says who holds a key
 /// against other owners, and which keys may be missing where something could not be read.
 pub fn resolve(world: &World, settings: &Settings, last: &Published) -> RoutingTable {
-    resolve_with(world, &ReadyEndpoints::of(world), settings, last)
+    resolve_with(world, &EdgeObjects::of(world, settings), settings, last)
 }
 
-/// The same of a world that need not hold the EndpointSlices; `ready` is what they say.
+/// The same of a world that need not hold the objects themselves; `objects` is what of them counts.
 pub fn resolve_with(
     world: &World,
-    ready: &ReadyEndpoints,
+    objects: &EdgeObjects,
     settings: &Settings,
     last: &Published,
 ) -> RoutingTable {
-    let found = find(world, settings.endpoints.then_some(ready), settings);
+    let found = find(world, objects, settings);
     let mut table = RoutingTable {
         refused: found.refused,
         stale: found.stale,
@@ -42,12 +43,13 @@ pub fn resolve_with(
             .push(candidate);
     }
     let partly_read = found.partly_read.iter();
-    let partly_read: BTreeMap<&ObjectKey, &Source> =
-        partly_read.map(|source| (&source.object, source)).collect();
+    let partly_read: BTreeMap<&ObjectKey, &Source> = partly_read
+        .map(|source| (&*source.object, source))
+        .collect();
     for (key, candidates) in asked {
         let holder = last.holders.get(&key);
         let standing = holder.and_then(|holder| {
-            let source = partly_read.get(&holder.object)?;
+            let source = partly_read.get(&*holder.object)?;
             let asks = |candidate: &Candidate| candidate.route.source == **source;
             (holds(holder, source) && !candidates.iter().any(asks)).then_some(*source)
         });
@@ -140,9 +142,9 @@ fn choose(
         let reason = reason.unwrap_or_else(|| by_time(&candidate));
         table.conflicts.push(Conflict {
             key: key.clone(),
-            loser: candidate.route.source.object,
+            loser: (*candidate.route.source.object).clone(),
             path: candidate.route.path,
-            winner: winning.as_ref().map(|source| source.object.clone()),
+            winner: winning.as_ref().map(|source| (*source.object).clone()),
             reason,
         });
     }

@@ -126,15 +126,15 @@ pub fn round(input: &RoundInput<'_>) -> Round {
         tombstone: input.tombstone,
     };
     let mut decision = guard(&guarded);
-    let mut next = Remembered {
-        missing_since: decision.missing_since.clone(),
-        ..remembered.clone()
-    };
+    let missing_since = decision.missing_since.clone();
     if !decision.publish {
-        let act = Act::Hold;
+        let next = Remembered {
+            missing_since,
+            ..remembered.clone()
+        };
         return Round {
             decision,
-            act,
+            act: Act::Hold,
             next,
         };
     }
@@ -148,15 +148,21 @@ pub fn round(input: &RoundInput<'_>) -> Round {
             routes.insert(key.clone(), kept.clone());
         }
     }
-    next.published = decision.published(&guarded);
+    let mut published = decision.published(&guarded);
     let same =
-        same(&routes, &remembered.served) && next.published.holders == remembered.published.holders;
+        same(&routes, &remembered.served) && published.holders == remembered.published.holders;
     let act = if same && !input.anew && remembered.published.generation > 0 {
         Act::Nothing
     } else {
-        next.published.generation += 1;
-        next.served = routes;
+        published.generation += 1;
         Act::Publish
+    };
+    let mut next = Remembered {
+        published,
+        served: routes,
+        missing_since,
+        causes: remembered.causes.clone(),
+        nonce: remembered.nonce.clone(),
     };
     forget(&mut next);
     Round {

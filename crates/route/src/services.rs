@@ -2,33 +2,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_model::{GroupKind, Object, ObjectKey, PortRef, World};
-use underpin_refs::{ServicePorts, service_ports};
+use underpin_model::{GroupKind, ObjectKey, PortRef, World};
+use underpin_refs::ServicePorts;
 
 use crate::{
     endpoints::{ReadyEndpoints, endpoint_slices},
+    objects::{EdgeObject, EdgeObjects, Says},
     table::{Backend, BackendState},
 };
 
 /// What is known of Services and namespaces.
 pub(crate) struct Services<'a> {
     world: &'a World,
+    objects: &'a EdgeObjects,
     /// Ready endpoints by namespace and Service; `None` when endpoints are not known at all.
     ready: Option<BTreeMap<(&'a str, &'a str), usize>>,
     terminating: BTreeSet<&'a str>,
 }
 
 impl<'a> Services<'a> {
-    /// `ready`: what is ready, if that is known.
-    pub(crate) fn of(world: &'a World, ready: Option<&'a ReadyEndpoints>) -> Self {
-        let terminating = world
-            .objects()
-            .filter(|object| object.key.is_namespace() && object.is_terminating())
+    /// `endpoints`: whether it is known what is ready.
+    pub(crate) fn of(world: &'a World, objects: &'a EdgeObjects, endpoints: bool) -> Self {
+        let terminating = objects
+            .iter()
+            .filter(|object| object.key.is_namespace() && object.is_terminating)
             .map(|object| object.key.name.as_str())
             .collect();
         Self {
             world,
-            ready: ready.map(ReadyEndpoints::by_service),
+            objects,
+            ready: endpoints.then(|| ReadyEndpoints::by_service(&objects.ready)),
             terminating,
         }
     }
@@ -38,8 +41,8 @@ impl<'a> Services<'a> {
         self.terminating.contains(namespace)
     }
 
-    fn service(&self, namespace: &str, name: &str) -> Option<&'a Object> {
-        self.world.get(&ObjectKey::namespaced(
+    fn service(&self, namespace: &str, name: &str) -> Option<&'a EdgeObject> {
+        self.objects.get(&ObjectKey::namespaced(
             GroupKind::core("Service"),
             namespace,
             name,
@@ -50,7 +53,7 @@ impl<'a> Services<'a> {
     pub(crate) fn port(&self, namespace: &str, name: &str, port: &PortRef) -> Option<u16> {
         match (port, self.service(namespace, name)) {
             (PortRef::Number(number), _) => Some(*number),
-            (PortRef::Name(_), Some(service)) => service_ports(service)?.number(port),
+            (PortRef::Name(_), Some(service)) => ports(service)?.number(port),
             (PortRef::Name(_), None) => None,
         }
     }
@@ -73,16 +76,16 @@ impl<'a> Services<'a> {
                 None => BackendState::Missing,
             };
         };
-        if service.is_terminating() || self.is_terminating(namespace) {
+        if service.is_terminating || self.is_terminating(namespace) {
             return BackendState::Terminating;
         }
-        let Some(ports) = service_ports(service) else {
+        let Some(ports) = ports(service) else {
             return BackendState::Unknown("only the metadata of the Service was read".to_owned());
         };
         if port.and_then(|port| ports.has(port)) == Some(false) {
             return BackendState::NoPort;
         }
-        if ports == ServicePorts::External {
+        if *ports == ServicePorts::External {
             return BackendState::Unknown("the Service stands for a name outside".to_owned());
         }
         let unread = self.world.unread(&endpoint_slices(), Some(namespace));
@@ -94,5 +97,13 @@ impl<'a> Services<'a> {
                 Some(number) => BackendState::Ready(*number),
             },
         }
+    }
+}
+
+/// The ports of a Service; `None` where only its metadata was read.
+fn ports(service: &EdgeObject) -> Option<&ServicePorts> {
+    match &service.says {
+        Says::Ports(ports) => Some(ports),
+        _ => None,
     }
 }

@@ -50,11 +50,11 @@ impl fmt::Display for RouteKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The Service or Ingress.
-    pub object: ObjectKey,
+    pub object: Arc<ObjectKey>,
     /// Its identity; absent for what is only declared.
-    pub uid: Option<String>,
+    pub uid: Option<Arc<str>>,
     /// RFC 3339 time of its creation; absent for what is only declared.
-    pub created: Option<String>,
+    pub created: Option<Arc<str>>,
     /// The claim that records it.
     pub owner: Option<Owner>,
 }
@@ -260,7 +260,7 @@ pub struct Refusal {
     /// The object.
     pub object: ObjectKey,
     /// Its identity.
-    pub uid: Option<String>,
+    pub uid: Option<Arc<str>>,
     /// The field.
     pub path: FieldPath,
     /// Why.
@@ -316,7 +316,7 @@ impl RoutingTable {
         };
         self.withheld.insert(key.clone());
         self.refused.push(Refusal {
-            object: route.source.object,
+            object: (*route.source.object).clone(),
             uid: route.source.uid,
             path: route.path,
             reason: RefusalReason::Unverified,
@@ -334,7 +334,7 @@ impl RoutingTable {
         let (source, path) = (route.source.clone(), route.path.clone());
         self.refused
             .extend(reasons.into_iter().map(|reason| Refusal {
-                object: source.object.clone(),
+                object: (*source.object).clone(),
                 uid: source.uid.clone(),
                 path: path.clone(),
                 reason,

@@ -37,7 +37,7 @@ fn key(site: Option<&str>, path: PathMatch) -> RouteKey {
 
 fn served(object: &str, routes: Adapted) -> ServedRoute {
     ServedRoute {
-        object: support::service(object),
+        object: support::service(object).into(),
         routes: std::sync::Arc::new(routes),
         certificate: None,
     }

@@ -33,8 +33,8 @@ fn object(n: usize) -> String {
 fn route(n: usize) -> Route {
     Route {
         source: Source {
-            object: support::service(&object(n)),
-            uid: Some(format!("u-{n}")),
+            object: support::service(&object(n)).into(),
+            uid: Some(format!("u-{n}").into()),
             created: None,
             owner: None,
         },
@@ -254,7 +254,7 @@ fn r3_3_a_refused_entry_keeps_its_last_good_one() {
     for n in [0, 1] {
         case.table.refused.push(Refusal {
             object: support::service(&object(n)),
-            uid: Some(format!("u-{n}")),
+            uid: Some(format!("u-{n}").into()),
             path: FieldPath::root(),
             reason: RefusalReason::Field("is wrong".into()),
         });
@@ -310,7 +310,7 @@ fn oracle(case: &Case) -> BTreeMap<usize, &'static str> {
             .copied()
     };
     let refused = |n: usize| {
-        let own = |refusal: &Refusal| refusal.uid == Some(format!("u-{n}"));
+        let own = |refusal: &Refusal| refusal.uid == Some(format!("u-{n}").into());
         let withheld = case.table.withheld.contains(&key(n));
         case.table.refused.iter().any(own) || (withheld && seen(n).is_none())
     };
@@ -405,7 +405,7 @@ prop_compose! {
             .iter()
             .map(|n| Refusal {
                 object: support::service(&object(*n)),
-                uid: Some(format!("u-{n}")),
+                uid: Some(format!("u-{n}").into()),
                 path: FieldPath::root(),
                 reason: RefusalReason::Field("is wrong".into()),
             })

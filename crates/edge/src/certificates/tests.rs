@@ -39,7 +39,7 @@ fn routes(each: &[(&str, Option<&str>)]) -> BTreeMap<RouteKey, ServedRoute> {
     let content = Arc::new(proxy_routes(&proxy).unwrap());
     let each = each.iter().map(|(host, named)| {
         let route = ServedRoute {
-            object: ObjectKey::namespaced(GroupKind::core("Service"), "shop", "web"),
+            object: ObjectKey::namespaced(GroupKind::core("Service"), "shop", "web").into(),
             routes: Arc::clone(&content),
             certificate: named.map(secret),
         };

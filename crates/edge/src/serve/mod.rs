@@ -125,7 +125,12 @@ pub async fn serve(
         _ = stop.wait_for(|stop| *stop) => Vec::new(),
     };
     running.seen = Seen::new(kinds.iter().map(|kind| kind.kind.clone()));
-    let (_sources, mut messages) = sources::watch(&cluster, &kinds, &options.claims_namespace);
+    let (_sources, mut messages) = sources::watch(
+        &cluster,
+        &kinds,
+        &options.edge.read,
+        &options.claims_namespace,
+    );
     let mut look = interval(LOOK);
     loop {
         running.status().alive = Some(Instant::now());

@@ -32,7 +32,7 @@ fn lost(routes: &Tables) -> Lost<'_> {
     let mut lost = Lost::new();
     for (key, route) in routes.before.iter().flat_map(|table| &table.routes) {
         if !routes.after.routes.contains_key(key) {
-            let of_field = lost.entry((&route.source.object, &route.path));
+            let of_field = lost.entry((&*route.source.object, &route.path));
             of_field.or_default().push(key);
         }
     }

@@ -4,10 +4,10 @@ use std::fmt;
 
 /// A piece of Caddyfile out of an entry. Its debug form says how long it is, and there is no other.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Body(String);
+pub struct Body(Box<str>);
 
 impl Body {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    pub(crate) fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 

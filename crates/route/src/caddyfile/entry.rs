@@ -59,7 +59,7 @@ pub struct Block {
     /// Where that is in the entry.
     pub span: Range<usize>,
     /// The snippets that it imports, in order.
-    pub imports: Vec<Import>,
+    pub imports: Box<[Import]>,
 }
 
 /// The import of a provided snippet.
@@ -317,7 +317,7 @@ impl<'a> Parser<'a> {
                     kind,
                     body: Body::new(self.text.get(span.clone()).unwrap_or_default()),
                     span,
-                    imports,
+                    imports: imports.into(),
                 });
             }
             // For the address under which it is adapted, Caddy would drop it without a word.

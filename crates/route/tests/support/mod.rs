@@ -55,8 +55,8 @@ pub(crate) fn service(name: &str) -> ObjectKey {
 
 pub(crate) fn holder(object: &str, uid: &str) -> Holder {
     Holder {
-        object: service(object),
-        uid: Some(uid.to_owned()),
+        object: service(object).into(),
+        uid: Some(uid.into()),
     }
 }
 

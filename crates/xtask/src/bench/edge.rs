@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use underpin_edge::{Address, Caddy, Edge, EdgeOptions, Seen, Sites, Told};
 use underpin_model::{Depth, GroupKind, Object, Origin};
-use underpin_route::{Act, Asking, Remembered, Scheme, Settings, probes};
+use underpin_route::{Act, Asking, EdgeObject, Remembered, Scheme, Settings, probes};
 use underpin_testenv::caddy;
 
 use super::meters;
@@ -137,10 +137,7 @@ async fn changes(routes: u32) -> Result<Value> {
         }
     };
     for change in 0..=CHANGES {
-        seen.take(
-            Told::Changed(underpin_cluster::Change::Set(service(0, change))),
-            0,
-        );
+        seen.take(Told::Set(service(0, change)), 0);
         let begun = Instant::now();
         let decided = edge.decide(seen.observed(None), &remembered, false, None, 0);
         let decided = decided.await?;
@@ -216,7 +213,7 @@ fn options(running: &Serving) -> Result<EdgeOptions> {
 }
 
 /// Services in namespaces of ten, each with a host and an endpoint.
-fn world(routes: u32) -> Vec<(GroupKind, Vec<Object>)> {
+fn world(routes: u32) -> Vec<(GroupKind, Vec<EdgeObject>)> {
     let namespaces = (0..routes.div_ceil(10)).map(|number| {
         object(json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": format!("shop-{number}"), "uid": format!("n{number}")}}))
@@ -243,7 +240,7 @@ fn world(routes: u32) -> Vec<(GroupKind, Vec<Object>)> {
     ]
 }
 
-fn service(number: u32, change: usize) -> Object {
+fn service(number: u32, change: usize) -> EdgeObject {
     let namespace = format!("shop-{}", number / 10);
     let entry = format!(
         "http://h{number}.example.com {{\n  reverse_proxy \
@@ -258,10 +255,12 @@ fn service(number: u32, change: usize) -> Object {
             "selector": {"app": format!("web-{number}")}}}))
 }
 
-fn object(value: Value) -> Object {
+/// What is kept of an object as soon as it is read.
+fn object(value: Value) -> EdgeObject {
     let name = value["metadata"]["name"].clone();
     let found = Object::from_value(value, Depth::Full, Origin::Live);
-    found.unwrap_or_else(|| unreachable!("{name} has what an object has"))
+    let found = found.unwrap_or_else(|| unreachable!("{name} has what an object has"));
+    EdgeObject::of(&found, &Settings::default())
 }
 
 /// A Caddy that serves; it ends with this.

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -24,7 +24,7 @@ use underpin_route::{Act, Refusal, RefusalReason, Remembered, RouteKey};
 use self::telling::send_events;
 use super::{ServeError, ServeOptions};
 use crate::{
-    Caddy, Edge, Folder, Ready, SecretsWait, Seen, Status,
+    Caddy, Edge, Folder, SecretsWait, Seen, Status,
     edge::{Shared, token},
     pace::Pace,
     sources::Message,
@@ -39,6 +39,8 @@ const READ_SECRETS: Duration = Duration::from_secs(2);
 /// How many Events may wait to be sent; what is more is told in the log alone.
 const EVENTS_WAITING: usize = 256;
 
+/// The digest of a document.
+type Fingerprint = [u8; 32];
 /// Until when this process writes, if it does.
 type Held = watch::Receiver<Option<Tenure>>;
 
@@ -51,10 +53,10 @@ pub(super) struct Rounds<'a> {
     /// Why claims cannot be read.
     claims: Option<String>,
     remembered: Remembered,
-    /// What was published last.
-    document: Option<Ready>,
-    /// What Caddy ran before the first document, while none has been published.
-    found: Option<Value>,
+    /// The digest of what was published last, which is in the folder.
+    document: Option<Fingerprint>,
+    /// Whether what Caddy ran before the first document is in the folder, while none has been published.
+    has_found: bool,
     /// Sites for which Caddy showed no certificate.
     uncertified: Vec<RouteKey>,
     /// Whether the settings are others than those of what was published.
@@ -99,7 +101,7 @@ impl<'a> Rounds<'a> {
             claims: Some("the claims have not been read yet".to_owned()),
             remembered: Remembered::default(),
             document: None,
-            found: None,
+            has_found: false,
             uncertified: Vec::new(),
             anew: false,
             pace: Pace::new(options.quiet, LONGEST_BURST),
@@ -129,9 +131,9 @@ impl<'a> Rounds<'a> {
         if let Some(bytes) = document.filter(|_| self.remembered.published.generation > 0) {
             self.edge.recall_certificates(&bytes);
             self.anew = self.edge.document(&self.remembered)?.bytes != bytes;
-            self.document = Some(Ready::of(bytes));
+            self.document = Some(Sha256::digest(&bytes).into());
         }
-        self.found = self.folder.found()?;
+        self.has_found = self.folder.found()?.is_some();
         Ok(())
     }
 

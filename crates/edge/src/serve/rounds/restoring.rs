@@ -1,39 +1,47 @@
 //! Caddy is given again what it served well.
 
-use serde_json::Value;
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use super::Rounds;
-use crate::{AdminError, Ready, edge::serves_anybody, status::host_of};
+use crate::{AdminError, edge::serves_anybody, status::host_of};
 
 impl Rounds<'_> {
     /// Whether Caddy still runs what was published. One that was started anew from something else, or
     /// was changed by somebody else, is given it again, whether or not the cluster can be read.
     pub(in crate::serve) async fn look(&mut self) {
-        let Some(document) = self.document.take() else {
+        if self.document.is_none() {
             return;
-        };
-        let runs = match self.caddy.runs_on().await {
-            // After a start, what it said is not known yet.
-            Ok(false) => self.caddy.runs(&document.bytes).await,
-            other => other,
-        };
-        match runs {
+        }
+        match self.runs_last().await {
             Ok(true) => {
                 if self.status().not_ready.is_some() {
-                    let verified = self.verified_last(&document).await;
+                    let verified = match self.last_good() {
+                        Ok(document) => self.verified_last(&document).await,
+                        Err(why) => Err(why),
+                    };
                     self.came_back(verified);
                 }
             }
             Ok(false) if self.is_ours() => {
                 (self.tell)("Caddy runs something else than was published; it is given that again");
                 self.status().drifts += 1;
-                let restored = self.restore(&document).await;
+                let restored = self.restore().await;
                 self.came_back(restored);
             }
             Ok(false) => {}
-            Err(error) => self.status().not_ready = Some(error.to_string()),
+            Err(why) => self.status().not_ready = Some(why),
         }
-        self.document = Some(document);
+    }
+
+    async fn runs_last(&mut self) -> Result<bool, String> {
+        let told = |error: AdminError| error.to_string();
+        if self.caddy.runs_on().await.map_err(told)? {
+            return Ok(true);
+        }
+        // After a start, what it said is not known yet.
+        let document = self.last_good()?;
+        self.caddy.runs(&document).await.map_err(told)
     }
 
     fn came_back(&mut self, outcome: Result<(), String>) {
@@ -56,13 +64,11 @@ impl Rounds<'_> {
 
     /// Has Caddy run what it last ran well; before the first document, what it was found to run.
     pub(super) async fn roll_back(&mut self) {
-        let Some(document) = self.document.take() else {
+        if self.document.is_none() {
             return self.put_back().await;
-        };
+        }
         let generation = self.remembered.published.generation;
-        let restored = self.restore(&document).await;
-        self.document = Some(document);
-        match restored {
+        match self.restore().await {
             Ok(()) => (self.tell)(&format!("rolled back to generation {generation}")),
             Err(why) => {
                 (self.tell)(&format!(
@@ -74,18 +80,13 @@ impl Rounds<'_> {
     }
 
     async fn put_back(&mut self) {
-        let found = self.found.as_ref().unwrap_or(&Value::Null);
-        let put = match self.edge.put_back(found, &self.remembered.nonce) {
-            Ok(ready) => {
-                let loaded = self.caddy.load(ready.bytes).await;
-                loaded.map_err(|error| error.to_string())
-            }
-            Err(error) => Err(error.to_string()),
-        };
+        let put = self.give_back_found().await;
         self.lives();
         let what = match put {
-            Ok(_) if serves_anybody(found) => "Caddy runs again what it ran before".to_owned(),
-            Ok(_) => "Caddy ran nothing before, and answers every host with the page".to_owned(),
+            Ok(true) => "Caddy runs again what it ran before".to_owned(),
+            Ok(false) => {
+                "Caddy ran nothing before, and answers every host with the page".to_owned()
+            }
             Err(why) => format!("Caddy cannot be given back what it ran before: {why}"),
         };
         (self.tell)(&what);
@@ -93,10 +94,46 @@ impl Rounds<'_> {
         self.status().not_ready = Some(format!("{why}; {what}"));
     }
 
-    async fn restore(&mut self, document: &Ready) -> Result<(), String> {
-        let loaded = self.caddy.load(document.bytes.clone()).await;
+    /// Whether that serves anybody.
+    async fn give_back_found(&mut self) -> Result<bool, String> {
+        let found = self.folder.found().map_err(|error| error.to_string())?;
+        let found = found.unwrap_or_default();
+        let ready = self.edge.put_back(&found, &self.remembered.nonce);
+        let ready = ready.map_err(|error| error.to_string())?;
+        let loaded = self.caddy.load(ready.bytes).await;
+        loaded.map_err(|error| error.to_string())?;
+        Ok(serves_anybody(&found))
+    }
+
+    async fn restore(&mut self) -> Result<(), String> {
+        let document = self.last_good()?;
+        let loaded = self.caddy.load(document.clone()).await;
         self.lives();
         loaded.map_err(|error: AdminError| error.to_string())?;
-        self.verified_last(document).await
+        let is_made_anew = !self.is_last(&document);
+        self.document = Some(Sha256::digest(&document).into());
+        self.verified_last(&document).await?;
+        if is_made_anew {
+            let kept = self.folder.keep(&document, &self.remembered);
+            kept.map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn is_last(&self, document: &[u8]) -> bool {
+        self.document == Some(Sha256::digest(document).into())
+    }
+
+    /// What was published last, from the folder: in memory it would be the largest thing there. Where
+    /// the folder has something else, or nothing that can be read, it is made once more of what is
+    /// remembered; that can differ from it in certificates that are newer.
+    fn last_good(&self) -> Result<Bytes, String> {
+        let kept = self.folder.document().ok().flatten();
+        if let Some(document) = kept.filter(|document| self.is_last(document)) {
+            return Ok(document);
+        }
+        let made = self.edge.document(&self.remembered);
+        made.map(|made| made.bytes)
+            .map_err(|error| error.to_string())
     }
 }

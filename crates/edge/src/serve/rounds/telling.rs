@@ -8,11 +8,13 @@ use std::{
 use tokio::sync::mpsc;
 use underpin_cluster::{Cluster, Report};
 use underpin_model::wording::count;
-use underpin_route::{Decision, Kept, Remembered, RouteKey, unserved};
+use underpin_route::{
+    ACCEPT_LOSS_ANNOTATION, Decision, EdgeObject, Kept, Remembered, RouteKey, unserved,
+};
 
 use super::Rounds;
 use crate::{
-    ACCEPT_LOSS_ANNOTATION, Decided,
+    Decided,
     remarks::{Remark, remarks},
     serve::COMPONENT,
 };
@@ -57,8 +59,8 @@ impl Rounds<'_> {
         let mut lines: BTreeSet<String> = holds.into_iter().collect();
         let mut reports = BTreeSet::new();
         for (object, remarks) in remarks(&decided.table, &unserved, served, &self.edge) {
-            let live = self.seen.world().get(&object);
-            let uid = live.and_then(|live| live.uid()).map(str::to_owned);
+            let live = self.seen.object(&object);
+            let uid = live.and_then(EdgeObject::uid).map(str::to_owned);
             for Remark { reason, text } in remarks {
                 lines.insert(format!("{object}: {text}"));
                 if let Some(uid) = &uid {

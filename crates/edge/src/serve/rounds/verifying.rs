@@ -9,18 +9,18 @@ use super::{
     Rounds,
     unverified::{Unverified, told},
 };
-use crate::{Ready, edge::token};
+use crate::edge::token;
 
 impl Rounds<'_> {
     /// Whether Caddy runs a document and serves what it says (R3.7).
     /// `is_new`: it has the certificates that are known now.
     pub(super) async fn verified(
         &mut self,
-        ready: &Ready,
+        document: &[u8],
         remembered: &Remembered,
         is_new: bool,
     ) -> Result<(), Unverified> {
-        match self.caddy.runs(&ready.bytes).await {
+        match self.caddy.runs(document).await {
             Ok(true) => {}
             Ok(false) => {
                 let why = "Caddy runs something else than it was given";
@@ -62,7 +62,7 @@ impl Rounds<'_> {
     /// The same of what was published last. Routes in whose place something else answers are no reason to
     /// give up the others, where these are answered: that is told, and they are asked for at each
     /// further verification.
-    pub(super) async fn verified_last(&mut self, document: &Ready) -> Result<(), String> {
+    pub(super) async fn verified_last(&mut self, document: &[u8]) -> Result<(), String> {
         let remembered = self.remembered.clone();
         let Err(unverified) = self.verified(document, &remembered, false).await else {
             return Ok(());

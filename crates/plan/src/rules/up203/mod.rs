@@ -54,7 +54,7 @@ fn behind(table: &RoutingTable) -> Vec<Behind<'_>> {
     let mut found: BTreeMap<(&ObjectKey, &FieldPath, &Backend), Vec<&RouteKey>> = BTreeMap::new();
     for (key, route) in &table.routes {
         for backend in &route.backends {
-            let of_field = found.entry((&route.source.object, &route.path, backend));
+            let of_field = found.entry((&*route.source.object, &route.path, backend));
             of_field.or_default().push(key);
         }
     }
@@ -83,7 +83,7 @@ impl<'t> Former<'t> {
     fn of(routes: &'t Tables) -> Self {
         let before = routes.before.iter().flat_map(|table| table.routes.values());
         let states = before.flat_map(|route| {
-            let object = &route.source.object;
+            let object = &*route.source.object;
             let backends = route.backends.iter();
             backends.map(move |backend| ((object, upstream(backend)), &backend.state))
         });

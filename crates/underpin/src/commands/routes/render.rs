@@ -9,7 +9,7 @@ use clap::Args;
 use underpin_cluster::{Cluster, Host as _, SystemHost, claims::parse_taken_down};
 use underpin_edge::{Edge, Folder, Observed, Ready, SecretsWait, token};
 use underpin_model::{GroupKind, World};
-use underpin_route::{Act, ReadyEndpoints, Remembered, Settings};
+use underpin_route::{Act, EdgeObjects, Remembered, Settings};
 
 use super::setting::{EdgeArgs, ReadArgs};
 use crate::{
@@ -94,7 +94,8 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
         read => read?,
     };
     let world = &read.world;
-    remembered.learn(&BTreeMap::new(), &read.taken_down, world);
+    let objects = EdgeObjects::of(world, &options.read);
+    remembered.learn(&BTreeMap::new(), &read.taken_down, &world.claims, &objects);
     let mut edge = Edge::new(args.edge.options(tells_endpoints(world))?);
     edge.prepare(folder.as_ref())?;
     if let Some(document) = folder.as_ref().map(Folder::document).transpose()?.flatten() {
@@ -104,7 +105,7 @@ pub(super) async fn render(args: RoutesRenderArgs) -> Result<Exit, CommandError>
     let accepted = args.accept_loss.as_deref();
     let observed = Observed {
         world,
-        ready: &ReadyEndpoints::of(world),
+        objects: &objects,
         unread: None,
     };
     let mut decided = edge
