@@ -180,21 +180,17 @@ impl Isolated {
         let stub = folder.path().join("stub.json");
         let text = json!({"admin": admin_of(&address)}).to_string();
         std::fs::write(&stub, text).map_err(IsolatedError::Folder)?;
-        let mut command = Command::new(&self.program);
-        command
-            .arg("run")
-            .arg("--config")
-            .arg(&stub)
-            .current_dir(folder.path())
-            .env_clear()
-            .env("HOME", folder.path())
-            .stdin(Stdio::null())
-            // What it writes may quote entries.
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        without_rights(&mut command, folder.path()).map_err(IsolatedError::Folder)?;
-        let child = command.spawn().map_err(|source| IsolatedError::Start {
+        give_away(folder.path()).map_err(IsolatedError::Folder)?;
+        let child = match within(&self.program, folder.path(), &stub).spawn() {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && gives_up_rights() => {
+                // It may be below a folder that nobody else enters; the home of root often is one.
+                let copy = folder.path().join("caddy");
+                std::fs::copy(&self.program, &copy).map_err(IsolatedError::Folder)?;
+                within(&copy, folder.path(), &stub).spawn()
+            }
+            spawned => spawned,
+        };
+        let child = child.map_err(|source| IsolatedError::Start {
             program: self.program.clone(),
             source,
         })?;
@@ -226,22 +222,48 @@ fn admin_of(address: &Address) -> Value {
     json!({"listen": address.to_string(), "config": {"persist": false}})
 }
 
-/// Who may do everything gives that up for it; who may not has nothing to give up.
-#[cfg(unix)]
-fn without_rights(command: &mut Command, folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::chown;
-    if rustix::process::geteuid().is_root() {
-        let files = std::fs::read_dir(folder)?;
-        for file in files {
+/// The program in a folder, without environment, and without the rights of who may do everything.
+fn within(program: &Path, folder: &Path, config: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("run")
+        .arg("--config")
+        .arg(config)
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .stdin(Stdio::null())
+        // What it writes may quote entries.
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    #[cfg(unix)]
+    if gives_up_rights() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// Whether there are rights to give up: who may not do everything has none.
+fn gives_up_rights() -> bool {
+    #[cfg(unix)]
+    let is_root = rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    let is_root = false;
+    is_root
+}
+
+/// Has a folder and what is in it belong to who has no rights, if the program is to run as that.
+fn give_away(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if gives_up_rights() {
+        use std::os::unix::fs::chown;
+        for file in std::fs::read_dir(folder)? {
             chown(file?.path(), Some(NOBODY), Some(NOBODY))?;
         }
         chown(folder, Some(NOBODY), Some(NOBODY))?;
-        command.uid(NOBODY).gid(NOBODY);
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn without_rights(_: &mut Command, _: &Path) -> io::Result<()> {
+    #[cfg(not(unix))]
+    let _ = folder;
     Ok(())
 }

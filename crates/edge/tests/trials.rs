@@ -94,6 +94,20 @@ async fn a_caddy_that_is_not_there_is_an_error_with_a_way_out() {
     assert!(trials.outcomes(&[]).await.unwrap().is_empty());
 }
 
+/// R3.3: who has no rights does not enter the home of root, and Caddy may be there.
+#[cfg(unix)]
+#[tokio::test]
+async fn r3_3_a_caddy_where_only_its_owner_enters_is_started_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let program = folder.path().join("caddy");
+    std::fs::copy(underpin_testenv::caddy::find().unwrap(), &program).unwrap();
+    let mut trials = Trials::new(program, Limits::default());
+    let outcomes = trials.outcomes(&[site("respond ok 200")]).await.unwrap();
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+}
+
 /// R3.3: entries that Caddy did not finish with, because it was gone, are refused for now and tried again;
 /// nothing is put down to them.
 #[cfg(unix)]
@@ -102,7 +116,9 @@ async fn r3_3_what_was_not_answered_is_tried_again() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("caddy");
-    let real = underpin_testenv::caddy::find().unwrap();
+    // Beside it, where it can be started by who has no rights.
+    let real = folder.path().join("real");
+    std::fs::copy(underpin_testenv::caddy::find().unwrap(), &real).unwrap();
     let write = |then: &str| {
         let text = format!("#!/bin/sh\n{} \"$@\" {then}\n", real.display());
         std::fs::write(&program, text).unwrap();
