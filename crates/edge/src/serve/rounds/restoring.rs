@@ -113,9 +113,9 @@ impl Rounds<'_> {
         let is_made_anew = !self.is_last(&document);
         self.document = Some(Sha256::digest(&document).into());
         self.verified_last(&document).await?;
-        if is_made_anew {
-            let kept = self.folder.keep(&document, &self.remembered);
-            kept.map_err(|error| error.to_string())?;
+        if is_made_anew && let Err(error) = self.folder.keep(&document, &self.remembered) {
+            // Caddy serves it all the same, until one of them is started anew.
+            self.fail(&format!("what is served is not kept: {error}"));
         }
         Ok(())
     }
