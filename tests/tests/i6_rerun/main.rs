@@ -14,6 +14,7 @@ mod neighbours;
 mod outage;
 mod ownership;
 mod partial;
+mod removal;
 mod two_at_once;
 
 use std::time::Duration;
