@@ -28,6 +28,7 @@ pub mod kubelet;
 mod pki;
 mod ports;
 mod process;
+pub mod push;
 pub mod registry;
 pub mod skopeo;
 mod tool;

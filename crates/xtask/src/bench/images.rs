@@ -27,11 +27,12 @@ use underpin_model::{Depth, Object, Origin, World};
 use underpin_refs::ImageSources;
 use underpin_testenv::Kubeconfig;
 use underpin_testenv::api::{self, Client};
+use underpin_testenv::push::{IMAGE, INDEX};
 use underpin_testenv::registry::{DockerRegistry, Options};
 use underpin_testenv::{registry, skopeo};
 
 use super::floors::IN_FLIGHT;
-use super::images_fleet::{CLUSTERS, Fleet, IMAGE, INDEX};
+use super::images_fleet::{CLUSTERS, Fleet};
 use super::meters::{self, cpu_seconds};
 use super::{say, yaml};
 
@@ -115,8 +116,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if args.alone {
         return super::print(&format!("{}\n", alone(fleet)?));
     }
-    let program = args.program.as_ref().context("--program is missing")?;
-    let measured = measure(fleet, &super::found(program)?)?;
+    let measured = measure(fleet, &super::program(args.program.as_deref())?)?;
     args.output.print(|| text(&measured), || json_of(&measured))
 }
 

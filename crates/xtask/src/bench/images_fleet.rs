@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use underpin_image::Digest;
-use underpin_testenv::api::{self, Client};
+use underpin_testenv::api::Client;
+use underpin_testenv::push::{self, IMAGE};
 
 use super::floors::IN_FLIGHT;
 
@@ -20,10 +21,6 @@ const REPLICAS: u32 = 5;
 /// Clusters.
 pub(super) const CLUSTERS: u32 = 3;
 
-pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-
 /// How large the registry and each cluster are.
 #[derive(Clone, Copy)]
 pub(super) struct Fleet {
@@ -35,17 +32,15 @@ pub(super) struct Fleet {
 pub(super) struct Pushed {
     pub(super) tag: Option<String>,
     pub(super) digest: Digest,
-    pub(super) media_type: &'static str,
     pub(super) document: Value,
 }
 
 impl Pushed {
-    fn new(tag: Option<String>, media_type: &'static str, document: Value) -> Self {
+    fn new(tag: Option<String>, document: Value) -> Self {
         let digest = Digest::of(document.to_string().as_bytes());
         Self {
             tag,
             digest,
-            media_type,
             document,
         }
     }
@@ -179,12 +174,10 @@ impl Fleet {
 
     async fn push_repository(self, client: &Client, number: u32) -> Result<()> {
         let repository = Self::repository(number);
-        blob(client, &repository).await?;
+        push::blob(client, &repository, &content()).await?;
         for pushed in self.manifests(number) {
             let reference = pushed.tag.clone().unwrap_or(pushed.digest.to_string());
-            let path = format!("/v2/{repository}/manifests/{reference}");
-            let content = (pushed.media_type, &pushed.document);
-            api::demand(client, "PUT", &path, Some(content)).await?;
+            push::manifest(client, &repository, &reference, &pushed.document).await?;
         }
         Ok(())
     }
@@ -194,22 +187,20 @@ impl Fleet {
 fn tagged(number: u32) -> Vec<Pushed> {
     let tag = format!("1.{}.{}", number / TAGS_EACH, number % TAGS_EACH);
     if !number.is_multiple_of(INDEX_EVERY) {
-        return vec![Pushed::new(Some(tag), IMAGE, image(&format!("{number}")))];
+        return vec![Pushed::new(Some(tag), image(&format!("{number}")))];
     }
     let children = ["amd64", "arm64"].map(|platform| {
         let document = image(&format!("{number} {platform}"));
-        (platform, Pushed::new(None, IMAGE, document))
+        (platform, Pushed::new(None, document))
     });
     let listed = children.iter().map(|(platform, child)| {
-        json!({
-            "mediaType": IMAGE, "digest": child.digest, "size": child.bytes().len(),
-            "platform": {"os": "linux", "architecture": platform},
-        })
+        let mut described = push::described(IMAGE, &child.document);
+        described["platform"] = json!({"os": "linux", "architecture": platform});
+        described
     });
     let listed: Vec<Value> = listed.collect();
-    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed});
     let mut all: Vec<Pushed> = children.into_iter().map(|(_, child)| child).collect();
-    all.push(Pushed::new(Some(tag), INDEX, index));
+    all.push(Pushed::new(Some(tag), push::index(&listed)));
     all
 }
 
@@ -219,25 +210,9 @@ fn content() -> Value {
 }
 
 fn image(name: &str) -> Value {
-    let bytes = content().to_string();
-    let (digest, size) = (Digest::of(bytes.as_bytes()), bytes.len());
-    json!({
-        "schemaVersion": 2, "mediaType": IMAGE,
-        "config": {"mediaType": CONFIG, "digest": digest, "size": size},
-        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size}],
-        "annotations": {"org.opencontainers.image.version": name},
-    })
-}
-
-async fn blob(client: &Client, repository: &str) -> Result<()> {
-    let content = content();
-    let digest = Digest::of(content.to_string().as_bytes());
-    let begun = api::location(client, &format!("/v2/{repository}/blobs/uploads/")).await?;
-    let sign = if begun.contains('?') { '&' } else { '?' };
-    let path = format!("{begun}{sign}digest={digest}");
-    let kind = "application/octet-stream";
-    api::demand(client, "PUT", &path, Some((kind, &content))).await?;
-    Ok(())
+    let mut image = push::image(&content(), &content());
+    image["annotations"] = json!({"org.opencontainers.image.version": name});
+    image
 }
 
 #[cfg(test)]

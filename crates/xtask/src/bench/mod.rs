@@ -109,18 +109,21 @@ fn plan(args: &PlanArgs) -> Result<ExitCode> {
         return run_instead(xtask, args.program.is_none().then_some(&underpin));
     }
     let components = build::ensure()?;
-    let underpin = if let Some(program) = &args.program {
-        found(program)?
-    } else {
-        let [underpin] = built(["underpin"])?;
-        underpin
-    };
+    let underpin = program(args.program.as_deref())?;
     let mut sizes = Vec::new();
     for objects in sizes_of(args)? {
         sizes.push(measure(&components, &underpin, objects, args.rounds)?);
     }
     args.output
         .print(|| report::text(&sizes), || report::json(&sizes))
+}
+
+/// The program that is measured: the one that is given, or a release build.
+fn program(given: Option<&Path>) -> Result<PathBuf> {
+    match given {
+        Some(program) => found(program),
+        None => built(["underpin"]).map(|[underpin]| underpin),
+    }
 }
 
 /// A program, wherever it is run.
