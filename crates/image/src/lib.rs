@@ -16,6 +16,7 @@
 //! what could not be read it is held that it may need everything. No recursion, so that no
 //! document can overflow the stack; everything is linear in what was read, up to a logarithm.
 
+mod collector;
 mod digest;
 mod findings;
 mod frozen;
@@ -38,7 +39,9 @@ mod roots;
 mod settings;
 mod unkept;
 mod version;
+mod writers;
 
+pub use collector::Collector;
 pub use digest::{Digest, DigestError};
 pub use findings::{
     FLOATING_TAG_UNPROTECTED, GOLIVE_IMAGE_MISSING, IMAGE_NEEDED, PIN_UNRESOLVED,
@@ -66,10 +69,11 @@ pub use registry::{Deletion, Package, Reading, Registry, Repository, UnreadPart,
 pub use release::{ReleaseNeeds, release_needs, replace_images, without_secrets};
 pub use resume::{ResumeInput, RunningPins, resume_blobs, resume_findings};
 pub use root::{NotRead, Root, RootKind, Source, Target};
-pub use roots::{RootSettings, UnknownNeed, file_roots, object_roots, text_file_roots, text_roots};
+pub use roots::{HAVE_READ, RootSettings, UnknownNeed, file_roots, object_roots, text_roots};
 pub use settings::{Consents, Settings};
 pub use unkept::unkept_pins;
 pub use version::{RangeError, Version, VersionRange};
+pub use writers::{SourcePolicies, add_policies, marked_policy, unknown_policies};
 
 /// How many characters of a text that cannot be read are shown.
 const EXCERPT: usize = 80;

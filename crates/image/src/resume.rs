@@ -14,7 +14,7 @@ use crate::{
     reference::{Host, Reference, RepositoryPath, Tag},
     registry::{Reading, Registry, Repository},
     root::{Root, Target},
-    roots::UnknownNeed,
+    roots::{HAVE_READ, UnknownNeed},
     settings::Settings,
 };
 
@@ -99,8 +99,7 @@ pub fn resume_findings(input: &ResumeInput<'_>) -> Vec<Finding> {
         finding.place.clone_from(&need.evidence.place);
         finding.help.clone_from(&need.help);
         if finding.help.is_empty() {
-            let help = "have it read as well, or write it into the release";
-            finding.help.push(help.to_owned());
+            finding.help.push(HAVE_READ.to_owned());
         }
         finding
     }));

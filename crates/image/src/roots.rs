@@ -28,6 +28,9 @@ pub struct UnknownNeed {
     pub help: Vec<String>,
 }
 
+/// The way out where a need cannot be told and nothing better is known.
+pub const HAVE_READ: &str = "have it read as well, or write it into the release";
+
 impl UnknownNeed {
     /// A need that cannot be told, and why.
     pub fn new(evidence: Evidence, reason: impl Into<String>) -> Self {
@@ -52,7 +55,7 @@ impl fmt::Display for UnknownNeed {
 /// What roots of objects are read with.
 #[derive(Clone, Copy)]
 pub struct RootSettings<'a> {
-    /// The registry: of a Secret, nothing is taken that is not in it.
+    /// The registry, by its names, and as far as it was read.
     pub registry: &'a Registry,
     /// Where objects are looked up that others refer to.
     pub sources: ImageSources<'a>,
@@ -60,8 +63,44 @@ pub struct RootSettings<'a> {
     pub source: &'a Arc<str>,
 }
 
-/// What an object needs by its fields.
+/// A need, or what is one only if the registry has it: what surrounds it may be secret, or no name of an image.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) root: Root,
+    pub(crate) only_listed: bool,
+}
+
+impl Candidate {
+    pub(crate) fn is_need(&self, registry: &Registry) -> bool {
+        !self.only_listed || is_of_registry(&self.root.target, registry)
+    }
+}
+
+impl From<Root> for Candidate {
+    fn from(root: Root) -> Self {
+        Self {
+            root,
+            only_listed: false,
+        }
+    }
+}
+
+fn needed(candidates: Vec<Candidate>, registry: &Registry) -> Vec<Root> {
+    let needs = candidates.into_iter().filter(|one| one.is_need(registry));
+    needs.map(|one| one.root).collect()
+}
+
+/// What an object needs by its fields. Of a Secret, only what the registry has.
 pub fn object_roots(object: &Object, settings: RootSettings<'_>) -> (Vec<Root>, Vec<UnknownNeed>) {
+    let (candidates, unknown) = object_candidates(object, settings);
+    (needed(candidates, settings.registry), unknown)
+}
+
+/// The same before it is known what the registry has.
+pub(crate) fn object_candidates(
+    object: &Object,
+    settings: RootSettings<'_>,
+) -> (Vec<Candidate>, Vec<UnknownNeed>) {
     let (mut roots, mut unknown) = (Vec::new(), Vec::new());
     for mention in images(object, settings.sources) {
         match targets(&mention) {
@@ -82,6 +121,11 @@ pub fn object_roots(object: &Object, settings: RootSettings<'_>) -> (Vec<Root>, 
 /// What an object names of a registry in any text. Of a Secret, only names of repositories that the
 /// registry has are taken: other text behind its host may be what is secret.
 pub fn text_roots(object: &Object, settings: RootSettings<'_>) -> Vec<Root> {
+    needed(text_candidates(object, settings), settings.registry)
+}
+
+/// The same before it is known what the registry has.
+pub(crate) fn text_candidates(object: &Object, settings: RootSettings<'_>) -> Vec<Candidate> {
     let hosts: Vec<&str> = settings.registry.hosts().map(Host::as_str).collect();
     let mentions = images_in_text(object, &hosts, settings.sources);
     let roots = mentions.into_iter().flat_map(|mention| {
@@ -119,13 +163,13 @@ pub fn file_roots(
     (roots, unknown)
 }
 
-/// What a file of any sort names of a registry, as far as the registry has it.
-pub fn text_file_roots(
+/// What a file of any sort names of a registry, if the registry has it.
+pub(crate) fn text_file_candidates(
     file: &str,
     text: &str,
     registry: &Registry,
     source: &Arc<str>,
-) -> Vec<Root> {
+) -> Vec<Candidate> {
     let hosts: Vec<&str> = registry.hosts().map(Host::as_str).collect();
     let mut roots = Vec::new();
     for (line, name) in images_of_file(text, &hosts) {
@@ -135,14 +179,16 @@ pub fn text_file_roots(
             role: ImageRole::Text,
             name,
         };
-        // It may be a Secret's: other text behind the name of the registry may be what is secret.
-        let mut targets = targets(&mention).unwrap_or_default();
-        targets.retain(|target| is_of_registry(target, registry));
-        roots.extend(targets.into_iter().map(|target| Root {
-            kind: RootKind::Text,
-            source: Arc::clone(source),
-            evidence: evidence.clone(),
-            target,
+        let targets = targets(&mention).unwrap_or_default().into_iter();
+        roots.extend(targets.map(|target| Candidate {
+            root: Root {
+                kind: RootKind::Text,
+                source: Arc::clone(source),
+                evidence: evidence.clone(),
+                target,
+            },
+            // It may be a Secret's: other text behind the name of the registry may be what is secret.
+            only_listed: true,
         }));
     }
     roots
@@ -163,19 +209,19 @@ fn of_file(file: &str, line: u32, path: FieldPath) -> Evidence {
 
 fn of_mention(
     mention: &ImageMention,
-    mut targets: Vec<Target>,
+    targets: Vec<Target>,
     object: &Object,
     settings: RootSettings<'_>,
-) -> Vec<Root> {
+) -> Vec<Candidate> {
     let kind = kind(mention.role, object);
-    if kind == RootKind::Secret {
-        targets.retain(|target| is_of_registry(target, settings.registry));
-    }
-    let roots = targets.into_iter().map(|target| Root {
-        kind,
-        source: Arc::clone(settings.source),
-        evidence: mention.evidence.clone(),
-        target,
+    let roots = targets.into_iter().map(|target| Candidate {
+        root: Root {
+            kind,
+            source: Arc::clone(settings.source),
+            evidence: mention.evidence.clone(),
+            target,
+        },
+        only_listed: kind == RootKind::Secret,
     });
     roots.collect()
 }

@@ -50,7 +50,8 @@ pub use images::{
     chart_of_release, folder_of_kustomization, images, images_in_text, images_in_values,
     images_of_file, images_of_kustomization, images_of_release, is_git_source, is_helm_release,
     is_release, is_suspended, kustomization_file, merged_values, opened_name, patch_may_set_images,
-    put_image, source_of_release, takes_from_objects, target_namespace, url_of_source, variables,
+    put_image, release_kinds, source_of_release, takes_from_objects, target_namespace,
+    unknown_of_kustomization, url_of_source, variables,
 };
 pub use index::ReferenceIndex;
 pub use ingress::{

@@ -28,6 +28,7 @@ pub mod helm_release;
 pub mod images_file;
 pub mod manifests;
 pub mod needs_file;
+pub mod paths;
 pub mod stack;
 pub mod substitute;
 pub mod terraform;

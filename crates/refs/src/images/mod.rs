@@ -28,7 +28,7 @@ pub use open::opened_name;
 pub use patch::patch_may_set_images;
 pub use release::{
     ReleaseChart, ReleaseImages, chart_of_release, images_of_release, is_helm_release, is_release,
-    is_suspended, merged_values,
+    is_suspended, merged_values, release_kinds, unknown_of_kustomization,
 };
 pub use replacement::{ImageReplacement, PutImage, images_of_kustomization, put_image};
 pub use sweep::{images_in_text, images_of_file};

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
-use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey};
+use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, World};
 
 use super::{
-    ImageMention, ImageName, ImageRole, ImageSources, Images, flux,
+    ImageMention, ImageName, ImageRole, ImageSources, Images, ReadYaml, flux,
     kustomize::{is_artifact, source_of_release},
     patch::patches_in,
     replacement::{ImageReplacement, replacements_in},
@@ -32,14 +32,44 @@ pub struct ReleaseImages {
     pub artifact: Option<ObjectKey>,
 }
 
-/// Whether objects of a kind are releases: those that can be suspended and resumed.
+/// The kinds of releases: of those that can be suspended and resumed.
+const RELEASES: [(&str, &str); 2] = [HELM_RELEASE, (KUSTOMIZE, "Kustomization")];
+const HELM_RELEASE: (&str, &str) = (HELM, "HelmRelease");
+
+/// The kinds of releases: of those that can be suspended and resumed.
+pub fn release_kinds() -> [GroupKind; 2] {
+    RELEASES.map(|(group, kind)| GroupKind::new(group, kind))
+}
+
+/// Whether objects of a kind are releases.
 pub fn is_release(kind: &GroupKind) -> bool {
-    kind.is(HELM, "HelmRelease") || kind.is(KUSTOMIZE, "Kustomization")
+    RELEASES.iter().any(|(group, name)| kind.is(group, name))
 }
 
 /// Whether a release deploys a chart, not manifests.
 pub fn is_helm_release(kind: &GroupKind) -> bool {
-    kind.is(HELM, "HelmRelease")
+    let (group, name) = HELM_RELEASE;
+    kind.is(group, name)
+}
+
+/// Why a Kustomization may decide in a way that is not known which images come of what it deploys, each with
+/// the field.
+pub fn unknown_of_kustomization(
+    kustomization: &Object,
+    read_yaml: ReadYaml<'_>,
+) -> Vec<(FieldPath, String)> {
+    let world = World::default();
+    let sources = ImageSources {
+        world: &world,
+        read_yaml,
+    };
+    let said = images_of_release(kustomization, sources, None);
+    let unknown = said.mentions.into_iter();
+    let unknown = unknown.filter_map(|mention| match mention.name {
+        ImageName::Unknown(reason) => Some((mention.evidence.path, reason)),
+        _ => None,
+    });
+    unknown.collect()
 }
 
 /// Whether a release is suspended.

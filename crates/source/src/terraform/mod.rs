@@ -32,7 +32,6 @@ mod json;
 mod load;
 mod number;
 mod output;
-mod paths;
 mod read;
 mod resources;
 mod template;
@@ -42,6 +41,7 @@ mod types;
 mod value;
 mod variables;
 
+use crate::paths;
 pub(crate) use load::is_terraform;
 pub use read::{
     Configuration, DeclaredObject, Options, Release, UnknownObject, Unread, read, read_text,

@@ -745,6 +745,221 @@ fn r4_5_policies_of_other_registries_and_of_nobody_knows_what() {
     scene.tells(3, &asked, "is not among what was read");
 }
 
+/// Kustomizations that deploy each other are each looked at once.
+#[test]
+fn r4_5_kustomizations_in_a_circle() {
+    let scene = Scene::new();
+    scene.write("nested.yaml", NESTED);
+    let declared = NESTED.replace(", uid: n1", "");
+    scene.write(
+        "repo/nested/child.yaml",
+        &declared.replace("nested", "child"),
+    );
+    scene.write("repo/child/back.yaml", &declared);
+    scene.write(
+        "repo/child/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    scene.ends(0, &ASKED);
+    scene.write("repo/child/pod.yaml", &pod("a", "REGISTRY/kotkan/web:gone"));
+    scene.tells(3, &ASKED, "kotkan/web:gone");
+    scene.write("repo/child/kustomization.yaml", "resources: [../child]\n");
+    scene.tells(3, &ASKED, "it takes itself, or goes too deep");
+}
+
+/// What a Kustomization deploys comes to be where it says, with what it refers to.
+#[test]
+fn r4_5_a_kustomization_puts_all_into_one_namespace() {
+    let scene = Scene::new();
+    let from = "  values: {image: {repository: REGISTRY/kotkan/web}}\n  \
+                valuesFrom: [{kind: ConfigMap, name: values}]\n";
+    scene.write("repo/nested/release.yaml", &helm_release(from));
+    scene.write("repo/nested/values.yaml", &values_in("elsewhere"));
+    scene.write("nested.yaml", NESTED);
+    scene.tells(3, &ASKED, "values come from");
+    scene.write(
+        "nested.yaml",
+        &format!("{NESTED}  targetNamespace: other\n"),
+    );
+    scene.ends(0, &ASKED);
+    let there = ["other/inner", "--no-cleaner", "--against", "nested.yaml"];
+    scene.ends(0, &there);
+    scene.write("repo/nested/values.yaml", "a: b\n");
+    scene.tells(3, &there, "values come from");
+}
+
+fn values_in(namespace: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: values{namespace}}}\n\
+         data: {{values.yaml: 'image: {{tag: 1.7.0}}'}}\n",
+        namespace = if namespace.is_empty() {
+            String::new()
+        } else {
+            format!(", namespace: {namespace}")
+        }
+    )
+}
+
+/// A release whose file does not say its namespace is in the one that something which takes it says, and never
+/// silently in `default`. Where nothing does, it may be the one that is meant.
+#[test]
+fn r4_5_a_declared_release_without_a_namespace() {
+    let scene = Scene::new();
+    let from = "  values: {image: {repository: REGISTRY/kotkan/web}}\n  \
+                valuesFrom: [{kind: ConfigMap, name: values}]\n  suspend: true\n";
+    let release = helm_release(from).replace(", namespace: shop", "");
+    scene.write("repo/base/release.yaml", &release);
+    scene.write("repo/base/values.yaml", &values_in(""));
+    let asked = |namespace: &str| format!("helmrelease/{namespace}/inner");
+    let told =
+        "in which namespace it comes to be is said neither by its file nor by a kustomization";
+    for namespace in ["shop", "default"] {
+        scene.tells(3, &[&asked(namespace), "--no-cleaner"], told);
+    }
+    scene.tells(3, &["--no-cleaner"], "helmrelease/inner: ");
+    scene.write(
+        "repo/base/kustomization.yaml",
+        "resources: [release.yaml, values.yaml]\n",
+    );
+    scene.write(
+        "repo/over/kustomization.yaml",
+        "namespace: shop\nresources: [../base]\n",
+    );
+    scene.ends(0, &[&asked("shop"), "--no-cleaner"]);
+    scene.ends(1, &[&asked("default"), "--no-cleaner"]);
+    scene.ends(1, &[&asked("other"), "--no-cleaner"]);
+    scene.tells(0, &["--no-cleaner"], "helmrelease/shop/inner: ");
+    let target = NESTED.replace("./nested", "./base");
+    scene.write(
+        "nested.yaml",
+        &format!("{target}  targetNamespace: other\n"),
+    );
+    let other = asked("other");
+    scene.ends(0, &[&other, "--no-cleaner", "--against", "nested.yaml"]);
+    // With the one of a cluster it is looked at, for it may be that one.
+    scene.remove("repo/over/kustomization.yaml");
+    scene.write(
+        "live.yaml",
+        &helm_release("  values: {image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}}\n")
+            .replace("namespace: shop", "namespace: shop, uid: n1"),
+    );
+    let live = asked("shop");
+    scene.tells(3, &[&live, "--no-cleaner", "--against", "live.yaml"], told);
+}
+
+/// A Kustomization may change a declared release that it deploys, wherever it was read.
+#[test]
+fn r4_5_patches_of_a_kustomization_around_a_declared_release() {
+    let scene = Scene::new();
+    let values = "  values: {image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}}\n";
+    scene.write("repo/base/release.yaml", &helm_release(values));
+    let over = NESTED.replace("./nested", "./base");
+    let declared = [
+        "helmrelease/shop/inner",
+        "--no-cleaner",
+        "--against",
+        "nested.yaml",
+    ];
+    for (rest, code) in [
+        ("", 0),
+        (
+            "  patches: [{patch: \"[{op: add, path: /metadata/labels/a, value: b}]\"}]\n",
+            0,
+        ),
+        (
+            "  patches: [{patch: \"spec: {values: {image: {tag: lost}}}\"}]\n",
+            3,
+        ),
+        ("  components: [../components/x]\n", 3),
+    ] {
+        scene.write("nested.yaml", &format!("{over}{rest}"));
+        let ended = scene.ends(code, &declared);
+        let told = "flux-system/nested spec.";
+        assert_eq!(
+            ended.stdout.contains(told),
+            code == 3,
+            "{}",
+            ended.transcript()
+        );
+    }
+    // Which of two folders it deploys, nobody knows: it may be this one.
+    let patch = "  patches: [{patch: \"spec: {values: {image: {tag: lost}}}\"}]\n";
+    scene.write("nested.yaml", &format!("{over}{patch}"));
+    scene.write(
+        "other/base/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    let both = [&declared[..], &["--path", "other"]].concat();
+    scene.tells(3, &both, "spec.patches[0]: this patch may set images");
+    scene.write("nested.yaml", NESTED);
+    scene.write(
+        "repo/flux.yaml",
+        &format!("{over}  patches: [{{patch: \"spec: {{values: {{image: {{tag: x}}}}}}\"}}]\n"),
+    );
+    scene.tells(3, &declared, "spec.patches[0]: this patch may set images");
+}
+
+/// What a policy writes into a release that is suspended is not written into what deploys that; what it writes
+/// into a `kustomization.yaml` is.
+#[test]
+fn r4_5_markers_count_where_they_stand() {
+    let scene = Scene::new();
+    scene.write("nested.yaml", NESTED);
+    scene.write(
+        "repo/nested/pod.yaml",
+        &pod("a", "REGISTRY/kotkan/web:1.7.0"),
+    );
+    let marker = "# {\"$imagepolicy\": \"kotkan:cms-plugins-other:tag\"}";
+    let marked = |suspended: bool| {
+        format!(
+            "{}---\n{}",
+            pod("b", "REGISTRY/kotkan/web:1.7.0"),
+            helm_release(&format!(
+                "  suspend: {suspended}\n  values:\n    image:\n      \
+                 repository: REGISTRY/kotkan/cms-plugins\n      tag: staging {marker}\n"
+            ))
+        )
+    };
+    scene.write("repo/nested/both.yaml", &marked(false));
+    scene.tells(3, &ASKED, "cms-plugins-other");
+    scene.write("repo/nested/both.yaml", &marked(true));
+    scene.ends(0, &ASKED);
+    scene.write(
+        "repo/nested/kustomization.yaml",
+        &format!(
+            "resources: [pod.yaml]\nimages:\n  - name: REGISTRY/kotkan/web\n    newTag: 1.7.0 {marker}\n"
+        ),
+    );
+    scene.tells(3, &ASKED, "cms-plugins-other");
+}
+
+/// What one cluster says of a policy says nothing of that of another one; declared files may be of either.
+#[test]
+fn r4_5_a_policy_of_one_cluster_does_not_vouch_for_that_of_another() {
+    let scene = Scene::new();
+    let policy = "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\n\
+                  metadata: {name: web, namespace: shop, uid: n3}\n\
+                  spec: {imageRepositoryRef: {name: web}, policy: {semver: {range: 1.x}}}\n";
+    let repository = "---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImageRepository\n\
+                      metadata: {name: web, namespace: shop, uid: n2}\nspec: {image: REGISTRY/kotkan/web}\n";
+    let release = "---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\n\
+                   metadata: {name: inner, namespace: shop, uid: n1}\n\
+                   spec: {values: {image: {repository: REGISTRY/kotkan/web, tag: 1.7.0}}}\n";
+    scene.write("a.yaml", &format!("{policy}{repository}"));
+    scene.write("b.yaml", &format!("{policy}{release}"));
+    let asked = [
+        "shop/inner",
+        "--no-cleaner",
+        "--against",
+        "a.yaml",
+        "--against",
+        "b.yaml",
+    ];
+    scene.tells(3, &asked, "is not among what was read");
+    scene.write("repo/policy.yaml", &format!("{policy}{repository}"));
+    scene.ends(0, &asked);
+}
+
 #[test]
 fn releases_that_are_not_found() {
     let scene = Scene::new();

@@ -5,7 +5,6 @@
 //! is another reader of registries, lists and reads some tags. What is left when nothing is read is
 //! measured in a process of its own, so that its peak memory is its own.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,8 +19,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use underpin_image::{
-    Deletion, Host, Manifest, PlanInput, Reading, Registry, RepositoryPath, Root, RootSettings,
-    Settings, Source, Tag, object_roots, plan, text_roots,
+    Collector, Deletion, Host, Manifest, PlanInput, Reading, Registry, RepositoryPath, Root,
+    RootSettings, Settings, Source, Tag, plan,
 };
 use underpin_model::{Depth, Object, Origin, World};
 use underpin_refs::ImageSources;
@@ -297,7 +296,7 @@ fn pure(fleet: Fleet) -> Result<Pure> {
 fn alone(fleet: Fleet) -> Result<Value> {
     let host = "registry.example.com";
     let registry = read(fleet, host)?;
-    let (mut roots, mut sources) = (Vec::new(), Vec::new());
+    let (mut needs, mut sources) = (Vec::new(), Vec::new());
     let (mut gathering, mut cpu) = (Duration::ZERO, 0.0);
     for cluster in 0..CLUSTERS {
         let name: Arc<str> = format!("dump cluster{cluster}.yaml").into();
@@ -306,9 +305,7 @@ fn alone(fleet: Fleet) -> Result<Value> {
         });
         let objects: Vec<Object> = objects.collect::<Result<_>>()?;
         let (begin, before) = (Instant::now(), cpu_seconds());
-        for object in &objects {
-            roots.extend(needs(object, &registry, &name)?);
-        }
+        needs.push(collected(&objects, &registry, &name)?);
         gathering += begin.elapsed();
         cpu += cpu_seconds() - before;
         sources.push(Source {
@@ -316,6 +313,11 @@ fn alone(fleet: Fleet) -> Result<Value> {
             unread: Vec::new(),
         });
     }
+    let (begin, before) = (Instant::now(), cpu_seconds());
+    let needs = needs.into_iter();
+    let roots: Vec<Root> = needs.flat_map(|one| one.needs(&registry)).collect();
+    gathering += begin.elapsed();
+    cpu += cpu_seconds() - before;
     let settings = Settings {
         minimum_age: SignedDuration::ZERO,
         apart: SignedDuration::ZERO,
@@ -345,7 +347,8 @@ fn alone(fleet: Fleet) -> Result<Value> {
     }))
 }
 
-fn needs(object: &Object, registry: &Registry, source: &Arc<str>) -> Result<Vec<Root>> {
+/// What the objects of one cluster need.
+fn collected(objects: &[Object], registry: &Registry, source: &Arc<str>) -> Result<Collector> {
     let world = World::default();
     let settings = RootSettings {
         registry,
@@ -355,17 +358,17 @@ fn needs(object: &Object, registry: &Registry, source: &Arc<str>) -> Result<Vec<
         },
         source,
     };
-    let (mut roots, unknown) = object_roots(object, settings);
-    ensure!(
-        unknown.is_empty(),
-        "an image of {} is not known",
-        object.key
-    );
-    roots.extend(text_roots(object, settings));
-    // A field is met again as a text.
-    let mut told = BTreeSet::new();
-    roots.retain(|root| told.insert(format!("{} {:?}", root.evidence, root.target)));
-    Ok(roots)
+    let mut needs = Collector::default();
+    for object in objects {
+        let unknown = needs.object(object, settings);
+        ensure!(
+            unknown.is_empty(),
+            "an image of {} is not known",
+            object.key
+        );
+    }
+    needs.close();
+    Ok(needs)
 }
 
 /// The registry, as reading it would leave it.

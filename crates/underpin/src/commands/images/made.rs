@@ -10,7 +10,7 @@ use underpin_registry::Counts;
 
 use super::{
     registry::{self, ReadRegistry},
-    roots::{Gathered, gather},
+    roots::{Collected, Fleet, Gathered},
     setting::{RegistrySetting, Setting},
     sources::{self, Read},
     state::State,
@@ -34,11 +34,14 @@ impl Made {
     /// Reads all sources and the registry, and plans. Changes nothing.
     pub(super) async fn new(setting: &Setting, state: &State) -> Result<Self, CommandError> {
         let record = state.record()?;
-        let reads = sources::read(setting).await?;
-        let named = gather(&reads, setting, &setting.registry.not_read()).roots;
-        let read = registry::read(&setting.registry, state, &named, record.as_ref()).await?;
+        let before = &setting.registry.names;
+        let mut all = sources::read(setting, |read| Collected::of(read, before)).await?;
+        let fleet = Fleet::of(&mut all, setting, before);
+        let reads = all.into_iter().map(|one| one.read).collect();
+        let known = registry::known(&setting.registry, fleet.certain(), record.as_ref());
+        let read = registry::read(&setting.registry, state, known).await?;
         let ReadRegistry { registry, counts } = read;
-        let gathered = gather(&reads, setting, &registry);
+        let gathered = fleet.gathered(&registry);
         let records: Vec<RunRecord> = record.into_iter().collect();
         let now = SystemHost.now();
         let mut plan = make_plan(&PlanInput {

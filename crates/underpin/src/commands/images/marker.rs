@@ -11,6 +11,13 @@ use super::sources::root_settings;
 
 /// What a marker holds.
 const MARKER: &str = "$imagepolicy";
+/// What is said of one that names no policy.
+pub(super) const UNREADABLE: &str = "the marker of an image policy in it cannot be read";
+
+/// What is said of one whose policy was read nowhere.
+pub(super) fn not_read(policy: &ObjectKey) -> String {
+    format!("a marker in it names {policy}, which was not read")
+}
 
 /// Whether a comment is to be a marker.
 pub(super) fn is_marker(comment: &Comment) -> bool {
@@ -19,7 +26,7 @@ pub(super) fn is_marker(comment: &Comment) -> bool {
 
 /// `{"$imagepolicy": "namespace:name:tag"}`: the policy whose selection is written there; none where that
 /// cannot be read.
-fn policy_of(comment: &Comment) -> Option<ObjectKey> {
+pub(super) fn policy_of(comment: &Comment) -> Option<ObjectKey> {
     let text = &comment.text;
     let from = text.find('{').unwrap_or_default();
     let to = text.rfind('}').map_or(text.len(), |at| at + 1);
@@ -32,6 +39,20 @@ fn policy_of(comment: &Comment) -> Option<ObjectKey> {
 /// The kind of image policies.
 pub(super) fn policy_kind() -> GroupKind {
     GroupKind::new("image.toolkit.fluxcd.io", "ImagePolicy")
+}
+
+/// Of a world, the image policies with what they refer to, and what was not read.
+pub(super) fn policies_of(world: &World) -> World {
+    let mut kept = World::default();
+    kept.cluster.clone_from(&world.cluster);
+    kept.unread.clone_from(&world.unread);
+    kept.partly_read.clone_from(&world.partly_read);
+    let group = policy_kind().group;
+    let objects = world.shared();
+    for object in objects.filter(|object| object.key.kind.group == group) {
+        kept.insert(Arc::clone(object));
+    }
+    kept
 }
 
 /// What a policy selects, and not what its status says that it did; and what of it is not known.
@@ -56,7 +77,7 @@ pub(super) fn marked<'w>(
     source: &Arc<str>,
 ) -> Result<(Vec<Root>, Vec<UnknownNeed>), String> {
     let Some(key) = policy_of(comment) else {
-        return Err("the marker of an image policy in it cannot be read".to_owned());
+        return Err(UNREADABLE.to_owned());
     };
     let (mut roots, mut unknown) = (Vec::new(), Vec::new());
     let mut is_there = false;
@@ -76,6 +97,6 @@ pub(super) fn marked<'w>(
     if is_there {
         Ok((roots, unknown))
     } else {
-        Err(format!("a marker in it names {key}, which was not read"))
+        Err(not_read(&key))
     }
 }

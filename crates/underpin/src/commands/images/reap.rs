@@ -133,7 +133,7 @@ fn read(file: &Utf8Path, setting: &Setting) -> Result<FrozenPlan, CommandError> 
     let text = frozen_file::read_text(file, FREEZE)?;
     let plan = FrozenPlan::read(&text)
         .map_err(|error| CommandError::usage(format!("{file}: {error}"), FREEZE))?;
-    let host = &setting.registry.host;
+    let host = &setting.registry.names.host;
     if plan.registry != *host {
         return Err(CommandError::usage(
             format!("{file} is a plan for {}, and not for {host}", plan.registry),

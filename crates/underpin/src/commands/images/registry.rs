@@ -26,7 +26,7 @@ pub(super) async fn client(setting: &RegistrySetting) -> Result<Client, CommandE
         Credentials::of_file(file.as_std_path()).map(Some)
     } else {
         let stores = CredentialStores::of_environment(&|name| std::env::var_os(name));
-        stores.find(&setting.host).await
+        stores.find(&setting.names.host).await
     };
     let credentials = credentials.map_err(|error| {
         CommandError::usage(
@@ -50,12 +50,14 @@ pub(super) async fn client(setting: &RegistrySetting) -> Result<Client, CommandE
     })
 }
 
-/// Reads the registry; of what has no tag, what roots name and what earlier runs have seen.
+/// Digests that no list need have, by repository.
+type Known = BTreeMap<RepositoryPath, BTreeSet<Digest>>;
+
+/// Reads the registry; of what has no tag, what is known of it.
 pub(super) async fn read(
     setting: &RegistrySetting,
     state: &State,
-    roots: &[Root],
-    record: Option<&RunRecord>,
+    known: Known,
 ) -> Result<ReadRegistry, CommandError> {
     let client = client(setting).await?;
     let unusable = |source| CommandError::Io {
@@ -67,7 +69,7 @@ pub(super) async fn read(
     let cache = ManifestCache::open(state.manifests().as_std_path()).map_err(unusable)?;
     let options = ReadOptions {
         scope: scope(setting),
-        known: known(setting, roots, record),
+        known,
         api: api(setting),
         owners: setting.owners.iter().cloned().collect(),
         deletion: capabilities.map(|capabilities| capabilities.deletion()),
@@ -75,7 +77,7 @@ pub(super) async fn read(
         ..ReadOptions::default()
     };
     let mut registry = underpin_registry::read(&client, &options).await;
-    registry.aliases.clone_from(&setting.aliases);
+    registry.aliases.clone_from(&setting.names.aliases);
     Ok(ReadRegistry {
         registry,
         counts: client.counts(),
@@ -98,13 +100,13 @@ pub(super) async fn read_needed(
         ..ReadOptions::default()
     };
     let mut registry = underpin_registry::read(&client, &options).await;
-    registry.aliases.clone_from(&setting.aliases);
+    registry.aliases.clone_from(&setting.names.aliases);
     Ok((client, registry))
 }
 
 /// The repositories that are named; none where a name is not known as a whole.
 fn needed(setting: &RegistrySetting, roots: &[Root]) -> Option<BTreeSet<RepositoryPath>> {
-    let is_ours = |host: &Host| setting.is_named(host);
+    let is_ours = |host: &Host| setting.names.is_named(host);
     let mut paths = BTreeSet::new();
     for root in roots {
         match &root.target {
@@ -146,12 +148,12 @@ fn scope(setting: &RegistrySetting) -> Scope {
     }
 }
 
-/// Digests that no list need have.
-fn known(
+/// Digests that no list need have: those that roots name, and that earlier runs have seen.
+pub(super) fn known<'r>(
     setting: &RegistrySetting,
-    roots: &[Root],
+    roots: impl IntoIterator<Item = &'r Root>,
     record: Option<&RunRecord>,
-) -> BTreeMap<RepositoryPath, BTreeSet<Digest>> {
+) -> Known {
     let mut known = named_digests(setting, roots);
     for (path, seen) in record.iter().flat_map(|record| &record.repositories) {
         let of = known.entry(path.clone()).or_default();
@@ -162,18 +164,20 @@ fn known(
 }
 
 /// Digests that roots name, pins among them.
-fn named_digests(
+fn named_digests<'r>(
     setting: &RegistrySetting,
-    roots: &[Root],
-) -> BTreeMap<RepositoryPath, BTreeSet<Digest>> {
-    let mut known: BTreeMap<RepositoryPath, BTreeSet<Digest>> = BTreeMap::new();
+    roots: impl IntoIterator<Item = &'r Root>,
+) -> Known {
+    let mut known = Known::new();
     for root in roots {
         let named = match &root.target {
             Target::Image(Reference {
                 location,
                 digest: Some(digest),
                 ..
-            }) if setting.is_named(&location.host) => Some((location.repository.clone(), digest)),
+            }) if setting.names.is_named(&location.host) => {
+                Some((location.repository.clone(), digest))
+            }
             Target::Pin(Pin {
                 target: PinTarget::Digest { repository, digest },
                 ..

@@ -53,11 +53,14 @@ pub(super) async fn restore(args: ImagesRestoreArgs) -> Result<Exit, CommandErro
         None => newest(&state)?,
     };
     let journal = journal.to_string_lossy();
-    if let Some(other) = entries.iter().find(|entry| entry.registry != setting.host) {
+    if let Some(other) = entries
+        .iter()
+        .find(|entry| entry.registry != setting.names.host)
+    {
         return Err(CommandError::usage(
             format!(
                 "{journal} is a journal of {}, and not of {}",
-                other.registry, setting.host
+                other.registry, setting.names.host
             ),
             "name the registry that is meant with --registry, or its images file with --config",
         ));
@@ -65,7 +68,7 @@ pub(super) async fn restore(args: ImagesRestoreArgs) -> Result<Exit, CommandErro
     if entries.is_empty() {
         return Err(nothing(&format!("{journal} holds nothing")));
     }
-    let proposal = || render::restore_proposal(&setting.host, &journal, &entries);
+    let proposal = || render::restore_proposal(&setting.names.host, &journal, &entries);
     if !consent(args.yes, args.output, proposal) {
         return Err(DeployError::NotConfirmed.into());
     }
@@ -81,7 +84,7 @@ pub(super) async fn restore(args: ImagesRestoreArgs) -> Result<Exit, CommandErro
         Exit::Error
     };
     let shown = ShownRestored {
-        registry: &setting.host,
+        registry: &setting.names.host,
         journal: &journal,
         restored: &restored,
     };

@@ -121,8 +121,8 @@ pub(super) struct Pace {
 /// The registry.
 pub(super) struct RegistrySetting {
     pub(super) address: Address,
-    pub(super) host: Host,
-    pub(super) aliases: Vec<Host>,
+    /// The registry before it was read: by it, it is known what is named, and no more.
+    pub(super) names: Registry,
     pub(super) kind: Option<RegistryType>,
     pub(super) owners: Vec<String>,
     /// Which repositories are looked at; all where both are empty.
@@ -136,8 +136,8 @@ impl RegistrySetting {
     /// What names in pins files are read against.
     pub(super) fn pin_settings(&self) -> PinSettings<'_> {
         PinSettings {
-            host: &self.host,
-            aliases: &self.aliases,
+            host: &self.names.host,
+            aliases: &self.names.aliases,
             owner: self.owners.first().map(String::as_str),
         }
     }
@@ -149,23 +149,6 @@ impl RegistrySetting {
         !is_limited
             || self.repositories.contains(path)
             || prefixes.any(|prefix| path.is_below(prefix))
-    }
-
-    /// All its names.
-    pub(super) fn hosts(&self) -> impl Iterator<Item = &Host> {
-        std::iter::once(&self.host).chain(&self.aliases)
-    }
-
-    /// Whether a host is this registry.
-    pub(super) fn is_named(&self, host: &Host) -> bool {
-        self.hosts().any(|name| name == host)
-    }
-
-    /// The registry before it was read: by it, it is known what is named, and no more.
-    pub(super) fn not_read(&self) -> Registry {
-        let mut registry = Registry::new(self.host.clone(), Deletion::DigestsWithTags);
-        registry.aliases.clone_from(&self.aliases);
-        registry
     }
 }
 
@@ -196,7 +179,7 @@ impl Setting {
         let foreign_needs = consents.foreign_needs.iter().flatten().cloned();
         let foreign_needs = foreign_needs.collect();
         let registry = registry_setting(&args.registry, args.scope, registry)?;
-        let state = state_folder(args.registry.state, state, &registry.host)?;
+        let state = state_folder(args.registry.state, state, &registry.names.host)?;
         let limits = limits.unwrap_or_default();
         let setting = Self {
             contexts: both(contexts, args.contexts),
@@ -256,7 +239,7 @@ impl ImagesRegistryArgs {
     pub(super) fn registry_alone(self) -> Result<(RegistrySetting, Utf8PathBuf), CommandError> {
         let file = self.file()?;
         let registry = registry_setting(&self, ScopeArgs::default(), file.registry)?;
-        let state = state_folder(self.state, file.state, &registry.host)?;
+        let state = state_folder(self.state, file.state, &registry.names.host)?;
         Ok((registry, state))
     }
 
@@ -313,10 +296,10 @@ fn registry_setting(
     let written = args.registry.clone().unwrap_or(file.host);
     let insecure = args.insecure || file.insecure == Some(true);
     let address = address(&written, insecure)?;
-    let host = address.host().clone();
+    let mut names = Registry::new(address.host().clone(), Deletion::DigestsWithTags);
     let aliases = both(file.aliases, scope.aliases);
-    let aliases = aliases.iter().map(|alias| self::host(alias));
-    let aliases = aliases.collect::<Result<Vec<Host>, _>>()?;
+    let aliases = aliases.iter().map(|alias| host(alias));
+    names.aliases = aliases.collect::<Result<Vec<Host>, _>>()?;
     let repositories = both(file.repositories, scope.repositories);
     let paths = repositories.iter().map(|path| {
         RepositoryPath::new(path).map_err(|error| {
@@ -327,9 +310,8 @@ fn registry_setting(
         })
     });
     Ok(RegistrySetting {
-        host,
+        names,
         address,
-        aliases,
         kind: file.kind,
         owners: both(file.owners, scope.owners),
         repositories: paths.collect::<Result<_, _>>()?,

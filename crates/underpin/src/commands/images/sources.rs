@@ -19,7 +19,7 @@ use underpin_source::{
     yaml::{self, Comment},
 };
 
-use super::setting::Setting;
+use super::{marker, setting::Setting};
 use crate::{
     error::CommandError,
     setup::connect_options,
@@ -163,6 +163,18 @@ impl Read {
         worlds.flat_map(World::objects).chain(&self.again)
     }
 
+    /// Lets go of everything but image policies with what they refer to, markers, and what is said of the
+    /// source.
+    pub(super) fn keep_policies(&mut self) {
+        self.worlds = self.worlds.iter().map(marker::policies_of).collect();
+        self.again = Vec::new();
+        self.comments.retain(marker::is_marker);
+        self.files = Vec::new();
+        self.charts = Vec::new();
+        self.values = Vec::new();
+        self.kustomizations = Vec::new();
+    }
+
     /// Whether it is what a revision holds, and neither a cluster nor what is declared now.
     pub(super) fn is_revision(&self) -> bool {
         self.relabel.is_some()
@@ -180,9 +192,13 @@ impl Read {
     }
 }
 
-/// Reads all sources, those over the wire at the same time. Of a source that cannot be read, that is
-/// told.
-pub(super) async fn read(setting: &Setting) -> Result<Vec<Read>, CommandError> {
+/// Reads all sources, those over the wire at the same time, and makes of each what is asked for as soon as it
+/// was read: whoever lets go of objects there has those of one source at a time. Of a source that cannot be
+/// read, that is told.
+pub(super) async fn read<T>(
+    setting: &Setting,
+    mut make: impl FnMut(Read) -> T,
+) -> Result<Vec<T>, CommandError> {
     let mut running = JoinSet::new();
     for (place, context) in setting.contexts.iter().enumerate() {
         let context = context.clone();
@@ -190,15 +206,15 @@ pub(super) async fn read(setting: &Setting) -> Result<Vec<Read>, CommandError> {
         let timeout = setting.request_timeout;
         running.spawn(async move { (place, live(context, kubeconfig, timeout).await) });
     }
-    let mut reads: Vec<Read> = Vec::new();
+    let mut made: Vec<T> = Vec::new();
     for path in &setting.dumps {
-        reads.push(dump(path));
+        made.push(make(dump(path)));
     }
     let terraform = terraform::Options {
         variable_files: setting.variable_files.clone(),
         ..terraform::Options::default()
     };
-    let hosts: Vec<&str> = setting.registry.hosts().map(Host::as_str).collect();
+    let hosts: Vec<&str> = setting.registry.names.hosts().map(Host::as_str).collect();
     let how = How {
         terraform: &terraform,
         hosts: &hosts,
@@ -206,26 +222,28 @@ pub(super) async fn read(setting: &Setting) -> Result<Vec<Read>, CommandError> {
     };
     for path in &setting.paths {
         let read = Read::of(format!("files {path}"));
-        reads.push(files(read, std::slice::from_ref(path), &how));
+        made.push(make(files(read, std::slice::from_ref(path), &how)));
     }
     for revision in &setting.revisions {
-        reads.push(of_revision(revision, &setting.paths, &how)?);
+        made.push(make(of_revision(revision, &setting.paths, &how)?));
     }
-    let mut live: Vec<(usize, Read)> = Vec::new();
+    let mut live: Vec<(usize, T)> = Vec::new();
     while let Some(joined) = running.join_next().await {
         // A task that ended without an answer is missed below.
-        live.extend(joined.ok());
+        if let Ok((place, read)) = joined {
+            live.push((place, make(read)));
+        }
     }
     for (place, context) in setting.contexts.iter().enumerate() {
         if !live.iter().any(|(read, _)| *read == place) {
             let mut read = Read::of(format!("context {context}"));
             read.doubts.push(Doubt::unread("reading it ended early"));
-            live.push((place, read));
+            live.push((place, make(read)));
         }
     }
     live.sort_by_key(|(place, _)| *place);
-    let live = live.into_iter().map(|(_, read)| read);
-    Ok(live.chain(reads).collect())
+    let live = live.into_iter().map(|(_, made)| made);
+    Ok(live.chain(made).collect())
 }
 
 /// How declared files are read.
@@ -398,8 +416,14 @@ fn look_into(opaque: &Opaque, read: &mut Read) {
             }
         }
     } else if KUSTOMIZATION_FILES.contains(&name) {
-        match document(file) {
-            Ok(value) => read.kustomizations.push((file.to_owned(), value)),
+        match commented(file) {
+            Ok((value, comments)) => {
+                read.kustomizations.push((file.to_owned(), value));
+                // One that is a manifest too has been read for its comments.
+                let is_new = |comment: &Comment| !read.comments.contains(comment);
+                let new: Vec<Comment> = comments.into_iter().filter(is_new).collect();
+                read.comments.extend(new);
+            }
             Err(reason) => read.doubts.push(unread_file(file, &reason)),
         }
     } else {
@@ -434,21 +458,30 @@ fn values_files(chart: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
 
 /// The one document of a file.
 pub(super) fn document(path: &Utf8Path) -> Result<Value, String> {
+    commented(path).map(|(value, _)| value)
+}
+
+/// The one document of a file, with its comments.
+fn commented(path: &Utf8Path) -> Result<(Value, Vec<Comment>), String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    read_yaml(&text)
+    one_document(path.as_str(), &text)
 }
 
 /// One document of YAML; why it cannot be read, without repeating it.
 pub(super) fn read_yaml(text: &str) -> Result<Value, String> {
-    let (documents, diagnostics) = yaml::parse("values", text);
+    one_document("values", text).map(|(value, _)| value)
+}
+
+fn one_document(file: &str, text: &str) -> Result<(Value, Vec<Comment>), String> {
+    let (documents, diagnostics) = yaml::parse(file, text);
     if let Some(problem) = diagnostics.first() {
         let (line, column) = (problem.place.line, problem.place.column);
         return Err(format!("this is no YAML at line {line}, column {column}"));
     }
     let mut documents = documents.into_iter();
     match (documents.next(), documents.next()) {
-        (Some(document), None) => Ok(document.value),
-        (None, _) => Ok(Value::Null),
+        (Some(document), None) => Ok((document.value, document.comments)),
+        (None, _) => Ok((Value::Null, Vec::new())),
         (Some(_), Some(_)) => Err("there are several documents in it".to_owned()),
     }
 }

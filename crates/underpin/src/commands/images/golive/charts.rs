@@ -69,7 +69,9 @@ fn folder(
     sources: Sources<'_>,
 ) -> Result<Utf8PathBuf, String> {
     if let Some(written) = chart.folder {
-        let folder = sources.checkouts.folder_of(written, release, world)?;
+        let folder = sources
+            .checkouts
+            .folder_of(written, release, |key| world.get(key))?;
         if folder.join(CHART_FILE).is_file() {
             return Ok(folder);
         }

@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, env};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use underpin_model::{Object, World};
+use underpin_model::{Object, ObjectKey};
 use underpin_refs::{is_git_source, source_of_release, url_of_source};
-use underpin_source::git;
+use underpin_source::{git, paths::tidy};
 
 /// The declared files that were named.
 pub(in super::super) struct Checkouts {
@@ -49,7 +49,7 @@ impl Checkouts {
 
     /// A path from the top, without `.` and `..`.
     pub(super) fn absolute(&self, path: &Utf8Path) -> Utf8PathBuf {
-        plain(&self.here.join(path))
+        tidy(&self.here.join(path))
     }
 
     /// A path as people write it.
@@ -67,26 +67,35 @@ impl Checkouts {
         self.paths.iter().any(|named| file.starts_with(&named.path))
     }
 
-    /// The folder that a release writes, in its source; why there is no such one otherwise.
-    pub(super) fn folder_of(
+    /// The folder that a release writes, in its source, which `find` finds if it was read; why there is no such
+    /// one otherwise.
+    pub(super) fn folder_of<'o>(
         &self,
         written: &str,
         release: &Object,
-        world: &World,
+        find: impl Fn(&ObjectKey) -> Option<&'o Object>,
     ) -> Result<Utf8PathBuf, String> {
-        let source = source_of_release(release);
-        if let Some(other) = source.as_ref().filter(|source| !is_git_source(source)) {
-            return Err(format!(
-                "{other} is no repository of git, and what is in it is not looked at"
-            ));
-        }
-        let source = source.and_then(|key| world.get(&key));
-        self.folder(written, source.and_then(url_of_source))
+        self.folder(written, repository_url(release, find)?)
     }
 
-    /// The folder that is written, in a source whose repository has this URL if that is known.
-    fn folder(&self, written: &str, url: Option<&str>) -> Result<Utf8PathBuf, String> {
-        let below = plain(Utf8Path::new(written.trim_start_matches('/')));
+    /// All folders that a release may mean by the one that it writes.
+    pub(super) fn folders_of<'o>(
+        &self,
+        written: &str,
+        release: &Object,
+        find: impl Fn(&ObjectKey) -> Option<&'o Object>,
+    ) -> Vec<Utf8PathBuf> {
+        let Ok(url) = repository_url(release, find) else {
+            return Vec::new();
+        };
+        let meant = self.meant(written, url).into_iter();
+        let meant = meant.filter(|(_, relation)| !matches!(relation, Relation::Other(_)));
+        meant.map(|(folder, _)| folder).collect()
+    }
+
+    /// The folders that are likeliest meant in a source whose repository has this URL if that is known.
+    fn meant(&self, written: &str, url: Option<&str>) -> BTreeMap<Utf8PathBuf, Relation> {
+        let below = tidy(Utf8Path::new(written.trim_start_matches('/')));
         let mut found: BTreeMap<Utf8PathBuf, Relation> = BTreeMap::new();
         for named in &self.paths {
             let relation = named.relation(url);
@@ -99,7 +108,12 @@ impl Checkouts {
         } else if found.values().any(|one| *one == Relation::NotKnown) {
             found.retain(|_, relation| *relation == Relation::NotKnown);
         }
-        let mut folders = found.into_iter();
+        found
+    }
+
+    /// The one folder that is meant.
+    fn folder(&self, written: &str, url: Option<&str>) -> Result<Utf8PathBuf, String> {
+        let mut folders = self.meant(written, url).into_iter();
         match (folders.next(), folders.next()) {
             (None, _) => {
                 Err("no declared files hold this folder: name them with --path".to_owned())
@@ -120,6 +134,21 @@ impl Checkouts {
     }
 }
 
+/// The URL of the repository of a release, if its source was read; fails where that is no repository.
+fn repository_url<'o>(
+    release: &Object,
+    find: impl Fn(&ObjectKey) -> Option<&'o Object>,
+) -> Result<Option<&'o str>, String> {
+    let source = source_of_release(release);
+    if let Some(other) = source.as_ref().filter(|source| !is_git_source(source)) {
+        return Err(format!(
+            "{other} is no repository of git, and what is in it is not looked at"
+        ));
+    }
+    let source = source.and_then(|key| find(&key));
+    Ok(source.and_then(url_of_source))
+}
+
 impl NamedPath {
     /// The folder that is meant, if this path is of its source: by the top of the working tree, or, where it
     /// is not known of which repository that is, in this path or around it.
@@ -130,7 +159,7 @@ impl NamedPath {
         let mut of_tree = self.tree.iter().map(|(top, _)| top.join(below));
         if *relation == Relation::Same {
             let folder = of_tree.find(|folder| folder.is_dir());
-            return folder.map(|folder| plain(&folder));
+            return folder.map(|folder| tidy(&folder));
         }
         let around = self.path.ancestors().skip(1);
         let around = around
@@ -142,7 +171,7 @@ impl NamedPath {
             .chain(itself)
             .chain(around);
         all.find(|folder| folder.is_dir())
-            .map(|folder| plain(&folder))
+            .map(|folder| tidy(&folder))
     }
 
     fn relation(&self, url: Option<&str>) -> Relation {
@@ -195,21 +224,6 @@ fn repository_of(url: &str) -> Option<String> {
     let path = path.trim_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
     (!host.is_empty()).then(|| format!("{}/{path}", host.to_ascii_lowercase()))
-}
-
-/// A path without `.` and `..`, as far as that can be.
-fn plain(path: &Utf8Path) -> Utf8PathBuf {
-    let mut plain = Utf8PathBuf::new();
-    for component in path.components() {
-        match component {
-            Utf8Component::CurDir => {}
-            Utf8Component::ParentDir if plain.file_name().is_some() => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

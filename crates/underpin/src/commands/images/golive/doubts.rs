@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs};
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_image::UnknownNeed;
 use underpin_model::{FieldPath, GroupKind};
+use underpin_refs::release_kinds;
 
 use super::{
     super::{
@@ -15,16 +16,6 @@ use super::{
     releases::Release,
 };
 use crate::render::images::consent;
-
-/// Kinds that are looked for, each with the word that a file with one of them holds.
-const FLUX: &[(&str, &str, &str)] = &[
-    ("helm.toolkit.fluxcd.io", "HelmRelease", "helmrelease"),
-    (
-        "kustomize.toolkit.fluxcd.io",
-        "Kustomization",
-        "kustomization",
-    ),
-];
 
 /// What is not known of sources, if a release may depend on it: they may declare it again, or hold an image
 /// policy that writes into it, or be among the files that it deploys. Values, charts and folders that it
@@ -78,11 +69,10 @@ pub(super) fn may_hold_releases<'r>(
     reads: &'r [Read],
     foreign: &BTreeSet<String>,
 ) -> Vec<(&'r str, String)> {
-    let kinds = FLUX
-        .iter()
-        .map(|(group, kind, _)| (GroupKind::new(*group, *kind), None));
-    let kinds: Vec<(GroupKind, Option<&str>)> = kinds.collect();
-    let words: Vec<&str> = FLUX.iter().map(|(_, _, word)| *word).collect();
+    let kinds = release_kinds().map(|kind| (kind, None));
+    // A file with one of them holds its name.
+    let words = release_kinds().map(|kind| kind.kind.to_ascii_lowercase());
+    let words = words.each_ref().map(String::as_str);
     let mut told = Vec::new();
     for read in reads.iter().filter(|read| !read.is_revision()) {
         let doubts = read.doubts.iter();

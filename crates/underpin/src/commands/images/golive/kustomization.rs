@@ -7,7 +7,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_image::{Root, UnknownNeed};
-use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Origin, Place};
+use underpin_model::{Evidence, FieldPath, GroupKind, Object, ObjectKey, Place};
 use underpin_refs::{
     ImageReplacement, KustomizationFile, Variables, folder_of_kustomization, kustomization_file,
     patch_may_set_images, put_image, takes_from_objects, target_namespace,
@@ -19,7 +19,6 @@ use super::{
     super::sources::{Read, document, read_yaml},
     checkouts::Checkouts,
     needs::Sources,
-    releases::Occurrence,
 };
 
 /// Folders of folders are followed this far, and this deep.
@@ -45,6 +44,7 @@ pub(super) struct Manifests {
 
 /// A `kustomization.yaml`, by what it makes of what it takes.
 struct Part {
+    path: Utf8PathBuf,
     folder: Utf8PathBuf,
     /// How people call it.
     name: String,
@@ -75,23 +75,83 @@ impl Built<'_> {
 
 impl Manifests {
     /// Those of a Kustomization; why they are not known otherwise.
-    pub(super) fn of(occurrence: &Occurrence<'_>, sources: Sources<'_>) -> Result<Self, String> {
-        let release = occurrence.object;
+    pub(super) fn of<'o>(
+        release: &Object,
+        find: impl Fn(&ObjectKey) -> Option<&'o Object>,
+        checkouts: &Checkouts,
+    ) -> Result<Self, String> {
         let written = folder_of_kustomization(release);
-        let world = &occurrence.world;
-        let folder = sources.checkouts.folder_of(written, release, world)?;
-        let mut manifests = Self::default();
-        match kustomization_in(&folder) {
-            Some(file) => manifests.part(&folder, &file, &[], sources.checkouts),
-            None => manifests.generated(&folder, sources.checkouts),
-        }
-        Ok(manifests)
+        let folder = checkouts.folder_of(written, release, find)?;
+        Ok(Self::of_folder(&folder, checkouts))
     }
 
-    /// Whether a place is in them.
+    /// All that those of a Kustomization may be.
+    pub(super) fn may_be_of<'o>(
+        release: &Object,
+        find: impl Fn(&ObjectKey) -> Option<&'o Object>,
+        checkouts: &Checkouts,
+    ) -> Vec<Self> {
+        let written = folder_of_kustomization(release);
+        let folders = checkouts.folders_of(written, release, find).into_iter();
+        let all = folders.map(|folder| Self::of_folder(&folder, checkouts));
+        all.collect()
+    }
+
+    fn of_folder(folder: &Utf8Path, checkouts: &Checkouts) -> Self {
+        let mut manifests = Self::default();
+        match kustomization_in(folder) {
+            Some(file) => manifests.part(folder, &file, &[], checkouts),
+            None => manifests.generated(folder, checkouts),
+        }
+        manifests
+    }
+
+    /// Those of a `kustomization.yaml`.
+    pub(super) fn of_file(path: &Utf8Path, checkouts: &Checkouts) -> Self {
+        let mut manifests = Self::default();
+        if let Some(folder) = path.parent() {
+            manifests.part(folder, path, &[], checkouts);
+        }
+        manifests
+    }
+
+    /// Whether a place is in them, or in what says what is made of them.
     pub(super) fn hold(&self, place: &Place, checkouts: &Checkouts) -> bool {
         let file = checkouts.absolute(Utf8Path::new(&*place.file));
-        self.files.contains_key(&file)
+        let mut parts = self.parts.iter();
+        self.holds_file(&file) || parts.any(|part| part.path == file)
+    }
+
+    /// Whether a file is one of them.
+    pub(super) fn holds_file(&self, file: &Utf8Path) -> bool {
+        self.files.contains_key(file)
+    }
+
+    /// Its files, by path.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Utf8Path> {
+        self.files.keys().map(Utf8PathBuf::as_path)
+    }
+
+    /// The namespaces that its kustomizations put the objects of a file into.
+    pub(super) fn namespaces(&self, file: &Utf8Path) -> BTreeSet<&str> {
+        let all = self.files.get(file).into_iter().flatten();
+        let namespaces = all.filter_map(|within| {
+            // The outermost counts.
+            let mut parts = within.iter().filter_map(|part| self.parts.get(*part));
+            parts.find_map(|part| part.file.namespace.as_deref())
+        });
+        namespaces.collect()
+    }
+
+    /// Why a release that is declared in a file may not be what comes of it.
+    pub(super) fn changes(&self, file: &Utf8Path, release: &Object) -> BTreeSet<String> {
+        let mut reasons = BTreeSet::new();
+        for within in self.files.get(file).into_iter().flatten() {
+            let parts = within.iter().filter_map(|part| self.parts.get(*part));
+            reasons.extend(parts.flat_map(|part| part.unknown.iter().cloned()));
+            reasons.extend(self.naming(within, release));
+        }
+        reasons
     }
 
     /// Its files.
@@ -165,6 +225,7 @@ impl Manifests {
         let within = [within, &[self.parts.len()]].concat();
         let resources = file.resources.clone();
         self.parts.push(Part {
+            path: path.to_owned(),
             folder: folder.to_owned(),
             name: shown.to_string(),
             file,
@@ -219,42 +280,37 @@ impl Manifests {
         sources: Sources<'r>,
     ) -> Vec<Built<'r>> {
         let mut built = Vec::new();
-        let mut seen: BTreeSet<Utf8PathBuf> = BTreeSet::new();
-        let declared = sources.reads.iter();
-        let declared = declared.filter(|read| read.is_declared && !read.is_revision());
-        for (read, object) in declared.flat_map(|read| read.objects().map(move |one| (read, one))) {
-            let Origin::Declared { place, .. } = &object.origin else {
-                continue;
-            };
-            let file = sources.checkouts.absolute(Utf8Path::new(&*place.file));
-            for within in self.files.get(&file).cloned().unwrap_or_default() {
-                let mut one = Built {
-                    read,
-                    object: object.clone(),
-                    put: Vec::new(),
-                };
-                for part in within.iter().rev() {
-                    self.transform(*part, &mut one);
+        for (file, taken) in self.files.clone() {
+            let objects = sources.declared.in_file(&file);
+            if objects.is_empty() {
+                let holds_any = |text: String| text.contains(VERSION_FIELD);
+                if fs::read_to_string(&file).map_or(true, holds_any) {
+                    let shown = sources.checkouts.shown(&file);
+                    self.unknown
+                        .push(format!("no manifest was read in {shown}"));
                 }
-                if let Some(namespace) = target_namespace(release) {
-                    put_namespace(&mut one.object, namespace);
-                }
-                for (replacement, by) in own {
-                    self.put(&mut one, replacement, by);
-                }
-                one.object = variables.filled(&one.object);
-                let naming = self.naming(&within, &one.object);
-                self.unknown.extend(naming);
-                built.push(one);
             }
-            seen.insert(file);
-        }
-        for file in self.files.keys().filter(|file| !seen.contains(*file)) {
-            let holds_any = |text: String| text.contains(VERSION_FIELD);
-            if fs::read_to_string(file).map_or(true, holds_any) {
-                let shown = sources.checkouts.shown(file);
-                self.unknown
-                    .push(format!("no manifest was read in {shown}"));
+            for (read, object) in objects {
+                for within in &taken {
+                    let mut one = Built {
+                        read,
+                        object: Object::clone(object),
+                        put: Vec::new(),
+                    };
+                    for part in within.iter().rev() {
+                        self.transform(*part, &mut one);
+                    }
+                    if let Some(namespace) = target_namespace(release) {
+                        put_namespace(&mut one.object, namespace);
+                    }
+                    for (replacement, by) in own {
+                        self.put(&mut one, replacement, by);
+                    }
+                    one.object = variables.filled(&one.object);
+                    let naming = self.naming(within, &one.object);
+                    self.unknown.extend(naming);
+                    built.push(one);
+                }
             }
         }
         built
@@ -273,32 +329,6 @@ impl Manifests {
             format!("{name}: its `{key}` may decide which values {release} takes")
         });
         told.collect()
-    }
-
-    /// Why a release that is declared in a file may not be what comes of it, by every kustomization that takes
-    /// the file.
-    pub(super) fn taking(
-        file: &Utf8Path,
-        release: &Object,
-        sources: Sources<'_>,
-    ) -> BTreeSet<String> {
-        let checkouts = sources.checkouts;
-        let declared = sources.reads.iter();
-        let declared = declared.filter(|read| read.is_declared && !read.is_revision());
-        let mut reasons = BTreeSet::new();
-        for (path, _) in declared.flat_map(|read| &read.kustomizations) {
-            let path = checkouts.absolute(path);
-            let mut manifests = Self::default();
-            if let Some(folder) = path.parent() {
-                manifests.part(folder, &path, &[], checkouts);
-            }
-            for within in manifests.files.get(file).into_iter().flatten() {
-                let parts = within.iter().filter_map(|part| manifests.parts.get(*part));
-                reasons.extend(parts.flat_map(|part| part.unknown.iter().cloned()));
-                reasons.extend(manifests.naming(within, release));
-            }
-        }
-        reasons
     }
 
     /// What a `kustomization.yaml` makes of a manifest.
@@ -351,7 +381,7 @@ impl Manifests {
 }
 
 /// Puts an object into another namespace, unless it is of none.
-fn put_namespace(object: &mut Object, namespace: &str) {
+pub(super) fn put_namespace(object: &mut Object, namespace: &str) {
     if let Some(own) = &mut object.key.namespace {
         namespace.clone_into(own);
     }

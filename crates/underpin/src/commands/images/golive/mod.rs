@@ -3,6 +3,7 @@
 mod charts;
 mod checked;
 mod checkouts;
+mod declared;
 mod doubts;
 mod kustomization;
 mod needs;
@@ -21,8 +22,9 @@ use underpin_registry::read_blobs;
 
 use self::{
     checkouts::Checkouts,
+    declared::Declared,
     doubts::may_hold_releases,
-    needs::{Secrets, Sources},
+    needs::{Needs, Sources},
     releases::{Release, ReleaseName, asked, short},
     running::{Running, pins_of_file, running},
 };
@@ -79,17 +81,20 @@ pub(super) const NAME: &str = "images-golive";
 
 pub(super) async fn golive(args: ImagesGoliveArgs) -> Result<Exit, CommandError> {
     let setting = Setting::new(args.sources, args.paths)?;
-    let reads = sources::read(&setting).await?;
-    let releases = asked(&args.releases, &reads, &setting.foreign_needs)?;
+    let reads = sources::read(&setting, |read| read).await?;
     let checkouts = Checkouts::of(&setting.paths);
-    let before = setting.registry.not_read();
+    let before = &setting.registry.names;
+    let declared = Declared::of(&reads, &checkouts, before);
+    let foreign = &setting.foreign_needs;
+    let releases = asked(&args.releases, &reads, &declared, &checkouts, foreign)?;
     let sources = Sources {
         reads: &reads,
         checkouts: &checkouts,
-        registry: &before,
-        foreign: &setting.foreign_needs,
+        declared: &declared,
+        registry: before,
+        foreign,
     };
-    let registry = read_registry(&releases, &setting, sources).await?;
+    let (registry, needs) = read_registry(&releases, &setting, sources).await?;
     let running = if args.no_cleaner {
         Running::NoCleaner
     } else {
@@ -97,14 +102,11 @@ pub(super) async fn golive(args: ImagesGoliveArgs) -> Result<Exit, CommandError>
     };
     let mut notes: Vec<String> = Vec::new();
     let declared = declared_pins(&setting, &mut notes);
-    let sources = Sources {
-        registry: &registry,
-        ..sources
-    };
-    let verdicts = releases.iter().map(|release| {
+    let verdicts = releases.iter().zip(&needs).map(|(release, needs)| {
         let asked = Judged {
             release,
-            sources,
+            needs,
+            registry: &registry,
             running: &running,
             declared: &declared,
             setting: &setting,
@@ -119,7 +121,7 @@ pub(super) async fn golive(args: ImagesGoliveArgs) -> Result<Exit, CommandError>
     let is_all = args.releases.is_empty();
     let exit = exit(&verdicts, is_all && !unread.is_empty(), args.strict);
     let shown = ShownGolive {
-        registry: setting.registry.host.as_str(),
+        registry: setting.registry.names.host.as_str(),
         releases: &verdicts,
         is_all,
         unread: &unread,
@@ -148,26 +150,32 @@ fn exit(verdicts: &[ReleaseVerdict], may_lack_any: bool, strict: bool) -> Exit {
     }
 }
 
-/// The registry, as far as these releases need it, with the blobs of their images.
+/// The registry, as far as these releases need it, with the blobs of their images; and what they need. Which
+/// image follows which policy depends on what the registry has.
 async fn read_registry(
     releases: &[Release<'_>],
     setting: &Setting,
     sources: Sources<'_>,
-) -> Result<Registry, CommandError> {
-    let named = |registry: &Registry| {
+) -> Result<(Registry, Vec<Needs>), CommandError> {
+    let needs = |registry: &Registry| {
         let sources = Sources {
             registry,
             ..sources
         };
-        let needs = releases
-            .iter()
-            .flat_map(|release| needs::of_release(release, sources, Secrets::Kept).roots);
-        needs.collect::<Vec<Root>>()
+        let each = releases.iter();
+        let each = each.map(|release| needs::of_release(release, sources));
+        each.collect::<Vec<Needs>>()
     };
-    let (client, mut registry) = read_needed(&setting.registry, &named(sources.registry)).await?;
-    let blobs = resume_blobs(&registry, &named(&registry));
+    let named = |needs: &[Needs]| {
+        let asked = needs.iter().flat_map(|one| one.asked.iter().cloned());
+        asked.collect::<Vec<Root>>()
+    };
+    let before = needs(sources.registry);
+    let (client, mut registry) = read_needed(&setting.registry, &named(&before)).await?;
+    let needs = needs(&registry);
+    let blobs = resume_blobs(&registry, &named(&needs));
     read_blobs(&client, &mut registry, &blobs).await;
-    Ok(registry)
+    Ok((registry, needs))
 }
 
 /// The pins as they are declared; a file that cannot be read declares nothing that counts here.
@@ -185,7 +193,8 @@ fn declared_pins(setting: &Setting, notes: &mut Vec<String>) -> Vec<Pin> {
 /// A release, and what it is judged by.
 struct Judged<'j> {
     release: &'j Release<'j>,
-    sources: Sources<'j>,
+    needs: &'j Needs,
+    registry: &'j Registry,
     running: &'j Running,
     declared: &'j [Pin],
     setting: &'j Setting,
@@ -193,8 +202,7 @@ struct Judged<'j> {
 
 impl Judged<'_> {
     fn verdict(&self) -> ReleaseVerdict {
-        let registry = self.sources.registry;
-        let needs = needs::of_release(self.release, self.sources, Secrets::Dropped);
+        let (registry, needs) = (self.registry, self.needs);
         let mut findings = resume_findings(&ResumeInput {
             registry,
             roots: &needs.roots,
@@ -211,7 +219,7 @@ impl Judged<'_> {
         let occurrences = self.release.occurrences.iter();
         let read_in = occurrences.map(|occurrence| ReadIn {
             source: occurrence.read.name.to_string(),
-            suspended: underpin_refs::is_suspended(occurrence.object),
+            suspended: underpin_refs::is_suspended(&occurrence.object),
         });
         ReleaseVerdict {
             release: short(&self.release.key),

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use underpin_image::{
-    Registry, ReleaseNeeds, Root, RootKind, RootSettings, UnknownNeed, object_roots, release_needs,
-    replace_images, without_secrets,
+    HAVE_READ, Registry, ReleaseNeeds, Root, RootKind, RootSettings, UnknownNeed, object_roots,
+    release_needs, replace_images, without_secrets,
 };
 use underpin_model::{FieldPath, Object, ObjectKey, Origin, World};
 use underpin_refs::{is_helm_release, is_release, is_suspended, variables};
@@ -15,9 +15,10 @@ use super::{
     super::sources::{Read, root_settings},
     charts,
     checkouts::Checkouts,
+    declared::Declared,
     doubts::doubts,
     kustomization::Manifests,
-    policies::{add_policies, markers},
+    policies::{add_written, markers},
     releases::{Occurrence, Release},
 };
 use crate::render::images::consent;
@@ -31,27 +32,28 @@ pub(super) struct Sources<'s> {
     pub(super) reads: &'s [Read],
     /// Folders and files that were named.
     pub(super) checkouts: &'s Checkouts,
+    /// What is in them.
+    pub(super) declared: &'s Declared<'s>,
     /// The registry, as far as it was read.
     pub(super) registry: &'s Registry,
     /// What an operator has said to mean nothing of this registry.
     pub(super) foreign: &'s BTreeSet<String>,
 }
 
-/// Whether names that only Secrets tell are still among the needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Secrets {
-    /// They are: what is to be asked for, nothing to be shown.
-    Kept,
-    /// They are not.
-    Dropped,
+/// What a release needs.
+pub(super) struct Needs {
+    /// Everything that the registry is to be asked for: nothing that is to be shown, for Secrets may tell it.
+    pub(super) asked: Vec<Root>,
+    /// What of it can be shown.
+    pub(super) roots: Vec<Root>,
+    /// What is not known.
+    pub(super) unknown: Vec<UnknownNeed>,
 }
 
-/// What is needed.
-pub(super) struct Needs<'s> {
-    pub(super) roots: Vec<Root>,
-    pub(super) unknown: Vec<UnknownNeed>,
+/// What a release needs, as it is found out.
+struct Search<'s> {
+    needs: Needs,
     sources: Sources<'s>,
-    secrets: Secrets,
     /// Files with manifests of the release.
     files: BTreeSet<Utf8PathBuf>,
     /// The releases that lead to the one that is looked at.
@@ -61,16 +63,14 @@ pub(super) struct Needs<'s> {
 }
 
 /// Everything that a release needs.
-pub(super) fn of_release<'s>(
-    release: &Release<'_>,
-    sources: Sources<'s>,
-    secrets: Secrets,
-) -> Needs<'s> {
-    let mut needs = Needs {
-        roots: Vec::new(),
-        unknown: Vec::new(),
+pub(super) fn of_release(release: &Release<'_>, sources: Sources<'_>) -> Needs {
+    let mut search = Search {
+        needs: Needs {
+            asked: Vec::new(),
+            roots: Vec::new(),
+            unknown: Vec::new(),
+        },
         sources,
-        secrets,
         files: BTreeSet::new(),
         within: Vec::new(),
         is_told: false,
@@ -78,18 +78,33 @@ pub(super) fn of_release<'s>(
     let mut occurrences = release.occurrences.iter();
     let is_declared = occurrences.any(|one| one.read.is_declared);
     for occurrence in &release.occurrences {
-        needs.occurrence(occurrence, is_declared);
+        search.occurrence(occurrence, is_declared);
+        if occurrence.object.key.namespace.is_none() {
+            search.add_unknown(occurrence.read, vec![of_no_namespace(&occurrence.object)]);
+        }
     }
     if let Some(first) = release.occurrences.first()
-        && !needs.is_told
+        && !search.is_told
     {
         let evidence = first.object.evidence(FieldPath::new("spec"), String::new());
         let reason = "nothing that was read of it names an image";
-        needs.add_unknown(first.read, vec![UnknownNeed::new(evidence, reason)]);
+        search.add_unknown(first.read, vec![UnknownNeed::new(evidence, reason)]);
     }
-    let doubts = doubts(release, &needs.files, sources);
+    let doubts = doubts(release, &search.files, sources);
+    let mut needs = search.needs;
     needs.unknown.extend(doubts);
     needs
+}
+
+/// A release of which nobody says in which namespace it is: it may be another one.
+fn of_no_namespace(release: &Object) -> UnknownNeed {
+    let evidence = release.evidence(FieldPath::new("metadata.namespace"), String::new());
+    let reason = "in which namespace it comes to be is said neither by its file nor by a kustomization that \
+                  takes it: it may be another release of that name";
+    let mut need = UnknownNeed::new(evidence, reason);
+    need.help =
+        vec!["write the namespace into its file, or name what takes it with --path".to_owned()];
+    need
 }
 
 impl Sources<'_> {
@@ -98,9 +113,9 @@ impl Sources<'_> {
     }
 }
 
-impl Needs<'_> {
+impl Search<'_> {
     fn occurrence(&mut self, occurrence: &Occurrence<'_>, is_declared: bool) {
-        let object = occurrence.object;
+        let object = &occurrence.object;
         self.within.push(object.key.clone());
         if is_helm_release(&object.key.kind) {
             self.helm_release(occurrence, is_declared);
@@ -111,7 +126,7 @@ impl Needs<'_> {
     }
 
     fn helm_release(&mut self, occurrence: &Occurrence<'_>, is_declared: bool) {
-        let (sources, object) = (self.sources, occurrence.object);
+        let (sources, object) = (self.sources, &occurrence.object);
         let settings = sources.settings(&occurrence.world, &occurrence.read.name);
         let chart = charts::brought(object, &occurrence.world, sources);
         let mut needs = release_needs(object, settings, chart.values.as_ref());
@@ -123,28 +138,29 @@ impl Needs<'_> {
             needs.unknown.extend(otherwise(object, sources));
         }
         let markers = markers(occurrence, None, sources);
-        add_policies(occurrence, &markers, is_declared, sources, &mut needs);
+        add_written(occurrence, &markers, is_declared, sources, &mut needs);
         self.add(occurrence.read, needs);
     }
 
     fn kustomization(&mut self, occurrence: &Occurrence<'_>, is_declared: bool) {
-        let (sources, object) = (self.sources, occurrence.object);
+        let (sources, object) = (self.sources, &occurrence.object);
         let settings = sources.settings(&occurrence.world, &occurrence.read.name);
         let mut needs = release_needs(object, settings, None);
         artifact(occurrence, settings, &mut needs);
-        let mut manifests = match Manifests::of(occurrence, sources) {
-            Ok(manifests) => manifests,
-            Err(reason) => {
-                let evidence = object.evidence(FieldPath::new("spec.path"), String::new());
-                needs.unknown.push(UnknownNeed::new(evidence, reason));
-                // What it puts for images is all that is known of them.
-                replace_images(object, settings, &mut needs);
-                let markers = markers(occurrence, None, sources);
-                add_policies(occurrence, &markers, is_declared, sources, &mut needs);
-                self.add(occurrence.read, needs);
-                return;
-            }
-        };
+        let mut manifests =
+            match Manifests::of(object, |key| occurrence.world.get(key), sources.checkouts) {
+                Ok(manifests) => manifests,
+                Err(reason) => {
+                    let evidence = object.evidence(FieldPath::new("spec.path"), String::new());
+                    needs.unknown.push(UnknownNeed::new(evidence, reason));
+                    // What it puts for images is all that is known of them.
+                    replace_images(object, settings, &mut needs);
+                    let markers = markers(occurrence, None, sources);
+                    add_written(occurrence, &markers, is_declared, sources, &mut needs);
+                    self.add(occurrence.read, needs);
+                    return;
+                }
+            };
         let variables = variables(object, settings.sources);
         needs
             .unknown
@@ -176,7 +192,7 @@ impl Needs<'_> {
             needs.unknown.extend(unknown);
         }
         let markers = markers(occurrence, Some(&manifests), sources);
-        add_policies(occurrence, &markers, true, sources, &mut needs);
+        add_written(occurrence, &markers, true, sources, &mut needs);
         self.files.extend(manifests.into_files());
         self.add(occurrence.read, needs);
     }
@@ -195,7 +211,7 @@ impl Needs<'_> {
         }
         let child = Occurrence {
             read,
-            object,
+            object: object.clone(),
             world: Arc::clone(world),
         };
         self.occurrence(&child, true);
@@ -203,11 +219,10 @@ impl Needs<'_> {
 
     /// Adds what one source says.
     fn add(&mut self, read: &Read, mut needs: ReleaseNeeds) {
-        if self.secrets == Secrets::Dropped {
-            without_secrets(self.sources.registry, &mut needs);
-        }
+        self.needs.asked.extend(needs.roots.iter().cloned());
+        without_secrets(self.sources.registry, &mut needs);
         self.is_told |= !needs.roots.is_empty();
-        self.roots.extend(needs.roots);
+        self.needs.roots.extend(needs.roots);
         self.add_unknown(read, needs.unknown);
     }
 
@@ -220,11 +235,10 @@ impl Needs<'_> {
                 continue;
             }
             if need.help.is_empty() {
-                let help = "have it read as well, or write it into the release";
-                need.help.push(help.to_owned());
+                need.help.push(HAVE_READ.to_owned());
             }
             need.help.push(consent(&text));
-            self.unknown.push(need);
+            self.needs.unknown.push(need);
         }
     }
 }
@@ -235,7 +249,7 @@ fn otherwise(release: &Object, sources: Sources<'_>) -> Vec<UnknownNeed> {
         return Vec::new();
     };
     let file = sources.checkouts.absolute(Utf8Path::new(&*place.file));
-    let reasons = Manifests::taking(&file, release, sources);
+    let reasons = sources.declared.changes(&file, release);
     let needs = reasons.into_iter().map(|reason| {
         let evidence = release.evidence(FieldPath::new("spec"), String::new());
         UnknownNeed::new(evidence, reason)

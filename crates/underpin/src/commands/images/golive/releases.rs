@@ -7,10 +7,17 @@ use std::{
     sync::Arc,
 };
 
-use underpin_model::{Object, ObjectKey, World, listed, nearest};
+use camino::Utf8Path;
+use underpin_model::{Object, ObjectKey, Origin, World, listed, nearest};
 use underpin_refs::{is_release, is_suspended};
 
-use super::{super::sources::Read, doubts::may_hold_releases};
+use super::{
+    super::sources::Read,
+    checkouts::Checkouts,
+    declared::{Declared, names_namespace},
+    doubts::may_hold_releases,
+    kustomization::{Manifests, put_namespace},
+};
 use crate::error::CommandError;
 
 /// Releases that are named where one was not found.
@@ -74,18 +81,23 @@ impl fmt::Display for ReleaseName {
 }
 
 impl ReleaseName {
+    /// Whether a release is meant; in whichever namespace, where that is not known.
     fn means(&self, key: &ObjectKey) -> bool {
+        let namespace = key.namespace.as_deref();
         self.kind.is_none_or(|kind| key.kind.kind == kind)
-            && key.namespace.as_deref() == Some(&self.namespace)
+            && namespace.is_none_or(|namespace| namespace == self.namespace)
             && key.name == self.name
     }
 }
 
-/// `helmrelease/kotkan/cms-plugins`, as it can be asked for.
+/// `helmrelease/kotkan/cms-plugins`, as it can be asked for; `helmrelease/cms-plugins` where nobody knows in
+/// which namespace it is.
 pub(super) fn short(key: &ObjectKey) -> String {
     let kind = key.kind.kind.to_ascii_lowercase();
-    let namespace = key.namespace.as_deref().unwrap_or_default();
-    format!("{kind}/{namespace}/{}", key.name)
+    match &key.namespace {
+        Some(namespace) => format!("{kind}/{namespace}/{}", key.name),
+        None => format!("{kind}/{}", key.name),
+    }
 }
 
 /// A release, everywhere it was read.
@@ -97,7 +109,8 @@ pub(super) struct Release<'r> {
 /// A release as one source has it.
 pub(super) struct Occurrence<'r> {
     pub(super) read: &'r Read,
-    pub(super) object: &'r Object,
+    /// The release, in the namespace in which it comes to be; in none where that is not known.
+    pub(super) object: Object,
     /// Where what it refers to is looked up.
     pub(super) world: Arc<World>,
 }
@@ -106,7 +119,7 @@ impl Release<'_> {
     /// Whether it is suspended anywhere.
     pub(super) fn is_suspended(&self) -> bool {
         let mut all = self.occurrences.iter();
-        all.any(|one| is_suspended(one.object))
+        all.any(|one| is_suspended(&one.object))
     }
 }
 
@@ -114,12 +127,21 @@ impl Release<'_> {
 pub(super) fn asked<'r>(
     names: &[ReleaseName],
     reads: &'r [Read],
+    declared: &Declared<'r>,
+    checkouts: &Checkouts,
     foreign: &BTreeSet<String>,
 ) -> Result<Vec<Release<'r>>, CommandError> {
-    let mut all = found(reads);
+    let all = found(reads, declared, checkouts);
     let mut chosen: Vec<ObjectKey> = Vec::new();
     for name in names {
         let meant: Vec<&ObjectKey> = all.keys().filter(|key| name.means(key)).collect();
+        let placed: Vec<&ObjectKey> = meant
+            .iter()
+            .copied()
+            .filter(|key| key.namespace.is_some())
+            .collect();
+        // One that may be in any namespace is looked at with the one that is in this.
+        let meant = if placed.is_empty() { meant } else { placed };
         match meant[..] {
             [key] => chosen.push(key.clone()),
             [] => return Err(not_found(name, &all, &may_hold_releases(reads, foreign))),
@@ -135,20 +157,27 @@ pub(super) fn asked<'r>(
     if names.is_empty() {
         let suspended = all.iter().filter(|(_, at)| {
             let mut objects = at.iter();
-            objects.any(|(_, object)| is_suspended(object))
+            objects.any(|one| is_suspended(&one.object))
         });
         chosen = suspended.map(|(key, _)| key.clone()).collect();
     }
     chosen.sort();
     chosen.dedup();
     let releases = chosen.into_iter().map(|key| {
-        let at = all.remove(&key).unwrap_or_default();
-        let worlds = at.iter().filter_map(|(read, _)| live_world(read, &key));
+        let own = all.get(&key).into_iter().flatten();
+        let of_no_namespace = ObjectKey {
+            namespace: None,
+            ..key.clone()
+        };
+        let others = all.get(&of_no_namespace).into_iter().flatten();
+        let others = others.filter(|_| key.namespace.is_some());
+        let at: Vec<&Found<'_, '_>> = own.chain(others).collect();
+        let worlds = at.iter().filter_map(|one| live_world(one.read, &key));
         let live: Vec<&World> = worlds.collect();
-        let occurrences = at.into_iter().map(|(read, object)| Occurrence {
-            read,
-            object,
-            world: Arc::new(world_of(read, &key, &live, reads)),
+        let occurrences = at.iter().map(|one| Occurrence {
+            read: one.read,
+            object: one.object.clone(),
+            world: Arc::new(world_of(one, &key, &live, reads, declared)),
         });
         Release {
             occurrences: occurrences.collect(),
@@ -158,16 +187,52 @@ pub(super) fn asked<'r>(
     Ok(releases.collect())
 }
 
-type Found<'r> = BTreeMap<ObjectKey, Vec<(&'r Read, &'r Object)>>;
+/// A release in one source.
+struct Found<'r, 'd> {
+    read: &'r Read,
+    object: Object,
+    /// What puts it into its namespace, if something else than its own file does.
+    by: Vec<&'d Manifests>,
+}
+
+/// Releases by their names, those in no namespace among them of which nobody knows in which they are.
+type All<'r, 'd> = BTreeMap<ObjectKey, Vec<Found<'r, 'd>>>;
 
 /// Every release that was read. What a revision holds is not what would be resumed.
-fn found(reads: &[Read]) -> Found<'_> {
-    let mut found = Found::new();
+fn found<'r, 'd>(
+    reads: &'r [Read],
+    declared: &'d Declared<'r>,
+    checkouts: &Checkouts,
+) -> All<'r, 'd> {
+    let mut found = All::new();
+    let mut add = |read: &'r Read, object: Object, by: Vec<&'d Manifests>| {
+        let at = found.entry(object.key.clone()).or_default();
+        at.push(Found { read, object, by });
+    };
     for read in reads.iter().filter(|read| !read.is_revision()) {
         let releases = read.objects().filter(|object| is_release(&object.key.kind));
         for release in releases {
-            let at = found.entry(release.key.clone()).or_default();
-            at.push((read, release));
+            let namespaces = match &release.origin {
+                Origin::Declared { place, .. } if read.is_declared => {
+                    declared.namespaces(&checkouts.absolute(Utf8Path::new(&*place.file)))
+                }
+                _ => BTreeMap::new(),
+            };
+            let own = release.key.namespace.as_deref().unwrap_or_default();
+            if !read.is_declared || names_namespace(release) {
+                add(read, release.clone(), Vec::new());
+            } else if namespaces.is_empty() {
+                let mut anywhere = release.clone();
+                anywhere.key.namespace = None;
+                add(read, anywhere, Vec::new());
+            }
+            for (namespace, by) in namespaces {
+                let mut placed = release.clone();
+                put_namespace(&mut placed, &namespace);
+                if own != namespace || !names_namespace(release) {
+                    add(read, placed, by);
+                }
+            }
         }
     }
     found
@@ -181,8 +246,14 @@ fn live_world<'r>(read: &'r Read, key: &ObjectKey) -> Option<&'r World> {
 
 /// Where what a release refers to is looked up: in its cluster, and for a declared one in its files and
 /// the cluster that has it too, or the only one that there is.
-fn world_of(read: &Read, key: &ObjectKey, live: &[&World], reads: &[Read]) -> World {
-    if let Some(world) = live_world(read, key) {
+fn world_of(
+    found: &Found<'_, '_>,
+    key: &ObjectKey,
+    live: &[&World],
+    reads: &[Read],
+    declared: &Declared<'_>,
+) -> World {
+    if let Some(world) = live_world(found.read, key) {
         return world.clone();
     }
     let clusters = reads.iter().filter(|read| !read.is_declared);
@@ -191,13 +262,22 @@ fn world_of(read: &Read, key: &ObjectKey, live: &[&World], reads: &[Read]) -> Wo
         ([world, ..], _) | ([], [world]) => (*world).clone(),
         _ => World::default(),
     };
-    for object in read.worlds.iter().flat_map(World::shared) {
+    for object in found.read.worlds.iter().flat_map(World::shared) {
         world.insert(object.clone());
+    }
+    // What puts the release into its namespace puts what lies beside it there too.
+    let files = found.by.iter().flat_map(|by| by.files());
+    for (_, object) in files.flat_map(|file| declared.in_file(file)) {
+        let mut beside = Object::clone(object);
+        if let Some(namespace) = &found.object.key.namespace {
+            put_namespace(&mut beside, namespace);
+        }
+        world.insert(beside);
     }
     world
 }
 
-fn not_found(name: &ReleaseName, all: &Found<'_>, unread: &[(&str, String)]) -> CommandError {
+fn not_found(name: &ReleaseName, all: &All<'_, '_>, unread: &[(&str, String)]) -> CommandError {
     let names: Vec<String> = all.keys().map(short).collect();
     let plain = names
         .iter()

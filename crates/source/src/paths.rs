@@ -3,12 +3,12 @@
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 /// The path below a folder, `.` and `..` resolved as far as they can be.
-pub(super) fn join(folder: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+pub(crate) fn join(folder: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     tidy(&folder.join(path))
 }
 
 /// The path without `.`, and without `..` but at its beginning; empty for the current folder.
-pub(super) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
+pub fn tidy(path: &Utf8Path) -> Utf8PathBuf {
     let mut tidied = Utf8PathBuf::new();
     for component in path.components() {
         match component {
@@ -31,7 +31,7 @@ pub(super) fn tidy(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 /// The way from one tidy folder to another: `.`, `modules/web`, `../modules/web`.
-pub(super) fn relative(from: &Utf8Path, to: &Utf8Path) -> String {
+pub(crate) fn relative(from: &Utf8Path, to: &Utf8Path) -> String {
     let from: Vec<_> = from.components().collect();
     let to: Vec<_> = to.components().collect();
     let shared = from
