@@ -56,6 +56,6 @@ pub use document::{DocumentError, is_url, read_document};
 pub use link::next_link;
 pub use probe::{Capabilities, Deletes, probe};
 pub use read::{Api, ReadOptions, Scope, read, read_blobs};
-pub use reap::{Gone, ReapOptions, Reaped, Recheck, reap};
+pub use reap::{Cut, Earlier, Gone, ReapOptions, Reaped, Recheck, finish, reap};
 pub use restore::{Restored, restore};
-pub use state::{Act, AuditEntry, State, StateError};
+pub use state::{Act, AuditEntry, State, StateError, run_time};

@@ -48,6 +48,7 @@ pub async fn restore(
             at: now(),
             registry: client.host().clone(),
             plan: String::new(),
+            run: String::new(),
             by: who.to_owned(),
             act: Act::Restore,
             repository: Some(repository.clone()),

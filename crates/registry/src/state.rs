@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! lock                 held by the one run that may write
-//! audit.jsonl          what was done, to what, why, when, with what result; only ever longer
+//! audit.jsonl          what was done, to what, why, when, with what result; only ever longer. What is about to be
+//!                      deleted stands in it before the registry is asked to
 //! undo/TIME-PLAN-1.jsonl what a run deleted, byte for byte
 //! batch.json           where tags pointed before the deletions that are not verified yet
 //! ```
@@ -13,13 +14,13 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use underpin_image::{Digest, FrozenPlan, Host, JournalEntry, RepositoryPath, Tag, read_journal};
+use underpin_image::{Digest, Host, JournalEntry, RepositoryPath, Tag, read_journal};
 
 const LOCK: &str = "lock";
 const AUDIT: &str = "audit.jsonl";
@@ -84,8 +85,11 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// The registry.
     pub registry: Host,
-    /// The hash of the plan that was carried out; empty for what is put back by hand.
+    /// The hash of the plan that was carried out; empty where there is none.
     pub plan: String,
+    /// The run: its journal, and what it went by, are called so. Empty for what is put back by hand.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub run: String,
     /// Who did it.
     #[serde(default)]
     pub by: String,
@@ -110,10 +114,16 @@ pub struct AuditEntry {
 pub enum Act {
     /// It begins.
     Begin,
-    /// It is about to delete.
+    /// It is about to delete a manifest.
     Delete,
-    /// It has deleted.
+    /// The manifest is gone.
     Deleted,
+    /// The manifest is not gone, or nobody knows whether it is.
+    NotDeleted,
+    /// It is about to delete a tag alone.
+    Untag,
+    /// The tag is gone.
+    Untagged,
     /// It does not delete what the plan names.
     Keep,
     /// It puts back what it, or another run, has deleted.
@@ -129,17 +139,37 @@ impl AuditEntry {
     pub const SCHEMA: &'static str = "underpin.dev/images/audit/v1";
 }
 
+/// How something is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Way {
+    /// Row by row, by the API of packages.
+    Rows,
+    /// Tag by tag, then the manifest.
+    Tags,
+    /// The manifest, and its tags with it.
+    Digests,
+}
+
 /// Deletions that are not verified yet.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Batch {
-    /// Its name among the journals.
-    pub(crate) journal: String,
-    /// How many entries of the journal are of earlier batches.
+    /// The run.
+    pub(crate) run: String,
+    /// How it deletes.
+    pub(crate) way: Way,
+    /// How many entries of its journal are of earlier batches.
     pub(crate) entries: usize,
     /// Where tags pointed before.
-    pub(crate) before: BTreeMap<RepositoryPath, BTreeMap<Tag, Digest>>,
+    pub(crate) before: Pointing,
+    /// Where tags pointed last that went with a deletion, perhaps: what became of them could not be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) unsure: Pointing,
 }
+
+/// Where tags point, by repository.
+pub(crate) type Pointing = BTreeMap<RepositoryPath, BTreeMap<Tag, Digest>>;
 
 impl State {
     /// Takes the folder, which is made if it is not there. Fails where another run holds it.
@@ -192,38 +222,84 @@ impl State {
         }
     }
 
-    /// Where a journal is, by its name.
-    pub(crate) fn journal_path(&self, name: &str) -> PathBuf {
-        self.folder.join(UNDO).join(name)
+    /// Where the journal of a run is.
+    pub(crate) fn journal_path(&self, run: &str) -> PathBuf {
+        self.folder.join(UNDO).join(journal_name(run))
+    }
+
+    /// How many deletions of a run that was cut are not verified yet, in the folder of a registry. They are by
+    /// the next one that deletes, or by [`crate::finish`].
+    pub fn number_unverified(folder: &Path) -> Result<usize, StateError> {
+        let Some(batch) = unverified(folder)? else {
+            return Ok(0);
+        };
+        let path = folder.join(UNDO).join(journal_name(&batch.run));
+        Ok(Self::entries(&path)?.len().saturating_sub(batch.entries))
     }
 
     /// Adds a line to the audit log, and has it on the disk before anything else is done.
     pub(crate) fn audit(&self, entry: &AuditEntry) -> Result<(), StateError> {
         let path = self.folder.join(AUDIT);
-        let mut line = serde_json::to_vec(entry).unwrap_or_default();
+        let options = File::options()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(&path);
+        let mut file = at("open", &path, options)?;
+        let mut line = Vec::new();
+        // The line of a run that was killed may have been cut.
+        if !at("read", &path, ends_a_line(&mut file))? {
+            line.push(b'\n');
+        }
+        line.extend(serde_json::to_vec(entry).unwrap_or_default());
         line.push(b'\n');
-        let file = File::options().create(true).append(true).open(&path);
-        let mut file = at("open", &path, file)?;
+        let is_new = at("read", &path, file.metadata())?.len() == 0;
         at("write", &path, file.write_all(&line))?;
-        at("write", &path, file.sync_data())
+        at("write", &path, file.sync_data())?;
+        if is_new { synced(&self.folder) } else { Ok(()) }
     }
 
-    /// A new journal for a run.
-    pub(crate) fn journal(&self, now: Timestamp, plan: &FrozenPlan) -> Result<Journal, StateError> {
+    /// What the audit log says of a run, in its order. Of a line that was cut when the run was killed, nothing
+    /// was done yet.
+    pub(crate) fn audited(&self, run: &str) -> Result<Vec<AuditEntry>, StateError> {
+        let path = self.folder.join(AUDIT);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => at("read", &path, read)?,
+        };
+        let mut entries = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            match serde_json::from_str::<AuditEntry>(line) {
+                Ok(entry) if entry.run == run => entries.push(entry),
+                Ok(_) => {}
+                Err(error) if error.is_eof() => {}
+                Err(error) => {
+                    return Err(StateError::Content {
+                        path,
+                        message: format!("line {number} is no entry of an audit log: {error}"),
+                    });
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// A new journal for a run, by the hash of its plan.
+    pub(crate) fn journal(&self, now: Timestamp, hash: &str) -> Result<Journal, StateError> {
         let folder = self.folder.join(UNDO);
         at("create", &folder, fs::create_dir_all(&folder))?;
-        let hash = plan.hash.rsplit(':').next().unwrap_or_default();
+        let hash = hash.rsplit(':').next().unwrap_or_default();
         let hash: String = hash.chars().take(HASH_DIGITS).collect();
-        let time = now.strftime("%Y%m%dT%H%M%S%.fZ");
+        let time = run_time(now);
         let mut number = 1;
-        let (name, path, file) = loop {
+        let (run, path, file) = loop {
             // A clock may stand still, or go back.
-            let name = format!("{time}-{hash}-{number}.jsonl");
-            let path = folder.join(&name);
+            let run = format!("{time}-{hash}-{number}");
+            let path = folder.join(journal_name(&run));
             let file = File::options().create_new(true).append(true).open(&path);
             match file {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                file => break (name, path.clone(), at("create", &path, file)?),
+                file => break (run, path.clone(), at("create", &path, file)?),
             }
             if number > SAME_NAMES {
                 let error = io::ErrorKind::AlreadyExists.into();
@@ -232,7 +308,7 @@ impl State {
         };
         synced(&folder)?;
         Ok(Journal {
-            name,
+            run,
             path,
             file,
             written: 0,
@@ -240,17 +316,7 @@ impl State {
     }
 
     pub(crate) fn unverified(&self) -> Result<Option<Batch>, StateError> {
-        let path = self.folder.join(BATCH);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => at("read", &path, read)?,
-        };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| StateError::Content {
-                path,
-                message: format!("this is no batch of deletions: {error}"),
-            })
+        unverified(&self.folder)
     }
 
     pub(crate) fn begin_batch(&self, batch: &Batch) -> Result<(), StateError> {
@@ -269,6 +335,40 @@ impl State {
     }
 }
 
+fn unverified(folder: &Path) -> Result<Option<Batch>, StateError> {
+    let path = folder.join(BATCH);
+    let bytes = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => at("read", &path, read)?,
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| StateError::Content {
+            path,
+            message: format!("this is no batch of deletions: {error}"),
+        })
+}
+
+/// A time as the names of runs begin with it: names in order are runs in order.
+pub fn run_time(at: Timestamp) -> String {
+    at.strftime("%Y%m%dT%H%M%S%.9fZ").to_string()
+}
+
+fn journal_name(run: &str) -> String {
+    format!("{run}.jsonl")
+}
+
+/// Whether a file is empty, or its last line has an end.
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == [b'\n'])
+}
+
 /// Waits until the names in a folder are on the disk.
 fn synced(folder: &Path) -> Result<(), StateError> {
     at("write", folder, underpin_files::settle(folder))
@@ -277,7 +377,8 @@ fn synced(folder: &Path) -> Result<(), StateError> {
 /// The journal of the run that is under way.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    pub(crate) name: String,
+    /// The run.
+    pub(crate) run: String,
     path: PathBuf,
     file: File,
     /// How many entries are in it.

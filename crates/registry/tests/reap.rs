@@ -29,8 +29,8 @@ use support::{
 };
 use underpin_image::{Digest, FrozenPlan, Movement, Registry};
 use underpin_registry::{
-    Api, AuditEntry, Client, Credentials, ReadOptions, ReapOptions, Reaped, Recheck, State, read,
-    reap, restore,
+    Act, Api, AuditEntry, Client, Credentials, ReadOptions, ReapOptions, Reaped, Recheck, State,
+    finish, read, reap, restore,
 };
 use underpin_testenv::registry::{DockerRegistry, Options};
 
@@ -587,6 +587,160 @@ async fn r4_3_what_was_lost_is_told_whoever_asked_to_stop() {
     assert!(stopped.contains("could not be put back"), "{stopped}");
 }
 
+/// R4.3: a tag that comes and goes while a manifest is deleted, and of which nobody can say where it pointed, is
+/// not taken for deleted: the run ends, and the tag is put back as soon as that can be told, by whichever run.
+#[tokio::test]
+async fn r4_3_a_tag_of_which_nothing_can_be_read_is_not_taken_for_deleted() {
+    for is_same_run in [true, false] {
+        let scene = Scene::new(Flavor::Classic);
+        let (memory, old, new) = (
+            Arc::clone(&scene.memory),
+            scene.old.clone(),
+            scene.new.clone(),
+        );
+        let is_old = is_delete_of(&scene.old.digest);
+        let lists = AtomicUsize::new(0);
+        let (is_silent, went) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
+        let silent = Arc::clone(&is_silent);
+        let handler = move |asked: &Asked| {
+            let is_list = asked.path.ends_with("/tags/list");
+            // It comes after where all tags pointed was looked at, so that only the looks at the group have it.
+            if is_list && lists.fetch_add(1, Ordering::SeqCst) == 1 {
+                memory.push("team/web", &["latest"], &new);
+            }
+            if is_old(asked) {
+                memory.push("team/web", &["latest"], &old);
+                silent.store(true, Ordering::SeqCst);
+                went.store(true, Ordering::SeqCst);
+            }
+            // The one at the end of the batch.
+            if is_same_run
+                && is_list
+                && went.load(Ordering::SeqCst)
+                && lists.load(Ordering::SeqCst) > 4
+            {
+                silent.store(false, Ordering::SeqCst);
+            }
+            let is_new = asked.path.ends_with(new.digest.as_str());
+            (is_new && silent.load(Ordering::SeqCst)).then(|| Told::error(403, "DENIED"))
+        };
+        let (server, client, plan) = scene.plan(handler).await;
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::lock(folder.path()).unwrap();
+        let result = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+        let stopped = result.stopped.unwrap();
+        for child in ["a", "b"] {
+            let child = Image::named(child).digest;
+            let path = format!("DELETE /v2/team/web/manifests/{child}");
+            assert_eq!(server.count(&path), 0, "{stopped}");
+        }
+        if !is_same_run {
+            assert!(
+                stopped.contains("is looked at by the next run"),
+                "{stopped}"
+            );
+            is_silent.store(false, Ordering::SeqCst);
+            let next = finish(&client, &state, &reap_options()).await;
+            assert!(
+                next.stopped
+                    .unwrap()
+                    .contains("lost with what was deleted: latest")
+            );
+        }
+        let found = scene.told(&client).await;
+        assert!(found.contains("latest -> old"), "{stopped}\n{found}");
+    }
+}
+
+/// Kills a run when it has hung for a while.
+async fn killed(client: &Client, plan: &FrozenPlan, folder: &std::path::Path) {
+    let state = State::lock(folder).unwrap();
+    let options = reap_options();
+    let mut recheck = Unmoved;
+    let running = reap(client, &state, plan, &mut recheck, &options);
+    let ended = tokio::time::timeout(Duration::from_secs(2), running).await;
+    assert!(ended.is_err());
+}
+
+/// R4.3: what a run had asked for when it was killed stands in the log before it is sent; the next run finds
+/// out what became of it and tells it, before anything else and without a plan too.
+#[tokio::test]
+async fn r4_3_what_a_killed_run_had_asked_for_is_told_by_the_next() {
+    for (flavor, is_carried_out) in [
+        (Flavor::Classic, true),
+        (Flavor::Classic, false),
+        (Flavor::Modern, true),
+        (Flavor::Gitea, true),
+    ] {
+        let scene = Scene::new(flavor);
+        let memory = Arc::clone(&scene.memory);
+        let is_delete = |asked: &Asked| {
+            asked.method == "DELETE"
+                && asked.path.contains("web")
+                && !asked.path.contains("underpin")
+        };
+        let old = scene.old.digest.clone();
+        let is_last = move |asked: &Asked| {
+            let is_old = asked.path.ends_with(old.as_str()) || asked.path.ends_with("1.0.1");
+            is_delete(asked) && is_old
+        };
+        let hangs = once(is_last, move |asked| {
+            if is_carried_out {
+                memory.answer(asked);
+            }
+            let mut told = Told::new(500, "");
+            told.after = Duration::from_mins(10);
+            Some(told)
+        });
+        let (_server, client, plan) = scene.plan(hangs).await;
+        let folder = tempfile::tempdir().unwrap();
+        killed(&client, &plan, folder.path()).await;
+        let log = lines(folder.path());
+        let last = log.last().unwrap();
+        let expect = match flavor {
+            Flavor::Classic => Act::Delete,
+            _ => Act::Untag,
+        };
+        assert_eq!(last.act, expect, "{flavor:?} {log:?}");
+        assert_eq!(last.digest.as_ref(), Some(&scene.old.digest));
+        assert_eq!(State::number_unverified(folder.path()).unwrap(), 3);
+        // A line that was cut is not in the way of the next one.
+        let path = folder.path().join("audit.jsonl");
+        let text = fs::read_to_string(&path).unwrap();
+        let cut = &text.lines().last().unwrap()[..30];
+        fs::write(&path, format!("{text}{cut}")).unwrap();
+        let state = State::lock(folder.path()).unwrap();
+        let result = finish(&client, &state, &reap_options()).await;
+        assert_eq!((&result.stopped, result.deleted.len()), (&None, 0));
+        let earlier = result.earlier.unwrap();
+        assert_eq!(
+            (earlier.run.as_str(), earlier.number),
+            (last.run.as_str(), 3)
+        );
+        let [one] = &earlier.cut[..] else {
+            panic!("{earlier:?}");
+        };
+        assert_eq!(one.digest, scene.old.digest);
+        // Elsewhere the manifest outlives its tags.
+        let is_gone = is_carried_out && flavor == Flavor::Classic;
+        let is_gone = is_gone || flavor == Flavor::Gitea && is_carried_out;
+        assert_eq!(one.is_gone, Ok(is_gone), "{flavor:?}");
+        let text = fs::read_to_string(&path).unwrap();
+        let written = if is_gone { "deleted" } else { "notDeleted" };
+        let written = format!("\"act\":\"{written}\"");
+        let line = text
+            .lines()
+            .find(|line| line.contains("was cut before it saw that"));
+        assert!(line.unwrap().contains(&written), "{text}");
+        assert_eq!(State::number_unverified(folder.path()).unwrap(), 0);
+        let again = finish(&client, &state, &reap_options()).await;
+        assert_eq!((again.stopped, again.earlier), (None, None));
+        let rest = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+        assert_eq!(rest.stopped, None);
+        assert_eq!(scene.told(&client).await, LEFT, "{flavor:?}");
+    }
+}
+
 /// R4.3: a run that is killed in the middle is verified by the next one.
 #[tokio::test]
 async fn r4_3_what_a_killed_run_lost_is_put_back_by_the_next() {
@@ -600,17 +754,7 @@ async fn r4_3_what_a_killed_run_lost_is_put_back_by_the_next() {
     });
     let (_server, client, plan) = scene.plan(promoted).await;
     let folder = tempfile::tempdir().unwrap();
-    {
-        let state = State::lock(folder.path()).unwrap();
-        let options = reap_options();
-        let mut recheck = Unmoved;
-        let running = reap(&client, &state, &plan, &mut recheck, &options);
-        assert!(
-            tokio::time::timeout(Duration::from_secs(2), running)
-                .await
-                .is_err()
-        );
-    }
+    killed(&client, &plan, folder.path()).await;
     assert!(scene.told(&client).await.contains("old: absent"));
     let state = State::lock(folder.path()).unwrap();
     let result = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
@@ -629,7 +773,7 @@ async fn r4_3_what_a_killed_run_lost_is_put_back_by_the_next() {
 struct Says(Result<Vec<Movement>, String>);
 
 impl Recheck for Says {
-    async fn movements(&mut self) -> Result<Vec<Movement>, String> {
+    async fn movements(&mut self, _: &str) -> Result<Vec<Movement>, String> {
         self.0.clone()
     }
 }
@@ -701,7 +845,7 @@ async fn check_nothing_else_went(scene: &Scene, folder: &std::path::Path, what: 
 }
 
 /// Runs the plan to its end, as whoever looks at why it stopped would.
-async fn finish(
+async fn is_finished(
     scene: &Scene,
     client: &Client,
     plan: &FrozenPlan,
@@ -760,7 +904,7 @@ async fn r4_3_whatever_request_of_a_run_fails_nothing_else_goes() {
                 let what = format!("{flavor:?} {} {at}", fault.status);
                 check_nothing_else_went(&scene, folder.path(), &what).await;
                 assert!(
-                    finish(&scene, &client, &plan, folder.path()).await,
+                    is_finished(&scene, &client, &plan, folder.path()).await,
                     "{what}"
                 );
                 at += step;
@@ -808,7 +952,7 @@ async fn r4_3_a_run_that_is_killed_anywhere_is_finished_by_the_next() {
                 let what = format!("{flavor:?} {is_carried_out} {at}");
                 check_nothing_else_went(&scene, folder.path(), &what).await;
                 assert!(
-                    finish(&scene, &client, &plan, folder.path()).await,
+                    is_finished(&scene, &client, &plan, folder.path()).await,
                     "{what}"
                 );
                 at += step;

@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
-use underpin_tests::shared;
+use serde_json::{Value, json};
+use underpin_tests::{Output, shared};
 
 use crate::{pod::Pods, push, scene::Scene};
 
@@ -100,7 +100,7 @@ fn r4_3_the_manifests_plan_and_reap_every_day() -> Result<()> {
             let told = output.transcript();
             ensure!(!told.contains("not-to-be-seen"), "{told}");
         }
-        ensure!(said.len() == 2, "{said:?}");
+        ensure!(said.len() == 3, "{said:?}");
         assert_eq!(there(&scene).len(), left, "run {run}: {said:?}");
         // What it may not, it does not ask for; and it writes nothing.
         assert_eq!(pods.refused(), [].into(), "run {run}");
@@ -127,13 +127,44 @@ fn r4_3_the_manifests_plan_and_reap_every_day() -> Result<()> {
     Ok(())
 }
 
-/// R4.3: one kind that may not be listed, and the run ends before anything is deleted; the Job has failed.
+/// R4.3: a pod that is killed while it deletes leaves a batch that nobody has verified. The next one does that
+/// first, whether its plan is stopped or not.
 #[test]
-fn r4_3_with_less_than_these_rights_nothing_is_deleted() -> Result<()> {
+fn r4_3_what_a_killed_pod_left_is_verified_although_the_plan_is_stopped() -> Result<()> {
     let scene = Scene::new()?;
     apply(&scene)?;
     let pods = Pods::of(shared()?, NAMESPACE, NAME)?;
-    pods.run()?;
+    let state = pods.claim(NAME);
+    for _ in 0..2 {
+        let said = pods.run()?;
+        ensure!(said.len() == 3, "{said:?}");
+    }
+    assert_eq!(deleted(&state)?, 11);
+    // As if the second one had been killed right after its last deletion.
+    let log = fs::read_to_string(state.join("audit.jsonl"))?;
+    let end: Value = serde_json::from_str(log.lines().last().context("a line")?)?;
+    let (run, batch) = (&end["run"], state.join("batch.json"));
+    let open = json!({"run": run, "way": "digests", "entries": 0, "before": {}});
+    fs::write(&batch, open.to_string())?;
+    may_list_less(&scene)?;
+    let said = pods.run()?;
+    assert_eq!(ended(&said), [("finish", Some(0)), ("plan", Some(1))]);
+    let (_, finish) = &said[0];
+    let told = "was cut before it had verified its last 11 manifests";
+    assert!(finish.stdout.contains(told), "{}", finish.transcript());
+    assert!(!batch.exists());
+    Ok(())
+}
+
+/// The containers that were started, and how they ended.
+fn ended(said: &[(String, Output)]) -> Vec<(&str, Option<i32>)> {
+    let said = said.iter();
+    said.map(|(name, output)| (name.as_str(), output.code))
+        .collect()
+}
+
+/// Fewer kinds may be listed than the manifests say.
+fn may_list_less(scene: &Scene) -> Result<()> {
     let less =
         r#"[{"op": "replace", "path": "/rules/2/resources", "value": ["pods", "deployments"]}]"#;
     let patch = [
@@ -145,11 +176,21 @@ fn r4_3_with_less_than_these_rights_nothing_is_deleted() -> Result<()> {
         less,
     ];
     scene.kubectl.run(patch)?;
+    Ok(())
+}
+
+/// R4.3: one kind that may not be listed, and the run ends before anything is deleted; the Job has failed.
+#[test]
+fn r4_3_with_less_than_these_rights_nothing_is_deleted() -> Result<()> {
+    let scene = Scene::new()?;
+    apply(&scene)?;
+    let pods = Pods::of(shared()?, NAMESPACE, NAME)?;
+    let all = [("finish", Some(0)), ("plan", Some(0)), ("reap", Some(0))];
+    assert_eq!(ended(&pods.run()?), all);
+    may_list_less(&scene)?;
     let said = pods.run()?;
-    let names: Vec<&str> = said.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["plan"], "{said:?}");
-    let (_, output) = &said[0];
-    assert_eq!(output.code, Some(1), "{}", output.transcript());
+    assert_eq!(ended(&said), [("finish", Some(0)), ("plan", Some(1))]);
+    let (_, output) = &said[1];
     assert!(
         output
             .stdout

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_image::{Digest, FrozenGroup, FrozenManifest, JournalEntry, Reading, Tag};
 
-use super::{GITEA_KEEPS, Gone, Run, Stop, Way};
-use crate::{state::Act, watch::Watch, write::Deleted};
+use super::{GITEA_KEEPS, Gone, Run, Stop};
+use crate::{
+    state::{Act, Way},
+    watch::Watch,
+    write::Deleted,
+};
 
 /// A manifest that is to go, as it is there.
 struct Saved<'g> {
@@ -199,10 +203,17 @@ impl Run<'_> {
             }
         };
         if let Some(problem) = problem {
+            self.audit(
+                Act::NotDeleted,
+                Some(repository),
+                Some(digest),
+                &entry.tags,
+                &problem,
+            )?;
             // A tag that had just been moved to it may be gone all the same. What this look does not tell,
             // the one at all tags does.
             if !matches!(outcome, Deleted::Refused(_)) && self.look(watch, own).await.is_ok() {
-                self.note_lost(entry, &before, watch).await;
+                self.note_lost(entry, &before, watch).await?;
             }
             return Err(Stop::Because(format!("{repository}@{digest}: {problem}")));
         }
@@ -223,7 +234,7 @@ impl Run<'_> {
             tags: entry.tags.clone(),
         });
         self.look(watch, own).await?;
-        match self.note_lost(entry, &before, watch).await {
+        match self.note_lost(entry, &before, watch).await? {
             Some(tag) => Err(Stop::Because(format!(
                 "{repository}:{tag} went while {digest} was deleted"
             ))),
@@ -232,14 +243,15 @@ impl Run<'_> {
     }
 
     /// Notes tags that were elsewhere right before a manifest was deleted and are gone right after; the first.
+    /// Where it cannot be told why one is gone, the run ends, and whoever verifies it looks again.
     async fn note_lost(
         &mut self,
         entry: &JournalEntry,
         before: &BTreeMap<Tag, Reading<Digest>>,
         watch: &Watch,
-    ) -> Option<Tag> {
+    ) -> Result<Option<Tag>, Stop> {
         if self.way == Way::Rows {
-            return None;
+            return Ok(None);
         }
         let (repository, digest) = (&entry.repository, &entry.digest);
         let is_gone = |tag: &Tag| matches!(watch.tags.get(tag), None | Some(Reading::Absent));
@@ -247,7 +259,7 @@ impl Run<'_> {
             Some((tag, reading.present().filter(|at| *at != digest)?))
         });
         let gone = elsewhere.filter(|(tag, _)| !entry.tags.contains(tag) && is_gone(tag));
-        let mut first = None;
+        let (mut first, mut unknown) = (None, None);
         for (tag, last) in gone {
             // Where tags cannot go alone it is certain that it had been moved, unless its manifest went from
             // there. Elsewhere somebody may have deleted it, and where it was seen last is all that is known.
@@ -256,14 +268,31 @@ impl Run<'_> {
             } else {
                 match self.client.resolve(repository, last.as_str()).await {
                     Reading::Present(_) => digest,
-                    Reading::Absent | Reading::Unread(_) => continue,
+                    Reading::Absent => continue,
+                    Reading::Unread(reason) => {
+                        let of = self.unsure.entry(repository.clone()).or_default();
+                        of.insert(tag.clone(), last.clone());
+                        unknown.get_or_insert_with(|| {
+                            format!(
+                                "whether {repository}:{tag} went while {digest} was deleted is unknown: \
+                                 {last}, which it pointed to, cannot be read: {reason}"
+                            )
+                        });
+                        continue;
+                    }
                 }
             };
             self.lost
                 .insert((repository.clone(), tag.clone()), to.clone());
             first.get_or_insert_with(|| tag.clone());
         }
-        first
+        match unknown {
+            Some(reason) => {
+                self.remember_batch()?;
+                Err(Stop::Because(reason))
+            }
+            None => Ok(first),
+        }
     }
 
     async fn delete(&self, entry: &JournalEntry) -> Result<Deleted, Stop> {
@@ -277,6 +306,9 @@ impl Run<'_> {
                 Reading::Present(_) | Reading::Absent => continue,
                 Reading::Unread(reason) => return Ok(Deleted::Refused(reason)),
             }
+            let own = std::slice::from_ref(tag);
+            let why = "with its manifest, which is deleted";
+            self.audit(Act::Untag, Some(repository), Some(digest), own, why)?;
             let outcome = match self.way {
                 Way::Rows => self.client.delete_row(repository, tag.as_str()).await,
                 Way::Tags | Way::Digests => self.client.delete(repository, tag.as_str()).await,
@@ -285,7 +317,9 @@ impl Run<'_> {
                 return Ok(Deleted::Refused(format!("tag {tag}: {reason}")));
             }
             match self.client.resolve(repository, tag.as_str()).await {
-                Reading::Absent => {}
+                Reading::Absent => {
+                    self.audit(Act::Untagged, Some(repository), Some(digest), own, "gone")?;
+                }
                 Reading::Present(_) => {
                     return Ok(Deleted::Refused(format!("tag {tag} is still there")));
                 }

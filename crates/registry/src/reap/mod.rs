@@ -14,6 +14,7 @@
 //! What cannot be found out: a tag that goes, and that somebody pushes to another manifest between the look
 //! at it and its deletion, is gone. Tags that are moved are not deleted where they cannot be deleted alone.
 
+mod earlier;
 mod group;
 mod verify;
 
@@ -35,9 +36,11 @@ use crate::{
     probe::{Deletes, probe},
     read::Api,
     restore::Restored,
-    state::{Act, AuditEntry, Batch, Journal, State, StateError},
+    state::{Act, AuditEntry, Batch, Journal, Pointing, State, StateError, Way},
     watch::Watch,
 };
+
+pub use earlier::{Cut, Earlier, finish};
 
 /// How long Gitea and Forgejo keep the blobs of what was deleted, as they are configured by default.
 const GITEA_KEEPS: SignedDuration = SignedDuration::from_hours(24);
@@ -67,8 +70,12 @@ pub struct ReapOptions<'a> {
 /// Plans anew.
 pub trait Recheck {
     /// What moved since the plan was frozen, as the whole fleet and the registry are now, or why that
-    /// could not be told: `FrozenPlan::moved` of a plan that is made now. Asked before each batch.
-    fn movements(&mut self) -> impl Future<Output = Result<Vec<Movement>, String>> + Send;
+    /// could not be told: `FrozenPlan::moved` of a plan that is made now. Asked before each batch of a run,
+    /// which the audit log calls so.
+    fn movements(
+        &mut self,
+        run: &str,
+    ) -> impl Future<Output = Result<Vec<Movement>, String>> + Send;
 }
 
 /// A manifest that was deleted.
@@ -85,6 +92,8 @@ pub struct Gone {
 /// What became of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
+    /// What was found of a run that was cut, before anything else.
+    pub earlier: Option<Earlier>,
     /// What was deleted, in its order. What was put back again is in [`Reaped::restored`] besides.
     pub deleted: Vec<Gone>,
     /// What the plan names and was kept, and why.
@@ -100,17 +109,6 @@ pub struct Reaped {
     /// Until when that can work for certain; absent where it can until somebody has the registry collect
     /// its garbage.
     pub until: Option<Timestamp>,
-}
-
-/// How something is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// Row by row, by the API of packages.
-    Rows,
-    /// Tag by tag, then the manifest.
-    Tags,
-    /// The manifest, and its tags with it.
-    Digests,
 }
 
 /// Why a run goes no further.
@@ -132,16 +130,21 @@ impl From<StateError> for Stop {
 struct Run<'a> {
     client: &'a Client,
     state: &'a State,
-    plan: &'a FrozenPlan,
+    /// The hash of the plan; empty where only an earlier run is looked at.
+    hash: &'a str,
     options: &'a ReapOptions<'a>,
     way: Way,
     journal: Option<Journal>,
-    /// Of the batch that is under way.
+    /// The batch that is under way, as the next run would find it.
+    open: Option<Batch>,
+    /// What of it the journal has.
     entries: Vec<JournalEntry>,
     /// What this run has asked the registry to delete in that batch.
     tried: BTreeSet<(RepositoryPath, Digest)>,
     /// Tags that went with a manifest that they had just been moved to.
     lost: BTreeMap<(RepositoryPath, Tag), Digest>,
+    /// Tags that may have, with where they pointed last: that could not be read.
+    unsure: Pointing,
     /// Repositories of which all that the batch deleted is put back.
     undo: BTreeSet<RepositoryPath>,
     result: Reaped,
@@ -156,42 +159,64 @@ pub async fn reap<R: Recheck>(
     recheck: &mut R,
     options: &ReapOptions<'_>,
 ) -> Reaped {
-    let mut run = Run {
-        client,
-        state,
-        plan,
-        options,
-        way: Way::Digests,
-        journal: None,
-        entries: Vec::new(),
-        tried: BTreeSet::new(),
-        lost: BTreeMap::new(),
-        undo: BTreeSet::new(),
-        result: Reaped::default(),
-    };
-    if let Err(stop) = run.carry_out(recheck).await {
-        let reason = stop.to_string();
-        // What cannot be written to the log is told in the result all the same.
-        drop(run.audit(Act::Stop, None, None, &[], &reason));
-        run.result.stopped = Some(reason);
-        run.result.is_asked_to_stop = matches!(stop, Stop::Asked);
-    }
-    run.result.journal = run.journal.and_then(Journal::end);
-    if run.way == Way::Rows && !run.result.deleted.is_empty() {
-        run.result.until = (options.now)().checked_add(GITEA_KEEPS).ok();
-    }
-    run.result
+    let mut run = Run::new(client, state, &plan.hash, options);
+    let ended = run.carry_out(plan, recheck).await;
+    run.result(ended)
 }
 
-impl Run<'_> {
-    async fn carry_out<R: Recheck>(&mut self, recheck: &mut R) -> Result<(), Stop> {
-        self.check_plan()?;
-        self.way = self.find_way().await?;
+impl<'a> Run<'a> {
+    fn new(
+        client: &'a Client,
+        state: &'a State,
+        hash: &'a str,
+        options: &'a ReapOptions<'a>,
+    ) -> Self {
+        Self {
+            client,
+            state,
+            hash,
+            options,
+            way: Way::Digests,
+            journal: None,
+            open: None,
+            entries: Vec::new(),
+            tried: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            unsure: Pointing::new(),
+            undo: BTreeSet::new(),
+            result: Reaped::default(),
+        }
+    }
+
+    /// What became of it.
+    fn result(mut self, ended: Result<(), Stop>) -> Reaped {
+        if let Err(stop) = ended {
+            let reason = stop.to_string();
+            // What cannot be written to the log is told in the result all the same.
+            drop(self.audit(Act::Stop, None, None, &[], &reason));
+            self.result.stopped = Some(reason);
+            self.result.is_asked_to_stop = matches!(stop, Stop::Asked);
+        }
+        self.result.journal = self.journal.and_then(Journal::end);
+        if self.way == Way::Rows && !self.result.deleted.is_empty() {
+            self.result.until = (self.options.now)().checked_add(GITEA_KEEPS).ok();
+        }
+        self.result
+    }
+
+    async fn carry_out<R: Recheck>(
+        &mut self,
+        plan: &FrozenPlan,
+        recheck: &mut R,
+    ) -> Result<(), Stop> {
+        self.check_plan(plan)?;
+        self.begin()?;
         self.finish_earlier().await?;
-        let number = self.plan.number().to_string();
-        let why = format!("a plan of {} with {number} manifests", self.plan.at);
+        self.way = self.find_way(plan).await?;
+        let number = plan.number().to_string();
+        let why = format!("a plan of {} with {number} manifests", plan.at);
         self.audit(Act::Begin, None, None, &[], &why)?;
-        let mut rest = &self.plan.groups[..];
+        let mut rest = &plan.groups[..];
         while !rest.is_empty() {
             if (self.options.stop)() {
                 return Err(Stop::Asked);
@@ -204,8 +229,23 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn check_plan(&self) -> Result<(), Stop> {
-        let (plan, most) = (self.plan, self.options.most);
+    /// From here on the run has a name.
+    fn begin(&mut self) -> Result<(), StateError> {
+        let journal = self.state.journal((self.options.now)(), self.hash)?;
+        self.journal = Some(journal);
+        Ok(())
+    }
+
+    /// How the log calls this run.
+    fn run(&self) -> String {
+        let journal = self.journal.as_ref();
+        journal
+            .map(|journal| journal.run.clone())
+            .unwrap_or_default()
+    }
+
+    fn check_plan(&self, plan: &FrozenPlan) -> Result<(), Stop> {
+        let most = self.options.most;
         if plan.registry != *self.client.host() {
             let (registry, host) = (&plan.registry, self.client.host());
             return Err(Stop::Because(format!(
@@ -222,7 +262,7 @@ impl Run<'_> {
     }
 
     /// How this registry deletes: asked, on what is not there.
-    async fn find_way(&self) -> Result<Way, Stop> {
+    async fn find_way(&self, plan: &FrozenPlan) -> Result<Way, Stop> {
         let is_gitea = match self.options.api {
             Api::Gitea => true,
             Api::Distribution => false,
@@ -236,7 +276,7 @@ impl Run<'_> {
         if is_gitea {
             return Ok(Way::Rows);
         }
-        let Some(group) = self.plan.groups.first() else {
+        let Some(group) = plan.groups.first() else {
             return Ok(Way::Digests);
         };
         let found = probe(self.client, &group.repository, self.options.nonce).await;
@@ -254,7 +294,7 @@ impl Run<'_> {
         found
             .remember(self.state.folder(), self.client.host())
             .map_err(|error| Stop::Because(format!("cannot remember what it can: {error}")))?;
-        match (found.deletes_tags, self.plan.deletion) {
+        match (found.deletes_tags, plan.deletion) {
             (Some(true), _) => Ok(Way::Tags),
             (_, FrozenDeletion::DigestsWithTags) => Ok(Way::Digests),
             (_, FrozenDeletion::TagsAlone) => Err(Stop::Because(
@@ -263,29 +303,6 @@ impl Run<'_> {
                     .to_owned(),
             )),
         }
-    }
-
-    /// Verifies the deletions of a run that was cut.
-    async fn finish_earlier(&mut self) -> Result<(), Stop> {
-        let Some(batch) = self.state.unverified()? else {
-            return Ok(());
-        };
-        let path = self.state.journal_path(&batch.journal);
-        let entries = State::entries(&path)?;
-        self.entries = entries.into_iter().skip(batch.entries).collect();
-        let own = |entry: &JournalEntry| entry.registry == *self.client.host();
-        if !self.entries.iter().all(own) {
-            let path = path.display();
-            return Err(Stop::Because(format!(
-                "the deletions of {path} are of another registry and not verified yet"
-            )));
-        }
-        let before = batch.before.into_iter();
-        let watches = before.map(|(repository, before)| {
-            let watch = Watch::since(self.client, &repository, before);
-            (repository, watch)
-        });
-        self.end_batch(&watches.collect()).await
     }
 
     /// Whatever has stopped a batch: what was lost is looked for in all its repositories.
@@ -297,6 +314,7 @@ impl Run<'_> {
         }
         if self.entries.is_empty() {
             self.state.end_batch()?;
+            self.open = None;
         }
         verified
     }
@@ -316,7 +334,8 @@ impl Run<'_> {
             }
         }
         // What has changed until now this sees, and what changes from now on the watches do.
-        let movements = recheck.movements().await;
+        let run = self.run();
+        let movements = recheck.movements(&run).await;
         let movements = movements.map_err(|reason| {
             if (self.options.stop)() {
                 Stop::Asked
@@ -327,19 +346,17 @@ impl Run<'_> {
         if let Some(whole) = movements.iter().find(|one| one.digest.is_none()) {
             return Err(Stop::Because(whole.message.clone()));
         }
-        let now = (self.options.now)();
-        let journal = match &mut self.journal {
-            Some(journal) => journal,
-            none => none.insert(self.state.journal(now, self.plan)?),
-        };
+        let written = self.journal.as_ref().map_or(0, |journal| journal.written);
         let watched = watches.iter();
-        self.state.begin_batch(&Batch {
-            journal: journal.name.clone(),
-            entries: journal.written,
-            before: watched
-                .map(|(path, watch)| (path.clone(), watch.before.clone()))
-                .collect(),
-        })?;
+        let before = watched.map(|(path, watch)| (path.clone(), watch.before.clone()));
+        self.open = Some(Batch {
+            run,
+            way: self.way,
+            entries: written,
+            before: before.collect(),
+            unsure: Pointing::new(),
+        });
+        self.remember_batch()?;
         let mut stopped = Ok(());
         for group in groups {
             let Some(watch) = watches.get_mut(&group.repository) else {
@@ -359,6 +376,15 @@ impl Run<'_> {
         }
         self.end_batch(&watches).await?;
         stopped
+    }
+
+    /// Writes down what the next run has to look at if this one is cut.
+    fn remember_batch(&mut self) -> Result<(), StateError> {
+        let Some(batch) = &mut self.open else {
+            return Ok(());
+        };
+        batch.unsure.clone_from(&self.unsure);
+        self.state.begin_batch(batch)
     }
 
     /// Keeps a group that no longer may go.
@@ -393,7 +419,8 @@ impl Run<'_> {
             schema: AuditEntry::SCHEMA.to_owned(),
             at: (self.options.now)(),
             registry: self.client.host().clone(),
-            plan: self.plan.hash.clone(),
+            plan: self.hash.to_owned(),
+            run: self.run(),
             by: self.options.who.to_owned(),
             act,
             repository: repository.cloned(),

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use underpin_image::{Digest, JournalEntry, Reading, RepositoryPath, Tag, lost};
 
-use super::{Run, Stop, Way};
+use super::{Run, Stop};
 use crate::{
     restore::put_back,
-    state::Act,
+    state::{Act, Way},
     watch::{Watch, pointing},
 };
 
@@ -51,6 +51,7 @@ impl Run<'_> {
     fn finish(&mut self, repository: &RepositoryPath) {
         self.entries.retain(|entry| entry.repository != *repository);
         self.tried.retain(|(path, _)| path != repository);
+        self.unsure.remove(repository);
     }
 
     /// Which of these are gone.
@@ -87,6 +88,8 @@ impl Run<'_> {
             .collect();
         let mut before = watch.before.clone();
         before.extend(pointing(&watch.tags));
+        let unsure = self.unsure.get(repository).into_iter().flatten();
+        before.extend(unsure.map(|(tag, digest)| (tag.clone(), digest.clone())));
         let deleted_now = deleted.iter().collect();
         for (tag, digest) in lost(&before, &deleted_now, after) {
             let key = (repository.clone(), tag);
@@ -109,8 +112,8 @@ impl Run<'_> {
         Ok(found)
     }
 
-    /// What was deleted of a repository in this batch, if it was one manifest. Of a run that was killed, it is
-    /// not known what it tried, but what is gone.
+    /// What was deleted of a repository in this batch, if it was one manifest. Of a run that was killed, the
+    /// log says what it tried; without that, what is gone is known.
     fn only_one<'d>(
         &'d self,
         repository: &RepositoryPath,

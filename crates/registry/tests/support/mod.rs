@@ -131,7 +131,7 @@ fn root(text: &str) -> Root {
 pub(crate) struct Unmoved;
 
 impl Recheck for Unmoved {
-    async fn movements(&mut self) -> Result<Vec<Movement>, String> {
+    async fn movements(&mut self, _: &str) -> Result<Vec<Movement>, String> {
         Ok(Vec::new())
     }
 }

@@ -265,3 +265,88 @@ fn r4_3_what_was_put_back_is_not_what_may_go_next() {
     assert_eq!(may_go(&scene.document(&[])), 0);
     assert!(may_go(&scene.document(&[])) > 0);
 }
+
+/// R4.6: what each run went by lies beside the audit log, called as the log calls the run; the oldest go.
+#[test]
+fn r4_6_each_run_leaves_what_it_went_by() {
+    let scene = Scene::new();
+    scene.document(&[]);
+    let runs = scene.folder.path().join("state/runs");
+    for number in 0..40 {
+        let name = format!("20200101T000000.{number:09}Z-plan.txt");
+        fs::write(runs.join(name), "read long ago\n").unwrap();
+    }
+    scene.document(&["--out", "plan.json"]);
+    assert_eq!(scene.reap_quietly(), 0);
+    let entries = fs::read_dir(&runs).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 30, "{names:?}");
+    let log = fs::read_to_string(scene.folder.path().join("state/audit.jsonl")).unwrap();
+    let line: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    assert_eq!(line["act"], "end");
+    let own = format!("{}.txt", line["run"].as_str().unwrap());
+    assert_eq!(names.last(), Some(&own));
+    let planned = names
+        .iter()
+        .filter(|name| !name.starts_with("2020"))
+        .count();
+    assert_eq!(planned, 3, "{names:?}");
+    let went_by = fs::read_to_string(runs.join(own)).unwrap();
+    let parts: Vec<&str> = went_by.split("read at ").collect();
+    assert!(parts[1].contains("pins:\ncontainer/"), "{went_by}");
+    assert!(parts[1].contains("needs:\n"), "{went_by}");
+    assert!(parts[1].contains("kotkan/web:"), "{went_by}");
+    // Read anew before each batch, and the same.
+    for part in &parts[2..] {
+        assert!(part.ends_with(": the same\n"), "{went_by}");
+    }
+    // It holds what `roots.txt` does, where no value of a Secret is.
+    let roots = fs::read_to_string(scene.folder.path().join("state/roots.txt")).unwrap();
+    assert!(parts[1].ends_with(&format!("needs:\n{roots}")), "{went_by}");
+}
+
+/// R4.3: of a run that was cut, a plan says that it is not verified, stopped or not; that is done without a plan.
+#[test]
+fn r4_3_a_run_that_was_cut_is_told_and_verified() {
+    let scene = frozen();
+    assert_eq!(scene.reap_quietly(), 0);
+    let state = scene.folder.path().join("state");
+    let log = fs::read_to_string(state.join("audit.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    let run = last["run"].as_str().unwrap();
+    // As if it had been killed before it saw that the last one is gone.
+    let (kept, _) = log.rsplit_once("\"act\":\"delete\"").unwrap();
+    let asked = log[kept.len()..].lines().next().unwrap();
+    fs::write(state.join("audit.jsonl"), format!("{kept}{asked}\n")).unwrap();
+    let batch = format!("{{\"run\":\"{run}\",\"way\":\"digests\",\"entries\":0,\"before\":{{}}}}");
+    fs::write(state.join("batch.json"), batch).unwrap();
+    let told = "whether anything else was lost with its last 11 manifests is not known";
+    let planned = scene.run_of("plan", &[]).end();
+    assert!(planned.stdout.contains(told), "{}", planned.transcript());
+    let way_out = "`underpin images reap --config images.yaml`";
+    assert!(planned.stdout.contains(way_out), "{}", planned.transcript());
+    let stopped = scene.run_of("plan", &["--against", "no.yaml"]).end();
+    assert_eq!(stopped.code, 1);
+    assert!(stopped.stdout.contains(told), "{}", stopped.transcript());
+    let verified = scene.run_of("reap", &[]).end();
+    assert_eq!(verified.code, 0, "{}", verified.transcript());
+    let told_of = format!("run {run} was cut before it had verified its last 11 manifests");
+    assert!(
+        verified.stdout.contains(&told_of),
+        "{}",
+        verified.transcript()
+    );
+    let is_gone = "the registry had been asked to delete it, it is gone";
+    assert_eq!(verified.stdout.matches(is_gone).count(), 1);
+    let again = scene.run_of("reap", &["--output", "json"]).end();
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(
+        (&again["plan"], &again["earlier"]),
+        (&Value::Null, &Value::Null)
+    );
+    let planned = scene.run_of("plan", &[]).end();
+    assert!(!planned.stdout.contains(told), "{}", planned.transcript());
+}

@@ -77,6 +77,11 @@ impl Made {
         }
     }
 
+    /// When it was made.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// The record that the plan was made from.
     pub(super) fn record(&self) -> Option<&RunRecord> {
         self.records.first()

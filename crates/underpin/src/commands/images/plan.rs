@@ -60,8 +60,10 @@ pub(crate) struct ImagesPlanArgs {
 pub(super) const NAME: &str = "images-plan";
 
 pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
+    let again = args.sources.registry.again();
     let setting = Setting::new(args.sources, args.paths)?;
     let state = State::open(setting.state.clone())?;
+    let left_open = state.left_open(&again)?;
     let made = Made::new(&setting, &state).await?;
     state.remember_alone(&made)?;
     let (plan, input) = (&made.plan, made.input(&setting));
@@ -93,7 +95,7 @@ pub(super) async fn plan(args: ImagesPlanArgs) -> Result<Exit, CommandError> {
         plan,
         input: &input,
         findings: &findings,
-        notes: made.notes(),
+        notes: left_open.into_iter().chain(made.notes()).collect(),
         counts: made.counts,
         frozen: frozen
             .as_ref()

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
@@ -14,7 +14,7 @@ use super::{
     made::Made,
     plan::exit_of_stops,
     registry,
-    setting::{ImagesSourceArgs, Setting},
+    setting::{ImagesRegistryArgs, ImagesSourceArgs, Setting},
     state::State,
 };
 use crate::{
@@ -41,12 +41,14 @@ const NONCE_BYTES: usize = 16;
 /// asks. Before the first deletion and again after each batch, all sources and the registry are read
 /// anew: what is needed by then stays, and if anything cannot be read, nothing more is deleted. Each
 /// image is looked at right before it goes; its manifest is in a journal by then, from which `images
-/// restore` puts it back. Run again with the same plan, it continues.
+/// restore` puts it back. Run again with the same plan, it continues. Of a run that was cut, what it had
+/// asked for is looked at before anything else, and what was lost with it is put back; without a plan, that
+/// is all that is done.
 #[derive(Debug, Args)]
 pub(crate) struct ImagesReapArgs {
-    /// The frozen plan.
+    /// The frozen plan [default: none, only what a run that was cut has left is looked at].
     #[arg(value_name = "PLAN")]
-    plan: Utf8PathBuf,
+    plan: Option<Utf8PathBuf>,
     /// Declared files, or folders with all below them, as `images plan` was given them; added to those
     /// of the images file.
     #[arg(value_name = "PATH")]
@@ -65,9 +67,12 @@ pub(crate) struct ImagesReapArgs {
 pub(super) const NAME: &str = "images-reap";
 
 pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
+    let Some(plan) = args.plan else {
+        return finish(args.sources.registry, args.output).await;
+    };
     let again = args.sources.registry.again();
     let setting = Setting::new(args.sources, args.paths)?;
-    let frozen = read(&args.plan, &setting)?;
+    let frozen = read(&plan, &setting)?;
     let held = underpin_registry::State::lock(setting.state.as_std_path())?;
     let state = State::open(setting.state.clone())?;
     let proposal = || render::reap_proposal(&frozen);
@@ -111,8 +116,8 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
         format!("underpin images restore {again} {journal}")
     });
     let shown = ShownReaped {
-        file: args.plan.as_str(),
-        plan: &frozen,
+        registry: &setting.registry.names.host,
+        plan: Some((plan.as_str(), &frozen)),
         reaped: &reaped,
         findings: &findings,
         way_out: anew.way_out.as_deref(),
@@ -125,6 +130,46 @@ pub(super) async fn reap(args: ImagesReapArgs) -> Result<Exit, CommandError> {
     };
     let masks = anew.masks.iter();
     write(&masks.fold(text, |text, mask| mask.apply(&text)))?;
+    remembered.map(|()| exit)
+}
+
+/// Looks at what a run that was cut has left, and at nothing else.
+async fn finish(args: ImagesRegistryArgs, output: Format) -> Result<Exit, CommandError> {
+    let (registry, folder) = args.registry_alone()?;
+    let held = underpin_registry::State::lock(folder.as_std_path())?;
+    let state = State::open(folder)?;
+    let client = registry::client(&registry).await?;
+    // Nothing is deleted: the limits of deleting are nobody's.
+    let options = ReapOptions {
+        api: registry::api(&registry),
+        pause: Duration::ZERO,
+        batch: 0,
+        most: 0,
+        is_mutable: &|_| true,
+        now: &|| SystemHost.now(),
+        nonce: &[],
+        who: &this_process("images reap"),
+        stop: &|| false,
+    };
+    let reaped = underpin_registry::finish(&client, &held, &options).await;
+    let remembered = state.restart(&reaped.restored);
+    let exit = match &reaped.stopped {
+        Some(_) => Exit::Error,
+        None => Exit::Done,
+    };
+    let shown = ShownReaped {
+        registry: &registry.names.host,
+        plan: None,
+        reaped: &reaped,
+        findings: &[],
+        way_out: None,
+        journal: None,
+        restore: None,
+    };
+    write(&match output {
+        Format::Text => render::reaped_text(&shown),
+        Format::Json => render::reaped_json(NAME, exit, &shown),
+    })?;
     remembered.map(|()| exit)
 }
 
@@ -188,7 +233,7 @@ struct Anew<'a> {
 }
 
 impl Recheck for Anew<'_> {
-    async fn movements(&mut self) -> Result<Vec<Movement>, String> {
+    async fn movements(&mut self, run: &str) -> Result<Vec<Movement>, String> {
         if self.format == Format::Text {
             output::message("reading all sources and the registry anew");
         }
@@ -197,7 +242,7 @@ impl Recheck for Anew<'_> {
             _ = self.stop.wait_for(|stop| *stop) => return Err("somebody has asked to stop".to_owned()),
         };
         self.state
-            .remember(&made)
+            .remember(&made, run)
             .map_err(|error| error.to_string())?;
         self.masks = made.masks();
         self.compare(&made)

@@ -1,5 +1,5 @@
-//! What runs remember: one record of all that was seen, the manifests that were read, and of the last run
-//! the pins and the roots that it went by.
+//! What runs remember: one record of all that was seen, the manifests that were read, and the pins and the
+//! roots that each run went by.
 //!
 //! They lie in the folder of [`underpin_registry::State`], whose lock is held by whoever writes record, pins
 //! and roots.
@@ -7,11 +7,14 @@
 use std::{
     fs,
     io::{self, ErrorKind},
+    sync::{Mutex, PoisonError},
 };
 
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 use underpin_image::RunRecord;
-use underpin_registry::{Restored, StateError};
+use underpin_model::wording::count;
+use underpin_registry::{Restored, StateError, run_time};
 
 use super::made::Made;
 use crate::{error::CommandError, output};
@@ -20,11 +23,17 @@ const RECORD: &str = "record.json";
 /// The pins that the last run went by.
 pub(super) const PINS: &str = "pins.txt";
 const ROOTS: &str = "roots.txt";
+/// What each run went by, in a file that is called as the audit log calls the run.
+const RUNS: &str = "runs";
+/// How many of these are kept.
+const RUNS_KEPT: usize = 30;
 const MANIFESTS: &str = "manifests";
 
 /// The folder of one registry.
 pub(super) struct State {
     folder: Utf8PathBuf,
+    /// The pins and roots that this run wrote down last.
+    last: Mutex<String>,
 }
 
 impl State {
@@ -34,7 +43,10 @@ impl State {
             what: format!("cannot make the folder {folder} to remember in what this run saw"),
             source,
         })?;
-        Ok(Self { folder })
+        Ok(Self {
+            folder,
+            last: Mutex::default(),
+        })
     }
 
     pub(super) fn folder(&self) -> &Utf8Path {
@@ -84,7 +96,7 @@ impl State {
             locked => Some(locked?),
         };
         if alone.is_some() && self.record()?.as_ref() == made.record() {
-            return self.remember(made);
+            return self.remember(made, &format!("{}-plan", run_time(made.now())));
         }
         let folder = &self.folder;
         output::message(&format!(
@@ -93,8 +105,27 @@ impl State {
         Ok(())
     }
 
+    /// How an operator is told of deletions of a run that was cut, if nobody has verified them since.
+    pub(super) fn left_open(&self, again: &str) -> Result<Option<String>, CommandError> {
+        let folder = self.folder.as_std_path();
+        let alone = match underpin_registry::State::lock(folder) {
+            // It is no other run's that is under way.
+            Err(StateError::Locked { .. }) => return Ok(None),
+            locked => locked?,
+        };
+        let number = underpin_registry::State::number_unverified(folder)?;
+        drop(alone);
+        Ok((number > 0).then(|| {
+            format!(
+                "an earlier run was cut while it deleted, and whether anything else was lost with its last \
+                 {} is not known: find out, and have that put back, with `underpin images reap {again}`",
+                count(number, "manifest")
+            )
+        }))
+    }
+
     /// Remembers a run, and what it went by. Whoever calls holds the lock of the folder.
-    pub(super) fn remember(&self, made: &Made) -> Result<(), CommandError> {
+    pub(super) fn remember(&self, made: &Made, run: &str) -> Result<(), CommandError> {
         let pins = made.gathered.pins.iter();
         let pins: String = pins.map(|pin| format!("{}\n", pin.text)).collect();
         let roots = made.gathered.roots.iter();
@@ -106,6 +137,7 @@ impl State {
         let written = record.and_then(|record| {
             self.write(PINS, &pins)?;
             self.write(ROOTS, &roots)?;
+            self.write_run(run, made.now(), &format!("pins:\n{pins}needs:\n{roots}"))?;
             // Last, for it says that the run was.
             self.write(RECORD, &record)
         });
@@ -113,6 +145,38 @@ impl State {
             what: format!("cannot remember this run in {}", self.folder),
             source,
         })
+    }
+
+    /// Writes down what a run goes by, each time that it reads everything anew, and forgets the oldest runs.
+    fn write_run(&self, run: &str, at: Timestamp, went_by: &str) -> io::Result<()> {
+        let folder = self.folder.join(RUNS);
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{run}.txt"));
+        let mut text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            read => read?,
+        };
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if !text.is_empty() && *last == went_by {
+            text.push_str(&format!("read at {at}: the same\n"));
+        } else {
+            text.push_str(&format!("read at {at}\n{went_by}"));
+            went_by.clone_into(&mut last);
+        }
+        underpin_files::replace(path.as_std_path(), text.as_bytes())?;
+        let entries: io::Result<Vec<camino::Utf8DirEntry>> = folder.read_dir_utf8()?.collect();
+        let mut names: Vec<String> = entries?
+            .iter()
+            .map(|one| one.file_name().to_owned())
+            .collect();
+        names.retain(|name| Utf8Path::new(name).extension() == Some("txt"));
+        // In the order of time.
+        names.sort();
+        let old = names.len().saturating_sub(RUNS_KEPT);
+        for name in &names[..old] {
+            fs::remove_file(folder.join(name))?;
+        }
+        Ok(())
     }
 
     /// Has what was put back wait for two more runs before it may go again. Whoever calls holds the lock of

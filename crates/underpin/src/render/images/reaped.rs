@@ -1,15 +1,16 @@
-//! A frozen plan that was carried out: what is gone, what was kept and why, and the way back.
+//! A frozen plan that was carried out: what is gone, what was kept and why, and the way back; and what was found
+//! of an earlier run that was cut.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use underpin_image::{Digest, FrozenGroup, FrozenPlan, RepositoryPath, Tag};
+use underpin_image::{Digest, FrozenGroup, FrozenPlan, Host, RepositoryPath, Tag};
 use underpin_model::{
     Finding,
     wording::{count, list},
 };
-use underpin_registry::{Reaped, Restored};
+use underpin_registry::{Cut, Earlier, Reaped, Restored};
 
 use super::{
     restored::{RestoredDocument, outcome},
@@ -26,9 +27,9 @@ use crate::{
 
 /// What became of a plan.
 pub(crate) struct ShownReaped<'a> {
-    /// The file that the plan stands in.
-    pub(crate) file: &'a str,
-    pub(crate) plan: &'a FrozenPlan,
+    pub(crate) registry: &'a Host,
+    /// The plan, with the file that it stands in; none where only an earlier run was looked at.
+    pub(crate) plan: Option<(&'a str, &'a FrozenPlan)>,
     pub(crate) reaped: &'a Reaped,
     pub(crate) findings: &'a [Finding],
     /// The way out of what stopped it, where one is known.
@@ -42,7 +43,8 @@ impl ShownReaped<'_> {
     /// How many manifests were neither deleted nor kept.
     fn untouched(&self) -> usize {
         let (deleted, kept) = (self.reaped.deleted.len(), self.reaped.kept.len());
-        self.plan.number().saturating_sub(deleted + kept)
+        let number = self.plan.map_or(0, |(_, plan)| plan.number());
+        number.saturating_sub(deleted + kept)
     }
 }
 
@@ -85,15 +87,20 @@ fn members(group: &FrozenGroup, which: impl Fn(&Digest) -> bool) -> Vec<(&Digest
 
 /// For people.
 pub(crate) fn text(shown: &ShownReaped<'_>) -> String {
-    let (plan, reaped) = (shown.plan, shown.reaped);
-    let mut text = format!(
-        "{}: {} deleted, {} kept\n\n",
-        paint(BOLD, plan.registry.as_str()),
-        count(reaped.deleted.len(), "manifest"),
-        reaped.kept.len()
-    );
+    let reaped = shown.reaped;
+    let registry = paint(BOLD, shown.registry.as_str());
+    let mut text = match (shown.plan, &reaped.earlier) {
+        (Some(_), _) => format!(
+            "{registry}: {} deleted, {} kept\n\n",
+            count(reaped.deleted.len(), "manifest"),
+            reaped.kept.len()
+        ),
+        (None, Some(_)) => format!("{registry}: nothing deleted\n\n"),
+        (None, None) => format!("{registry}: no earlier run has left anything to look at\n"),
+    };
     text.push_str(&lost(&reaped.restored));
-    for (repository, groups) in by_repository(plan) {
+    text.extend(reaped.earlier.as_ref().map(earlier));
+    for (repository, groups) in shown.plan.iter().flat_map(|(_, plan)| by_repository(plan)) {
         text.push_str(&of_repository(repository, &groups, reaped));
     }
     text.push_str(&plain::findings::findings(shown.findings));
@@ -123,12 +130,40 @@ fn lost(restored: &Restored) -> String {
         return String::new();
     }
     format!(
-        "{}: {} must stay, and could not be put back\n    {} push it again; another run with the same plan \
-         tries to put it back before it does anything else\n\n",
+        "{}: {} must stay, and could not be put back\n    {} push it again; another run, with a plan or without \
+         one, tries to put it back before it does anything else\n\n",
         style::error("lost"),
         list(&failed),
         paint(BOLD, "help:"),
     )
+}
+
+/// What was found of a run that was cut.
+fn earlier(earlier: &Earlier) -> String {
+    let Earlier { run, number, cut } = earlier;
+    let number = count(*number, "manifest");
+    let mut text = format!(
+        "run {run} was cut before it had verified its last {number}: they were looked at\n"
+    );
+    for Cut {
+        repository,
+        digest,
+        tags,
+        is_gone,
+    } in cut
+    {
+        let what = together(&[(digest, &**tags)], false);
+        let found = match is_gone {
+            Ok(true) => "it is gone".to_owned(),
+            Ok(false) => "it is there".to_owned(),
+            Err(reason) => format!("whether it is gone is unknown: {reason}"),
+        };
+        text.push_str(&format!(
+            "  {repository} {what}: the registry had been asked to delete it, {found}\n"
+        ));
+    }
+    text.push('\n');
+    text
 }
 
 fn of_repository(repository: &RepositoryPath, groups: &[&FrozenGroup], reaped: &Reaped) -> String {
@@ -203,8 +238,10 @@ fn ending(shown: &ShownReaped<'_>) -> String {
 pub(crate) struct ImagesReapDocument<'a> {
     /// The registry.
     registry: &'a str,
-    /// The plan.
-    plan: ReapedPlanDocument<'a>,
+    /// The plan; null where only an earlier run was looked at.
+    plan: Option<ReapedPlanDocument<'a>>,
+    /// What was found of a run that was cut; null where none was.
+    earlier: Option<EarlierDocument<'a>>,
     /// What was deleted, in the order in which it was; what was put back again is in `restored` besides.
     deleted: Vec<DeletedDocument<'a>>,
     /// What the plan names and was kept.
@@ -225,6 +262,49 @@ pub(crate) struct ImagesReapDocument<'a> {
     until: Option<String>,
     /// The command that puts it back; null where nothing was deleted.
     restore: Option<&'a str>,
+}
+
+/// A run that was cut, and what was found of it.
+#[derive(Serialize, JsonSchema)]
+struct EarlierDocument<'a> {
+    /// The run, as the audit log calls it.
+    run: &'a str,
+    /// How many manifests it had not verified: they were looked at.
+    number: usize,
+    /// What it had asked the registry to delete, without seeing what became of it.
+    cut: Vec<CutDocument<'a>>,
+}
+
+/// A deletion that was under way when its run was cut.
+#[derive(Serialize, JsonSchema)]
+struct CutDocument<'a> {
+    /// The repository.
+    repository: &'a str,
+    /// Its digest.
+    digest: &'a str,
+    /// The tags that it had.
+    tags: Vec<&'a str>,
+    /// Whether it is gone; null where that is not known.
+    gone: Option<bool>,
+    /// Why that is not known.
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Earlier> for EarlierDocument<'a> {
+    fn from(earlier: &'a Earlier) -> Self {
+        let cut = earlier.cut.iter().map(|cut| CutDocument {
+            repository: cut.repository.as_str(),
+            digest: cut.digest.as_str(),
+            tags: cut.tags.iter().map(Tag::as_str).collect(),
+            gone: cut.is_gone.as_ref().ok().copied(),
+            reason: cut.is_gone.as_ref().err().map(String::as_str),
+        });
+        Self {
+            run: &earlier.run,
+            number: earlier.number,
+            cut: cut.collect(),
+        }
+    }
 }
 
 /// The plan that was carried out.
@@ -262,7 +342,7 @@ struct KeptDocument<'a> {
 
 /// As JSON.
 pub(crate) fn json(command: &str, exit: Exit, shown: &ShownReaped<'_>) -> String {
-    let (plan, reaped) = (shown.plan, shown.reaped);
+    let reaped = shown.reaped;
     let deleted = reaped.deleted.iter().map(|gone| DeletedDocument {
         repository: gone.repository.as_str(),
         digest: gone.digest.as_str(),
@@ -274,12 +354,13 @@ pub(crate) fn json(command: &str, exit: Exit, shown: &ShownReaped<'_>) -> String
         reason: &left.reason,
     });
     let document = ImagesReapDocument {
-        registry: plan.registry.as_str(),
-        plan: ReapedPlanDocument {
-            file: shown.file,
+        registry: shown.registry.as_str(),
+        plan: shown.plan.map(|(file, plan)| ReapedPlanDocument {
+            file,
             hash: &plan.hash,
             at: plan.at.to_string(),
-        },
+        }),
+        earlier: reaped.earlier.as_ref().map(Into::into),
         deleted: deleted.collect(),
         kept: kept.collect(),
         untouched: shown.untouched(),
@@ -316,8 +397,8 @@ mod tests {
         assert_eq!(
             strip_str(&lost(&restored)).to_string(),
             "lost: team/web tag staging and team/web tag production must stay, and could not be put back\n    \
-             help: push it again; another run with the same plan tries to put it back before it does \
-             anything else\n\n"
+             help: push it again; another run, with a plan or without one, tries to put it back before it \
+             does anything else\n\n"
         );
     }
 }
