@@ -63,7 +63,7 @@ pub use plan::{
     Doomed, Freed, Group, ManifestPlan, Plan, PlanInput, Reason, RepositoryPlan, Stop, plan,
 };
 pub use policy::{ImagePolicy, Order, Selection};
-pub use record::{ManifestRecord, RepositoryRecord, RunRecord};
+pub use record::{ManifestRecord, RepositoryRecord, RootsSeen, RunRecord};
 pub use reference::{Host, ImageId, Location, Reference, ReferenceError, RepositoryPath, Tag};
 pub use registry::{Deletion, Package, Reading, Registry, Repository, UnreadPart, subject_of_tag};
 pub use release::{ReleaseNeeds, release_needs, replace_images, without_secrets};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,12 +25,23 @@ pub struct RunRecord {
     pub registry: Host,
     /// Whether it saw everything, and nothing stopped it.
     pub complete: bool,
-    /// How many different things roots named, in the last run that was not stopped for it.
-    pub roots: usize,
+    /// How many different things roots named in the last complete run, and in those of the week before it that
+    /// had more: oldest first, each with fewer than the one before it.
+    pub roots: Vec<RootsSeen>,
     /// The sources that roots were read from.
     pub sources: BTreeSet<String>,
     /// What it saw, by repository.
     pub repositories: BTreeMap<RepositoryPath, RepositoryRecord>,
+}
+
+/// How many different things roots named in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RootsSeen {
+    /// When the run was.
+    pub at: Timestamp,
+    /// How many.
+    pub number: usize,
 }
 
 /// What a run saw of one repository.
@@ -53,6 +64,30 @@ pub struct ManifestRecord {
     pub since: Timestamp,
     /// The first of the complete runs that found without a break that nothing needs it.
     pub candidate_since: Option<Timestamp>,
+}
+
+/// For how long the number of roots of a run counts beside that of the last one: what dwindles from run to run is
+/// seen too.
+const ROOTS_COUNT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+impl RootsSeen {
+    /// The most of what was seen, which a run is compared with.
+    pub(crate) fn most(seen: &[Self]) -> Option<Self> {
+        seen.first().copied()
+    }
+
+    /// What was seen, with this run after it.
+    pub(crate) fn with(self, seen: &[Self]) -> Vec<Self> {
+        let counts =
+            |one: &&Self| one.number > self.number && self.at.duration_since(one.at) <= ROOTS_COUNT;
+        let before = seen.iter().filter(counts);
+        before.copied().chain([self]).collect()
+    }
+
+    /// Whether half of what was named before, or more, is named no more.
+    pub(crate) fn is_half_of(self, before: Self) -> bool {
+        self.number.saturating_mul(2) <= before.number
+    }
 }
 
 impl RunRecord {

@@ -24,7 +24,7 @@ use crate::{
     digest::Digest,
     graph::Graph,
     needs::{Missing, Needs, Resolver},
-    record::{ManifestRecord, RepositoryRecord, RunRecord},
+    record::{ManifestRecord, RepositoryRecord, RootsSeen, RunRecord},
     reference::{RepositoryPath, Tag},
     registry::Registry,
     root::{Root, Source},
@@ -176,10 +176,20 @@ fn stops(input: &PlanInput<'_>, needs: &Needs, previous: Option<&RunRecord>) -> 
         stops.push(Stop::NoRoots);
     }
     if let Some(previous) = previous {
-        let (before, now) = (previous.roots, needs.named);
-        let is_allowed = consents.fewest_roots.is_some_and(|fewest| now >= fewest);
-        if now > 0 && now.saturating_mul(2) <= before && !is_allowed {
-            stops.push(Stop::FewerRoots { before, now });
+        let now = RootsSeen {
+            at: input.now,
+            number: needs.named,
+        };
+        let is_allowed = |now| consents.fewest_roots.is_some_and(|fewest| now >= fewest);
+        if let Some(before) = RootsSeen::most(&previous.roots)
+            && now.number > 0
+            && now.is_half_of(before)
+            && !is_allowed(now.number)
+        {
+            stops.push(Stop::FewerRoots {
+                before,
+                now: now.number,
+            });
         }
         let names: BTreeSet<&str> = input.sources.iter().map(|source| &*source.name).collect();
         let gone = previous.sources.iter().filter(|source| {
@@ -219,10 +229,25 @@ fn empty_record(
         at: previous.map_or(input.now, |previous| previous.at.max(input.now)),
         registry: input.registry.host.clone(),
         complete,
-        roots: compared.map_or(needs.named, |previous| previous.roots),
+        roots: compared.map_or_else(
+            || roots_seen(input.now, needs, previous),
+            |previous| previous.roots.clone(),
+        ),
         sources: compared.map_or(now, |previous| previous.sources.clone()),
         repositories: BTreeMap::new(),
     }
+}
+
+/// What the next run is compared with after one that was not stopped. That there is far less, somebody has
+/// consented to then.
+fn roots_seen(at: Timestamp, needs: &Needs, previous: Option<&RunRecord>) -> Vec<RootsSeen> {
+    let now = RootsSeen {
+        at,
+        number: needs.named,
+    };
+    let before = previous.map_or(&[][..], |previous| &previous.roots);
+    let fewer = RootsSeen::most(before).filter(|before| now.is_half_of(*before));
+    now.with(fewer.map_or(before, |_| &[]))
 }
 
 /// What this run could not see is not forgotten.

@@ -8,6 +8,7 @@ use underpin_model::wording::count;
 use crate::{
     digest::Digest,
     needs::{By, RootNumber},
+    record::RootsSeen,
     reference::Tag,
 };
 
@@ -68,10 +69,10 @@ pub enum Reason {
 pub enum Stop {
     /// Nothing at all names anything of the registry.
     NoRoots,
-    /// Far fewer roots than in the last run.
+    /// Far fewer roots than in the last run, or in one of the week before it.
     FewerRoots {
         /// How many there were.
-        before: usize,
+        before: RootsSeen,
         /// How many there are.
         now: usize,
     },
@@ -190,7 +191,8 @@ impl fmt::Display for Stop {
                 let images = if *now == 1 { "image is" } else { "images are" };
                 write!(
                     f,
-                    "{now} {images} named, and in the last run there were {before}"
+                    "{now} {images} named, and in the run of {:.0} there were {}",
+                    before.at, before.number
                 )
             }
             Self::SourceUnread { source, reason, .. } => {
