@@ -25,7 +25,7 @@ pub fn read_text(name: &str, text: &str) -> (Vec<Object>, Vec<Diagnostic>) {
 fn understood(
     (documents, mut diagnostics): (Documents, Vec<Diagnostic>),
 ) -> (Vec<Object>, Vec<Diagnostic>) {
-    let (objects, more) = dumped(&documents);
+    let (objects, more) = dumped(documents);
     diagnostics.extend(more);
     for diagnostic in &mut diagnostics {
         let help = "dump it anew, or take the document out";

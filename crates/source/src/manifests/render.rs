@@ -33,16 +33,19 @@ pub fn render(documents: &Documents, variables: &Variables) -> (Vec<Object>, Vec
 }
 
 /// The objects of a dump, as `kubectl get --output yaml` writes it: what is there, not what is to be
-/// applied. An object that is dumped twice counts once.
-pub(crate) fn dumped(documents: &Documents) -> (Vec<Object>, Vec<Diagnostic>) {
+/// applied. An object that is dumped twice counts once. A dump may be large: of what became an object, nothing
+/// else stays.
+pub(crate) fn dumped(documents: Documents) -> (Vec<Object>, Vec<Diagnostic>) {
     let mut renderer = Renderer {
         may_repeat: true,
         ..Renderer::default()
     };
-    for source in &documents.sources {
-        for document in &source.documents {
-            renderer.flatten(document.root.clone(), document);
-        }
+    for mut document in documents
+        .sources
+        .into_iter()
+        .flat_map(|source| source.documents)
+    {
+        renderer.flatten(document.take_root(), &document);
     }
     (renderer.objects, renderer.diagnostics)
 }

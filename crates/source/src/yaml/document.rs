@@ -1,6 +1,6 @@
 //! A text to its documents.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use serde_json::Value;
 use underpin_model::{FieldPath, Place, SpanIndex};
@@ -47,6 +47,15 @@ pub(crate) struct NodeDocument {
 }
 
 impl NodeDocument {
+    /// Its tree, of which nothing stays here.
+    pub(crate) fn take_root(&mut self) -> Node {
+        let nothing = Node {
+            content: Content::Sequence(Vec::new()),
+            at: self.root.at,
+        };
+        mem::replace(&mut self.root, nothing)
+    }
+
     /// The place of a position in this document's file.
     pub(crate) fn place(&self, (line, column): (u32, u32)) -> Place {
         Place {
@@ -109,7 +118,7 @@ fn parse_chunks(file: &str, text: &str) -> (Vec<NodeDocument>, Vec<Diagnostic>) 
             documents.push(NodeDocument {
                 root,
                 file: Arc::clone(&file),
-                comments: std::mem::take(&mut pending),
+                comments: mem::take(&mut pending),
             });
         }
     }
