@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     Address,
     admin::{Admin, AdminError},
+    program::locate,
 };
 
 /// Longest time for it to answer for the first time; a busy machine takes some.
@@ -31,7 +32,7 @@ const NOBODY: u32 = 65_534;
 /// Why entries cannot be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum IsolatedError {
-    /// There is no such program.
+    /// There is no such program, or it cannot be started.
     #[error(
         "cannot start Caddy ({program}): {source}; set UNDERPIN_CADDY or add caddy to the PATH"
     )]
@@ -45,7 +46,7 @@ pub enum IsolatedError {
     #[error("cannot prepare a folder for entries to be tried in: {0}")]
     Folder(#[source] io::Error),
     /// It does not come up.
-    #[error("Caddy ({program}) did not begin to answer within {} s", START.as_secs())]
+    #[error("Caddy ({program}) ended at once, or did not begin to answer within {} s", START.as_secs())]
     Silent {
         /// The program.
         program: PathBuf,
@@ -181,19 +182,21 @@ impl Isolated {
         let text = json!({"admin": admin_of(&address)}).to_string();
         std::fs::write(&stub, text).map_err(IsolatedError::Folder)?;
         give_away(folder.path()).map_err(IsolatedError::Folder)?;
-        let child = match within(&self.program, folder.path(), &stub).spawn() {
+        let start = |source| IsolatedError::Start {
+            program: self.program.clone(),
+            source,
+        };
+        let program = locate(&self.program).map_err(start)?;
+        let child = match within(&program, folder.path(), &stub).spawn() {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied && gives_up_rights() => {
                 // It may be below a folder that nobody else enters; the home of root often is one.
                 let copy = folder.path().join("caddy");
-                std::fs::copy(&self.program, &copy).map_err(IsolatedError::Folder)?;
+                std::fs::copy(&program, &copy).map_err(IsolatedError::Folder)?;
                 within(&copy, folder.path(), &stub).spawn()
             }
             spawned => spawned,
         };
-        let child = child.map_err(|source| IsolatedError::Start {
-            program: self.program.clone(),
-            source,
-        })?;
+        let child = child.map_err(start)?;
         let mut running = Running {
             child,
             admin: Admin::new(address.clone()),

@@ -27,6 +27,7 @@ mod exchange;
 mod folder;
 mod isolated;
 mod pace;
+mod program;
 mod remarks;
 mod seen;
 mod serve;

@@ -94,6 +94,19 @@ async fn a_caddy_that_is_not_there_is_an_error_with_a_way_out() {
     assert!(trials.outcomes(&[]).await.unwrap().is_empty());
 }
 
+/// R3.3: a path is taken from the folder of whoever names it, not from the one that Caddy is started in.
+#[tokio::test]
+async fn r3_3_a_caddy_by_a_path_from_here_is_started() {
+    let program = underpin_testenv::caddy::find().unwrap();
+    let here = std::env::current_dir().unwrap();
+    let mut relative: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    relative.extend(program.components().skip(1));
+    assert!(relative.is_relative() && relative.is_file());
+    let mut trials = Trials::new(relative, Limits::default());
+    let outcomes = trials.outcomes(&[site("respond ok 200")]).await.unwrap();
+    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+}
+
 /// R3.3: who has no rights does not enter the home of root, and Caddy may be there.
 #[cfg(unix)]
 #[tokio::test]

@@ -3,13 +3,13 @@
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use underpin_tests::{Kubectl, Underpin, caddy, fresh};
 
 use crate::plans::{says, service};
 
-/// R3.1, R3.3: conflicts, backends that are not there and entries that are refused, of a cluster that a
-/// context names.
+/// R3.1, R3.3: conflicts, backends that are not there and entries that are refused, by us or by the Caddy on
+/// the `PATH` alone, of a cluster that a context names.
 #[test]
 fn r3_1_a_live_cluster_is_judged() -> Result<()> {
     let cluster = fresh()?;
@@ -27,9 +27,14 @@ fn r3_1_a_live_cluster_is_judged() -> Result<()> {
         "old-ns",
         &service("bad", "bad.example.com", "127.0.0.1:2019"),
     )?;
+    let odd =
+        "web.old-ns.svc.cluster.local:80\n        @odd path_regexp (\n        respond @odd 404";
+    kubectl.create_in("old-ns", &service("odd", "odd.example.com", odd))?;
     let folder = tempfile::tempdir()?;
     let program = Underpin::new(folder.path(), &cluster.kubeconfig())?;
-    let program = program.env("UNDERPIN_CADDY", caddy::find()?);
+    let found = caddy::find()?;
+    let path = found.parent().context("Caddy is in no folder")?;
+    let program = program.env("PATH", path);
     let context = kubectl.run(["config", "current-context"])?;
     let checked = program.run(["routes", "check", "--against", context.trim()])?;
     says(
@@ -39,6 +44,7 @@ fn r3_1_a_live_cluster_is_judged() -> Result<()> {
             "http://shop.example.com, which service/new-ns/web serves",
             "UP203 service/old-ns/dead",
             "UP204 service/old-ns/bad",
+            "UP204 service/old-ns/odd",
         ],
     );
     assert_eq!(checked.code, Some(3), "{}", checked.transcript());

@@ -1,5 +1,7 @@
 //! What Caddy makes of the entries: each is tried on one of our own, as before it is served.
 
+use std::io::ErrorKind;
+
 use underpin_edge::{EdgeError, IsolatedError, Trials};
 use underpin_model::{Finding, World};
 use underpin_plan::rules::up204;
@@ -36,11 +38,15 @@ pub(super) async fn try_entries(
             continue;
         }
         let outcomes = match trials.outcomes(&entries).await {
-            Err(IsolatedError::Start { program, .. }) if caddy.is_implied() => {
+            Err(IsolatedError::Start { program, source }) if caddy.is_implied() => {
+                let program = program.display();
+                let why = match source.kind() {
+                    ErrorKind::NotFound => format!("there is no program {program}"),
+                    _ => format!("{program} cannot be started ({source})"),
+                };
                 tried.note = Some(format!(
-                    "what Caddy makes of the entries is not known, for there is no program {}; \
-                     --caddy or UNDERPIN_CADDY name one",
-                    program.display()
+                    "what Caddy makes of the entries is not known, for {why}; --caddy or \
+                     UNDERPIN_CADDY name one"
                 ));
                 return Ok(tried);
             }
