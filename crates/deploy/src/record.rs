@@ -14,13 +14,9 @@ use underpin_refs::protections;
 pub(crate) fn intents(claim: &mut Claim, plan: &Plan) {
     claim.retired = None;
     let mut placement = plan.placement.placement.clone();
-    if let Some(recorded) = claim
-        .placement
-        .as_ref()
-        .and_then(|placement| placement.uid.clone())
-    {
-        placement.uid = Some(recorded);
-    }
+    placement.uid = placement
+        .uid
+        .or_else(|| claim.placement.as_ref()?.uid.clone());
     let home = ObjectKey::of_namespace(placement.namespace.clone());
     for step in plan.steps.iter().filter(|step| step.key == home) {
         match step.action {

@@ -1,6 +1,6 @@
 //! Where an environment lives: as recorded, else as derived.
 
-use underpin_model::{Claim, NamespaceProvenance, ObjectKey, Placement, World};
+use underpin_model::{Claim, NamespaceProvenance, Object, ObjectKey, Placement, World};
 
 use crate::naming::{Derivation, NamingError, derive_namespace};
 
@@ -28,16 +28,18 @@ impl ResolvedPlacement {
     }
 }
 
-/// Resolves the placement: what the claim records wins over any derivation (R2.1).
+/// Resolves the placement: where the claim records that it is wins over any derivation (R2.1).
 pub fn resolve_placement(
     derivation: &Derivation<'_>,
     claim: Option<&Claim>,
     world: &World,
 ) -> Result<ResolvedPlacement, NamingError> {
     let derived = derive_namespace(derivation)?;
-    if let Some(placement) = claim.and_then(|claim| claim.placement.clone()) {
+    if let Some(claim) = claim
+        && let Some(recorded) = &claim.placement
+    {
         return Ok(ResolvedPlacement {
-            placement,
+            placement: as_it_is_now(claim, recorded, world),
             derived,
             recorded: true,
         });
@@ -63,4 +65,24 @@ pub fn resolve_placement(
         derived,
         recorded: false,
     })
+}
+
+/// The recorded placement, unless somebody else has made the namespace that is there: it was there
+/// before this environment then, whatever was recorded of an earlier one, or intended, under its
+/// name.
+fn as_it_is_now(claim: &Claim, recorded: &Placement, world: &World) -> Placement {
+    let key = ObjectKey::of_namespace(&recorded.namespace);
+    let made_by_another = |live: &&Object| {
+        let is_recorded = recorded.uid.as_deref() == live.uid();
+        let mut entries = claim.entries.values().filter(|entry| entry.key == key);
+        !is_recorded && !entries.any(|entry| claim.owns_as(entry, live))
+    };
+    match world.get(&key).filter(made_by_another) {
+        Some(live) => Placement {
+            uid: live.uid().map(str::to_owned),
+            provenance: NamespaceProvenance::Existing,
+            ..recorded.clone()
+        },
+        None => recorded.clone(),
+    }
 }

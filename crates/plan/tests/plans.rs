@@ -396,6 +396,47 @@ fn who_may_delete_the_namespace() {
     }
 }
 
+/// A namespace that somebody made in place of the recorded one, or before an interrupted run could,
+/// is not taken over: it was there before, like any other. One that carries the entry's stamp came
+/// back from a backup.
+#[test]
+fn a_namespace_made_by_somebody_else_is_not_taken_over() {
+    let applied = json!({"o": HOME, "implicit": true});
+    let intended = json!({"o": HOME, "implicit": true, "state": "intended"});
+    let stamp = json!({"underpin.dev/claim": "wallet-production/nonce"});
+    let live = |uid: &str, annotations: &Value| json!({"o": HOME, "meta": {"uid": uid, "annotations": annotations}});
+    let none = json!({});
+    let own = (NamespaceProvenance::Created, "update namespace/wallet");
+    let left = |uid: &str| {
+        let why = "was replaced by somebody else";
+        format!("dropped /Namespace/wallet: namespace/wallet {why} (uid {uid}); left alone")
+    };
+    let others = left("another");
+    let other = (NamespaceProvenance::Existing, others.as_str());
+    let recorded = "uid:namespace/wallet";
+    for (entry, placed, live, (provenance, expect)) in [
+        (&applied, json!(recorded), live(recorded, &none), own),
+        (&applied, json!(recorded), live("another", &none), other),
+        (&applied, json!(recorded), live("another", &stamp), own),
+        (&intended, json!(null), live("another", &none), other),
+        (&intended, json!(null), live("another", &stamp), own),
+    ] {
+        let scene = Scene::new(&json!({
+            "environment": {"of": "wallet/production"}, "world": [live], "declared": [],
+            "claims": [{"of": "wallet/production", "home": "wallet", "uid": placed, "entries": [entry]}],
+        }));
+        let plan = scene.plan();
+        let placement = &plan.placement.placement;
+        assert_eq!(said(&plan), [expect], "{entry} {live}");
+        assert_eq!(placement.provenance, provenance, "{entry} {live}");
+        let uid = match provenance {
+            NamespaceProvenance::Existing => Some("another"),
+            _ => placed.as_str(),
+        };
+        assert_eq!(placement.uid.as_deref(), uid, "{entry} {live}");
+    }
+}
+
 /// The replicas of a workload that a horizontal autoscaler targets are left out.
 #[test]
 fn autoscaled_replicas_are_left_out() {

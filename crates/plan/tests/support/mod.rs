@@ -211,7 +211,10 @@ fn claim(compact: &Value) -> Claim {
         };
         claim.placement = Some(Placement {
             namespace: namespace.to_owned(),
-            uid: Some(format!("uid:namespace/{namespace}")),
+            uid: match compact.get("uid") {
+                Some(uid) => uid.as_str().map(str::to_owned),
+                None => Some(format!("uid:namespace/{namespace}")),
+            },
             provenance,
             shared: compact["shared"] == true,
         });
