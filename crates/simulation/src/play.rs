@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Notify, watch};
 use underpin_sandbox::{Call, Config, Failure, Fault, Hooks, Reply, Sandbox, State, User};
 
 use crate::{
@@ -456,7 +457,7 @@ async fn episode_in(
     });
     let sandbox = Sandbox::new(from.state.clone(), Shared(Arc::clone(&watcher)));
     let before = Arc::new(Mutex::new(oracle::snapshot(&from.state)));
-    let first_ended = Arc::new(tokio::sync::Notify::new());
+    let (end_first, first_ended) = watch::channel(false);
     let overlapped = Arc::new(AtomicBool::new(false));
     let way = sandbox.as_user(User {
         name: environment.id(),
@@ -469,7 +470,7 @@ async fn episode_in(
                 scenario: Arc::clone(scenario),
                 watcher: Arc::clone(&watcher),
                 before: Arc::clone(&before),
-                first_ended: Arc::clone(&first_ended),
+                first_ended,
                 goes_on: Arc::default(),
                 overlapped: Arc::clone(&overlapped),
                 other: other.clone(),
@@ -486,7 +487,7 @@ async fn episode_in(
         let now = oracle::snapshot(&sandbox.state());
         adopt(&mut watcher.seen().ledger, environment, &now);
     }
-    first_ended.notify_waiters();
+    end_first.send_replace(true);
     // Whoever was held up goes on and ends.
     tokio::time::sleep(PATIENCE).await;
     let mut end = settled(Moment {
@@ -547,7 +548,7 @@ struct Interloper {
     scenario: Arc<Scenario>,
     watcher: Arc<Watcher>,
     before: Arc<Mutex<Snapshot>>,
-    first_ended: Arc<tokio::sync::Notify>,
+    first_ended: watch::Receiver<bool>,
     /// Whether it is at work.
     goes_on: Arc<AtomicBool>,
     /// Whether the first run went on while it was at work.
@@ -574,14 +575,16 @@ impl Interloper {
             Other::Whole(operation) => (operation.clone(), None),
             Other::Until(operation, at) => (operation.clone(), Some(*at)),
         };
-        let reached = Arc::new(tokio::sync::Notify::new());
+        let reached = Arc::new(Notify::new());
         let pause = until.map(|at| {
-            let (ended, there) = (Arc::clone(&self.first_ended), Arc::clone(&reached));
+            let (ended, there) = (self.first_ended.clone(), Arc::clone(&reached));
             let wait: Between = Arc::new(move || {
-                let (ended, there) = (Arc::clone(&ended), Arc::clone(&there));
+                let (mut ended, there) = (ended.clone(), Arc::clone(&there));
                 Box::pin(async move {
                     there.notify_one();
-                    ended.notified().await;
+                    // It may have ended long ago, if this run waited for its lock. That nobody is left
+                    // to end it is no reason to wait either.
+                    drop(ended.wait_for(|ended| *ended).await);
                 })
             });
             (at, wait)
