@@ -315,7 +315,14 @@ impl Certificates {
                 "it could not be tried: {}",
                 untried.unwrap_or("Caddy did not finish with it")
             )),
-            (Some(true), Some(lacks)) if before.is_some() || is_for_none => Some(lacks),
+            // One that is not valid any more serves nobody, but neither does another such.
+            (Some(true), Some(lacks))
+                if was_valid
+                    || is_for_none
+                    || before.is_some() && read.not_valid(now).is_some() =>
+            {
+                Some(lacks)
+            }
             (Some(true), _) => read.not_valid(now).filter(|_| was_valid),
         };
         match why {

@@ -107,6 +107,28 @@ impl Scene {
     }
 }
 
+/// One that has expired keeps no valid one away that is for fewer hosts, and one that serves nobody
+/// either does not take its place.
+#[test]
+fn r3_7_an_expired_certificate_gives_way_to_a_valid_one() {
+    let hosts = ["a.example.com", "b.example.com"];
+    let made = |key, names: &[&str], valid| Certificate {
+        valid,
+        ..made(key, names)
+    };
+    let expired = made("1", &hosts, 0..=NOW - 1);
+    let fewer = |valid| made("2", &hosts[..1], valid);
+    for (read, expect) in [
+        (fewer(0..=u64::MAX), "2"),
+        (fewer(0..=NOW - 1), "1"),
+        (fewer(NOW + 1..=u64::MAX), "1"),
+    ] {
+        let mut scene = Scene::of(&hosts, Some(expired.clone()));
+        scene.reads(read, NOW);
+        assert_eq!(scene.known(), Some(expect), "{}", scene.problem());
+    }
+}
+
 /// R3.7: only a host that was shown a certificate can have lost it.
 #[test]
 fn r3_7_a_host_that_never_had_it_has_not_lost_it() {
