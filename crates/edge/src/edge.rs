@@ -3,7 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::PathBuf,
+    io::Read as _,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -15,9 +16,9 @@ use underpin_cluster::{Cluster, Host};
 use underpin_model::{GroupKind, ObjectKey, World, hexadecimal};
 use underpin_route::{
     Acknowledgement, Asking, Certificate, DocumentError, EdgeObject, EdgeObjects, EdgeSettings,
-    Hold, Incomplete, Limits, ProbeFailure, Remembered, Round, RoundInput, RouteKey, RoutingTable,
-    Scheme, ServedRoute, Settings, blocks, document, keep_certificates, left_out, page_or_built_in,
-    resolve_with, round, served,
+    Hold, Incomplete, Limits, MAXIMUM_PAGE, ProbeFailure, Remembered, Round, RoundInput, RouteKey,
+    RoutingTable, Scheme, ServedRoute, Settings, blocks, document, keep_certificates, left_out,
+    page_or_built_in, resolve_with, round, served,
 };
 
 use crate::{
@@ -144,6 +145,10 @@ impl Edge {
         let limits = Limits {
             pages: options.pages.clone(),
             edge: own_names(&options),
+            admin_port: match options.admin {
+                Address::Tcp(address) => Some(address.port()),
+                Address::Unix(_) => None,
+            },
         };
         Self {
             trials: Trials::new(options.caddy.clone(), limits),
@@ -402,7 +407,7 @@ impl Edge {
         let options = &self.options;
         let page = options.page.clone();
         let page = page.unwrap_or_else(|| PathBuf::from(&options.pages).join("503.html"));
-        let page = fs::read_to_string(page).ok();
+        let page = page_at(&page);
         let settings = EdgeSettings {
             admin: self.admin(),
             http_port: options.http_port,
@@ -420,6 +425,20 @@ impl Edge {
             unserved: made.unserved,
         })
     }
+}
+
+/// The text of a file, as far as it can be a page; nothing of what is no file, or no text.
+fn page_at(path: &Path) -> Option<String> {
+    // What is no file may never end, or never begin.
+    let is_file = fs::metadata(path).ok()?.is_file();
+    let file = is_file.then(|| fs::File::open(path)).and_then(Result::ok)?;
+    let mut page = Vec::new();
+    // One byte more tells that it is too long.
+    let most = u64::try_from(MAXIMUM_PAGE).unwrap_or(u64::MAX);
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut page)
+        .ok()?;
+    String::from_utf8(page).ok()
 }
 
 /// What of a document has the certificates; the rest of it, which is most, is passed over.

@@ -16,6 +16,7 @@ fn trials() -> Trials {
     let limits = Limits {
         pages: "/etc/caddy/pages".to_owned(),
         edge: BTreeSet::from(["edge.proxy.svc".to_owned()]),
+        ..Limits::default()
     };
     Trials::new(caddy, limits)
 }

@@ -99,7 +99,7 @@ impl Ingress<'_, '_> {
         let tls = host.and_then(|host| self.tls(host));
         let certificate = tls.and_then(|(_, secret)| secret.clone());
         let site = match host {
-            None if path == PathMatch::All => {
+            None if path.is_catch_all() => {
                 return self.refuse(
                     at,
                     "this would answer for every host in place of the page that says that nothing \

@@ -60,7 +60,7 @@ pub use document::{
 };
 pub use guard::{Acknowledgement, Cause, Causes, Decision, GuardInput, Hold, Kept, guard};
 pub use objects::{ACCEPT_LOSS_ANNOTATION, EdgeObject, EdgeObjects};
-pub use page::{BUILT_IN_PAGE, page_or_built_in};
+pub use page::{BUILT_IN_PAGE, MAXIMUM_PAGE, page_or_built_in};
 pub use path::PathMatch;
 pub use probe::{Asking, Probe, ProbeAnswer, ProbeFailure, Protocol, probes, suspects};
 pub use published::{Holder, Published};

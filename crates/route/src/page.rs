@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// The longest page that is taken; a longer one is replaced by the built-in page.
-const MAXIMUM_PAGE: usize = 256 * 1024;
+pub const MAXIMUM_PAGE: usize = 256 * 1024;
 
 /// The page where the operator has given none.
 pub const BUILT_IN_PAGE: &str = "\

@@ -53,6 +53,17 @@ impl PathMatch {
         }
     }
 
+    /// Whether a route of it without a host would answer in place of the page for hosts that are not
+    /// known: where that is asked for first, at `/`, or everywhere.
+    pub fn is_catch_all(&self) -> bool {
+        match self {
+            Self::All => true,
+            // `%*` is a `*` too; Caddy takes it for one that is not decoded.
+            Self::Exact(path) | Self::Pattern(path) => path.chars().all(|c| "/%*".contains(c)),
+            Self::Below(_) => false,
+        }
+    }
+
     /// The patterns of Caddy's path matcher; none for every path.
     pub fn patterns(&self) -> Vec<String> {
         match self {
@@ -78,7 +89,17 @@ impl PathMatch {
 /// The path in lower case, if it holds nothing but what paths are made of.
 fn valid(text: &str) -> Option<String> {
     let is_path = |c: char| c.is_ascii_alphanumeric() || "/-._~!&'()+,;=:@%*".contains(c);
-    (text.starts_with('/') && text.chars().all(is_path)).then(|| text.to_ascii_lowercase())
+    let is_valid = text.starts_with('/') && text.chars().all(is_path) && has_whole_escapes(text);
+    is_valid.then(|| text.to_ascii_lowercase())
+}
+
+/// Whether each `%` stands before what it may: two hexadecimal digits (RFC 3986, 2.1), or Caddy's `*`.
+/// Requests for anything else are none.
+fn has_whole_escapes(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        let digits = after.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        after.starts_with('*') || digits.count() == 2
+    })
 }
 
 /// As a matcher of Caddy; nothing for every path.
@@ -103,7 +124,9 @@ mod tests {
         assert_eq!(PathMatch::of_caddy("/*"), Some(PathMatch::All));
         let exact = Some(PathMatch::Exact("/shop".into()));
         assert_eq!(PathMatch::of_caddy("/shop"), exact);
-        for text in ["shop", "@shop", "/{env.X}", "/a b", "/\u{e4}"] {
+        for text in [
+            "shop", "@shop", "/{env.X}", "/a b", "/\u{e4}", "/a%zz*", "/a%4",
+        ] {
             assert_eq!(PathMatch::of_caddy(text), None, "{text}");
         }
         let below = Some(PathMatch::Below("/shop".into()));
@@ -114,6 +137,20 @@ mod tests {
         for (path, path_type) in [("/x", "Regex"), ("/x*", "Prefix"), ("x", "Exact")] {
             assert_eq!(PathMatch::of_ingress(path, path_type), None, "{path}");
         }
+    }
+
+    /// R3.4
+    #[test]
+    fn r3_4_what_would_answer_in_place_of_the_page() {
+        for text in ["*", "/*", "/", "/**", "/*/", "//", "/%*"] {
+            let path = PathMatch::of_caddy(text).unwrap();
+            assert!(path.is_catch_all(), "{text}");
+        }
+        for text in ["/shop", "/shop*", "/*.php", "/%2f"] {
+            let path = PathMatch::of_caddy(text).unwrap();
+            assert!(!path.is_catch_all(), "{text}");
+        }
+        assert!(!PathMatch::Below("/shop".into()).is_catch_all());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use underpin_model::ObjectKey;
+use underpin_model::{ObjectKey, Owner};
 
 use crate::table::{RouteKey, RoutingTable};
 
@@ -13,6 +13,8 @@ pub struct Holder {
     pub object: Arc<ObjectKey>,
     /// Its identity.
     pub uid: Option<Arc<str>>,
+    /// The claim that recorded it.
+    pub owner: Option<Owner>,
 }
 
 /// The keys that were published last, each with whose entry served it.
@@ -31,6 +33,7 @@ impl Published {
             let holder = Holder {
                 object: route.source.object.clone(),
                 uid: route.source.uid.clone(),
+                owner: route.source.owner.clone(),
             };
             (key.clone(), holder)
         });

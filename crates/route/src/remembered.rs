@@ -10,7 +10,7 @@ use std::{
 
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
-use underpin_model::{Claim, ObjectKey};
+use underpin_model::{Claim, ObjectKey, Owner};
 
 use crate::{
     adapted::Adapted,
@@ -139,6 +139,11 @@ impl Remembered {
             route.insert("holder".to_owned(), holds.unwrap_or_default());
             let uid = holder.and_then(|holder| holder.uid.as_deref());
             route.insert("uid".to_owned(), uid.into());
+            if let Some(Owner::Claim { stack, environment }) =
+                holder.and_then(|holder| holder.owner.as_ref())
+            {
+                route.insert("owner".to_owned(), json!([stack, environment]));
+            }
             route.insert("content".to_owned(), place.copied().into());
             if let Some(secret) = &served.certificate {
                 route.insert("certificate".to_owned(), object_value(secret));
@@ -280,6 +285,7 @@ impl Item for WrittenRoute {
             Some(object) => Some(Holder {
                 object: Arc::new(object_of(Some(object))?),
                 uid: text(route, "uid").map(Arc::from),
+                owner: route.get("owner").map(owner_of).transpose()?,
             }),
             None => None,
         };
@@ -351,6 +357,14 @@ fn key_of(value: &Value) -> Result<RouteKey, RememberedError> {
 
 fn object_value(key: &ObjectKey) -> Value {
     json!([key.kind.group, key.kind.kind, key.namespace, key.name])
+}
+
+fn owner_of(value: &Value) -> Result<Owner, RememberedError> {
+    let part = |at: usize| value.get(at).and_then(Value::as_str).map(str::to_owned);
+    match (part(0), part(1)) {
+        (Some(stack), Some(environment)) => Ok(Owner::Claim { stack, environment }),
+        _ => Err(RememberedError("an owner")),
+    }
 }
 
 fn object_of(value: Option<&Value>) -> Result<ObjectKey, RememberedError> {
@@ -431,6 +445,7 @@ mod tests {
         let holder = Holder {
             object: Arc::new(object.clone()),
             uid: Some("u1".into()),
+            owner: None,
         };
         let key = RouteKey {
             site: SiteAddress::parse("http://shop.example.com").ok(),

@@ -151,7 +151,8 @@ fn choose(
 }
 
 /// A key that is held by a claim's object goes to objects of that claim alone. Who serves it now
-/// holds it; if that is not known, the oldest object that any claim records.
+/// holds it, and goes on to while that object is missing and the key waits for it; if that is not known,
+/// the oldest object that any claim records.
 fn leave_to_holder(
     candidates: &[Candidate],
     reasons: &mut [Option<LossReason>],
@@ -169,11 +170,13 @@ fn leave_to_holder(
             .filter(|at| candidates[**at].route.source.owner.is_some());
         claimed.min_by(|left, right| oldest_first(&candidates[**left], &candidates[**right]))
     };
-    let holding = standing.or_else(|| {
-        let at = holding.or_else(oldest)?;
-        Some(&candidates[*at].route.source)
-    });
-    let owner = holding.and_then(|source| source.owner.clone());
+    let served = standing.or_else(|| holding.map(|at| &candidates[*at].route.source));
+    let owner = match served {
+        Some(source) => source.owner.clone(),
+        None => holder
+            .and_then(|holder| holder.owner.clone())
+            .or_else(|| candidates[*oldest()?].route.source.owner.clone()),
+    };
     let Some(owner) = owner else { return };
     for at in left {
         if candidates[at].route.source.owner.as_ref() != Some(&owner) {

@@ -24,6 +24,7 @@ fn limits() -> Limits {
     Limits {
         pages: PAGES.to_owned(),
         edge: ["edge.proxy.svc.cluster.local".to_owned()].into(),
+        ..Limits::default()
     }
 }
 

@@ -42,8 +42,8 @@ struct Scene {
     asks: Vec<Asks>,
     dying: Option<usize>,
     endpoints: bool,
-    /// Who serves each address now.
-    held: Vec<Option<usize>>,
+    /// Who serves each address now, and the claim that recorded it.
+    held: Vec<Option<(usize, Option<usize>)>>,
 }
 
 prop_compose! {
@@ -51,7 +51,8 @@ prop_compose! {
         asks in proptest::collection::vec(asks(), 1..7),
         dying in proptest::option::weighted(0.3, 0..3_usize),
         endpoints in any::<bool>(),
-        held in proptest::collection::vec(proptest::option::of(0..7_usize), 5),
+        held in proptest::collection::vec(
+            proptest::option::of((0..7_usize, proptest::option::of(0..3_usize))), 5),
     ) -> Scene {
         Scene { asks, dying, endpoints, held }
     }
@@ -73,9 +74,15 @@ fn yaml(scene: &Scene) -> String {
         }
     }
     for (n, held) in scene.held.iter().enumerate() {
-        if let Some(at) = held {
+        if let Some((at, owner)) = held {
             let namespace = scene.asks.get(*at).map_or(9, |ask| ask.namespace);
-            writeln!(text, "#held {} ns-{namespace}/web-{at} u-{at}", host(n)).unwrap();
+            let owner = owner.map_or_else(String::new, |owner| format!("stack-{owner}/production"));
+            let address = host(n);
+            writeln!(
+                text,
+                "#held {address} ns-{namespace}/web-{at} u-{at} {owner}"
+            )
+            .unwrap();
         }
     }
     for n in 0..3 {
@@ -132,7 +139,8 @@ fn oracle(scene: &Scene, n: usize) -> Option<usize> {
         let name = (format!("ns-{}", ask.namespace), format!("web-{at}"));
         (ask.created.map_or(u64::MAX, u64::from), Reverse(name))
     });
-    let holder = scene.held[n].filter(|at| left.contains(at));
+    let held = scene.held[n];
+    let holder = held.map(|(at, _)| at).filter(|at| left.contains(at));
     let claimed = left.iter().copied().filter(|at| asks(*at).owner.is_some());
     let oldest = claimed.min_by_key(|at| {
         (
@@ -141,8 +149,14 @@ fn oracle(scene: &Scene, n: usize) -> Option<usize> {
             *at,
         )
     });
-    let holder = holder.or(oldest);
-    if let Some(owner) = holder.and_then(|at| asks(at).owner) {
+    // Whose object is missing has the address until that is no longer waited for.
+    let waited_for = held.and_then(|(_, owner)| owner);
+    let owner = match (holder, waited_for) {
+        (Some(at), _) => asks(at).owner,
+        (None, Some(owner)) => Some(owner),
+        (None, None) => oldest.and_then(|at| asks(at).owner),
+    };
+    if let Some(owner) = owner {
         left.retain(|at| asks(*at).owner == Some(owner));
     }
     if scene.endpoints && left.iter().any(|at| asks(*at).ready) {

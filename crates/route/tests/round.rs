@@ -59,6 +59,8 @@ struct Cluster<'a> {
     services: &'a [Service],
     terminating: &'a [&'static str],
     unreadable: bool,
+    /// Whether the Services of each namespace are of a claim of their own.
+    claimed: bool,
 }
 
 /// A cluster that can be read, with these Services.
@@ -163,8 +165,44 @@ fn yaml(cluster: Cluster<'_>) -> String {
              underpin.dev/route: |\n      http://{host} {{\n        {entry}\n      }}\nspec: {{}}\n"
         )
         .unwrap();
+        if cluster.claimed {
+            let uid = format!("{namespace}-{name}-{created}");
+            writeln!(text, "#owner stack-of-{namespace}/production {uid}").unwrap();
+        }
     }
     text
+}
+
+/// R3.1: an address that a claim's object had is not given to another claim's as long as the first is
+/// waited for: who deploys anew gets it back.
+#[test]
+fn r3_1_an_address_waits_for_its_claim() {
+    let (old, anew) = (services("old-ns", 1, 1), services("old-ns", 1, 50));
+    let new = services("new-ns", 1, 2);
+    let claimed = |services| Cluster {
+        services,
+        claimed: true,
+        ..Cluster::default()
+    };
+    let both = [&old[..], &new].concat();
+    let back = [&anew[..], &new].concat();
+    let mut edge = Edge::default();
+    edge.round(claimed(&both), 0);
+    let of = |namespace: &str| BTreeSet::from([namespace.to_owned()]);
+    assert_eq!(edge.namespaces(), of("old-ns"));
+    edge.deleted("old-ns-web-0-1", 40);
+    let round = edge.round(claimed(&new), 41);
+    assert_eq!(round.decision.again_at, Some(40 + TOMBSTONE));
+    assert_eq!(edge.namespaces(), of("old-ns"));
+    edge.round(claimed(&back), 50);
+    assert_eq!(edge.namespaces(), of("old-ns"));
+    // It does not come back: then the other one's time has come.
+    edge.deleted("old-ns-web-0-50", 60);
+    edge.round(claimed(&new), 61);
+    assert_eq!(edge.namespaces(), of("old-ns"));
+    edge.round(claimed(&new), 60 + TOMBSTONE);
+    edge.round(claimed(&new), 61 + TOMBSTONE);
+    assert_eq!(edge.namespaces(), of("new-ns"));
 }
 
 /// R3.1, R3.2, I3: old and new beside each other, the old one dying, the API failing in the middle,
@@ -181,7 +219,7 @@ fn r3_2_the_outage_loses_no_host() {
     let dying = Cluster {
         services: &both,
         terminating: &["old-ns"],
-        unreadable: false,
+        ..Cluster::default()
     };
     assert_eq!(edge.round(dying, 11).act, Act::Nothing);
     // The API fails: half of the Services are not told.
@@ -189,6 +227,7 @@ fn r3_2_the_outage_loses_no_host() {
         services: &new[..2],
         terminating: &["old-ns"],
         unreadable: true,
+        ..Cluster::default()
     };
     let round = edge.round(failing, 12);
     assert_eq!(round.act, Act::Hold);

@@ -22,12 +22,26 @@ const MAXIMUM_DEPTH: usize = 128;
 const MAXIMUM_TOLD: usize = 20;
 
 /// What of the edge entries must not reach, and what they may.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The folder of the error pages, the only one that may be served.
     pub pages: String,
     /// Names and addresses of the edge itself, in lower case, as `edge.proxy.svc.cluster.local`.
     pub edge: BTreeSet<String>,
+    /// The port of the proxy's admin endpoint on its own machine; none if that is a socket. Nobody is sent
+    /// to it: any name may lead to that machine.
+    pub admin_port: Option<u16>,
+}
+
+impl Default for Limits {
+    /// With the admin endpoint where Caddy has it unless told otherwise.
+    fn default() -> Self {
+        Self {
+            pages: String::new(),
+            edge: BTreeSet::new(),
+            admin_port: Some(2019),
+        }
+    }
 }
 
 /// Something that an entry may not use.
@@ -189,7 +203,7 @@ impl Judge<'_> {
                 }
             }
             (Shape::Dial, Value::String(dial)) => {
-                if let Err(error) = upstream::check(dial, &self.limits.edge) {
+                if let Err(error) = upstream::check(dial, self.limits) {
                     self.tell(at, ForbiddenWhat::Upstream(error));
                 }
             }

@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use super::Limits;
 use crate::address::ends_in_a_number;
 
 /// Why an upstream may not be sent to.
@@ -29,6 +30,8 @@ pub enum UpstreamError {
     Number,
     /// The edge itself.
     Edge,
+    /// A name that may lead to the proxy's own machine, with the port of its admin API.
+    AdminPort,
 }
 
 impl fmt::Display for UpstreamError {
@@ -49,6 +52,10 @@ impl fmt::Display for UpstreamError {
             Self::Metadata => "the upstream is a service that tells machines their secrets",
             Self::Number => "the upstream ends in a number and is no IPv4 address in its usual form",
             Self::Edge => "the upstream is the edge itself",
+            Self::AdminPort => {
+                "the upstream's port is that of the proxy's admin API, to which any name may lead; give the \
+                 Service another port, or the admin API a socket"
+            }
         })
     }
 }
@@ -71,9 +78,8 @@ const METADATA_ADDRESSES: &[IpAddr] = &[
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
 ];
 
-/// Whether an upstream, as Caddy's `dial` has it, may be sent to. `edge` holds the names and
-/// addresses of the edge itself, in lower case.
-pub(crate) fn check(dial: &str, edge: &BTreeSet<String>) -> Result<(), UpstreamError> {
+/// Whether an upstream, as Caddy's `dial` has it, may be sent to.
+pub(crate) fn check(dial: &str, limits: &Limits) -> Result<(), UpstreamError> {
     if dial.contains(['{', '}']) {
         return Err(UpstreamError::Placeholder);
     }
@@ -88,6 +94,15 @@ pub(crate) fn check(dial: &str, edge: &BTreeSet<String>) -> Result<(), UpstreamE
     if port.is_none() || host.is_empty() {
         return Err(UpstreamError::Form);
     }
+    check_host(host, &limits.edge)?;
+    // Whom a name leads to is decided elsewhere, and may be changed after this look.
+    if port == limits.admin_port {
+        return Err(UpstreamError::AdminPort);
+    }
+    Ok(())
+}
+
+fn check_host(host: &str, edge: &BTreeSet<String>) -> Result<(), UpstreamError> {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     if let Some(inner) = bare {
         let address = inner.parse().map_err(|_| UpstreamError::Form)?;
@@ -184,7 +199,10 @@ mod tests {
 
     #[test]
     fn upstreams_of_the_machine_and_of_the_cloud_are_refused() {
-        let edge = BTreeSet::from(["edge.proxy.svc.cluster.local".to_owned(), "10.0.0.9".into()]);
+        let limits = Limits {
+            edge: BTreeSet::from(["edge.proxy.svc.cluster.local".to_owned(), "10.0.0.9".into()]),
+            ..Limits::default()
+        };
         let cases: &[(Result<(), UpstreamError>, &[&str])] = &[
             (
                 Ok(()),
@@ -275,10 +293,14 @@ mod tests {
                     "10.0.0.9:80",
                 ],
             ),
+            (
+                Err(UpstreamError::AdminPort),
+                &["vm:2019", "10.0.0.1:2019", "web.wallet.svc:2019"],
+            ),
         ];
         for (expect, dials) in cases {
             for dial in *dials {
-                assert_eq!(check(dial, &edge), *expect, "{dial}");
+                assert_eq!(check(dial, &limits), *expect, "{dial}");
             }
         }
     }

@@ -166,8 +166,8 @@ impl fmt::Display for DefectKind {
             Self::NoBlock => "a block in braces must follow the address on its line",
             Self::NoPath => "a path that begins with / must follow, and a block in braces",
             Self::AnyPath => {
-                "this path matches every request to every host, in place of the page that says that \
-                 nothing is configured; name a path such as /shop*"
+                "this path answers for every host in place of the page that says that nothing is \
+                 configured; name a path such as /shop*"
             }
         };
         f.write_str(text)

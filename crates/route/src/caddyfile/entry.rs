@@ -231,7 +231,7 @@ impl<'a> Parser<'a> {
         };
         let kind = match path {
             None => Err(DefectKind::NoPath),
-            Some(PathMatch::All) => Err(DefectKind::AnyPath),
+            Some(path) if path.is_catch_all() => Err(DefectKind::AnyPath),
             Some(path) => Ok(BlockKind::Path(directive, path)),
         };
         let open = line.last().filter(|last| last.is("{"));

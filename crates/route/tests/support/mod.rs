@@ -9,7 +9,7 @@
 use std::fmt::Write as _;
 
 use underpin_model::{
-    Claim, ClaimId, Entry, EntryState, GroupKind, LogicalKey, ObjectKey, Unread, World,
+    Claim, ClaimId, Entry, EntryState, GroupKind, LogicalKey, ObjectKey, Owner, Unread, World,
 };
 use underpin_route::{Content, Holder, Published, RouteKey, RoutingTable, Settings, SiteAddress};
 
@@ -35,10 +35,21 @@ pub(crate) fn read(name: &str, text: &str) -> (World, Settings, Published) {
                 let claim = claim(&world, owner, uid);
                 world.claims.push(claim);
             }
-            ["held", address, object, uid] => {
+            ["held", address, object, uid, ref owner @ ..] => {
                 let key = RouteKey::site(SiteAddress::parse(address).expect("an address"));
+                let owner = owner.first().map(|owner| {
+                    let (stack, environment) = owner.split_once('/').expect("STACK/ENVIRONMENT");
+                    Owner::Claim {
+                        stack: stack.to_owned(),
+                        environment: environment.to_owned(),
+                    }
+                });
                 last.generation = 1;
-                last.holders.insert(key, holder(object, uid));
+                let holder = Holder {
+                    owner,
+                    ..holder(object, uid)
+                };
+                last.holders.insert(key, holder);
             }
             _ => {}
         }
@@ -57,6 +68,7 @@ pub(crate) fn holder(object: &str, uid: &str) -> Holder {
     Holder {
         object: service(object).into(),
         uid: Some(uid.into()),
+        owner: None,
     }
 }
 

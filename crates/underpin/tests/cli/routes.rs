@@ -50,6 +50,17 @@ fn r3_1_against_what_is_live() {
     check("routes_files_over_live", 0, over);
 }
 
+/// What was cut off a dump is not taken for what is not there.
+#[test]
+fn a_dump_that_was_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = fs::read_to_string(fixtures().join("routes/live.yaml")).unwrap();
+    let cut = format!("{whole}---\napiVersion: v1\nkind: Servi");
+    fs::write(folder.path().join("cut.yaml"), cut).unwrap();
+    let arguments = ["routes", "check", "--against", "cut.yaml"];
+    check("routes_cut_dump", 1, underpin_in(folder.path(), &arguments));
+}
+
 #[test]
 fn other_annotations() {
     let run = underpin(

@@ -72,6 +72,16 @@ pub(super) async fn check(args: RoutesCheckArgs) -> Result<Exit, CommandError> {
     all_there(&args.paths)?;
     let read = worlds::live_with_endpoints;
     let live = args.checking.live(args.against.as_deref(), read).await?;
+    if let Some(cut) = live.as_ref().filter(|live| !live.problems.is_empty()) {
+        // What is not in a dump would be taken for what is not there.
+        return Err(CommandError::Declared {
+            summary: format!(
+                "{} cannot be used",
+                args.against.as_deref().unwrap_or_default()
+            ),
+            diagnostics: cut.problems.clone(),
+        });
+    }
     let mut configurations = Vec::new();
     for path in &args.config {
         configurations.push(configuration::read(path, &args.caddy).await?);

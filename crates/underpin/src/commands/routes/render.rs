@@ -192,7 +192,7 @@ async fn world(args: &RoutesRenderArgs, settings: &Settings) -> Result<Read, Com
     let read = &args.read;
     let mut context = read.context.clone();
     match args.against.as_deref().map(worlds::against).transpose()? {
-        Some(Against::Dump(path)) => return dumped(&path, &read.claims_namespace),
+        Some(Against::Dump(path)) => return dumped(&path, &read.claims_namespace, settings),
         Some(Against::Context(named)) => context = Some(named),
         None => {}
     }
@@ -208,7 +208,11 @@ async fn world(args: &RoutesRenderArgs, settings: &Settings) -> Result<Read, Com
 }
 
 /// A dump; what it need not hold is unknown, as everywhere.
-fn dumped(path: &Utf8PathBuf, claims_namespace: &str) -> Result<Read, CommandError> {
+fn dumped(
+    path: &Utf8PathBuf,
+    claims_namespace: &str,
+    settings: &Settings,
+) -> Result<Read, CommandError> {
     let source = worlds::dumped(path, Some(claims_namespace))?;
     if !source.problems.is_empty() {
         return Err(CommandError::Declared {
@@ -217,9 +221,12 @@ fn dumped(path: &Utf8PathBuf, claims_namespace: &str) -> Result<Read, CommandErr
         });
     }
     let taken_down = parse_taken_down(claims_namespace, source.world.objects());
-    let services = GroupKind::core("Service");
+    let mut sources = vec![GroupKind::core("Service")];
+    if settings.ingress_class.is_some() {
+        sources.push(GroupKind::new("networking.k8s.io", "Ingress"));
+    }
     Ok(Read {
-        world: source.world_as_known(&[services]),
+        world: source.world_as_known(&sources),
         taken_down,
         cluster: None,
     })
