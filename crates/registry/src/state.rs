@@ -12,7 +12,7 @@
 //! a file system that knows locks.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -166,6 +166,12 @@ pub(crate) struct Batch {
     /// Where tags pointed last that went with a deletion, perhaps: what became of them could not be read.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) unsure: Pointing,
+    /// Tags that went with a manifest that they had been moved to, with that manifest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) lost: Pointing,
+    /// Repositories of which all that it deleted is put back.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) undo: BTreeSet<RepositoryPath>,
 }
 
 /// Where tags point, by repository.

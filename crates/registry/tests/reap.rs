@@ -652,6 +652,58 @@ async fn r4_3_a_tag_of_which_nothing_can_be_read_is_not_taken_for_deleted() {
     }
 }
 
+/// R4.3: a tag that is known to be lost is put back where it pointed, by whichever run that succeeds: the tag
+/// came after all were looked at, and more than one manifest is gone by then, so that nobody finds it out again.
+#[tokio::test]
+async fn r4_3_what_could_not_be_put_back_is_not_forgotten() {
+    for is_killed in [false, true] {
+        let scene = Scene::new(Flavor::Classic);
+        let (memory, new) = (Arc::clone(&scene.memory), scene.new.clone());
+        let is_child = is_delete_of(&Image::named("b").digest);
+        let lists = AtomicUsize::new(0);
+        let refuses = Arc::new(AtomicBool::new(true));
+        let refused = Arc::clone(&refuses);
+        let handler = move |asked: &Asked| {
+            if asked.path.ends_with("/tags/list") && lists.fetch_add(1, Ordering::SeqCst) == 1 {
+                memory.push("team/web", &["latest"], &new);
+            }
+            // The index is gone by then, and somebody takes its child by itself.
+            if is_child(asked) {
+                memory.push("team/web", &["latest"], &Image::named("b"));
+            }
+            (asked.method == "PUT" && refused.load(Ordering::SeqCst)).then(|| {
+                let mut told = Told::error(403, "DENIED");
+                if is_killed {
+                    told.after = Duration::from_mins(10);
+                }
+                told
+            })
+        };
+        let (_server, client, plan) = scene.plan(handler).await;
+        let folder = tempfile::tempdir().unwrap();
+        if is_killed {
+            killed(&client, &plan, folder.path()).await;
+        } else {
+            let state = State::lock(folder.path()).unwrap();
+            let result = reap(&client, &state, &plan, &mut Unmoved, &reap_options()).await;
+            let stopped = result.stopped.unwrap();
+            assert!(stopped.contains("could not be put back"), "{stopped}");
+        }
+        assert!(!scene.told(&client).await.contains("latest"));
+        refuses.store(false, Ordering::SeqCst);
+        let state = State::lock(folder.path()).unwrap();
+        let next = finish(&client, &state, &reap_options()).await;
+        let stopped = next.stopped.unwrap();
+        assert!(
+            stopped.starts_with("team/web: lost with what was deleted: latest"),
+            "{stopped}"
+        );
+        let found = scene.told(&client).await;
+        assert!(found.contains("latest -> b"), "{found}");
+        assert_eq!(State::number_unverified(folder.path()).unwrap(), 0);
+    }
+}
+
 /// Kills a run when it has hung for a while.
 async fn killed(client: &Client, plan: &FrozenPlan, folder: &std::path::Path) {
     let state = State::lock(folder).unwrap();

@@ -72,6 +72,8 @@ impl Run<'_> {
         }
         self.way = batch.way;
         self.unsure.clone_from(&batch.unsure);
+        self.lost.clone_from(&batch.lost);
+        self.undo.clone_from(&batch.undo);
         let cut = self.asked_for(&batch)?;
         let cut = self.look_at(cut).await?;
         self.result.earlier = Some(Earlier {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use underpin_image::{Digest, FrozenGroup, FrozenManifest, JournalEntry, Reading, Tag};
+use underpin_image::{
+    Digest, FrozenGroup, FrozenManifest, JournalEntry, Reading, RepositoryPath, Tag,
+};
 
 use super::{GITEA_KEEPS, Gone, Run, Stop};
 use crate::{
-    state::{Act, Way},
+    state::{Act, StateError, Way},
     watch::Watch,
     write::Deleted,
 };
@@ -92,12 +94,19 @@ impl Run<'_> {
 
     /// What of a group is gone when the rest must stay: all that its batch deleted is put back.
     fn half_done(&mut self, group: &FrozenGroup, digest: &Digest, reason: &str) -> Stop {
-        let repository = group.repository.clone();
-        self.undo.insert(repository);
+        if let Err(error) = self.undo_all(&group.repository) {
+            return error.into();
+        }
         Stop::Because(format!(
             "{}@{digest} has come to be needed while what belongs to it was deleted: {reason}",
             group.repository
         ))
+    }
+
+    /// All that the batch deleted of a repository is put back, by this run or, if it is cut, by the next.
+    fn undo_all(&mut self, repository: &RepositoryPath) -> Result<(), StateError> {
+        self.undo.insert(repository.clone());
+        self.remember_batch()
     }
 
     async fn look(&self, watch: &mut Watch, own: &BTreeSet<&Tag>) -> Result<(), Stop> {
@@ -195,7 +204,7 @@ impl Run<'_> {
             }
             (Deleted::Refused(reason), _) => Some(format!("the registry refuses: {reason}")),
             (Deleted::Gone, Reading::Present(_)) => {
-                self.undo.insert(repository.clone());
+                self.undo_all(repository)?;
                 Some("it is there again: somebody has pushed it meanwhile".to_owned())
             }
             (_, Reading::Unread(reason)) => {
@@ -282,15 +291,16 @@ impl Run<'_> {
                     }
                 }
             };
-            self.lost
-                .insert((repository.clone(), tag.clone()), to.clone());
+            let of = self.lost.entry(repository.clone()).or_default();
+            of.insert(tag.clone(), to.clone());
             first.get_or_insert_with(|| tag.clone());
         }
+        if first.is_some() || unknown.is_some() {
+            // Nobody can find this out once more.
+            self.remember_batch()?;
+        }
         match unknown {
-            Some(reason) => {
-                self.remember_batch()?;
-                Err(Stop::Because(reason))
-            }
+            Some(reason) => Err(Stop::Because(reason)),
             None => Ok(first),
         }
     }

@@ -142,7 +142,7 @@ struct Run<'a> {
     /// What this run has asked the registry to delete in that batch.
     tried: BTreeSet<(RepositoryPath, Digest)>,
     /// Tags that went with a manifest that they had just been moved to.
-    lost: BTreeMap<(RepositoryPath, Tag), Digest>,
+    lost: Pointing,
     /// Tags that may have, with where they pointed last: that could not be read.
     unsure: Pointing,
     /// Repositories of which all that the batch deleted is put back.
@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
             open: None,
             entries: Vec::new(),
             tried: BTreeSet::new(),
-            lost: BTreeMap::new(),
+            lost: Pointing::new(),
             unsure: Pointing::new(),
             undo: BTreeSet::new(),
             result: Reaped::default(),
@@ -315,8 +315,10 @@ impl<'a> Run<'a> {
         if self.entries.is_empty() {
             self.state.end_batch()?;
             self.open = None;
+            return verified;
         }
-        verified
+        let remembered = self.remember_batch();
+        verified.and(remembered.map_err(Stop::from))
     }
 
     async fn batch<R: Recheck>(
@@ -355,6 +357,8 @@ impl<'a> Run<'a> {
             entries: written,
             before: before.collect(),
             unsure: Pointing::new(),
+            lost: Pointing::new(),
+            undo: BTreeSet::new(),
         });
         self.remember_batch()?;
         let mut stopped = Ok(());
@@ -384,6 +388,8 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         batch.unsure.clone_from(&self.unsure);
+        batch.lost.clone_from(&self.lost);
+        batch.undo.clone_from(&self.undo);
         self.state.begin_batch(batch)
     }
 

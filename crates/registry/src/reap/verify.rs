@@ -52,6 +52,8 @@ impl Run<'_> {
         self.entries.retain(|entry| entry.repository != *repository);
         self.tried.retain(|(path, _)| path != repository);
         self.unsure.remove(repository);
+        self.lost.remove(repository);
+        self.undo.remove(repository);
     }
 
     /// Which of these are gone.
@@ -80,11 +82,10 @@ impl Run<'_> {
         deleted: &BTreeSet<Digest>,
         after: &BTreeMap<Tag, Reading<Digest>>,
     ) -> Result<BTreeMap<(RepositoryPath, Tag), Digest>, String> {
-        let known = self.lost.iter().filter(|((path, tag), _)| {
-            path == repository && !matches!(after.get(tag), Some(Reading::Present(_)))
-        });
+        let known = self.lost.get(repository).into_iter().flatten();
+        let known = known.filter(|(tag, _)| !matches!(after.get(tag), Some(Reading::Present(_))));
         let mut found: BTreeMap<_, _> = known
-            .map(|(key, digest)| (key.clone(), digest.clone()))
+            .map(|(tag, digest)| ((repository.clone(), tag.clone()), digest.clone()))
             .collect();
         let mut before = watch.before.clone();
         before.extend(pointing(&watch.tags));
@@ -143,6 +144,10 @@ impl Run<'_> {
             (Some(broken), true) => broken,
             (None, true) => "what belongs to what was deleted must stay".to_owned(),
         };
+        // Where they pointed is not found out once more when a part of them is back.
+        let of = self.lost.entry(repository.clone()).or_default();
+        of.extend(lost.iter().map(|((_, tag), to)| (tag.clone(), to.clone())));
+        self.remember_batch()?;
         let restored = put_back(self.client, entries, lost).await;
         for (path, digest) in &restored.manifests {
             self.audit(Act::Restore, Some(path), Some(digest), &[], &reason)?;
@@ -165,8 +170,6 @@ impl Run<'_> {
                 failed.what, failed.reason
             )));
         }
-        self.undo.remove(repository);
-        self.lost.retain(|(path, _), _| path != repository);
         self.finish(repository);
         Err(Stop::Because(format!(
             "{repository}: {reason}; all of it was put back"

@@ -95,8 +95,10 @@ pub(crate) fn text(shown: &ShownReaped<'_>) -> String {
             count(reaped.deleted.len(), "manifest"),
             reaped.kept.len()
         ),
-        (None, Some(_)) => format!("{registry}: nothing deleted\n\n"),
-        (None, None) => format!("{registry}: no earlier run has left anything to look at\n"),
+        (None, earlier) if earlier.is_some() || reaped.stopped.is_some() => {
+            format!("{registry}: nothing deleted\n\n")
+        }
+        (None, _) => format!("{registry}: no earlier run has left anything to look at\n"),
     };
     text.push_str(&lost(&reaped.restored));
     text.extend(reaped.earlier.as_ref().map(earlier));
