@@ -137,6 +137,25 @@ fn placeholders_and_unknown_things_are_refused_wherever_they_stand() {
             "routes[0].handle[0].transport.protocol: only http is allowed here",
         ),
         (
+            json!({"handler": "reverse_proxy", "upstreams": [{"dial": "web.wallet.svc:80"}],
+                "health_checks": {"active": {"port": 2019, "interval": 1_000_000_000}}}),
+            "routes[0].handle[0].health_checks.active.port: the upstream's port is that of the proxy's \
+             admin API, to which any name may lead; give the Service another port, or the admin API a \
+             socket",
+        ),
+        (
+            json!({"handler": "reverse_proxy", "upstreams": [{"dial": "web.wallet.svc:80"}],
+                "health_checks": {"active": {"port": 8080, "interval": 1}}}),
+            "routes[0].handle[0].health_checks.active.interval: once a second is the most that is \
+             allowed here",
+        ),
+        (
+            json!({"handler": "reverse_proxy", "upstreams": [{"dial": "web.wallet.svc:80"}],
+                "health_checks": {"active": {"interval": -1_000_000_000}}}),
+            "routes[0].handle[0].health_checks.active.interval: once a second is the most that is \
+             allowed here",
+        ),
+        (
             json!({"handler": "subroute", "errors": {"routes": [{"handle": [{"handler": "push"}]}]}}),
             "routes[0].handle[0].errors.routes[0].handle[0]: entries may not use the handler push",
         ),

@@ -18,6 +18,9 @@ use schema::{HANDLERS, MATCHERS, ROUTE, Row, Shape};
 
 /// How deep values may stand in one another; Caddy's own routes stay far below.
 const MAXIMUM_DEPTH: usize = 128;
+/// The shortest time, in nanoseconds, after which an entry may have something done again and again: a proxy
+/// that asks without a pause takes the machine from all others.
+const LEAST_INTERVAL: u64 = 1_000_000_000;
 /// How much is told of one entry.
 const MAXIMUM_TOLD: usize = 20;
 
@@ -72,6 +75,8 @@ pub enum ForbiddenWhat {
     Value(&'static str),
     /// An upstream.
     Upstream(UpstreamError),
+    /// Something that is done more often than once a second.
+    Interval,
     /// Something of another form than Caddy writes.
     Form,
 }
@@ -95,6 +100,9 @@ impl fmt::Display for Forbidden {
             }
             ForbiddenWhat::Value(only) => write!(f, "only {only} is allowed here"),
             ForbiddenWhat::Upstream(error) => error.fmt(f),
+            ForbiddenWhat::Interval => {
+                f.write_str("once a second is the most that is allowed here")
+            }
             ForbiddenWhat::Form => f.write_str("this is not of the form that Caddy writes"),
         }
     }
@@ -205,6 +213,16 @@ impl Judge<'_> {
             (Shape::Dial, Value::String(dial)) => {
                 if let Err(error) = upstream::check(dial, self.limits) {
                     self.tell(at, ForbiddenWhat::Upstream(error));
+                }
+            }
+            (Shape::Port, Value::Number(port)) => {
+                if port.as_u64() == self.limits.admin_port.map(u64::from) {
+                    self.tell(at, ForbiddenWhat::Upstream(UpstreamError::AdminPort));
+                }
+            }
+            (Shape::Interval, Value::Number(time)) => {
+                if time.as_u64().is_none_or(|time| time < LEAST_INTERVAL) {
+                    self.tell(at, ForbiddenWhat::Interval);
                 }
             }
             (Shape::Pages, Value::String(folder)) => {

@@ -19,13 +19,17 @@ pub(super) enum Shape {
     Matchers,
     /// The address of an upstream.
     Dial,
+    /// A port of an upstream, in place of its own.
+    Port,
+    /// A time after which something is done again, in nanoseconds.
+    Interval,
     /// A folder, which must be that of the error pages.
     Pages,
     /// This text.
     Text(&'static str),
 }
 
-use Shape::{Dial, Each, Fields, Handlers, Matchers, Pages, Plain, Routes, Text};
+use Shape::{Dial, Each, Fields, Handlers, Interval, Matchers, Pages, Plain, Port, Routes, Text};
 
 /// A handler or matcher with its fields.
 pub(super) struct Row {
@@ -109,11 +113,11 @@ const HEALTH_CHECKS: Shape = Fields(&[
             ("fails", Plain),
             ("follow_redirects", Plain),
             ("headers", Plain),
-            ("interval", Plain),
+            ("interval", Interval),
             ("max_size", Plain),
             ("passes", Plain),
             ("path", Plain),
-            ("port", Plain),
+            ("port", Port),
             ("timeout", Plain),
             ("uri", Plain),
         ]),
